@@ -8,7 +8,7 @@ from epochal.records import Commit
 
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
-# The last line of the message of Epochal's own commits. Training such a commit would lead to another one.
+# The last line of the message of a commit that Epochal made. Training such a commit would lead to another one.
 _EPOCHAL_TRAILER = re.compile(r"Epochal-Run: \d+")
 _HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
 _URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)

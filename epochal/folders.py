@@ -9,7 +9,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 SCRIPT = "nn.py"
-"""The script that is trained, at the top of a repository."""
+"""The script that is trained by default, at the top of a repository."""
 
 
 class TrialFolder:
@@ -22,7 +22,7 @@ class TrialFolder:
         self.out = path / "out"
         """The output folder, whose path is in $EPOCHAL_OUT during training."""
         self.metrics = self.out / "metrics.jsonl"
-        """What the recorder observed during training: a line of JSON for each event, such as the end of an epoch."""
+        """What the recorder observed during training: one line of JSON per event, such as the end of an epoch."""
         self.accuracy = self.out / "accuracy.json"
         """The file with the accuracy, written by the script or the recorder."""
         self.checkpoints = path / "checkpoints"
@@ -30,7 +30,7 @@ class TrialFolder:
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"
-        """The files that the trial changed, under the same paths as in the code; absent if the trial changed nothing."""
+        """The folder of files that the trial changed, at the same paths as in the code; absent if there are none."""
         self.diff = path / "change.diff"
         """The trial's changes to the code as a unified diff; absent if the trial changed nothing."""
 

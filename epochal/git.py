@@ -21,7 +21,7 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
     # A URL could name a command to run (ext::sh …), so only real transports are allowed (git(1)).
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
-    # Nobody can answer a prompt of git, of a graphical askpass program, or of ssh.
+    # Nobody can answer a prompt from git, a graphical askpass program, or ssh.
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
     "SSH_ASKPASS_REQUIRE": "never",
@@ -239,7 +239,7 @@ def check_files(folder: Path) -> tuple[str, ...]:
 
 
 def explain_unsafe_link(folder: Path, path: Path) -> str:
-    """Return why ``path`` in ``folder`` is a symbolic link that may not be committed; empty if it is not."""
+    """Return why ``path`` in ``folder`` is an unsafe symbolic link; empty if it is not one."""
     if not path.is_symlink():
         return ""
     target = path.readlink()

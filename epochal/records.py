@@ -65,7 +65,7 @@ class Origin(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The outcome of the gate's comparison of an accuracy with the threshold."""
+    """The outcome of the gate's comparison of an accuracy with the threshold; FAILED if none was possible."""
 
     REACHED = "reached"
     BELOW = "below"
@@ -220,9 +220,9 @@ class Epoch:
     model: the number of the Keras model in the script, from 1.
     call: the number of the call to fit on that model, from 1.
     number: the number of the epoch, from 1.
-    epochs: the last epoch that the fit was asked to train; None if unknown.
+    epochs: the last epoch that the fit was asked to run; None if unknown.
     metrics: Keras' logs of the epoch, whose values may be NaN or infinite.
-    seconds: how long the epoch took; 0 if it was trained before the checkpoint that the fit resumed from.
+    seconds: how long the epoch took; 0 if it ran before the checkpoint that the fit resumed from.
     """
 
     model: int
@@ -261,7 +261,7 @@ class Fit:
     """One call to Keras' fit, as recorded in metrics.jsonl.
 
     model, call: as in Epoch.
-    target_epoch: the last epoch that the call was asked to train.
+    target_epoch: the last epoch that the call was asked to run.
     continued: the epoch of the checkpoint that the call resumed from; 0 if it did not resume.
     why: why the call did not resume from an existing checkpoint.
     epochs: all epochs of the fit, including those before the checkpoint.
@@ -280,12 +280,12 @@ class Fit:
 
     @property
     def last_epoch(self) -> int:
-        """The number of the last epoch of the fit or, if it trained none, of the checkpoint that it resumed from."""
+        """The number of the last epoch of the fit or, if it ran none, of the checkpoint that it resumed from."""
         return self.epochs[-1].number if self.epochs else self.continued
 
     @property
     def trained(self) -> int:
-        """The number of epochs that this call trained, excluding those before the checkpoint."""
+        """The number of epochs that this call ran, excluding those before the checkpoint."""
         return sum(epoch.number > self.continued for epoch in self.epochs)
 
     @property
@@ -328,7 +328,7 @@ class Forecast:
     margin: half the width of the 90% interval of ``level``.
     expected: the epoch at which the curve is expected to reach the threshold; None if that is after ``last_epoch``.
     earliest, latest: the 90% interval of ``expected``; each None if it is after ``last_epoch``.
-    hopeless: whether the model has begun to learn, but the upper end of a wider interval stays below the threshold.
+    hopeless: True if the model has begun to learn but the upper end of a wider interval stays below the threshold.
 
     If the curve is not hopeless and ``expected`` is None, the outcome is uncertain.
     """
@@ -358,9 +358,9 @@ class Forecast:
 
     @property
     def rounded(self) -> str:
-        """The text ``level ± margin``, with two decimals, or more if the margin would otherwise be 0.
+        """The text ``level ± margin``, with two decimals, or more if the margin would round to 0.
 
-        If the curve is hopeless, more are also used if the sum of the two rounded numbers would reach the threshold.
+        A hopeless curve also gets more decimals if the sum of the two rounded numbers would reach the threshold.
         """
         for digits in range(2, 17):
             level, margin = round(self.level, digits), round(self.margin, digits)
@@ -373,9 +373,9 @@ class Forecast:
 class Trial:
     """One training of the code with one set of hyperparameters.
 
-    epochs_trained: the number of epochs that the trial trained, excluding those before its checkpoint; None if unknown.
+    epochs_trained: the number of epochs that the trial ran, excluding those before its checkpoint; None if unknown.
     epochs_resumed: the number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume.
-    resumption: a text that says which checkpoint the trial resumed from or why it did not resume.
+    resumption: a description of which checkpoint the trial resumed from, or why it did not resume.
     validation_accuracy: the validation accuracy (0 to 1) after the last epoch of the last fit.
     forecast: the forecast of the learning curve; None if no forecast is possible.
     validates_on_test: whether a fit used some of the test rows as validation data.
@@ -541,7 +541,7 @@ class Step(StrEnum):
 
     @property
     def label(self) -> str:
-        """The step in words, as people and programs read it: ``pull job started``."""
+        """The step in words, as shown to people and programs: ``pull job started``."""
         return re.sub(r"^job (\w+)", r"\1 job", self.value)
 
     @staticmethod
@@ -565,7 +565,7 @@ class Moment:
 
 
 class MessageState(StrEnum):
-    """The state of a message. UNADDRESSED: there was no recipient or no mail server; ``outcome`` has the reason."""
+    """The state of a message. UNADDRESSED: there was no recipient or no mail server; ``outcome`` says which."""
 
     PENDING = "pending"
     SENT = "sent"

@@ -12,7 +12,7 @@ cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel 
 llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
 setuptools wheel
 """.split()  # noqa: SIM905 (a list of names reads better without quotes)
-"""Conda packages that are left out: training always has them, or packages from pip's index include them."""
+"""Conda packages that are left out: training already has or does not need them, or pip's packages include them."""
 
 _RENAMED = {
     "dask-core": "dask",
@@ -52,8 +52,8 @@ _PLAIN = re.compile(r"[\w.*+!]+")
 def conda_to_pip(text: str, source: str) -> str:
     """Translate ``text``, the content of an environment.yml, into requirements, one package per line.
 
-    Python itself is left out, because training uses the Python version that Epochal was installed for. ``source``: the
-    file's name, for messages. Raises RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
+    Python itself is left out, because training uses the same Python version as Epochal. ``source``: the file's name,
+    for messages. Raises RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
     """
     try:
         content = yaml.safe_load(text)
@@ -71,7 +71,7 @@ def conda_to_pip(text: str, source: str) -> str:
 
 
 def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:
-    """Return a dependency as lines for pip. The name of a package that pip's index may not have is added to ``unknown``."""
+    """Return a dependency as lines for pip; add its name to ``unknown`` if pip's index may not have it."""
     if isinstance(dependency, dict) and list(dependency) == ["pip"] and isinstance(dependency["pip"], list):
         return [str(line) for line in dependency["pip"]]
     spec = _SPEC.fullmatch(dependency.strip()) if isinstance(dependency, str) else None
@@ -86,7 +86,7 @@ def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:
 
 
 def _translate_version(version: str) -> str:
-    """Translate a version from conda's notation to pip's: ``=1.2`` becomes ``==1.2.*``, ``=1.2=build`` becomes ``==1.2``."""
+    """Translate a conda version to pip's notation: ``=1.2`` becomes ``==1.2.*``, ``=1.2=build`` becomes ``==1.2``."""
     if version.startswith("==") or not version.startswith("="):
         return f"=={version}" if _PLAIN.fullmatch(version) else version.replace(" ", ",") if version else ""
     number, _, build = version[1:].strip().partition("=")

@@ -83,8 +83,8 @@ def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> 
         return source if source is not None else read_source(folder, f"{parts}/__init__.py")
 
     found = detect(decode_source(content, path), read_module, override, path)
-    # A script may add any folder of the repository to sys.path, so a module named like a local file or folder is not
-    # expected in the training environment.
+    # A script may add any folder of the repository to sys.path, so a module with the same name as a local file or
+    # folder need not be in the training environment.
     paths = [PurePosixPath(name) for name in list_code_files(code)]
     local = {path.stem for path in paths if path.suffix == ".py"} | {part for path in paths for part in path.parts[:-1]}
     local |= {path.name for path in code.iterdir() if path.is_dir()}

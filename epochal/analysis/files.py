@@ -16,7 +16,7 @@ def list_code_files(folder: Path) -> list[str]:
         folders[:] = [
             name
             for name in folders
-            if name not in _SKIPPED and name[0] != "." and not os.path.exists(os.path.join(current, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118 (a third of the time)
+            if name not in _SKIPPED and name[0] != "." and not os.path.exists(os.path.join(current, name, "pyvenv.cfg"))  # noqa: PTH110, PTH118 (three times as fast)
         ]
         prefix = os.path.relpath(current, folder).replace(os.sep, "/") + "/"
         found += [(prefix + name).removeprefix("./") for name in names]

@@ -1,7 +1,8 @@
 """The fingerprint: a digest of everything that a verdict depends on, so that equivalent code is not trained twice.
 
 Python files are compared by their syntax trees (``ast``), ignoring comments, formatting, docstrings and other string
-statements. Other files in the commit are compared by their bytes, except those that ``affects_training`` excludes.
+statements; notebooks by their code cells; other files in the commit by their bytes. Files that ``affects_training``
+excludes are compared only if the code seems to read them.
 """
 
 import ast
@@ -60,7 +61,7 @@ def list_files(folder: Path) -> dict[str, os.stat_result]:
     for parent, folders, names in os.walk(folder):
         inside = parent[len(str(folder)) :].lstrip("/")
         for name in [*names, *folders]:
-            with suppress(FileNotFoundError):  # the file may have been deleted meanwhile
+            with suppress(FileNotFoundError):  # the file may have been deleted in the meantime
                 status = os.lstat(f"{parent}/{name}")
                 if not stat.S_ISDIR(status.st_mode):
                     found[f"{inside}/{name}".lstrip("/")] = status
@@ -68,10 +69,11 @@ def list_files(folder: Path) -> dict[str, os.stat_result]:
 
 
 def affects_training(name: str) -> bool:
-    """Return whether training may depend on the content of a file in the commit. ``name``: its path, as in ``list_files``.
+    """Return whether training may depend on the content of a file in the commit.
 
-    The only exceptions are files at the top level of the repository: documentation, files for git and Jenkins, and
-    epochal.toml and requirements.txt. The fingerprint includes the last two in other ways.
+    ``name``: its path, as in ``list_files``. The only exceptions are these files at the top level of the repository:
+    documentation, files for git and Jenkins, and epochal.toml and requirements.txt. The fingerprint includes the last
+    two in other ways.
     """
     return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _EXCLUDED)
 
@@ -80,9 +82,9 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
     """Return the commit's files in ``folder`` as parts of the fingerprint: the name, kind and content of each.
 
     ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python source
-    files, all of these are compared by their bytes. A file that ``affects_training`` excludes is still included if the
+    files, they are all compared by their bytes. A file that ``affects_training`` excludes is still included if the
     code contains its name, or ``*`` followed by its suffix, because the code may read the file. For a notebook, only
-    its code is compared, so that running it again changes nothing.
+    its code is compared, so that running it again does not change the fingerprint.
     """
     files = list_files(folder)
     sources = {
@@ -114,7 +116,7 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
 
 def _read_cells(notebook: bytes) -> str:
-    """Return the code of a notebook, without outputs and execution counts; its digest if it cannot be read."""
+    """Return a notebook's code without outputs and execution counts; the notebook's digest if it cannot be read."""
     try:
         cells = [cell["source"] for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
         return json.dumps(["".join(source) for source in cells])
@@ -135,9 +137,9 @@ class _Module:
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return, for each Python file, its syntax tree to compare, or its bytes if they may matter to the training.
+    """Return the text to compare for each Python file: its syntax tree, or its bytes if they may affect the training.
 
-    The bytes may matter if the file is not valid Python, or if the code reads Python files.
+    They may if the file is not valid Python, or if the code reads Python files.
     """
     modules = {name: _read_module(source, keep_strings=False) for name, source in sources.items()}
     as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}
@@ -151,7 +153,7 @@ def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _read_module(source: bytes, *, keep_strings: bool) -> _Module | None:
-    """Parse a module, with its string statements if ``keep_strings`` is true; return None if it is not valid Python."""
+    """Parse a module, keeping string statements if ``keep_strings`` is true; return None if it is not valid Python."""
     try:
         with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
             tree = ast.parse(source)

@@ -11,7 +11,7 @@ from epochal.analysis.syntax import Module
 
 
 def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
-    """Return the file and line of the first statement that imports ``module``, in the script or else in another file."""
+    """Return the file and line of the first import of ``module``, in the script or else in another file."""
     others = sorted(str(path.relative_to(code)) for path in code.rglob("*.py"))
     for file in (script, *others):
         for node in _walk_imports(code, file):
@@ -47,9 +47,9 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 
 
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
-    """Return the title of a framework, and its removed API that caused an error at a line of a file, or None.
+    """Return the removed API that caused an error on a line of a file, preceded by its framework's title, or None.
 
-    ``message``: the error's message. It contains the API's name, or at least a part of it if the API is used at the line.
+    ``message``: the error's message, which has to contain the API's name, or a part of it if that line uses the API.
     """
     if Module.read(code / file) is None:
         return None
@@ -65,7 +65,7 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
 
 
 def find_local_module(code: Path, name: str) -> str:
-    """Return the path of the module with this dotted name, in any folder of the repository; empty if it is not local."""
+    """Return the path of the module with this dotted name in any folder of the repository; empty if it is not local."""
     path = name.replace(".", "/")
     paths = sorted(str(each.relative_to(code)) for each in code.rglob("*.py"))
     for candidate in (f"{path}.py", f"{path}/__init__.py"):
@@ -85,7 +85,7 @@ def find_hiding_module(code: Path, script: str, name: str) -> str:
 
 
 def find_close_name(code: Path, file: str, name: str) -> str:
-    """Return the most similar name to ``name`` that the module ``file`` defines; empty if there is no similar name."""
+    """Return the name defined in the module ``file`` that is most similar to ``name``; empty if none is similar."""
     module = Module.read(code / file)
     names = set[str]()
     for node in module.scope_nodes() if module else ():

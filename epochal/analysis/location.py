@@ -33,8 +33,8 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
     For a notebook, the script is its export as Python, whose path is that of the notebook followed by ``.py``.
 
     ``configured``: the setting ``script`` in epochal.toml, empty if it is not set. Without it, the script is nn.py, or
-    else the only one of train.py and main.py, or else the only notebook at the top level. Raises RunFailed: NO_SCRIPT
-    if there is no such file or more than one, SYNTAX_ERROR if the notebook cannot be read.
+    else train.py or main.py if only one of them exists, or else the only notebook at the top level. Raises RunFailed:
+    NO_SCRIPT if there is no such file or more than one, SYNTAX_ERROR if the notebook cannot be read.
     """
     path = configured or _find_at_top(code)
     if configured:

@@ -20,7 +20,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
 
     ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
     it, if that is known. ``is_computed``: whether the script computed the path from that of a folder, so that the
-    relative path is not written in it.
+    relative path does not appear in it.
     """
     path = name.replace("\\", "/")
     if path != name and (code / path).exists():
@@ -40,7 +40,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
 
 
 def find_committed(path: str, files: Collection[str]) -> str:
-    """Return the longest end of the absolute ``path`` that is one of ``files``, or an empty string."""
+    """Return the longest trailing part of the absolute ``path`` that is one of ``files``, or an empty string."""
     parts = PurePosixPath(path).parts
     tails = {"/".join(parts[start:]) for start in range(1, len(parts))}
     return max(tails & set(files), key=len, default="")
@@ -155,7 +155,7 @@ def _matches(rule: str, path: str, *, is_folder: bool) -> bool:
 
 
 def _parents(path: str) -> list[str]:
-    """Return the folders above a relative path, nearest first, without the top."""
+    """Return the folders above a relative path, nearest first, without the top folder."""
     return [str(parent) for parent in PurePosixPath(path).parents if str(parent) != "."]
 
 

@@ -47,7 +47,7 @@ _INERT_PATHS = (
     "/usr/local/lib",
     "/usr/share/fonts",
 )
-"""Folders that are part of the training environment: the container's own, and those for programs, libraries and devices."""
+"""Paths that belong to the training environment: the container's folders, and programs, libraries and devices."""
 _INERT_CALLS = re.compile(
     r"print|log|debug|info|warn(ing)?|error|exception|critical|echo|(set_)?title|suptitle|[xy]label|text|annotate"
     r"|r?split(lines)?|replace|(starts|ends)with|[lr]?strip|remove(pre|suf)fix|r?partition|r?find|r?index|count"
@@ -136,7 +136,7 @@ def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> boo
     events = list(events)
     for name, texts in uses.texts_by_name.items():
         if text in texts:
-            is_unique = uses.bindings[name] == 1  # otherwise, the code may write another variable of this name
+            is_unique = uses.bindings[name] == 1  # otherwise, a write may use another variable of this name
             events += [event for event in uses.names.get(name, []) if is_unique or event[2] is not _Use.WRITTEN]
     reads = [(file, line) for file, line, use in events if use is _Use.READ]
     writes = [(file, line) for file, line, use in events if use is _Use.WRITTEN]
@@ -144,7 +144,7 @@ def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> boo
 
 
 class _Reader(ast.NodeVisitor):
-    """Records how one file uses strings and variables."""
+    """Record how one file uses strings and variables."""
 
     def __init__(self, file: str, uses: _Uses) -> None:
         self._file = file
@@ -211,7 +211,7 @@ class _Reader(ast.NodeVisitor):
                 self.visit(value)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        """Record the first string of a concatenation. Skip the others, which are the end of a path."""
+        """Record the first string of a concatenation. Skip the others, which continue the path."""
         self.visit(node.left)
         if not (isinstance(node.op, ast.Add) and _is_text(node.right)):
             self.visit(node.right)
@@ -298,9 +298,9 @@ def _find_in_text(text: str) -> Iterator[str]:
 
 def _is_inert(path: str) -> bool:
     first, _, rest = path[1:].partition("/")
-    if ":" in first:  # a device of TensorFlow: /GPU:0
+    if ":" in first:  # a TensorFlow device: /GPU:0
         return True
-    if not rest and "." not in first and not Path(path).exists():  # a web page, a unit, the name of a group in HDF5
+    if not rest and "." not in first and not Path(path).exists():  # a web page, a unit such as /s, or an HDF5 group
         return True
     return any(path == inert or path.startswith(f"{inert}/") for inert in _INERT_PATHS)
 

@@ -1,4 +1,4 @@
-"""Find the packages that provide modules with a different name, and the system libraries that packages load."""
+"""Find the packages that provide modules, and the system libraries that packages load."""
 
 import re
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ _PACKAGES = {
     "yaml": "PyYAML",
     "zmq": "pyzmq",
 }
-"""For each module whose package has a different name, that package. pkg_resources needs setuptools before version 82."""
+"""The packages of modules whose names differ, by module. pkg_resources needs setuptools before version 82."""
 
 _NOT_PACKAGES = frozenset({"cv2", "pil", "skimage", "sklearn", "yaml"})
 """Modules, in lower case, whose names on the index belong to no package, or to one that cannot be installed."""
@@ -86,9 +86,9 @@ _GPU = frozenset({"apex", "bitsandbytes", "cudf", "cuml", "cupy", "flash_attn", 
 
 @dataclass(frozen=True)
 class SystemLibrary:
-    """A library or program that pip does not install, with a name such as ``the system library PortAudio``.
+    """A library or program that pip does not install, such as ``PortAudio``.
 
-    ``debian``: the Debian package that contains it; empty if unknown.
+    ``debian``: the Debian package that contains it; empty if unknown. ``kind``: ``system library`` or ``program``.
     """
 
     name: str
@@ -166,14 +166,14 @@ def find_package(module: str) -> str:
 
 
 def find_intended_package(requirement: str) -> str:
-    """Return the package that provides the module whose name was written as a requirement; empty for a package's name."""
+    """Return the package that provides the module named by a requirement; empty if the requirement names a package."""
     if requirement.lower() not in _NOT_PACKAGES:
         return ""
     return next(package for module, package in _PACKAGES.items() if module.lower() == requirement.lower())
 
 
 def find_service(module: str) -> str:
-    """Return the only hosting service, such as Kaggle, that provides a module; empty if the module can be installed."""
+    """Return the only hosted platform, such as Kaggle, that provides a module; empty for other modules."""
     return next((name for known, name in _ELSEWHERE.items() if f"{module}.".startswith(f"{known}.")), "")
 
 

@@ -17,7 +17,7 @@ _PLACEHOLDER_AND_SIGN = re.compile(r"\}\s*(?:%|percent|per cent)|%%|[a-z]\s*perc
 _PASSING = frozenset(
     {"round", "float", "int", "str", "format", "item", "cpu", "numpy", "mean", "sum", "around", "array"}
 )
-"""Functions and methods that return a percentage if their argument is a percentage."""
+"""Functions and methods that return a percentage if they are applied to a percentage."""
 _PASSING_NODES = (
     *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Attribute, ast.Subscript, ast.keyword, ast.Starred),
     *(ast.Tuple, ast.List, ast.Dict),
@@ -31,7 +31,8 @@ class Percentages:
 
     ``unsigned``: the first place, such as "line 4 of nn.py", where an accuracy is multiplied by 100 but printed without
     a per cent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
-    ``computed``: whether the code computes percentages at all; if not, a per cent sign may follow a fraction.
+    ``computed``: whether the code computes percentages, or could not be analysed; if false, a number with a per cent
+    sign may be a fraction.
     """
 
     unsigned: str = ""
@@ -41,7 +42,7 @@ class Percentages:
 def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
     """Find out how a script in the folder ``code`` and the local modules that it imports compute percentages.
 
-    ``path``: the path of the script, for messages. ``content``: its Python code.
+    ``path``: the path of the script in that folder. ``content``: its Python code.
     """
     sources = {path: content}
     module = Module.parse(content)
@@ -69,7 +70,7 @@ def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
 
 
 class _Products:
-    """The expressions that multiply by 100 in some modules, and how the code uses their values."""
+    """The expressions in the given modules that multiply by 100, and how the code uses their values."""
 
     def __init__(self, trees: Mapping[str, ast.Module]) -> None:
         self._parents: dict[ast.AST, ast.AST] = {}
@@ -100,7 +101,7 @@ class _Products:
         return next((self._places[node] for node in self._products if self._is_printed_unsigned(node)), "")
 
     def _is_printed_unsigned(self, product: ast.AST) -> bool:
-        """Return whether an accuracy times 100 is printed, directly or through variables or functions, without a per cent sign."""
+        """Return whether an accuracy times 100 is printed without a per cent sign, directly or indirectly."""
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         for node in queue:
             use, value = self._find_use(node)
@@ -117,7 +118,7 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return the node that uses a percentage, and the expression used, which may round or convert the percentage."""
+        """Return the node that uses a percentage, and the expression that it uses, which may round or convert it."""
         if isinstance(node, ast.AugAssign):
             return node, node.value
         child, parent = node, self._parents[node]
@@ -213,7 +214,7 @@ def _called_name(node: ast.Call) -> str:
 
 
 def _text_of(node: ast.AST) -> str:
-    """Return the text of "…".format(…), "…" % …, or "…" + …, with {} for inserted values; otherwise empty."""
+    """Return the text of "…".format(…), "…" % … or "…" + …, with {} for other operands of +; empty for other nodes."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         return _constant_text(node.func.value)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):

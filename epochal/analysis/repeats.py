@@ -12,14 +12,14 @@ _GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devi
 
 
 def find_call_lines(code: Path, path: str, function: str) -> list[int]:
-    """Return the lines of the file ``path`` in the folder ``code`` that call ``function``, with or without a module."""
+    """Return the lines of the file ``path`` in the folder ``code`` that call ``function``, with or without a prefix."""
     module = Module.read(code / path)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return sorted({node.lineno for node in calls if last_name(node.func) == function})
 
 
 def find_gpu_lines(code: Path, path: str) -> list[int]:
-    """Return the lines of the file ``path`` in the folder ``code`` that need a GPU, except those under an ``if`` about it."""
+    """Return the lines of ``path`` in the folder ``code`` that need a GPU and are not guarded by ``if`` or ``try``."""
     module = Module.read(code / path)
     return sorted({node.lineno for node in _walk_unguarded(module.tree) if _needs_gpu(node)}) if module else []
 

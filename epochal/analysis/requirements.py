@@ -30,10 +30,10 @@ _PASSWORD = re.compile(r"://[^/\s]*@")
 def check_requirements(text: str, source: str = "requirements.txt") -> None:
     """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` has anything but package names, versions, extras and markers.
 
-    The error names the file ``source``, and each refused line with the reason. The check refuses options (which could
-    replace the index), URLs, git, paths and files (whose code runs during installation), environment variables, and
-    anything that pip and uv interpret differently. ``--hash`` is allowed. See PEP 508 and pip's "Requirements File
-    Format".
+    The error names the file ``source`` and quotes each refused line with the reason. The check refuses options (which
+    could replace the index), URLs, git repositories, paths and files (whose code runs during installation), environment
+    variables, and anything that pip and uv interpret differently. ``--hash`` is allowed. See PEP 508 and pip's
+    "Requirements File Format".
     """
     refused = find_refused(text)
     if refused:
@@ -54,7 +54,7 @@ def find_refused(text: str) -> list[tuple[int, str]]:
 
 
 def find_import_names(text: str) -> list[tuple[int, str, str]]:
-    """Return the requirements that are names of modules: the number of the line, the name, and the package to require."""
+    """Return the requirements that name a module, not a package: line number, name, and the package to require."""
     found = []
     for number, line in _logical_lines(text):
         name = re.match(r"\s*([\w.-]+)", line)
@@ -75,7 +75,7 @@ def strip_comments(text: str) -> str:
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
-    """Return each requirement with the number of its first line, counted from 1, joining lines that end with a backslash.
+    """Join lines that end with a backslash, and return each result with the number of its first line, counted from 1.
 
     A comment ends with its line even if that line ends with a backslash: pip would continue the comment on the next
     line, but uv would not, so the next line is checked, too.

@@ -28,13 +28,12 @@ Change = Mapping[str, bytes]
 class Script:
     """A script, read and parsed once, with the files that hold its hyperparameters.
 
-    ``path``: its path relative to the code. ``files``: the contents of the script, of the local modules that it imports, and of
-    its configuration files, by path. ``constants``: the literals assigned to names at its top level, in order.
-    ``epochs``: the literals that may set the number of epochs, the most likely first. ``assigned_lines``: for each name,
-    the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by qualified
-    name.
-    ``notebook``: the notebook that the script was exported from, in which case ``path`` does not exist in the commit;
-    None for a Python file.
+    ``path``: its path relative to the code. ``files``: the contents of the script, of the local modules that it
+    imports, and of its configuration files, by path. ``constants``: the literals assigned to names at its top level, in
+    order. ``epochs``: the literals that may set the number of epochs, the most likely first. ``assigned_lines``: for
+    each name, the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by
+    qualified name. ``notebook``: the notebook that the script was exported from, in which case ``path`` does not exist
+    in the commit; None for a Python file.
     """
 
     path: str
@@ -56,7 +55,7 @@ class Script:
         return self.notebook.path if self.notebook else self.path
 
     def find_calls(self, name: str) -> Iterator[tuple[str, ast.Call]]:
-        """Yield the calls of functions and classes called ``name`` in the script and its modules, with their files."""
+        """Yield the calls to functions and classes named ``name`` in the script and its modules, with their files."""
         for path, content in self.files.items():
             module = Module.parse(content) if path.endswith(".py") else None
             for node in ast.walk(module.tree) if module else ():
@@ -66,7 +65,7 @@ class Script:
     def apply(self, values: Mapping[Constant, Value]) -> Change:
         """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.
 
-        If the script is a notebook's export, the notebook is changed, too, unless it does not contain the same lines.
+        If the script is a notebook's export, the notebook is changed instead, unless ``change_notebook`` cannot do so.
         """
         change = self._change(values)
         if self.notebook and self.path in change:
@@ -90,7 +89,7 @@ class Script:
         return change
 
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return the hyperparameters of a trial by name: all constants, and those in ``values`` with their new values.
+        """Return the hyperparameters of a trial by name: all constants, with the new values of those in ``values``.
 
         Of the literals that may set the number of epochs, those in ``values`` are included, or else the most likely
         one. Values that JSON or some databases cannot hold (long or unprintable strings, numbers outside the range of a

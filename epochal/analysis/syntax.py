@@ -39,7 +39,7 @@ class Module:
         """Return the parsed module in a file; None if the file cannot be read or is not valid Python."""
         try:
             return cls.parse(path.read_bytes())
-        except (OSError, ValueError):  # a path with a null byte
+        except (OSError, ValueError):  # ValueError: a path with a null byte
             return None
 
     def scope_nodes(self) -> Iterator[ast.AST]:

@@ -1,1 +1,1 @@
-"""The two chains, embedded and Jenkins. A chain runs the pull, train and retrain jobs of each run, in this order."""
+"""The two chains, embedded and Jenkins. A chain runs the pull, train and retrain jobs of each run, in that order."""

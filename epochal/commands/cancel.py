@@ -15,7 +15,7 @@ def cancel(number: RunNumber) -> None:
     """Cancel a run that has not ended. Its training is stopped and no mail is sent."""
     app = App.open(Environment.read())
     owner = request_stop(app.database, number, State.CANCELLED)
-    # A signal would turn a Jenkins build red, so no signal is sent: the gateway stops the build, which ends ABORTED.
+    # A signal would turn a Jenkins build red, so no signal is sent: the gateway stops the build, which ends as ABORTED.
     if owner and last_dispatch(app.database, number) is None:
         signal_owner(owner)
     typer.echo(f"run {number} is cancelled" + ("; its job is shutting down" if owner else ""))

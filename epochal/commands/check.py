@@ -88,7 +88,7 @@ class ProjectView(TypedDict):
     threshold: float | None
     """The accuracy to reach; null if epochal.toml is not valid."""
     search: list[str]
-    """The constants that a search changes, with their values, as lines of TOML."""
+    """The constants that a search changes, with their possible values, as lines of TOML."""
     searchable: list[str]
     """The constants that a search could change, in the same form, if epochal.toml has no `[search]`."""
     findings: list[FindingView]
@@ -259,7 +259,7 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield a finding for each use of a removed API, unless requirements.txt may ask for an older framework."""
+    """Yield a finding for each use of a removed API, unless requirements.txt names the (perhaps older) framework."""
     framework = frameworks()[code.detection.framework]
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""

@@ -52,9 +52,9 @@ class LastPush:
     """The result of the last push by the hook, which wrote it to a file. A field that is missing from the file is empty.
 
     state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
-    commit: the full id of the pushed commit.
+    commit: the full id of the commit to push.
     time: when the hook wrote the file, in UTC (ISO 8601).
-    message: a sentence for the developer.
+    message: details for the developer.
     """
 
     state: str

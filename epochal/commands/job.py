@@ -35,5 +35,5 @@ def retrain() -> None:
 def prove(
     nonce: Annotated[str, typer.Argument(help="A random value that identifies the check.")],
 ) -> None:
-    """For epochal jenkins check: print which EPOCHAL_HOME, database and scripts a job on this machine uses."""
+    """For epochal jenkins check: print digests of this machine's EPOCHAL_HOME, database and scripts."""
     typer.echo(PROOF_PREFIX + json.dumps(describe_installation(Environment.read(), nonce)))

@@ -63,8 +63,7 @@ class Chain(Protocol):
 class StoredIntake:
     """Stores pushes as runs in the database, and wakes the chain.
 
-    ``supersede``: the setting with this name in server.toml, which decides which older runs of a branch are superseded
-    by a push.
+    ``supersede``: the setting of this name in server.toml: which older runs of a branch a push supersedes.
     """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
@@ -122,7 +121,7 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
             threading.Thread(target=compare_heads, args=(watched, last_commit, intake.accept_head), daemon=True),
             threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
-        if app.settings.chain == "embedded":  # With Jenkins, training runs, and may be orphaned, on the agents.
+        if app.settings.chain == "embedded":  # With Jenkins, trainings run, and may be orphaned, on the agents.
             threads.append(threading.Thread(target=stop_orphaned_trainings, args=(app,), daemon=True))
         for thread in threads:
             thread.start()

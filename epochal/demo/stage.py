@@ -48,11 +48,10 @@ dense_units = { choices = [2, 4, 8, 16, 32, 64] }
 
 @dataclass(frozen=True)
 class Stage:
-    """The folders of the demo, all below ``folder``. A new demo recreates the repositories and keeps the
-    EPOCHAL_HOME.
+    """The folders of the demo, all below ``folder``.
 
-    search: whether to make the sample network too small to reach its threshold even with more epochs, and to give it a
-        search space.
+    A new demo recreates the repositories and keeps the EPOCHAL_HOME. ``search``: whether to make the sample network too
+    small to reach its threshold even with more epochs, and to give it a search space.
     """
 
     folder: Path

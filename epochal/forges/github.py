@@ -22,7 +22,7 @@ _MAX_BRANCH_LENGTH = 255
 _MAX_URL_LENGTH = 2048
 _URL_FIELDS = ("clone_url", "ssh_url", "html_url", "git_url", "url")
 MIN_SECRET_BYTES = 16
-"""The minimum length of a secret. A shorter one could be guessed, and with an empty one, any delivery would be accepted."""
+"""The minimum length of a secret. A shorter one could be guessed, and an empty one would let anyone sign deliveries."""
 
 
 class PayloadError(EpochalError):
@@ -54,7 +54,7 @@ class Push:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A push that starts no run, and the reason why it starts none."""
+    """A delivery that starts no run, and the reason why it starts none."""
 
     reason: str
 

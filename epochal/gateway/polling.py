@@ -1,6 +1,6 @@
 """Ask the watched repositories for the heads of their branches: when the server starts and, with ``--poll``, regularly.
 
-The check at the start finds pushes that were made while the server was down; regular polling makes a webhook
+The check at startup finds pushes that were made while the server was down; regular polling makes a webhook
 unnecessary. Polling returns only the commit's id. Its message, which may ask to skip the commit, is unknown until the
 pull job has fetched it.
 """

@@ -1,4 +1,4 @@
-"""The webhook's secret: from the environment, from a configured file, or generated at the first start."""
+"""The webhook's secret: from the environment, from a configured file, or generated on first start."""
 
 import os
 import secrets
@@ -25,8 +25,8 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
     """Return the webhook's secret, and whether it was just generated.
 
     The secret is ``from_environment`` or, if that is None, the content of the file ``configured_file``. If that path is
-    empty, too, the file is ``home``/webhook-secret, which is generated if it does not exist. White space around the
-    secret is removed.
+    empty, the file is ``home``/webhook-secret, which is generated if it does not exist. White space around the secret
+    is removed.
 
     Raises SettingsError if the secret is too short or not UTF-8, if its file cannot be read or written, or if everybody
     may read or write the file.

@@ -182,5 +182,5 @@ def _require_header(headers: Headers, name: str, pattern: re.Pattern[str]) -> st
 
 
 def _printable(text: str) -> str:
-    """Return the first 200 characters of ``text``, with ``?`` in place of unprintable ones, to fit into one line of the log."""
+    """Return the first 200 characters of ``text`` as one log line, with ``?`` in place of unprintable ones."""
     return "".join(character if character.isprintable() else "?" for character in text[:200])

@@ -21,7 +21,7 @@ def publish(app: App, number: int) -> None:
     """
     if not app.environment.workspace:
         return
-    # Imported here, because this module imports the code that composes emails, which is not needed without a workspace.
+    # Imported here, because ``finish`` imports the code that composes emails, which is not needed without a workspace.
     from epochal.jobs.finish import find_saved_model
 
     workspace = Path(app.environment.workspace) / FOLDER

@@ -18,8 +18,8 @@ _MAX_INEFFECTIVE = 2
 class EpochsChoice:
     """The literal to raise next, so that the script trains for more epochs.
 
-    ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that
-    were raised without effect on the number of epochs, by the number of the trial that raised them. ``converged``:
+    ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that,
+    when raised, did not change the number of epochs, by the number of the trial that raised them. ``converged``:
     whether the training converges before it has run as many iterations as ``epochs`` allows. ``counted``: whether the
     epochs of the trials in ``ineffective`` were counted; otherwise, only their output was compared.
     """
@@ -39,7 +39,7 @@ class Training:
 
 
 def choose_epochs(active: ActiveRun) -> EpochsChoice:
-    """Choose the literal that sets the number of epochs, based on how long the trials of the run trained so far."""
+    """Choose the literal that sets the number of epochs, based on how long the run's trials have trained so far."""
     trials = [
         trial for trial in active.load().trials if trial.accuracy is not None and trial.strategy is not Strategy.SEARCH
     ]

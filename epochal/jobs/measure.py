@@ -75,7 +75,7 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
 
 
 def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> str:
-    """Return the time limit that a training exceeded, how far it came, and what to do about it."""
+    """Return the time limit that the training exceeded, how far it got, and what to do about it."""
     trained, reached = count_epochs(read_metrics(folder.metrics), output), ""
     if trained and not trained.are_iterations:
         last = max(trained.targets)

@@ -72,7 +72,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
     notes += plan.runtime.describe_packages(framework, active.folder.code)
     for note in notes:
         log(f"note: {note}")
-    # Stored before the imports are checked, because an old release may be why one fails.
+    # Stored before the imports are checked, because a note on an old release may explain why an import fails.
     add_notes(active.app.database, active.run.id, notes)
     check_imports(active, image)
     active.mark(Step.ENVIRONMENT_READY)

@@ -58,8 +58,8 @@ def join_search(environment: Environment) -> int:
     """Join the search of the run named in ``environment``, and return the exit status for the run's state.
 
     The status is 0 if the run has not ended. If the job that started the search has died, this process claims the run
-    and finishes the retrain job. Raises UsageError if there is no search to join, and RunFailed if training is not possible
-    on this machine, which does not end the run.
+    and finishes the retrain job. Raises UsageError if there is no search to join, and RunFailed (without ending the
+    run) if training is not possible on this machine.
     """
     from epochal.jobs.search.run import join
     from epochal.pages.outcome import outcome_lines
@@ -200,7 +200,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
     """End a run in ``state`` for the reason in ``failure``, send its mail, and return the exit status."""
-    # Imported here, because this module imports the code that composes emails, which a job with nothing to do can skip.
+    # Imported here, because ``finish`` imports the code that composes emails, which a job with nothing to do can skip.
     from epochal.jobs.finish import end_run
     from epochal.pages.outcome import describe_reason
 

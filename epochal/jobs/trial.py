@@ -72,10 +72,10 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Train a started trial, measure it, and return it after storing the outcome.
 
-    A trial that resumed, but was then tested on a different test set than the network in its checkpoints was, is trained
-    again from the beginning. A trial whose script failed after its fit was stopped early is trained again with exactly
-    as many epochs as before. A trial that ``started.stop`` ended becomes PRUNED, or FAILED if it was interrupted.
-    Raises RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial was marked as interrupted
+    If the trial resumed, but was then tested on a different test set than the network in its checkpoints, it is trained
+    again from the beginning. If its script failed after a fit was stopped early, it is trained again with exactly as
+    many epochs as before. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
+    RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial was marked as interrupted
     meanwhile.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
@@ -194,7 +194,7 @@ def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
 def _prepare_exact_epochs(
     active: ActiveRun, started: StartedTrial, provided: ProvidedCheckpoints
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
-    """Prepare to train a stopped trial again from its checkpoint, with as many epochs as it had trained.
+    """Prepare to train a stopped trial again from its checkpoint, with as many epochs as it had run.
 
     Its history then has as many epochs as the script expects. If that number is not known, train for all epochs.
     """
@@ -219,7 +219,7 @@ def _train_again(
     hyperparameters = active.hyperparameters(exact.proposal.changes)
     trial, choice = _train(active, exact, replace(stopped, hyperparameters=hyperparameters), provided)
     if trial.epochs_trained == 0 and not _has_other_test_set(trial, choice, provided):
-        # The first attempt trained for all epochs.
+        # The first attempt had already run all of these epochs.
         trial = replace(
             trial,
             epochs_trained=stopped.epochs_trained,

@@ -1,4 +1,4 @@
-"""Send each mail in the outbox at least once, and always with the same Message-ID."""
+"""Send each message in the outbox at least once, and always with the same Message-ID."""
 
 from epochal.app import App
 from epochal.errors import SettingsError
@@ -8,7 +8,7 @@ from epochal.settings.environment import read_secret_setting
 from epochal.store.outbox import release_message, take_message
 
 OUTBOX_PAUSE_SECONDS = 60.0
-"""The pause between attempts by ``epochal serve`` to send mail. A mail refused temporarily may be accepted later."""
+"""The pause between attempts by ``epochal serve`` to send mail. Mail refused temporarily may be accepted later."""
 
 
 def drain_outbox(app: App, log: Log) -> bool:

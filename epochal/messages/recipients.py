@@ -17,7 +17,7 @@ _NOREPLY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[+@]|@users\.no
 
 @dataclass(frozen=True)
 class Recipients:
-    """The addresses to send a mail to, possibly none.
+    """The addresses to send the mail to, possibly none.
 
     ``problem``: who gets no mail, and which setting to change; empty if nobody was left out.
     """

@@ -1,4 +1,4 @@
-"""What a person does about a run that has ended: the change to adopt, and the reason why it stayed below its threshold."""
+"""What to do about a run that has ended: the change to adopt, or the reason why it stayed below its threshold."""
 
 from pathlib import Path
 
@@ -25,12 +25,12 @@ def outcome_lines(run: Run, home: Home) -> list[str]:
 
 
 def describe_reason(state: State, reason: Reason | None, explanation: str) -> str:
-    """Return why a run ended in ``state``, after the word for the reason unless that is also the word for the state."""
+    """Return why a run ended, as ``reason: explanation``; without the reason if it is the same word as ``state``."""
     return explanation if reason is None or reason.value == state.value else f"{reason}: {explanation}"
 
 
 def find_offered_diff(run: Run, home: Home) -> Path | None:
-    """Return the file with the change with which the run reached its threshold; None if it needed no change."""
+    """Return the path of the diff with which the run reached its threshold; None if it needed no change."""
     if run.state is not State.REACHED or run.best is None:
         return None
     diff = home.run(run.trained_by).trial(run.best.number).diff

@@ -81,7 +81,7 @@ def _find_first(recorded_events: Iterable[_Event], **values: int | float | str |
 
 
 def _seconds(event: _Event, name: str) -> float:
-    """Return the duration in seconds in the field ``name`` of an event; NaN if missing, negative or not finite."""
+    """Return the time or duration, in seconds, in an event's field ``name``; NaN if missing, negative or not finite."""
     value = event.get(name, math.nan)
     # Compare before the conversion, because an integer may be too large for a float.
     return float(value) if not isinstance(value, str) and 0 <= value <= sys.float_info.max else math.nan

@@ -106,7 +106,7 @@ class TrialView(AccuracyView):
     number: int
     """The trial's number in the run, from 1."""
     strategy: Strategy
-    """What was trained: the code as committed, the code with more epochs, or hyperparameters from a search."""
+    """What was trained: the code as committed, with more epochs, or with hyperparameters from a search."""
     hyperparameters: dict[str, Value]
     """The values of the constants at the top level of nn.py, and the number of epochs."""
     epochs_trained: int | None

@@ -66,7 +66,7 @@ class Choice:
 def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool = False) -> Choice:
     """Choose the accuracy (0 to 1) of a trial whose script succeeded, and write notes about other numbers.
 
-    It is taken from the first of these sources that provides one:
+    The accuracy is taken from the first of these sources that provides one:
 
     1. accuracy.json, if the script wrote it itself;
     2. the latest measurement by evaluate(), score() or accuracy_score();

@@ -25,7 +25,7 @@ class Statement:
 
     ``value``: should be from 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
     samples; None if the line does not state it. ``number``: the number as printed, if it may be either a
-    percentage or a fraction (because it has no per cent sign, or is at most 1 with one); None if this is certain.
+    percentage or a fraction (because it has no per cent sign, or has one but is at most 1); None if this is certain.
     ``is_precision``: whether the word for accuracy may also mean precision, like Spanish "precisión". ``end``: the
     position in the line at which the statement ends.
     """
@@ -132,7 +132,7 @@ _DATA = re.compile(
     r"|(?P<training>(?<!after )(?<!end of )train(?:ing|set)?(?!\s+(?:complete|finish|done|end|took|time)))"
     r"|(?P<validation>val(?:id(?:ation)?)?(?:set)?|dev|cv|cross-?val(?:idat\w*)?)|(?P<unnamed>eval(?:uation)?))(?![a-z])"
 )
-# Words for an accuracy that is a target, or that of a baseline.
+# Words that mark an accuracy as a target, or as that of a baseline.
 _TARGET = (
     r"(?<![a-z])(?:target|goal|threshold|require(?:d|s|ment)?|min(?:imum)?|wanted|desired|baseline|chance|guess\w*"
     r"|majority|dummy|naive|trivial|human|expected|previous|prev|reference|published|paper|sota|state[- ]of[- ]the[- ]art)"
@@ -274,7 +274,7 @@ def clean(line: str) -> str:
 
 
 def read_line(line: str) -> Reading | None:
-    """Return what a line without control sequences says about accuracy; None if it says nothing.
+    """Return what a line without control sequences says about accuracy; None for progress bars, warnings and the like.
 
     If there are several statements, the last one about test data counts, or else the last one that names no data, or
     else the last one about validation data.
@@ -440,7 +440,7 @@ def _find_split(text: str, mention: _Mention, between: str, following: str) -> S
 
 
 def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
-    """Return whether an accuracy is for one class, fold or best epoch, rather than for the network on all test data."""
+    """Return whether an accuracy is for one class or fold or the best epoch, not for the network on all test data."""
     nearby = " ".join([*lead.split()[-4:], mention.name, between])
     if _PART.search(re.sub(r"(?i)majority class|\bclassif\w+", "", nearby)):
         return True
@@ -495,7 +495,7 @@ def _differs(share: float, other: float) -> bool:
 
 
 def _guess(text: str, mention: _Mention) -> Unread | None:
-    """Return the accuracy on test data, or on unnamed data, that a number near the name may be, else None."""
+    """Return the accuracy on test data, or on unnamed data, that a number near the name may state, else None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
         return None
     after = _METRIC_LIST_END.split(mention.after)[0]

@@ -34,8 +34,8 @@ def diagnose(
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
     ``exit_status``: if a signal ended the training, minus the number of the signal, or 128 plus that number as in a
-    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it. If it is None, the reason is found
-    from the exit status and from the exceptions in ``endings`` or, if there are none, the last traceback in ``log_tail``.
+    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it. If it is None, the reason is inferred
+    from the exit status and the exceptions in ``endings`` or, if there are none, the last traceback in ``log_tail``.
     """
     if exit_status == 0 and reason is None:
         return None
@@ -171,7 +171,7 @@ def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, s
 
 
 def explain_failed_imports(errors: Mapping[str, str], output: str, origin: Origin) -> tuple[Reason, str]:
-    """Return the reason why imports failed before the training, and an explanation with a remedy, in the order of lines.
+    """Return the reason why imports failed before training, and an explanation of each with a remedy, in line order.
 
     ``errors``: for each module that cannot be imported, the exception and its message; of these, only the last may have
     a traceback in ``output``, the output of Python.

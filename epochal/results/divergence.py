@@ -13,11 +13,11 @@ _MAX_COLUMNS = 10
 class Divergence:
     """The last fit of a trial, if it ended with weights that are not finite numbers.
 
-    ``epoch``: the first of ``epochs`` after which the weights were not finite. ``bad_inputs`` and ``bad_labels``: the number
-    of training rows with NaN or infinity, of ``rows`` in all. ``bad_columns``: the columns of a matrix of inputs that
-    contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``: the optimizer's default
-    learning rate; None if unknown. ``clipped``: whether the optimizer limits the gradients. ``own_code``: whether the
-    script defines its own layers, loss or training steps.
+    ``epoch``: the first of ``epochs`` after which the weights were not finite. ``bad_inputs`` and ``bad_labels``: how
+    many of the ``rows`` training rows have inputs or labels with NaN or infinity. ``bad_columns``: the columns of a
+    matrix of inputs that contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``: the
+    optimizer's default learning rate; None if unknown. ``clipped``: whether the optimizer limits the gradients.
+    ``own_code``: whether the script defines its own layers, loss or training steps.
     """
 
     epoch: int

@@ -1,4 +1,4 @@
-"""Parse what the recorder wrote about the end of the script, and about calls that raised an exception. No I/O."""
+"""Parse what the recorder wrote about how the script ended, and about fits that raised an exception. No I/O."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ class Ending:
     ``at``: the time in seconds since 1970. ``exit_status``: the status set by the last call to sys.exit() or a similar
     function; None if there was no such call. ``exit_frames``: the stack of that call, innermost last. ``handled``: the exceptions
     that were being handled during that call, latest first. ``raised``: the exceptions that ended the main thread, latest first.
-    ``threads``: the functions of threads that were still running, and the places where these are defined.
+    ``threads``: the functions that other threads were still running, and where these are defined.
     """
 
     at: float = 0.0

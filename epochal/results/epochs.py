@@ -1,4 +1,4 @@
-"""Count the epochs that a trial actually trained, from the recorder's events and the script's output. No I/O."""
+"""Count the epochs that a trial actually ran, from the recorder's events and the script's output. No I/O."""
 
 import re
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class TrainedEpochs:
 
 
 def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
-    """Return how many epochs a trial trained, or None if neither the recorder nor a printed line shows it.
+    """Return how many epochs a trial ran, or None if neither the recorder nor a printed line shows it.
 
     ``metrics_jsonl``: the recorder's events. ``output``: the script's output, which may have lines such as "Epoch 3/10".
     """
@@ -43,7 +43,7 @@ def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
 
 def _count_fits(fits: Sequence[Fit]) -> TrainedEpochs:
     total = sum(fit.last_epoch for fit in fits)
-    # The script may loop over the epochs itself and train a single epoch in each of many fits.
+    # The script may loop over the epochs itself and run a single epoch in each of many fits.
     passes = {
         model: sum(fit.target_epoch for fit in fits if fit.model == model) for model in {fit.model for fit in fits}
     }
@@ -72,6 +72,6 @@ def _count_printed(output: str) -> TrainedEpochs | None:
         return None
     total = max(numbers) + (0 in numbers)
     targets = {int(match["all"]) for match in matches if match["all"]}
-    # A script that prints only every tenth epoch does not show how many it trained.
+    # A script that prints only every tenth epoch does not show how many it ran.
     prints_all = len(numbers) > 1 and len(numbers) == total
     return TrainedEpochs(total, frozenset({total, *targets})) if prints_all or total in targets else None

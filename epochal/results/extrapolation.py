@@ -23,13 +23,13 @@ _MIN_NOISE = 0.004
 _MAX_CORRELATION = 0.8
 _MAX_STEPS = 60
 _PRIOR_LEVEL_AND_DROP = 0.5
-"""Standard deviation of the priors of level and drop, which are nearly uninformative."""
+"""Standard deviation of the nearly uninformative priors of level and drop."""
 
 # How far a curve may depart from the families' mean per doubling of the epochs. Chosen with benchmarks/forecast.py.
 _DRIFT = 0.3
 """How far a curve may depart from the mean forecast, as a fraction of the accuracy gained in the last doubling of epochs."""
 _LATE_START = 0.15
-"""The same for a curve that has not begun to learn, but may at any time, as a fraction of the remaining error."""
+"""The same for a network that has not begun to learn, but may at any time, as a fraction of the remaining error."""
 _LATE_START_DECAY = 2
 """Exponent that determines how fast ``_LATE_START`` loses weight as more is learnt."""
 _MAX_SURGE = 0.5
@@ -41,7 +41,7 @@ _MIN_LEARNT = 0.1
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """The accuracies (0 to 1) expected after some given epochs, and the precision of these predictions.
+    """The accuracies (0 to 1) predicted for later epochs, and the precision of these predictions.
 
     ``deviations``: the standard deviations of the accuracies that would be measured after these epochs.
     ``is_learning``: whether the network has begun to learn. If not, it is impossible to predict when it will.
@@ -165,7 +165,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
 def _surplus_slope(
     fits: list[_Fit], shares: Vector, trust: float, epochs: Vector, accuracies: Vector, noise: float
 ) -> float:
-    """Return how much faster than the families the end of the curve rises per epoch, beyond what noise can explain.
+    """Return how much faster per epoch the end of the curve rises than the families predict, beyond noise.
 
     The families cannot follow a curve that rises in two stages, and would consider its second rise almost impossible.
     """

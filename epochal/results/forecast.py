@@ -25,9 +25,9 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshol
 
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
-    if it has begun to learn, has never reached the threshold, and is expected to stay clearly below it. With fewer than
-    eight known epochs, or no later epochs to forecast, the forecast is undecided. Identical curves give identical
-    forecasts.
+    if the network has begun to learn, and the curve has never reached the threshold and is expected to stay clearly
+    below it. With fewer than eight known epochs, or no later epochs to forecast, the forecast is undecided. Identical
+    curves give identical forecasts.
     """
     points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]
     if len(points) < _MIN_EPOCHS or last_epoch <= len(curve):

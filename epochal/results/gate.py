@@ -71,7 +71,7 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
 
 
 def permitted_error(rule: Rule, look: int) -> float:
-    """Return the permitted probability of a false positive at the look with the number ``look``, counted from 1.
+    """Return the permitted probability of a false positive at look number ``look``, counted from 1.
 
     It is α/(k(k+1)) at look k, with α = 1 - confidence. The sum over any number of looks stays below α. So, by
     Bonferroni's inequality, the probability of any false positive is below α, however correlated the networks are

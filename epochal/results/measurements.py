@@ -21,7 +21,7 @@ from epochal.results.metrics import (
 from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
-"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the best k."""
+"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the k likeliest."""
 _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
 """The classes of Keras metrics that measure an accuracy, whatever name the script gives them."""
 _MAX_NAMES = 20
@@ -78,12 +78,12 @@ class Measurement:
     ``network``: identifies the network within this training; ``weights``: identifies its weights at the time.
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
-    samples; ``test_set``: the digest of their rows; None if unknown. ``labels``: the labels of each output, by name.
-    ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a DummyClassifier
-    was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds since 1970.
-    ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates of a search for
-    hyperparameters; 0 for any other measurement. ``line``: the line of the script that called evaluate(), score() or a
-    metric; None if it is not known.
+    samples; ``test_set``: a digest of these samples; each None if unknown. ``labels``: the labels of each output, by
+    name. ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a
+    DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds
+    since 1970. ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates of a
+    hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(), score()
+    or a metric; None if it is not known.
     """
 
     kind: Kind

@@ -72,13 +72,13 @@ def read_test_set(content: dict[str, Any]) -> str | None:
 
 
 def parse_start_over(metrics_jsonl: str) -> str:
-    """Return why a fit ended the script, so that it must be trained again from the beginning; empty if none did."""
+    """Return why a fit ended the script, which must then be trained from the beginning; empty if no fit did."""
     reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "start_over"]
     return keep_printable(reasons[0] or "the fit could not resume") if reasons else ""
 
 
 def parse_faults(metrics_jsonl: str) -> list[str]:
-    """Return the messages of the first three errors inside the recorder, one line each."""
+    """Return the messages of the recorder's first three faults, one line each."""
     faults = [event for event in parse_events(metrics_jsonl) if event.get("event") == "fault"]
     return [keep_printable(event.get("message")) for event in faults[:_MAX_FAULTS]]
 
@@ -123,7 +123,7 @@ def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
 
 
 def read_count(value: Any) -> int:
-    """Return ``value`` as a count of epochs, fits, models or answers. Raises ValueError if it is not within 0 to 1,000,000."""
+    """Return ``value`` as a count of epochs, fits, models or answers; raises ValueError unless it is 0 to 1,000,000."""
     count = int(value)
     if not 0 <= count <= _MAX_COUNT:
         raise ValueError(value)

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Maximum number of bytes read from a file at a time: enough for the metrics of any training, but not much for a server."""
+"""Maximum number of bytes read from a file at a time: enough for any training's metrics, but little for a server."""
 
 
 def read_untrusted(path: Path, start: int = 0) -> bytes | None:

@@ -38,7 +38,7 @@ def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
 
 
 def effective_epochs(fits: Sequence[Fit], target_epochs: int) -> int:
-    """Return the number of epochs to set in the script to reproduce a trial that was to train ``target_epochs`` epochs.
+    """Return the number of epochs to set in the script to reproduce a trial that was meant to run ``target_epochs``.
 
     The number is smaller than ``target_epochs`` if the only fit with that target was stopped at the threshold.
     """

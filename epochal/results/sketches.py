@@ -11,7 +11,7 @@ _MAX_HASH = 2**64 - 1
 
 
 def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
-    """Estimate the share (0 to 1) of a test set's rows that are in at least one of ``earlier`` test sets.
+    """Estimate the share (0 to 1) of a test set's rows that are in at least one of the ``earlier`` test sets.
 
     ``rows`` and ``earlier`` are sketches, in the format of ``Accuracy.test_rows``. Up to its largest hash, a full
     sketch contains every hash of the test set, so the rows with smaller hashes are a random sample of all rows

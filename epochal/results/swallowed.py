@@ -15,7 +15,7 @@ def find_swallowed_fit(
 ) -> tuple[Reason, str] | None:
     """Return why the measured network was not trained to the end, and what to do about it; None if it was.
 
-    A fit that trained epochs until the script itself raised an exception counts as stopped on purpose.
+    A fit that ran at least one epoch before the script itself raised an exception counts as stopped on purpose.
     """
     measured = max(findings.recorded.measurements, key=lambda each: each.at, default=None)
     for failed in reversed(failed_fits):

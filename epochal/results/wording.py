@@ -10,7 +10,7 @@ from epochal.results.interval import wilson_interval
 from epochal.results.metrics import keep_printable
 
 _DOUBT_MARGIN = 0.05
-"""Without confidence, the report gives the probability that a network this far below the threshold passes."""
+"""If no confidence is set, the report gives the probability that a network this far below the threshold passes."""
 _MAX_REASON_LENGTH = 120
 
 

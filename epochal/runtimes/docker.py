@@ -171,7 +171,7 @@ class DockerRuntime:
             Label(home_id(self._home), training.run, training.trial, until),
             environment,
             mounts,
-            # The image's own command trains nn.py, so that an image started by hand trains by itself.
+            # The image's default command trains nn.py, so that a container started by hand needs no arguments.
             () if training.script == SCRIPT else ("python3", f"/train/{training.script}"),
             self._settings.sandbox.network,
             seconds=seconds,

@@ -108,7 +108,7 @@ def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
 
 
 def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
-    """Remove the biggest files written by the training until the rest fit ``limit_mb``; return a log line for each removed file.
+    """Remove the biggest files that the training wrote until the rest fit in ``limit_mb``; return a log line for each.
 
     ``before`` is the result of ``_list_files`` before the training.
     """

@@ -58,7 +58,7 @@ class Environment(BaseModel):
     ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
     """The authtoken for ngrok, which ``epochal tunnel`` needs."""
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
-    """The workspace of the build. The pull job uses a checkout in it, and the jobs write files for Jenkins to it."""
+    """The build's workspace. The pull job uses the checkout in it, if any, and jobs write files for Jenkins to it."""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
     """The commit that the pull job fetches if EPOCHAL_RUN is not set."""
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
@@ -66,7 +66,7 @@ class Environment(BaseModel):
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
     """The URL of the build's page, which the mail shows."""
     build_tag: Annotated[str, Field(alias="BUILD_TAG")] = ""
-    """Set by Jenkins. A job whose run fails then waits 2 s to see whether Jenkins has aborted the build."""
+    """Set by Jenkins. If set, a job whose run fails waits 2 s to see whether Jenkins has aborted the build."""
     docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""
     """The address of the Docker engine; by default the socket unix:///var/run/docker.sock."""
 
@@ -74,8 +74,8 @@ class Environment(BaseModel):
     def read(cls, variables: Mapping[str, str] | None = None) -> "Environment":
         """Read ``variables``, by default the environment of this process.
 
-        EPOCHAL_HOME defaults to the folder ``epochal`` in $XDG_STATE_HOME (~/.local/state). Raises SettingsError for an
-        unknown name that begins with EPOCHAL_, an invalid value, or a secret file that cannot be read or is empty.
+        EPOCHAL_HOME defaults to the folder ``epochal`` in $XDG_STATE_HOME or ~/.local/state. Raises SettingsError for
+        an unknown name that begins with EPOCHAL_, an invalid value, or a secret file that cannot be read or is empty.
         """
         variables = os.environ if variables is None else variables
         names = {field.alias: field for field in cls.model_fields.values() if field.alias}
@@ -126,7 +126,7 @@ def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
     In a git hook, ``GIT_*`` would point git at the wrong repository; see githooks(5). Variables that configure git
     itself or its connections are kept.
     """
-    # Variables with these prefixes say how to reach a server, not which repository to use.
+    # Variables with these prefixes configure git or its connections; they do not choose a repository.
     kept = ("GIT_SSL_", "GIT_SSH", "GIT_CONFIG_")
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name.startswith(kept)}
     return own | dict(changes)

@@ -55,7 +55,7 @@ class Range(Table):
     log: bool = False
     """Whether values are proposed on a logarithmic scale."""
     step: Number | None = None
-    """Propose only ``low``, ``low + step`` and so on. It cannot be combined with ``log``."""
+    """Propose only ``low``, ``low + step`` and so on. Cannot be combined with ``log``."""
 
     @property
     def is_integer(self) -> bool:

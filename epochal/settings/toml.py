@@ -67,7 +67,7 @@ def table_tag(table: type[Table]) -> str:
 
 
 def _give_example(name: str | None, value: str) -> str:
-    """Return the line to write instead of a string that holds a number or percentage, as an example; otherwise nothing."""
+    """Return a phrase such as ``, as in threshold = 0.9`` for a quoted number or percentage; empty for other text."""
     number = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", value)
     if number is None:
         return ""
@@ -107,7 +107,7 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
 
 
 def _differs(annotation: Any, value: Any) -> bool:
-    """Return whether ``value`` is a table with other keys than the table in ``annotation``, and so means something else."""
+    """Return whether ``value`` is a table with keys that ``annotation``'s table lacks, and so means something else."""
     tables = _tables_of(annotation)
     return isinstance(value, dict) and len(tables) == 1 and not value.keys() <= tables[0].model_fields.keys()
 

@@ -55,7 +55,7 @@ def release_message(connection: Connection, message: int, state: MessageState, o
 
 @writes
 def retry_messages(connection: Connection) -> int:
-    """Mark all messages that were given up as pending again, and return their number."""
+    """Mark all given-up messages as pending again, and return their number."""
     given_up = messages.c.state == MessageState.GIVEN_UP
     return connection.execute(update(messages).where(given_up).values(state=MessageState.PENDING)).rowcount
 

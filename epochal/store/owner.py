@@ -16,7 +16,7 @@ _HEARTBEAT_TIMEOUT = timedelta(seconds=90)
 
 
 def this_process() -> str:
-    """Return the name of the calling process as an owner: machine, process namespace, process id and start time."""
+    """Return the name of the calling process as an owner: machine, PID namespace, process id and start time."""
     pid = os.getpid()
     return f"{_machine()}/{pid}/{_start_time(pid)}"
 

@@ -62,7 +62,7 @@ _CHECKS = (
 def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()) -> Iterator[Finding]:
     """Yield the findings in the script and in the local modules that it imports.
 
-    ``committed``: the paths of all files in the next commit, which a remedy may name.
+    ``committed``: the paths of all files in the next commit; a remedy may name one of them.
     """
     for check in (*_CHECKS, partial(find_foreign_paths, files=committed)):
         with suppress(RecursionError):  # an expression that is nested hundreds of levels deep
@@ -70,7 +70,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
 
 def find_copied_before_split(sources: tuple[Source, ...]) -> Finding | None:
-    """Return the first call that copies rows before they are split into training and test data, or None."""
+    """Return the finding about the first call that copies rows before they are split, or None."""
     with suppress(RecursionError):
         return next((each for each in find_fitted_before_split(sources) if each.kind == "copied_before_split"), None)
     return None
@@ -84,10 +84,10 @@ def find_in_files(
     new: Collection[str],
     pointers: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Yield findings about files and packages that are missing in ``folder``, and about files that are too large.
+    """Yield findings about files that are missing or too large, and about packages that are missing or refused.
 
-    ``committed``: the paths of all files in the next commit. ``new``: the paths of those that it would add or change.
-    ``pointers``: the paths of those that git stores with Git LFS.
+    ``folder``: the folder to check. ``committed``: the paths of all files in the next commit. ``new``: the paths of
+    those that it would add or change. ``pointers``: the paths of those that git stores with Git LFS.
     """
     yield from find_missing_files(sources, folder, committed, pointers)
     yield from find_missing_packages(sources, detection, folder)

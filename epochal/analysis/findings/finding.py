@@ -1,4 +1,4 @@
-"""A finding: a place in the code that will cause trouble when Epochal trains it, and what to do about it."""
+"""A finding: a place in the code that may cause trouble in training, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

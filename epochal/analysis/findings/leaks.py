@@ -20,7 +20,7 @@ from epochal.analysis.findings.source import (
 from epochal.analysis.findings.splits import TEST_NAME, TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
-# These learn from rows how to change the training data. Encoders of labels and categories are left out on purpose.
+# Classes that learn from rows how to transform the data. Encoders of labels and categories are left out on purpose.
 _FITTED = re.compile(
     r"sklearn\.(?:preprocessing\.(?:StandardScaler|MinMaxScaler|RobustScaler|MaxAbsScaler|QuantileTransformer"
     r"|PowerTransformer|KBinsDiscretizer|TargetEncoder)|decomposition\.\w+|feature_selection\.(?!VarianceThreshold)\w+"
@@ -96,7 +96,7 @@ class _Flow:
                 if leak and leak.line not in reported:
                     reported.add(leak.line)
                     yield self._report(leak, f"before {last_name(call.func)}() on line {call.lineno}")
-            # As in x, y = y, x, all values are those before the statement.
+            # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
             changes = [
                 (target, value, self._leak_of(value, step) if value else None) for target, value in step.assigned
             ]
@@ -372,7 +372,7 @@ def _read_fit(call: ast.Call, owner: str, data: str, variables: _Variables) -> _
     validates = validation is not None or keyword(call, "validation_split") is not None
     if isinstance(validation, ast.Tuple | ast.List):
         return _Fit(call, owner, data, variables.identify(validation.elts[0]) if validation.elts else "", validates)
-    # Reading another object twice, such as a generator, may give different rows.
+    # Any other object, such as a generator, may give different rows each time it is read.
     known = variables.maker(validation).startswith(("keras.", "tensorflow."))
     return _Fit(call, owner, data, variables.identify(validation) if known else "", validates)
 

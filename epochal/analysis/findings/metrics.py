@@ -19,7 +19,7 @@ _REGRESSOR = re.compile(
     r"|LinearSVR|BayesianRidge)"
 )
 _SAYS_ACCURACY = re.compile(r"(?<![a-z])acc(?:uracy)?(?![a-z])", re.IGNORECASE)
-# Any of these in a script may write an accuracy to its output or to a file, in whatever language.
+# A script that contains any of these words may print an accuracy, or write one to a file, in whatever language.
 _MAY_REPORT = re.compile(
     r"acc(?![eio])|accur|correct|right|score|report|genau|treffer|exactitud|pr[eé]cis|acur|acert|точн|准确|精度|正解|正确|metrics?\.json",
     re.IGNORECASE,

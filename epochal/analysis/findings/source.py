@@ -15,11 +15,11 @@ _RUNNERS = frozenset({"run", "Fire"})
 """Functions that call their argument, as in absl's ``app.run(main)``."""
 
 _MAIN = "main"
-"""Marks the branch of ``if __name__ == "__main__"``, which runs in the script but not in modules."""
+"""Marks the branch of ``if __name__ == "__main__"``, which runs in the script but not in imported modules."""
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
 Branch = tuple[tuple[int, str], ...]
-"""The branches of conditions, loops and try blocks that contain a statement, outermost first."""
+"""The branches of conditions, while loops and try blocks that contain a statement, outermost first."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Scope:
-    """The statements of a module or a function, in source order, except those of the functions inside it."""
+    """The statements of a module or function, in source order, except those of the functions and classes inside it."""
 
     node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
     steps: tuple[Step, ...]

@@ -69,7 +69,7 @@ _DEPENDENCIES = {
 }
 """For each package, the dependencies that are installed with it, except those that every training environment has.
 
-The dependencies of any other package in requirements.txt are unknown, so no module is then reported as missing.
+If requirements.txt names any other package, its dependencies are unknown, so no module is reported as missing.
 """
 
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
@@ -88,7 +88,7 @@ def find_missing_files(
 ) -> Iterator[Finding]:
     """Yield files that the code always reads, although a commit of ``folder`` would not contain them.
 
-    ``files``: the paths that a commit would contain; for ``pointers``, it would contain only Git LFS pointers.
+    ``files``: the paths that a commit would contain; for those in ``pointers``, it would contain only Git LFS pointers.
     """
     yield from _find_ignored_modules(sources, folder, files)
     if any(last_name(call.func) in _UNPACKING for source in sources for call in source.calls):
@@ -112,7 +112,7 @@ def find_missing_files(
 
 
 def _find_ignored_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield imports of modules that are in ``folder``, but which git ignores."""
+    """Yield imports of modules that are in ``folder`` but ignored by git."""
     for module in sources[1:]:
         if module.path not in files and (rule := find_ignore_rule(module.path, folder)):
             path, line = _find_import(sources, PurePosixPath(module.path).stem)
@@ -156,7 +156,7 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
 
 
 def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield files larger than 50 MB that the next commit would add, unless the repository uses Git LFS.
+    """Yield files larger than 50 MB that the next commit would add or change, unless the repository uses Git LFS.
 
     ``files``: the paths of all files that the next commit would add or change.
     """
@@ -219,7 +219,7 @@ def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_refused_requirements(folder: Path) -> Iterator[Finding]:
-    """Yield the lines of requirements.txt that servers refuse by default, and those that name no package."""
+    """Yield lines of requirements.txt that servers refuse by default or that name a module instead of a package."""
     text = _read_text(folder) or ""
     for line, problem in find_refused(text):
         yield Finding("refused_requirement", "requirements.txt", line, f"{problem}.", REFUSED_REMEDY)
@@ -229,7 +229,7 @@ def find_refused_requirements(folder: Path) -> Iterator[Finding]:
 
 
 def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield modules beside the script that hide a known package of which the code uses something else."""
+    """Yield modules beside the script that hide a known package and lack a name that the code uses from it."""
     beside = {PurePosixPath(source.path).stem: source for source in sources[1:] if _is_beside(source, sources[0])}
     for source in sources:
         for name, module in beside.items():

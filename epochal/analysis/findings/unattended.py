@@ -90,7 +90,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield what reads an argument from the command line that has no default, in statements that always run."""
+    """Yield expressions that read a command-line argument without a default, in statements that always run."""
     steps = list(find_certain(sources))
     if any(source.name_of(target) == "sys.argv" for source, step in steps for target, _ in step.assigned):
         return
@@ -116,7 +116,7 @@ def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _make_optional(call: ast.Call) -> str:
-    """Return how to make an argument of argparse optional; empty if it is optional or unknown."""
+    """Return how to make an argument of argparse optional; empty if it already is, or if that is unknown."""
     name = text_of(call.args[0] if call.args else None)
     if not name or has_unknown_arguments(call):
         return ""
@@ -127,12 +127,12 @@ def _make_optional(call: ast.Call) -> str:
 
 
 def _is_argument(index: ast.expr) -> bool:
-    """Return whether an index of sys.argv is a number other than 0, which is the script's name."""
+    """Return whether an index of sys.argv is a positive number; sys.argv[0] is the script's name."""
     return isinstance(index, ast.Constant) and isinstance(index.value, int) and index.value > 0
 
 
 def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield assertions that there is a GPU, and uses of the first one, in statements that always run."""
+    """Yield assertions that there is a GPU, and uses of items in a list of GPUs, in statements that always run."""
     gpus: set[str] = set()
     for source, step in find_certain(sources):
         found = [node for node in step.nodes if _asks_for_gpu(source, node) or getattr(node, "id", "") in gpus]

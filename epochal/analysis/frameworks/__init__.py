@@ -54,7 +54,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """What the recorder can do for a framework; both fields are empty if ``epochal_recorder`` has no module for it.
+    """What the recorder can do for a framework, for messages; a field is empty if they name no such method.
 
     ``measures``: the framework's method that measures an accuracy; the recorder records this accuracy and the test
     samples. ``resumes``: the framework's method that the recorder can resume from a checkpoint.
@@ -88,8 +88,8 @@ class Framework(Protocol):
     RANK: int
     """If code imports several frameworks, Epochal chooses the one with the lowest rank. Ranks start at 0.
 
-    Importing two frameworks of rank 0 is an error, because each of them trains networks. Among several
-    frameworks that share a higher rank, Epochal chooses the one that is imported first.
+    Importing two frameworks of rank 0 is an error unless epochal.toml names one, because either of them could train the
+    network. Among several frameworks that share a higher rank, Epochal chooses the one that is imported first.
     """
     PINS: Path
     """The requirements file of the framework's training environment, with pinned versions."""

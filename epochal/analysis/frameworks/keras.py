@@ -26,7 +26,7 @@ _DATASETS = (
     "reuters",
 )
 _TEXTS = ("imdb", "reuters")
-# Models of keras.applications whose weights are downloaded, with and without the top.
+# Models of keras.applications whose weights can be downloaded, with and without the top layers.
 _APPLICATIONS = (
     "ConvNeXtTiny",
     "DenseNet121",
@@ -56,7 +56,7 @@ PINS = resource("requirements") / "keras.txt"
 DATASETS = DatasetCache(
     folder="keras",
     variable="KERAS_HOME",
-    # Keras unpacks an archive at every use (keras.utils.get_file), so the archive's folder must not be read-only.
+    # Keras unpacks an archive on every use (keras.utils.get_file), so the archive's folder must not be read-only.
     link_folder=".keras",
     scripts={
         name: f"from keras.datasets import {name}; {name}.load_data()"

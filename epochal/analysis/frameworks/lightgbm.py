@@ -9,7 +9,7 @@ RANK = 1
 PINS = resource("requirements") / "lightgbm.txt"
 DATASETS = None
 MODEL_SUFFIXES = (".lgb", ".joblib", ".pkl")
-# "[1]\tvalid_0's binary_logloss: 0.61", a line per round, and "[LightGBM] [Info] …".
+# "[1]\tvalid_0's binary_logloss: 0.61", one line per round, and "[LightGBM] [Info] …".
 LOG_LINES = LogLines(progress=r"\s*\[(?:\d+\]\s+\S+'s \S+:|LightGBM\]\s)")
 RECORDER = Recorder()
 SET_EPOCHS = (

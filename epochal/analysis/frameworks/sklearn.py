@@ -28,7 +28,7 @@ DATASETS = DatasetCache(
     module=r"sklearn/datasets/_\w+\.py (?P<name>fetch_\w+)",
 )
 MODEL_SUFFIXES = (".joblib", ".pkl")
-# A row of classification_report, or the line about one fold of a cross-validation.
+# A line about one fold of a cross-validation: "[CV 1/5] END …".
 LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 SET_EPOCHS = (

@@ -9,7 +9,7 @@ RANK = 1
 PINS = resource("requirements") / "xgboost.txt"
 DATASETS = None
 MODEL_SUFFIXES = (".ubj", ".bst", ".joblib", ".pkl")
-# "[0]\tvalidation_0-logloss:0.61", a line per round.
+# "[0]\tvalidation_0-logloss:0.61", one line per round.
 LOG_LINES = LogLines(progress=r"\s*\[\d+\]\s+\S+-\S+:")
 RECORDER = Recorder()
 SET_EPOCHS = (

@@ -182,7 +182,7 @@ def _read_toml(content: bytes) -> Iterator[_Found]:
         elif header := _TOML_TABLE.fullmatch(text):
             table = _split_toml_key(header[1])
         elif text.lstrip().startswith("[["):
-            table = ("[[",)  # the items of an array of tables are not found
+            table = ("[[",)  # the items of an array of tables are skipped
         elif match := _TOML_LINE.match(text):
             key = (*table, *_split_toml_key(match[1]))
             places: list[tuple[_Key, str, int]] = []

@@ -14,10 +14,10 @@ class Constant:
     """A literal in a file of the pushed code.
 
     ``name``: the variable, option, key or argument that it sets. ``value``: its value; a number even if it is written
-    as a string, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its bytes
-    are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name
-    preceded by that of its table, class or function, as in ``train.epochs``; equal to ``name`` at the top of a file.
-    ``place``: a description of the place, as in "the default of --epochs".
+    as a string, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its
+    bytes are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name,
+    preceded by that of its table, class, function or module if that is known, as in ``train.epochs``. ``place``: a
+    description of the place, as in "the default of --epochs".
     """
 
     name: str

@@ -169,7 +169,7 @@ class _Finder:
         tracer = self._tracer
         for unit in tracer.units.values():
             for scope, name in unit.names():
-                # A variable called epoch counts epochs.
+                # A variable called epoch is a counter, not a number of epochs.
                 if matches(name) and name.lower() != "epoch" and not isinstance(scope, ast.ClassDef):
                     yield from tracer.trace_variable(unit, scope, name)
         for name, definitions in tracer.definitions.items():
@@ -229,13 +229,13 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label_argument(name, keyword.arg))
 
     def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield training steps as in ``Trainer(max_steps=100)``, the iterations of estimators and the rounds of boosting."""
+        """Yield training steps as in ``Trainer(max_steps=100)``, the iterations of estimators, and boosting rounds."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             arguments = _STEPS_ARGUMENTS.get(name, ("max_steps", "max_train_steps"))
             if name in ("train", "cv") and _base_name(call.func) in _find_boosting(unit):
                 arguments = ("num_boost_round",)
-                # LightGBM prefers the number among its parameters.
+                # For LightGBM, the number in params takes precedence over the argument.
                 params = [each.value for each in call.keywords if each.arg == "params"] or call.args[:1]
                 for key in _LIGHTGBM_ROUNDS if params else ():
                     yield from self._tracer.trace_key(unit, params[0], key)
@@ -305,7 +305,7 @@ def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
 
 
 def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | ast.While]:
-    """Return the loops nested in others, and those in functions called by a loop that also does training of its own."""
+    """Return the loops nested in others, and those in functions called by a loop that also trains directly."""
     functions = {loop: getattr(unit.function(loop), "name", "") for loop in loops}
     local = frozenset(functions.values())
     called = {

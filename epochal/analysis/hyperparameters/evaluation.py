@@ -1,4 +1,4 @@
-"""Evaluate expressions in the pushed code without running it, as far as this is possible.
+"""Evaluate expressions in the pushed code without running it, as far as possible.
 
 Epochal runs the script without arguments and without special environment variables, so many conditions have a known
 result.
@@ -250,7 +250,7 @@ class Evaluator:
         return [binding for _, binding in sorted(found, key=lambda each: not each[0])]
 
     def resolve(self, unit: Unit, node: ast.expr) -> ast.expr:
-        """Return the expression assigned to a variable; ``node`` itself if it is not a variable or there are several."""
+        """Return the expression assigned to the variable ``node``, or ``node`` itself if there is not exactly one."""
         scope = unit.find_scope(node, node.id) if isinstance(node, ast.Name) else None
         if scope is None or not isinstance(node, ast.Name):
             return node

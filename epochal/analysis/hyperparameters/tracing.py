@@ -79,7 +79,7 @@ class Tracer(Evaluator):
             case ast.IfExp():
                 return self._trace_choice(unit, node, label)
             case ast.BoolOp() | ast.List() | ast.Tuple():
-                # Of the values that a search or several trainings try, the last is usually the largest.
+                # Of several values that the code tries in turn, the last is usually the largest.
                 values = node.values if isinstance(node, ast.BoolOp) else node.elts[::-1]
                 return [traced for value in values for traced in self.trace(unit, value, label)]
             case ast.NamedExpr():
@@ -276,7 +276,7 @@ class Tracer(Evaluator):
             smaller = right if larger is left else left
             return self._combine(node.op, self.trace(unit, larger, label), literal(smaller), is_left=larger is left)
         found = []
-        # In a sum such as initial_epochs + fine_tune_epochs, the last term is trained last.
+        # In a sum such as initial_epochs + fine_tune_epochs, the last term sets the last phase of training.
         sides = [(right, left), (left, right)]
         for side, other in sides[1:] if isinstance(node.op, ast.Div | ast.FloorDiv | ast.Mod) else sides:
             if literal(side) is None:

@@ -82,7 +82,7 @@ class JenkinsChain:
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Do nothing: the next poll stops the build in Jenkins, which then ends ABORTED. A signal would make it fail."""
+        """Do nothing: the next poll stops the build in Jenkins, which ends as ABORTED. A signal would make it fail."""
 
     def stop(self) -> None:
         """Stop polling, and wait up to 30 s for the thread to end. Builds in Jenkins keep running."""
@@ -215,7 +215,7 @@ class JenkinsChain:
         _log.info("run %s: %s is in Jenkins' queue as item %s", run.id, trigger.job, item)
 
     def _stop_ended(self, snapshot: JenkinsSnapshot) -> None:
-        """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end ABORTED.
+        """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end as ABORTED.
 
         A stop is repeated only after a minute, because a second stop would interfere while the first is still ending
         the build's processes.

@@ -1,8 +1,8 @@
 """A client for one Jenkins server: python-jenkins, with errors that say what to do.
 
 Methods of python-jenkins are used wherever they fit. If none fits, a comment says why, and the request is sent with the
-general request method of python-jenkins. tests/chains/jenkins/answers.py records the responses of a real Jenkins
-2.568.2.
+general request method of python-jenkins. tests/chains/jenkins/answers.py contains recorded responses of a real
+Jenkins 2.568.2.
 """
 
 import json
@@ -69,7 +69,7 @@ class JenkinsClient:
 
     def version(self) -> str:
         """Return the version of Jenkins, such as ``2.568.2``."""
-        # get_version does not log in, so it fails if anonymous users may not read.
+        # get_version does not log in, so it fails if anonymous users lack read access.
         response = self._request("GET", "api/json?tree=nodeName")
         if "X-Jenkins" not in response.headers:
             raise JenkinsError(f"{self.url} is not Jenkins: its response has no X-Jenkins header.")
@@ -107,7 +107,7 @@ class JenkinsClient:
         return missing
 
     def plugins(self) -> dict[str, str]:
-        """Return the version of each active plugin, by the plugin's name."""
+        """Return the version of each active plugin, by plugin name."""
         plugins = self._call(self._jenkins.get_plugins, 1).values()  # A depth of 1 leaves out the dependencies.
         return {plugin["shortName"]: str(plugin["version"]) for plugin in plugins if plugin.get("active")}
 
@@ -140,13 +140,13 @@ class JenkinsClient:
     # Builds and the queue.
 
     build_job = _forward("build_job")  # Only for jobs without parameters.
-    stop_build = _forward("stop_build")  # A running build ends ABORTED; an ended one keeps its result.
+    stop_build = _forward("stop_build")  # A running build ends as ABORTED; an ended one keeps its result.
     get_queue_info = _forward("get_queue_info")  # Returns the waiting items.
 
     def job(self, name: str, builds: int) -> dict[str, Any] | None:
         """Return ``url``, ``downstreamProjects`` and ``builds`` of a job, or None if there is no such job.
 
-        The argument ``builds`` is the number of builds to return, the newest first.
+        The argument ``builds`` is the number of builds to return, newest first.
         """
         # get_job_info cannot select fields, so every build would need another request.
         tree = f"url,downstreamProjects[name],builds[{_BUILD_FIELDS}]{{0,{builds}}}"
@@ -214,7 +214,7 @@ class JenkinsClient:
         except (jenkins.JenkinsException, requests.RequestException, ValueError) as error:
             causes: list[BaseException] = []  # python-jenkins keeps Jenkins' answer only in the causes of its error.
             cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, EpochalError):  # EpochalErrors were handled before.
+            while cause is not None and not isinstance(cause, EpochalError):  # EpochalErrors were handled earlier.
                 causes.append(cause)
                 cause = cause.__cause__ or cause.__context__
             request_error = next((each for each in causes if isinstance(each, requests.RequestException)), None)

@@ -52,7 +52,7 @@ def read_seal(xml: str) -> Seal | None:
 
 
 def digest(xml: str) -> str:
-    """Return a digest of an XML text: the first 16 hexadecimal digits of a SHA-256.
+    """Return a digest of ``xml``: the first 16 hexadecimal digits of a SHA-256 hash.
 
     The digest ignores the seal, plugin versions, Job Builder's note in the description, and white space between
     elements.

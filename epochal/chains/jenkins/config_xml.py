@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 
 def parse_config(xml: str) -> Element:
-    """Parse a config.xml, without its XML declaration.
+    """Parse a config.xml, ignoring its XML declaration.
 
     Jenkins declares XML 1.1, which it does not need and which Python's parser does not support.
     """

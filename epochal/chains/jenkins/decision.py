@@ -13,8 +13,8 @@ MAX_FAILURES = 3
 class ItemState(Enum):
     """What became of a queue item that is neither in the queue nor listed as a build.
 
-    CANCELLED: it was removed from the queue. STARTED: it left the queue for a build that is not listed yet. UNKNOWN:
-    Jenkins does not know the item.
+    CANCELLED: it was removed from the queue. STARTED: it became a build that is not listed yet. UNKNOWN: Jenkins does
+    not know the item.
     """
 
     CANCELLED = "cancelled"
@@ -77,7 +77,7 @@ def decide(
     needed_job: the name of the Jenkins job that the run's state requires.
     dispatch: the job that Jenkins was last asked to start for the run, or None.
     item: what became of the run's lost item (``find_lost_item``), or None if no item is lost.
-    grace_over: whether Jenkins has had enough time to start the next job by itself, since the newest build ended or, if
+    grace_over: whether Jenkins has had enough time to start the next job by itself since the newest build ended or, if
     there is no build, since the run was first seen in its state.
     """
     builds = snapshot.builds_of(run.id)
@@ -86,7 +86,7 @@ def decide(
     if item is ItemState.CANCELLED:
         return CancelRun()
     if not builds and dispatch is None and run.state is not State.QUEUED and not grace_over:
-        # A build that was started in Jenkins directly has pulled the run, so Jenkins starts the next job, too.
+        # A build that was started in Jenkins directly pulled the commit, so Jenkins starts the next job, too.
         return Wait()
     if item is ItemState.UNKNOWN or not builds:
         # If Jenkins is killed, a queue item or a new build can be lost without a trace.

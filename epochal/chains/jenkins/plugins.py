@@ -9,7 +9,7 @@ MIN_VERSION = "2.504"
 
 
 def pinned_plugins() -> dict[str, str]:
-    """Return the version of each plugin in ``jenkins/plugins.txt``, by the plugin's name."""
+    """Return the version of each plugin in ``jenkins/plugins.txt``, by plugin name."""
     lines = (resource("jenkins") / "plugins.txt").read_text(encoding="utf-8").splitlines()
     pairs = [line.partition(":") for line in lines if line and not line.startswith("#")]
     return {name: version for name, _, version in pairs}

@@ -60,7 +60,7 @@ def preview(client: JenkinsClient, settings: ServerSettings, without: Collection
 
 
 def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
-    """Delete the jobs and the view that ``apply`` created. Any others with the same names are left alone."""
+    """Delete the jobs and the view, except any that Epochal did not create."""
     view = f"{settings.jenkins.prefix}Epochal"
     for name in [view, *job_names(settings)]:
         kind: Literal["job", "view"] = "view" if name == view else "job"

@@ -115,7 +115,7 @@ class Study:
     def ask(self) -> Candidate | None:
         """Return a combination that has not been tried; None if none is left.
 
-        Also returns None if _MAX_DRAWS random combinations in a row had already been tried and the space cannot be
+        Also returns None if _MAX_DRAWS combinations in a row had already been tried and the space cannot be
         enumerated, because it is too large or contains a range of floats.
         """
         for _ in range(_MAX_DRAWS):

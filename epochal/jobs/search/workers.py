@@ -149,7 +149,7 @@ class Workers:
         return trials
 
     def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
-        """Propose the next trial after ``trials``: more epochs of a promising trial, or a combination not tried yet."""
+        """Propose the next trial after ``trials``: more epochs for a promising trial, or an untried combination."""
         if end := check_budget(trials, self._settings):
             return end
         target = next_target(self._active)

@@ -41,7 +41,7 @@ _MAX_PARAGRAPH_LENGTH = 3000
 
 @dataclass(frozen=True)
 class Report:
-    """The content of a mail: a run that has ended, and the files that were found in its folder.
+    """The content of an email: a run that has ended, and the files that were found in its folder.
 
     ``repository``: the short name to show. ``model``, ``log``, ``diff``: the saved model, the log and the change to
     nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last one if no trial was measured.

@@ -1,4 +1,4 @@
-"""Send a mail in one SMTP session (RFC 5321), with the TLS mode and login from server.toml."""
+"""Send an email in one SMTP session (RFC 5321), with the TLS mode and login from server.toml."""
 
 import contextlib
 import smtplib
@@ -10,7 +10,7 @@ from epochal.settings import MailSettings
 
 
 class MailError(EpochalError):
-    """A mail could not be sent. ``temporary`` says whether a retry may succeed."""
+    """An email could not be sent. ``temporary`` says whether a retry may succeed."""
 
     exit_status = 1
 
@@ -33,9 +33,9 @@ def send(
     one other recipient. Certificates are verified with the system's certificate authorities, or those in the file that
     SSL_CERT_FILE names. The server has ``timeout_seconds`` for each reply.
 
-    Raises MailError. The error is temporary if no server is configured, if the server cannot be reached, or if it replies 4xx.
-    It is permanent if the server replies 5xx (to a wrong login, for example), if the password is missing, if the user
-    name or password is not ASCII, or if the connection cannot be secured as ``settings`` require.
+    Raises MailError. The error is temporary if no server is configured, if the server cannot be reached, or if it
+    replies 4xx. It is permanent if the server replies 5xx (to a wrong login, for example), if the password is missing,
+    if the user name or password is not ASCII, or if the connection cannot be secured as ``settings`` requires.
     """
     if not settings.host:
         raise MailError("no mail server is set; set [mail] host in server.toml", temporary=True)

@@ -1,4 +1,4 @@
-"""Fit untrusted text into a mail: on one line, as an indented block, or in columns. Any text is made safe."""
+"""Fit untrusted text into an email: on one line, as an indented block, or in columns. Any text is made safe."""
 
 import re
 import textwrap

@@ -1,4 +1,4 @@
-"""Observe Keras, scikit-learn and the end of the script in the training process, and resume Keras fits.
+"""Observe ML libraries and the end of the script in the training process, and resume Keras fits.
 
 The recorder runs beside nn.py in the training environment. It uses only the standard library and, once a framework is
 imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the training;
@@ -22,11 +22,12 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "test_set", "id": "1f0c…", "rows": 360, "sketch": "…"}
     {"event": "evaluate", "model": 1, "metrics": {"loss": 0.6, "accuracy": 0.83},
      "kinds": {"accuracy": "BinaryAccuracy"}, "line": 14, ROWS}
-    {"event": "predict", "model": 1, ROWS}                scikit-learn adds "of", "dummy" and "estimator" as in "score"
+    {"event": "predict", "model": 1, ROWS}                for scikit-learn: "of", "dummy", "estimator", no "model"
     {"event": "score", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "MLPClassifier", "dummy": false,
      "estimator": 1, "line": 14, ROWS}
     {"event": "cross_validation", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "SVC", "dummy": false,
      "estimator": 1, "folds": 5, "candidates": 0, ROWS}
+    {"event": "iterations", "of": "MLPClassifier", "trained": 57, "limit": 200}  also boosting rounds, "of": "xgboost"
     {"event": "called", "time": 9.6}
     {"event": "failed", "model": 1, "call": 1, "raised": RAISED}  fit raised; no "model" or "call" for scikit-learn
     {"event": "ended", "main": true, "exit": {"status": 1, "frames": [["nn.py", 18, "<module>"]], "handled": RAISED},
@@ -48,18 +49,18 @@ RAISED is a chain of exceptions, latest first; a frame is a file, a line and a f
 ``ended`` is written when the main thread of a Python process has ended; ``main`` says whether it is the script's own
 process. ``exit`` describes the last call to sys.exit or the like, with the exceptions that were being handled; it is
 null if there was no such call. ``raised`` is empty if no exception ended the main thread. ``threads`` lists the
-functions of threads that were still running but idle, so that the process ended without them.
+functions of threads that were still running but idle, so the process ended without them.
 
 ``continued`` is the epoch that the fit resumed from, or 0 if it did not resume, and ``history`` holds the metrics of
 the epochs up to it. ``why`` says why the fit did not resume from the newest checkpoint, or why it cannot keep
 checkpoints; otherwise it is empty. ``fitted`` is written when fit returns without an exception; its ``epoch`` is the
 number of the last epoch.
 
-``diverged`` is written for the first epoch after which the model's weights are not finite numbers. ``nonfinite`` counts
-the rows with NaN or infinity among the inputs (x) and the labels (y), of all ``rows``. ``columns`` are those of a matrix
-of inputs that contain NaN or infinity, and ``nan`` says whether any is NaN. ``default_rate`` is the optimizer's default
-learning rate, ``clipped`` says whether the optimizer limits the gradients, and ``own_code`` whether the script defines
-its own layers, loss or training steps.
+``diverged`` is written for the first epoch after which the model's weights are not all finite. ``nonfinite`` counts the
+rows with NaN or infinity in the inputs (x) and in the labels (y), out of all ``rows``. If the inputs are a matrix,
+``columns`` lists its columns that contain NaN or infinity; ``nan`` says whether any value is NaN. ``default_rate`` is
+the optimizer's default learning rate, ``clipped`` says whether the optimizer clips the gradients, and ``own_code``
+whether the script defines its own layers, loss or training steps.
 
 ``score`` is a measurement that the script requested from scikit-learn. ``of`` is the class of the estimator if the
 script called its score(), otherwise the name of the function, such as accuracy_score or classification_report. A
@@ -72,8 +73,8 @@ compiled with, and ``line`` is the line of the script that made the call; ``metr
 ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see the
 predictions of such a call.
 
-``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is, for
-scikit-learn, a digest of the labels and, for Keras, null. The ``sketch`` in the event test_set contains the 1,024
+``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is a
+digest of the labels in ``score``, and null in other events. The ``sketch`` in the event test_set contains the 1,024
 smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows
 cannot be known without reading the data. ``weights`` identifies the state of the network: it differs between networks,
 and changes when a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one

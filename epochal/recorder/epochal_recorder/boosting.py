@@ -1,4 +1,4 @@
-"""Count the boosting rounds of XGBoost and LightGBM, whose estimators train with their function ``train``, too."""
+"""Count the boosting rounds of XGBoost and LightGBM, whose estimators also train through the function ``train``."""
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ def observe(module, out, **_):
     """Patch ``train`` in ``module``: ``xgboost.training`` or ``lightgbm.engine``. ``out``: the folder for events."""
     shared, train = shared_state(out), module.train
     signature = inspect.signature(train)
-    # A callback of XGBoost is an object of this class, one of LightGBM a function.
+    # XGBoost's callbacks must be instances of this class; LightGBM's are functions.
     counter_class = type("Counter", (_Counter, getattr(module, "TrainingCallback", object)), {})
 
     @functools.wraps(train)
@@ -37,9 +37,9 @@ def observe(module, out, **_):
 
 
 class _Counter:
-    """A callback that counts rounds. It comes first, because a callback that ends the training hides those after it.
+    """A callback that counts rounds. It runs first, because those after a callback that ends the training do not run.
 
-    ``limit``: the number of rounds to train unless they are stopped early.
+    ``limit``: the number of rounds unless training stops early.
     """
 
     def __init__(self, limit):

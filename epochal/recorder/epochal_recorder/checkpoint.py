@@ -37,7 +37,7 @@ class NotResumable(Exception):
 
 
 class StartOver(SystemExit):
-    """A fit can neither resume nor train from the beginning, because its data or its state have been changed.
+    """A fit can neither resume nor train from the beginning, because its data or its state has been changed.
 
     It ends the script without a traceback, and the trial is then trained again from the beginning. ``why``: the reason,
     for users.

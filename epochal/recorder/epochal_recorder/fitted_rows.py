@@ -2,8 +2,8 @@
 
 A test on rows that the network was fitted on is meaningless, but even correctly split data may contain duplicate rows.
 So s, the share of test rows that the network was fitted on, is compared with e, the share that a clean split of the
-same data would show. e is estimated as the share of training rows that have a twin in the same pass, which is Good and
-Turing's estimate of the probability that another row from the same source is already among the training rows.
+same data would show. e is estimated as the share of training rows that have a twin (an equal row) in the same pass:
+Good and Turing's estimate of the probability that another row from the same source is already among the training rows.
 """
 
 import contextlib
@@ -341,7 +341,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Like ``compare``, but for test rows without labels: a row counts as known if it was fitted with any label."""
+    """Compare test rows without labels, as ``compare`` does: a row counts as known if it was fitted with any label."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -414,7 +414,7 @@ def _expected_share(test_repeats, train_repeats):
             upper = min(1.0, alone + 2 * math.sqrt(alone * (1 - alone) / distinct))
             share = min(share, _share_at_size(upper, distinct, _count_distinct(fitted)))
         # Training rows that do not repeat at all were deduplicated, so only the test set shows how often rows repeat.
-        # Rows that were generated for training repeat less than the test rows, so the greater share counts.
+        # Rows that were generated for training repeat less often than test rows, so the greater share counts.
         is_deduplicated = share <= _UNREPEATED and alone > _SMALL
         share = _share_at_size(alone, distinct, _count_distinct(fitted)) if is_deduplicated else max(share, alone)
         expected += count / rows * min(share, copied.get(label, 1.0))
@@ -455,7 +455,7 @@ def _twin_share(fits):
 def _find_copied_classes(train_repeats):
     """Map each class whose rows were copied before the split to the share of its rows that would repeat without copies.
 
-    A copied class has repeats that its columns do not explain, and either nearly all of its rows repeat, or it has
+    A copied class has repeats that its columns do not explain, and either at least 80% of its rows repeat, or it has
     fewer distinct rows than another class whose rows do not repeat.
     """
     shares = {label: _repeated_share(pairs) for label, (pairs, _) in train_repeats.items()}

@@ -56,7 +56,7 @@ class Fit:
         self._validation = None
         self._watches_validation = False
         self._is_tf_dataset = self._validates_on_tf_dataset = False
-        """Whether the training and the validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
+        """For training and validation data: whether they are a tf.data.Dataset, whose first batch Keras reads twice."""
         self._why_unseen = ""
         self._is_regression = is_regression(model)
         self._has_diverged = False
@@ -90,7 +90,7 @@ class Fit:
         self._is_tf_dataset = hasattr(x, "element_spec")
         if validation is None:
             return
-        # Validation data are either a tuple or list, (x, y) or (x, y, weights), or a data set.
+        # Validation data are a data set, or a tuple or list: (x, y) or (x, y, weights).
         data, labels = unpack_batch(validation) if isinstance(validation, (tuple, list)) else (validation, None)
         self._validation.is_redrawn = shares_reshuffled_source(data, [original])
         self._watches_validation = True
@@ -240,7 +240,7 @@ class Fit:
             self._resumption.end_epoch(epoch + 1, logs, last, stopped_by_script, replaced)
 
     def _record_divergence(self, epoch):
-        """Record the first epoch after which the weights are not finite, with facts about possible causes.
+        """Record the first epoch after which the weights are not all finite, with facts about possible causes.
 
         The loss may stay finite, because an activation such as relu turns NaN into 0 on some processors.
         """
@@ -324,7 +324,7 @@ class Fit:
         """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
         name = accuracy_name(metrics, metric_classes(self.model))
-        # The value is rounded to the precision of 32-bit floats, because the one nearest to 0.9 is slightly below 0.9.
+        # Round the value to the precision of 32-bit floats, because the float nearest to 0.9 is slightly below 0.9.
         if self._stop_at is None or not name or float(f"{float(metrics[name]):.7g}") < self._stop_at:
             return False
         if self._validation is not None and self._describe_validation()["seen"]["refused"]:

@@ -1,6 +1,6 @@
 """Patch Keras to observe fit, evaluate and predict.
 
-These methods are observed through their data, and through a callback that runs after the script's own callbacks.
+These methods are observed through their data, and through callbacks that run before and after the script's own.
 
 Keras 2 and tf_keras are observed in the same way, but their fits are not resumed. In this package, ``import keras``
 imports Keras and not this module, because the package uses relative imports for its own modules.
@@ -80,9 +80,9 @@ def _wrap_to_note_weights(function, note, output):
 
 
 def _wrap_to_observe(method, recorder, make_observer, output):
-    """Wrap ``method`` so that each call is observed through an additional callback.
+    """Wrap ``method`` so that each call is observed through additional callbacks.
 
-    ``make_observer(model, arguments)`` returns the observer that provides the callback, or None if the call is not to
+    ``make_observer(model, arguments)`` returns the observer that provides the callbacks, or None if the call is not to
     be observed. ``make_observer`` may replace arguments of the call.
     """
     signature = inspect.signature(method)

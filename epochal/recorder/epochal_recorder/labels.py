@@ -113,7 +113,7 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count the answers at each position of masks of equal size.
+        """Count the answers at each position of segmentation masks of equal size.
 
         Masks that are similar can be predicted from each other.
         """
@@ -143,17 +143,17 @@ class Labels:
         """Return the kind of the labels, their most frequent answer, and the accuracy of always giving it.
 
         In the result, ``answers`` is the number of different answers, ``answer`` the most frequent one, ``chance`` its
-        accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels and
+        accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels or
         too many different answers, the result has only the ``kind``.
 
         ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as answered
-        correctly, because a network does so as soon as it has learned to recognize padding.
+        correctly, because a network answers it correctly once it has learned to recognize it.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}
         answer = max(self._counts, key=self._counts.get)
         right, of = self._counts[answer], self._elements
-        if self._places:  # if masks are alike, the most frequent answer at each position scores more
+        if self._places:  # if masks are alike, the most frequent answer at each position scores higher
             right = max(right, int(numpy.max(list(self._places.values()), axis=0).sum()))
         if counts_padding:
             right, of = right + self._padding, of + self._padding

@@ -180,7 +180,7 @@ def _direction(array):
 
 
 def _direction_of_all(arrays):
-    """Like ``_direction``, but return one vector for several small arrays together; None if they are too small."""
+    """Return one vector, as ``_direction`` does, for several small arrays together; None if they are too small."""
     arrays = [numpy.asarray(array) for array in arrays]
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:

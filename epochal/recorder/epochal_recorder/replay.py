@@ -68,7 +68,7 @@ class Replay:
         is_endless = getattr(x, "num_batches", 0) is None
         self.is_needed = self.has_hidden_state or is_endless or bool(self._steps)
         self.is_reading = False
-        """Whether the data of past epochs are being read again at the moment, without training the model on them."""
+        """Whether the data of past epochs are currently being read again, without training the model on them."""
         self.digests = []
         """A digest of the first batch of each epoch that has been read so far."""
 
@@ -84,11 +84,11 @@ class Replay:
     def read_past(self, epochs, digests):
         """Read the data of the first ``epochs`` epochs of the fit again.
 
-        ``digests``: the digests in the checkpoint. Returns which random generators reading has changed, of ``python`` and
-        ``numpy``: as far as only the data draw from them, they are then as they were after these epochs. Data that
-        differ are accepted if the script sets no seed, because its training never repeats exactly. Raises NotResumable
-        if the fit must train from the beginning, and StartOver if only a new process can do so. Must be called while
-        Keras' fit is running.
+        ``digests``: the digests in the checkpoint. Returns the names (``python``, ``numpy``) of the random generators
+        that reading has changed. If only the data draw from them, they are then as they were after these epochs. Data
+        that differ are accepted if the script sets no seed, because its training never repeats exactly. Raises
+        NotResumable if the fit must train from the beginning, and StartOver if only a new process can do so. Must be
+        called while Keras' fit is running.
         """
         if not self.is_needed or not epochs:
             return set()
@@ -122,7 +122,7 @@ class Replay:
         return {name for name in after if after[name] != before[name]}
 
     def check(self, objects):
-        """Raise NotResumable if data in a script with a seed are also read in a way that cannot be repeated.
+        """Raise NotResumable if a script that sets a seed reads data in a way that cannot be repeated.
 
         ``objects``: the objects that the script's callbacks read.
         """
@@ -146,7 +146,7 @@ class Replay:
     def check_validation(self, state):
         """Raise StartOver if reading validation data changes their state or a global random generator.
 
-        Keras reads a batch in advance when it first validates, so in a resumed fit the state would be one batch too far.
+        Keras reads a batch in advance when it first validates, so in a resumed fit the state would be one batch ahead.
         ``state``: the ScriptState of the fit, after it was restored.
         """
         if not find_dataset_class(self._validation) or not _is_seeded():

@@ -51,7 +51,7 @@ class Resumption:
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self._has_run_schedule = False
-        """Whether a schedule of the script has been called, which may have changed what it reads."""
+        """Whether a schedule of the script has been called, which may have changed the values that it reads."""
         self._changed_key = None
         """The resume key of a checkpoint that was refused because the training has changed."""
         self.history = {}

@@ -13,7 +13,7 @@ def resume_key(model, arguments, callbacks):
 
     ``model`` must be built. ``arguments``: those of the call to fit, by name. ``callbacks``: those of the script.
     Users see the keys of the result (``describe_difference``). The numbers that Keras appends to names
-    (dense_3) are left out, because they depend on the other objects that the script has created.
+    (dense_3) are replaced, because they depend on the other objects that the script has created.
     """
     compiled = _read_config(model.get_compile_config)
     epochs = int(arguments.get("epochs", 1))
@@ -82,7 +82,7 @@ def _describe_callback(callback, epochs):
     values = {}
     if code.touches_model and not only_writes(callback):
         values = dict(code.values)
-        # SwapEMAWeights also reads it, but only replaces the model's weights, which is noticed when it happens.
+        # SwapEMAWeights reads it, too, but only to replace the model's weights, which is detected when it happens.
         if {"params", "epochs"} <= code.names and not type(callback).__module__.startswith("keras."):
             values["params['epochs']"] = epochs
     return {type(callback).__name__: values}

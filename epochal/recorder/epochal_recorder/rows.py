@@ -137,7 +137,7 @@ def class_indices(labels):
 
 
 def as_array(data):
-    """Return an array, tensor, data frame or list as a NumPy array; raises NotHashable for anything else."""
+    """Return an array, tensor, data frame or list as a NumPy array; raise NotHashable for anything else."""
     if hasattr(data, "to_numpy"):
         return data.to_numpy()
     if hasattr(data, "to_tensor") and hasattr(data, "row_splits"):  # tf.RaggedTensor: padding does not count

@@ -116,7 +116,7 @@ class Code:
         defaults = function.__defaults__ or ()
         read |= dict(zip(code.co_varnames[code.co_argcount - len(defaults) :], defaults, strict=False))
         read |= function.__kwdefaults__ or {}
-        # Of a library's module, only this use matters: np.random draws from hidden state.
+        # Reading np itself does not matter, but reading np.random does, because it draws from hidden state.
         read |= {f"{name}.random": numpy.random for name in _globals_with_random(code) if read.get(name) is numpy}
         for name, value in sorted(read.items()):
             self._read(name, value, names, depth + 1)

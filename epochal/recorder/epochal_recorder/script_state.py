@@ -12,7 +12,7 @@ from .checkpoint import pack
 from .script_code import SET_BY_KERAS, Code, is_instance_of_script, is_stateful, only_writes, read_callback
 
 _LIVE = "__live__"
-"""Marks the state of an object that is restored in place: a random generator, variables, an object in the script."""
+"""Marks state that is restored in place: that of a random generator, variables, or an object of a script class."""
 _MAX_DEPTH = 8
 _MAX_BYTES_HASHED = 16_000_000
 
@@ -30,7 +30,7 @@ class ScriptState:
         self._model = model
         codes = [read_callback(callback) for callback in callbacks]
         matters = [code.touches_model and not only_writes(each) for each, code in zip(callbacks, codes, strict=True)]
-        # Keras' own PyDatasets keep generators that they do not use while they train.
+        # Keras' own PyDatasets keep generators that training does not use.
         self._codes = [*codes, *(Code([type(dataset)]) for dataset in datasets)]
         self._matters = [*matters, *map(is_instance_of_script, datasets)]
         """For each owner, whether the training depends on its state."""
@@ -193,7 +193,7 @@ def _is_harmless(value):
 
 
 class _Item:
-    """An item of a dict that may hold state: an attribute of a callback, or a global variable."""
+    """An item of a dict that may hold state: an attribute of a callback or PyDataset, or a global variable."""
 
     def __init__(self, items, name, label, matters):
         self._items, self._name = items, name

@@ -25,12 +25,12 @@ from .rows import NotHashable, as_array, hash_rows
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
 """Names of scikit-learn functions that only return the score of another function.
 
-They are methods of Pipeline and of scorers (also in releases before 1.4), and the wrapper function of a decorator used in both.
+They are methods of Pipeline and of scorers (including releases before 1.4), and a decorator's wrapper used in both.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
 _MARK = "_epochal_fits"
-"""Attribute that the recorder adds to an estimator to name its fits; it is kept if the estimator is copied or saved."""
+"""Attribute that the recorder adds to an estimator to identify its fits; kept if the estimator is copied or saved."""
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
 """Identifier of this training, which is the same in all processes of the training."""
 _UNKNOWN = "the test rows are unknown"

@@ -35,7 +35,7 @@ def capture(model):
 def restore(model, state, kept):
     """Restore the state that ``capture`` returned, either all variables or none.
 
-    ``kept``: the random generators to leave as they are, of ``python`` and ``numpy``.
+    ``kept``: which of the random generators ``python`` and ``numpy`` to leave as they are.
 
     Raises ValueError if the number or shapes of the variables do not match this model and its optimizer.
     """
@@ -66,7 +66,7 @@ def restore(model, state, kept):
 
 
 def find_generators(objects):
-    """Return which global random generators are among ``objects``, or used by them: ``python`` and ``numpy``."""
+    """Return which of the global random generators ``python`` and ``numpy`` are among ``objects``, or used by them."""
     owners = [getattr(each, "__self__", each) for each in objects]  # of a function such as random.random
     known = {"python": (random, random.random.__self__), "numpy": (numpy.random, numpy.random.random.__self__)}
     return {name for name, generators in known.items() if any(each is one for each in owners for one in generators)}

@@ -31,7 +31,7 @@ _RENAMED = {
 
 
 def upgrade() -> None:
-    """Rename the columns, indexes and the table.
+    """Rename the columns, the indexes and the table.
 
     Every accuracy must now have a source and evidence. A missing source becomes ``output``, and missing evidence
     becomes an empty object.
