@@ -28,7 +28,7 @@ COMMANDS = {
     "cancel": "Cancel a run that has not ended. Its training is stopped and no mail is sent.",
     "data": "Download datasets for code that trains without network access.",
     "job": "Run one job of the chain; called by scripts/*.sh.",
-    "jenkins": "Manage the three jobs and their view in Jenkins.",
+    "jenkins": "Manage Epochal's jobs and their view in Jenkins.",
 }
 """The modules of ``epochal.commands`` and their help texts, in the order of ``epochal --help``.
 

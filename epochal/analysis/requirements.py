@@ -37,10 +37,11 @@ def check_requirements(text: str, source: str = "requirements.txt") -> None:
     """
     refused = find_refused(text)
     if refused:
-        # The lines of other files have been translated.
-        places = [f" line {number}, " if source == "requirements.txt" else " " for number, _ in refused]
-        problems = ";".join(f"{place}{problem}" for place, (_, problem) in zip(places, refused, strict=True))
-        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{source}:{problems}. {REFUSED_REMEDY}")
+        # Other files have been translated, so the line numbers do not apply to them.
+        places = [f"line {number}, " if source == "requirements.txt" else "" for number, _ in refused]
+        problems = "; ".join(f"{place}{problem}" for place, (_, problem) in zip(places, refused, strict=True))
+        where = source if places[0] else f"{source}:"
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{where} {problems}. {REFUSED_REMEDY}")
 
 
 def find_refused(text: str) -> list[tuple[int, str]]:

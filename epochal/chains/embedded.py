@@ -107,9 +107,7 @@ class EmbeddedChain:
             if self._scripts.stopping or load_run(self._database, run.id).state.ended:
                 return
             if status == _USAGE_STATUS:
-                _log.error(
-                    "run %s: the settings are wrong, see %s; the run waits until they are fixed", run.id, job_log
-                )
+                _log.error("run %s: waiting until the settings are fixed; for details, see %s", run.id, job_log)
             else:
                 self._count_attempt(run.id)
             self._pause()

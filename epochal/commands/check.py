@@ -156,7 +156,7 @@ def _check_projects(folder: Path) -> list[Checked]:
             return [_check_project(folder, "")]
         return [Checked("", None, None, (), tuple(_settings_findings(folder, str(error))))]
     missing = [
-        _settings_finding(folder, f"project.{number}.path: {project.path} is not a folder of the repository.")
+        _settings_finding(folder, f"project.{number}.path: {project.path} is not a folder in the repository.")
         for number, project in enumerate(projects)
         if not (folder / project.path).is_dir()
     ]
@@ -370,7 +370,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         place = _in_notebook(Finding("", metric["path"], metric["line"], "", ""), script).place
         yield "metric", f"{metric['value']} in {place}"
     else:
-        yield "metric", "no measurement of an accuracy found in the source"
+        yield "metric", "no accuracy measurement found in the source"
     if checked.settings:
         certain = f", with a confidence of {checked.settings.confidence:g}" if checked.settings.confidence else ""
         yield "threshold", f"{checked.settings.threshold:g}{certain}"

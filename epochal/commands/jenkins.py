@@ -17,7 +17,7 @@ _Without = Annotated[
 ]
 
 
-jenkins = typer.Typer(help="Manage the three jobs and their view in Jenkins.", no_args_is_help=True)
+jenkins = typer.Typer(help="Manage Epochal's jobs and their view in Jenkins.", no_args_is_help=True)
 
 
 @jenkins.command()

@@ -155,7 +155,7 @@ def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
         log("Add a webhook on GitHub (Settings, Webhooks, Add webhook):")
-        log(f"  Payload URL   {address}/webhook at an address that GitHub can reach; epochal tunnel opens one")
+        log(f"  Payload URL   a public address for {address}/webhook; epochal tunnel opens one")
         log("  Content type  application/json")
         log(f"  Secret        {where}")
         log("  Events        just the push event")

@@ -84,7 +84,7 @@ def _describe_trial(run: Run, trial: Trial) -> str:
         why = f"stopped: {trial.explanation}"
     parts = [
         *(f"{name} = {value}" for name, value in run.changes(trial).items()),
-        f"{trial.epochs} epochs" if trial.epochs else "",
+        f"{trial.epochs} epoch{'s' * (trial.epochs > 1)}" if trial.epochs else "",
         trial.resumption,
         accuracy,
         describe_certainty(trial, run.threshold) if run.threshold else "",

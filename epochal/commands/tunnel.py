@@ -14,7 +14,7 @@ from epochal.settings import Environment
 
 
 def tunnel(
-    domain: Annotated[str | None, typer.Option(help="Your domain at ngrok; by default a random one.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Your ngrok domain; by default, ngrok chooses an address.")] = None,
 ) -> None:
     """Keep an ngrok address open for the gateway until stopped. Register it with GitHub if a token is set."""
     environment = Environment.read()

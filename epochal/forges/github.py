@@ -140,7 +140,7 @@ def check_secret(secret: bytes) -> None:
     """Raise SettingsError if the webhook's secret is too short to protect anything."""
     if len(secret) < MIN_SECRET_BYTES:
         raise SettingsError(
-            f"The webhook's secret is {len(secret)} bytes long, but must have at least {MIN_SECRET_BYTES}. "
+            f"The webhook's secret must be at least {MIN_SECRET_BYTES} bytes long, but its length is {len(secret)}. "
             "Generate one: openssl rand -hex 32"
         )
 

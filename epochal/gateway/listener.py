@@ -31,7 +31,7 @@ def serve_app(
     except OSError as error:
         raise UsageError(
             f"The gateway cannot listen on {host}:{port}: {error.strerror}. "
-            "Stop the program that uses the port, or set [gateway] host and port in server.toml."
+            "If another program uses the port, stop it. Otherwise, set [gateway] host and port in server.toml."
         ) from None
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"

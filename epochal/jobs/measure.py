@@ -95,7 +95,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
         )
     if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):
         if any(each.at > ending.at for each in findings.recorded.measurements):
-            return ""  # a thread still does the work
+            return ""  # a thread is still doing the work
         threads = "; ".join(_describe_thread(script, each) for each in ending.threads)
         which, them = ("threads", "them") if len(ending.threads) > 1 else ("a thread", "it")
         return (

@@ -81,7 +81,7 @@ class RepositorySettings(Table):
             ge=0,
             lt=1,
             description="The required confidence that the accuracy on all data, not only on the test samples, is above the\n"
-            "threshold, for example 0.95 (more than 0.5), or 0 to compare the measured accuracy itself.",
+            "threshold, for example 0.95. It must be more than 0.5, or 0 to compare the measured accuracy itself.",
         ),
     ] = 0.0
     metric: Annotated[
@@ -94,8 +94,8 @@ class RepositorySettings(Table):
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts even if the network was trained on more of the test rows than after a clean\n"
-            "split, but not on all of them. The report and the mail then say so."
+            description="Whether an accuracy counts even if the network was trained on more of the test rows than a clean\n"
+            "split would explain, but not on all of them. The report and the mail then say so."
         ),
     ] = False
     script: Annotated[

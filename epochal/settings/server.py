@@ -117,7 +117,7 @@ class GatewaySettings(Table):
     secret_file: Annotated[
         str,
         Field(
-            description="A file with the webhook's secret; if empty, $EPOCHAL_HOME/webhook-secret (created at the first start)."
+            description="A file with the webhook's secret; if empty, $EPOCHAL_HOME/webhook-secret (created on first start)."
         ),
     ] = ""
 
@@ -235,9 +235,9 @@ class ServerSettings(Table):
         ),
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
-    gateway: Annotated[GatewaySettings, Field(description="The address and the secret of the webhook.")] = (
-        GatewaySettings.model_construct()
-    )
+    gateway: Annotated[
+        GatewaySettings, Field(description="The address that the gateway listens on, and the webhook's secret.")
+    ] = GatewaySettings.model_construct()
     limits: Annotated[LimitSettings, Field(description="The resource limits for training.")] = (
         LimitSettings.model_construct()
     )
@@ -250,9 +250,9 @@ class ServerSettings(Table):
     mail: Annotated[MailSettings, Field(description="The mail server and the recipients.")] = (
         MailSettings.model_construct()
     )
-    jenkins: Annotated[JenkinsSettings, Field(description='Jenkins, for chain = "jenkins".')] = (
-        JenkinsSettings.model_construct()
-    )
+    jenkins: Annotated[
+        JenkinsSettings, Field(description='The Jenkins server and its jobs; used if chain = "jenkins".')
+    ] = JenkinsSettings.model_construct()
     repository: Annotated[
         tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch adds them.")
     ] = ()
@@ -287,8 +287,8 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
             return False
         if watched.url == url:
             raise SettingsError(
-                f"{path} already lists {url}, but with the branches {', '.join(watched.branches)}. "
-                f"Add {', '.join(branches)} to its branches in that file."
+                f"{path} already lists {url}, but not all of these branches: {', '.join(branches)}. "
+                "Add the missing ones to its branches in that file."
             )
     # Read bytes, because text mode would turn CRLF into LF.
     text = path.read_bytes().decode("utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")

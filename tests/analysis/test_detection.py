@@ -170,9 +170,9 @@ import twice
         (
             "x = 1\nprint x\n",
             {},
-            "nn.py line 2: nn.py is written for Python 2 (Missing parentheses in call to 'print')",
+            "nn.py line 2: this is Python 2 code (Missing parentheses in call to 'print')",
         ),
-        ("try:\n    x\nexcept OSError, e:\n    y\n", {}, "nn.py line 3: nn.py is written for Python 2 ("),
+        ("try:\n    x\nexcept OSError, e:\n    y\n", {}, "nn.py line 3: this is Python 2 code ("),
         ("x = 1\0\n", {}, "nn.py "),
         ("x = " + "-" * 100_000 + "1\n", {}, "nn.py "),
     ],
@@ -211,7 +211,7 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
         ("!pip install -q tqdm einops", "Remove the line, and add tqdm, einops to requirements.txt."),
         (
             "%matplotlib inline\ny = 1\n!pip install -q tqdm",
-            "nn.py line 2: %matplotlib works only in a notebook (also !pip on line 4). Remove the lines, and add tqdm to",
+            "nn.py line 2: %matplotlib works only in a notebook (likewise !pip on line 4). Remove the lines, and add tqdm to",
         ),
         ("%matplotlib inline", "nn.py line 2: %matplotlib works only in a notebook. Remove the line."),
         ("    !wget https://example.org/a.zip", "nn.py line 2: !wget works only in a notebook."),

@@ -36,7 +36,7 @@ deep/**
             "",
             "is a path on another machine. The commit contains the file: write Data/Train.csv.",
         ),
-        ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put it into the server's data folder"),
+        ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put the data into the server's data folder"),
         ("models/out.txt", 'open("models/out.txt", "w")', 'os.makedirs("models", exist_ok=True)'),
         (
             "big/images/1.png",

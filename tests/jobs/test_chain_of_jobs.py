@@ -185,7 +185,7 @@ def test_training_is_stopped_at_the_time_limit(home: Path, tmp_path: Path) -> No
     script = "import time\nfor epoch in (1, 2):\n    print(f'epoch {epoch}/400', flush=True)\ntime.sleep(600)\n"
     result = train_commit(home, tmp_path, {"nn.py": script})
     assert (result.run.reason, result.status) == (Reason.TIMED_OUT, 1)
-    assert "its time limit of 0.05 minutes after epoch 2 of 400. Train fewer epochs" in result.run.explanation
+    assert "its time limit of 0.05 min after epoch 2 of 400. Train for fewer epochs" in result.run.explanation
 
 
 def test_accuracy_cut_from_the_log_is_read(home: Path, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.Capt
     run, trained = developer.push({"README.md": "Two\n"})
     assert (run.state, developer.status, run.reused_run, trained) == (State.EXHAUSTED, 3, 1, [])
     assert (run.reason, run.explanation) == (first.reason, first.explanation)
-    assert capsys.readouterr().out.endswith("Run 2 has the state exhausted, so there is nothing to do.\n")
+    assert capsys.readouterr().out.endswith('Run 2 is in the state "exhausted", so there is nothing to do.\n')
     assert developer.push({"README.md": "Three\n"})[0].reused_run == 1
     assert "gone" not in capsys.readouterr().out
     shutil.rmtree(home / "runs" / "1")

@@ -158,7 +158,7 @@ _LOADED = _make_event(0.97, trained=False)
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
         (
             _R2,
-            "nn.py measured 0.44 on line 11, which is R² from a regressor's score() or from r2_score(), not an accuracy",
+            "nn.py measured 0.44 on line 11. This is R² from a regressor's score() or from r2_score(), not an accuracy",
         ),
         (_R2, '$EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'),
         (_LOADED, "only measured a network that it loaded"),
@@ -283,7 +283,7 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
             "Best accuracy: 0.97 at epoch 12",
             "may state the accuracy of the best epoch or of only a part of the test data",
         ),
-        ("Test accuracy: 0.83/0.91", "cannot be read"),
+        ("Test accuracy: 0.83/0.91", "has a form that Epochal does not recognise"),
     ],
 )
 def test_reason_why_a_line_does_not_count_is_given(line: str, why: str) -> None:

@@ -148,8 +148,8 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "import socket\ntry:\n    raise socket.gaierror(-3, 'Temporary failure in name resolution')\n"
             "except OSError as error:\n    raise RuntimeError('no data') from error\n",
             Reason.NO_NETWORK,
-            "nn.py tried to use the network, which training cannot access. To provide the data, commit the file, or put "
-            "it into the server's data folder",
+            "nn.py tried to use the network, which training cannot access. To provide the data, commit the file, or put the data "
+            "into the server's data folder",
         ),
     ],
 )

@@ -31,7 +31,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import config\n", ".gitignore": "*.pyc\n/config.py\n"},
             Reason.IMPORT_ERROR,
-            "config.py is not in the commit: .gitignore line 2 leaves it out. Commit it with git add --force config.py && "
+            "config.py is not in the commit: .gitignore line 2 excludes it. Commit it with git add --force config.py && "
             'git commit -m "Add config.py".',
         ),
         ({"nn.py": "import net\n", "src/net.py": ""}, Reason.IMPORT_ERROR, "Write `from src.net import …`."),
@@ -93,11 +93,15 @@ def _raise(error: str) -> dict[str, str]:
         ),
         (_raise("OSError('PortAudio library not found')"), Reason.SYSTEM_LIBRARY, "the Debian package libportaudio2"),
         ({"nn.py": "import subprocess\nsubprocess.run(['ffmpeg'])\n"}, Reason.SYSTEM_LIBRARY, "the program FFmpeg"),
-        ({"nn.py": "import subprocess\nsubprocess.run(['no_such'])\n"}, Reason.SYSTEM_LIBRARY, "no_such is a program"),
+        (
+            {"nn.py": "import subprocess\nsubprocess.run(['no_such'])\n"},
+            Reason.SYSTEM_LIBRARY,
+            "no_such is not installed where the training runs",
+        ),
         (
             _raise("ImportError('You must install pydot (`pip install pydot`) for `plot_model` to work.')"),
             Reason.SYSTEM_LIBRARY,
-            "or add pydot to requirements.txt, and ask the admin to install the Debian package graphviz in the base image of "
+            "or add pydot to requirements.txt and ask the admin to install the Debian package graphviz in the base image of "
             "the server (or on the server, if it trains without Docker).",
         ),
         (
@@ -134,7 +138,7 @@ def _raise(error: str) -> dict[str, str]:
                 "    'have the same rank (ndim). Received: target.shape=(None,), output.shape=(None, 10)')\n"
             },
             Reason.SCRIPT_ERROR,
-            "write sparse_categorical_crossentropy on line 1.",
+            "Write sparse_categorical_crossentropy on line 1.",
         ),
         # What an unattended training does not have.
         (
@@ -145,12 +149,12 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,
-            "answer input(). Write the value itself into the line: rate",
+            "answer input(). Write the value directly in the code: rate",
         ),
         (
             {"nn.py": "rate = float(input('rate? '))\n# input()\nif rate:\n    size = int(input())\n"},
             Reason.NEEDS_INPUT,
-            "answer input(). Write the values themselves into lines 1 and 4.",
+            "answer input(). Write the values directly in the code of lines 1 and 4.",
         ),
         ({"nn.py": "import getpass\nkey = getpass.getpass()\n"}, Reason.NEEDS_INPUT, "getpass()"),
         ({"nn.py": "get_ipython().system('ls')\n"}, Reason.NOTEBOOK_CODE, "nn.py line 1: "),
@@ -162,7 +166,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py ended on line 4, where it parses its command line",
+            "nn.py ended on line 4 while it parsed its command line",
         ),
         (
             {
@@ -185,12 +189,12 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "gpus = []\nif gpus:\n    print(gpus[0])\nprint(gpus[0])\nprint(gpus[1])\n"},
             Reason.NO_GPU,
-            "Lines 4 and 5 need a GPU, and the training has none. Put them under `if gpus:`, or remove them.",
+            "Lines 4 and 5 need a GPU, but the training has none. Put them under `if gpus:`, or remove them.",
         ),
         (
             {"nn.py": "gpus = []\nassert gpus, 'No GPU found'\nwith tf.device('/GPU:0'):\n    net.to('cuda')\n"},
             Reason.NO_GPU,
-            "Lines 2, 3 and 4 need a GPU, and the training has none. "
+            "Lines 2, 3 and 4 need a GPU, but the training has none. "
             'Remove the others, and write "/CPU:0" as the device on line 3.',
         ),
         (
@@ -225,8 +229,8 @@ def _raise(error: str) -> dict[str, str]:
                 "site-packages/sklearn/datasets/_openml.py": "def fetch():\n    raise ConnectionError('not known')\n",
             },
             Reason.NO_NETWORK,
-            "To provide the data, save the data to a file once, for example with numpy.savez(), and commit the file or put it "
-            "into the server's data folder (set by data in $EPOCHAL_HOME/server.toml)",
+            "To provide the data, save the data to a file once, for example with numpy.savez(), and commit the file or put "
+            "the data into the server's data folder (the setting data in $EPOCHAL_HOME/server.toml)",
         ),
         # Errors inside other errors.
         (
@@ -259,7 +263,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "open('data/a.csv')\n", "data/a.csv.dvc": "", "data/.gitignore": "/a.csv\n"},
             Reason.MISSING_FILE,
-            "The commit contains data/a.csv.dvc but not data/a.csv, because data/.gitignore line 1 leaves it out.",
+            "The commit contains data/a.csv.dvc but not data/a.csv, because data/.gitignore line 1 excludes it.",
         ),
         ({"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": _LFS}, Reason.MISSING_FILE, "Git LFS pointer"),
         (

@@ -22,7 +22,7 @@ def test_beginning_and_end_are_kept_and_the_rest_is_counted(chunks: list[bytes])
             for chunk in chunks:
                 log.write(chunk)
         kept = path.read_bytes()
-    note = re.search(rb"\n\[epochal: (\d+) bytes left out here, see limits.log_mb\]\n", kept)
+    note = re.search(rb"\n\[epochal: (\d+) bytes left out here; see log_mb in server.toml\]\n", kept)
     if note is None:
         assert kept == output
         assert len(kept) <= LIMIT

@@ -60,11 +60,11 @@ def test_lock_file_gives_exact_versions(tmp_path: Path, index: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "part"),
     [
-        ("pyproject.toml", _PROJECT.replace("plain<2", "plain @ file:///plain"), 'pyproject.toml "plain @ file'),
+        ("pyproject.toml", _PROJECT.replace("plain<2", "plain @ file:///plain"), 'pyproject.toml: "plain @ file'),
         ("pyproject.toml", "[project\n", "pyproject.toml is not valid TOML"),
         ("pyproject.toml", '[project]\ndependencies = "numpy"\n', "dependencies must be a list of strings"),
         ("pyproject.toml", "[project]\ndependencies = [1]\n", "dependencies must be a list of strings"),
-        ("environment.yml", "dependencies: [{pip: ['-e .']}]\n", 'environment.yml "-e ."'),
+        ("environment.yml", "dependencies: [{pip: ['-e .']}]\n", 'environment.yml: "-e ."'),
     ],
 )
 def test_other_files_are_checked_like_requirements(tmp_path: Path, name: str, text: str, part: str) -> None:

@@ -63,7 +63,7 @@ def test_index_that_does_not_answer_is_named() -> None:
     explanation = explain("cv2\n", "http://127.0.0.1:9/simple")
     assert explanation == (
         "The training environment could not be built: http://127.0.0.1:9/simple/cv2/ could not be reached. Check the "
-        "server's network and, behind a company's proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml."
+        "server's network and, if it is behind a corporate proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml."
     )
 
 

@@ -172,7 +172,7 @@ class JenkinsChain:
                 request_stop(self._app.database, run.id, State.CANCELLED)
             case FailRun(build):
                 explanation = (
-                    f"Jenkins' job {build.job} failed {MAX_FAILURES} times before its script could report a reason"
+                    f"The Jenkins job {build.job} failed {MAX_FAILURES} times before its script could report a reason"
                 )
                 explanation += f"; for details, see the build's console: {build.url}"
                 _log.error("run %s: giving up: %s", run.id, explanation)

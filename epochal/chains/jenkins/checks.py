@@ -98,7 +98,8 @@ def _check_permissions(client: JenkinsClient, settings: ServerSettings) -> str:
 def _check_plugins(client: JenkinsClient, definitions: list[Definition]) -> str:
     missing = missing_plugins(client, definitions)
     if missing:
-        raise CheckFailed("missing: " + ", ".join(f"{name}:{version}" for name, version in missing))
+        names = ", ".join(f"{name}:{version}" for name, version in missing)
+        raise CheckFailed(f"missing: {names}. Install them, or leave them out with --without.")
     used = sorted(set().union(*(definition.plugins for definition in definitions)))
     return ", ".join(used) or "none are used"
 
@@ -108,14 +109,15 @@ def _check_agent(client: JenkinsClient, label: str) -> str:
     ready = [node for node in nodes if not node["offline"] and node["numExecutors"] > 0]
     if ready:
         return ", ".join(node["displayName"] for node in ready)
-    requirement = f"the label {label}" if label else "an executor"
     if nodes:
+        which = f"every node with the label {label}" if label else "every node"
+        names = ", ".join(each["displayName"] for each in nodes)
+        raise CheckFailed(f"{which} is offline or has no executors: {names}.")
+    if label:
         raise CheckFailed(
-            f"every node with {requirement} is offline: {', '.join(each['displayName'] for each in nodes)}."
+            f"no node has the label {label}. Connect an agent with this label, or change [jenkins] label in server.toml."
         )
-    raise CheckFailed(
-        f"no node has {requirement}. Connect an agent that has it, or set [jenkins] label in server.toml."
-    )
+    raise CheckFailed("there is no node. Connect an agent.")
 
 
 def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:

@@ -239,7 +239,7 @@ class JenkinsClient:
         status = response.status_code
         permission = response.headers.get("X-Required-Permission", "")
         sentences = {
-            401: f"does not accept {self.user}'s token (or is still starting). Create one on the user's Security page.",
+            401: f"does not accept {self.user}'s token (or is still starting). Create a new one on the user's Security page.",
             403: f"refused a request by {self.user}: the permission {permission} is missing."
             if permission
             else f"refused a request by {self.user}, or is still starting. It needs an API token, not a password.",

@@ -24,7 +24,7 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
 @pytest.mark.parametrize(
     ("files", "committed", "message", "remedy"),
     [
-        ({}, None, "data/train.csv is not in the commit.", "Commit the file, or put it"),
+        ({}, None, "data/train.csv is not in the commit.", "Commit the file, or put the data"),
         ({"train.csv": ""}, None, "data/train.csv is not in the commit, but train.csv is.", "Write train.csv."),
         ({"data/Train.csv": ""}, None, "upper and lower case differ.", "Write data/Train.csv."),
         (
@@ -72,7 +72,7 @@ def test_finds_missing_file(
             {"nn.py": "epochs = 1\nimport load\n", "load.py": "", ".gitignore": "load.py\n"},
             {"nn.py"},
             2,
-            "load.py is not in the commit: .gitignore line 1 leaves it out.",
+            "load.py is not in the commit: .gitignore line 1 excludes it.",
             'Commit it with git add --force load.py && git commit -m "Add load.py".',
         ),
         (
@@ -111,7 +111,7 @@ def test_finds_what_a_run_would_lack(
         ),
         (
             {"nn.py": "import keras\nkeras.Sequential()\n", "keras.py": "EPOCHS = 1\n"},
-            "keras.py hides the package keras, and does not define Sequential.",
+            "keras.py hides the package keras but does not define Sequential.",
             "Rename keras.py.",
         ),
     ],

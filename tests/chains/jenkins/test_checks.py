@@ -64,7 +64,7 @@ def test_each_failed_check_names_its_cause(
     passed, answers = _check(client, settings, home)
     assert not passed
     assert answers["rights"].startswith("no   epochal lacks Job/Build")
-    assert answers["plugins"] == "no   missing: build-timeout:1.38"
+    assert answers["plugins"] == "no   missing: build-timeout:1.38. Install them, or leave them out with --without."
     assert "is offline" in answers["agent"]
     assert answers["jobs"].endswith(": changed in Jenkins by somebody else. Run epochal jenkins apply.")
     assert answers["login"].startswith("yes")
