@@ -31,7 +31,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
         if same := find_committed(path, files):
             return f"{name} is a path on another machine. The commit contains the file: write {same}."
         return f"{name} is neither in the commit nor on the training machine. {_COMMIT}"
-    write = "Make the path point to" if is_computed else "Write"
+    write = "Make the path point to" if is_computed else "Change the path to"
     if start := _find_start(path, code, files) if is_computed else "":
         write = f"{start} builds the path from its own folder (__file__): make it point to"
     if same := next((each for each in files if each.lower() == path.lower()), ""):

@@ -135,7 +135,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return the number of right answers that confidence and chance require, and the smallest accuracy that passes.
+    """Return how many answers must be right for the confidence level and to beat chance, and the least accuracy that passes.
 
     That accuracy is at least the threshold; it is None if no accuracy passes.
     """

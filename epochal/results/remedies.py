@@ -282,7 +282,7 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call that chooses a backend of matplotlib, in the line or else in the script, or an empty string."""
+    """Return the call that selects a matplotlib backend: in the line, otherwise in the script; empty if neither has one."""
     found = _BACKEND.search(line)
     return found[0] if found else _search_script(_BACKEND, origin)[1]
 

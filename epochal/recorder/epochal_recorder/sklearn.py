@@ -445,7 +445,7 @@ def _is_for_script(frame):
     """Return whether the script itself requested what ``frame`` measures, either directly or through a scorer.
 
     A measurement is not for the script if it is part of another score (which is recorded instead), of a fit or a
-    cross-validation (even with the script's own scorer), or of a joblib job (such jobs end in any order, so none of
+    cross-validation (even with the script's own scorer), or of a joblib job (such jobs can end in any order, so none of
     them is the last measurement).
     """
     above = frame.f_back
