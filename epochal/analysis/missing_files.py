@@ -24,12 +24,14 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     """
     path = name.replace("\\", "/")
     if path != name and (code / path).exists():
-        return f"The commit contains {path}: only Windows separates folders with backslashes. Write {path}."
+        return (
+            f"The commit contains {path}: only Windows separates folders with backslashes. Change the path to {path}."
+        )
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
     if path.startswith("/") or _OTHER_MACHINE.match(name):
         if same := find_committed(path, files):
-            return f"{name} is a path on another machine. The commit contains the file: write {same}."
+            return f"{name} is a path on another machine. The commit contains the file: change the path to {same}."
         return f"{name} is neither in the commit nor on the training machine. {_COMMIT}"
     write = "Make the path point to" if is_computed else "Change the path to"
     if start := _find_start(path, code, files) if is_computed else "":

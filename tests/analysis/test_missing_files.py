@@ -26,15 +26,16 @@ deep/**
         (
             "data/train.csv",
             "",
-            "data/train.csv is not in the commit, but Data/Train.csv is: upper and lower case differ. Write Data/Train.csv.",
+            "data/train.csv is not in the commit, but Data/Train.csv is: upper and lower case differ. Change the path to "
+            "Data/Train.csv.",
         ),
-        ("Data\\Train.csv", "", "only Windows separates folders with backslashes. Write Data/Train.csv."),
-        ("Train.csv", "", "Train.csv is not in the commit, but Data/Train.csv is. Write Data/Train.csv."),
-        ("Data/Trains.csv", "", "but Data/Train.csv is. Write Data/Train.csv, or commit Data/Trains.csv."),
+        ("Data\\Train.csv", "", "only Windows separates folders with backslashes. Change the path to Data/Train.csv."),
+        ("Train.csv", "", "Train.csv is not in the commit, but Data/Train.csv is. Change the path to Data/Train.csv."),
+        ("Data/Trains.csv", "", "but Data/Train.csv is. Change the path to Data/Train.csv, or commit Data/Trains.csv."),
         (
             "/home/anna/nn/Data/Train.csv",
             "",
-            "is a path on another machine. The commit contains the file: write Data/Train.csv.",
+            "is a path on another machine. The commit contains the file: change the path to Data/Train.csv.",
         ),
         ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put the data into the server's data folder"),
         ("models/out.txt", 'open("models/out.txt", "w")', 'os.makedirs("models", exist_ok=True)'),

@@ -223,7 +223,7 @@ def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> I
 
 def _explain_foreign_path(path: str, files: Collection[str]) -> str:
     if committed := find_committed(path.replace("\\", "/"), files):
-        return f"The repository contains the file: write {committed}."
+        return f"The repository contains the file: change the path to {committed}."
     return 'Commit the file and use its path in the repository, or read it from the folder os.environ["EPOCHAL_DATA"].'
 
 

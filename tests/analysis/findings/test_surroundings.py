@@ -25,8 +25,13 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
     ("files", "committed", "message", "remedy"),
     [
         ({}, None, "data/train.csv is not in the commit.", "Commit the file, or put the data"),
-        ({"train.csv": ""}, None, "data/train.csv is not in the commit, but train.csv is.", "Write train.csv."),
-        ({"data/Train.csv": ""}, None, "upper and lower case differ.", "Write data/Train.csv."),
+        (
+            {"train.csv": ""},
+            None,
+            "data/train.csv is not in the commit, but train.csv is.",
+            "Change the path to train.csv.",
+        ),
+        ({"data/Train.csv": ""}, None, "upper and lower case differ.", "Change the path to data/Train.csv."),
         (
             {"data/train.csv.dvc": ""},
             None,
@@ -107,7 +112,7 @@ def test_finds_what_a_run_would_lack(
         (
             {"nn.py": "x = open('/home/ada/churn/data/a.csv')\n", "data/a.csv": ""},
             "/home/ada/churn/data/a.csv is a path on one machine, but the training may run on another.",
-            "The repository contains the file: write data/a.csv.",
+            "The repository contains the file: change the path to data/a.csv.",
         ),
         (
             {"nn.py": "import keras\nkeras.Sequential()\n", "keras.py": "EPOCHS = 1\n"},
@@ -142,7 +147,7 @@ def test_silent_about_modules_named_like_packages(files: dict[str, str], tmp_pat
 def test_finds_backslashes(tmp_path: Path) -> None:
     """A path that only Windows understands is named with the one to write."""
     (found,) = find(tmp_path, {"nn.py": "x = open('data\\\\a.csv')\n", "data/a.csv": ""})
-    assert (found.line, found.remedy) == (1, "Write data/a.csv.")
+    assert (found.line, found.remedy) == (1, "Change the path to data/a.csv.")
 
 
 @pytest.mark.parametrize(
