@@ -1,4 +1,4 @@
-"""Names of repositories, and the parts of commit messages that ask to skip training."""
+"""Repository names, and the parts of commit messages that ask to skip training."""
 
 import re
 from pathlib import Path

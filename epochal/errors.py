@@ -6,8 +6,8 @@ from enum import StrEnum
 class Reason(StrEnum):
     """Why a trial failed, or why a run ended without reaching its threshold.
 
-    The value is a word that runs can be filtered by. ``description`` says what happened and ``remedy`` what to do next, each in one
-    full sentence. docs/reference/reasons.md is generated from both, with the comments below as its headings.
+    The value is a word that runs can be filtered by. ``description`` says what happened and ``remedy`` what to do next,
+    both in full sentences. docs/reference/reasons.md is generated from both, with the comments below as its headings.
     """
 
     description: str
@@ -103,8 +103,8 @@ class Reason(StrEnum):
     NO_ACCURACY = (
         "no_accuracy",
         "The script ended without an error but reported no accuracy that counts.",
-        "If the message says why a number does not count, correct that. Otherwise, evaluate the trained network on "
-        "test data that it has not seen, or print a line like Test accuracy: 0.83.",
+        "If the message says why a number does not count, correct the cause. Otherwise, evaluate the trained network "
+        "on test data that it has not seen, or print a line like Test accuracy: 0.83.",
     )
     ACCURACY_NOT_FINITE = (
         "accuracy_not_finite",
@@ -118,7 +118,7 @@ class Reason(StrEnum):
     )
     NO_SAMPLES = (
         "no_samples",
-        "The script did not report the number of test samples, which the setting confidence in epochal.toml requires.",
+        "The script did not report the number of test samples, which the confidence setting in epochal.toml requires.",
         "Measure the accuracy with a function that reports the number, such as Keras' evaluate() or scikit-learn's "
         "score(), or remove confidence from epochal.toml.",
     )
@@ -188,7 +188,7 @@ class Reason(StrEnum):
     )
     EPOCHS_UNCHANGED = (
         "epochs_unchanged",
-        "Raising what looks like the number of epochs did not change how many epochs were trained.",
+        "Raising what looks like the number of epochs did not change how many epochs the script trained for.",
         "Pass the number of epochs as a constant to the call or loop that trains, for example fit(epochs=20).",
     )
     MAX_EPOCHS = (
@@ -255,7 +255,7 @@ class Reason(StrEnum):
     )
     SUPERSEDED = (
         "superseded",
-        "A newer commit of the branch replaced this one.",
+        "A newer commit on the branch replaced this one.",
         "No action is needed; to train this commit anyway, use epochal run.",
     )
     CANCELLED = (

@@ -26,7 +26,7 @@ class TrialFolder:
         self.accuracy = self.out / "accuracy.json"
         """The file with the accuracy, written by the script or the recorder."""
         self.checkpoints = path / "checkpoints"
-        """The checkpoints ($EPOCHAL_CHECKPOINTS). If a later trial of the run may resume from them, they are moved to it."""
+        """The checkpoints ($EPOCHAL_CHECKPOINTS). They are moved to a later trial of the run that may resume from them."""
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"

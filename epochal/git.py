@@ -69,7 +69,7 @@ class GitFolder:
         return bool(self.run_text("status", "--porcelain", "--untracked-files=no"))
 
     def details(self, sha: str) -> tuple[str, str, str]:
-        """Return the message, the author's name and the author's mail address of the commit ``sha``."""
+        """Return the message, the author's name and the author's email address of the commit ``sha``."""
         name, email, message = self.run_text("show", "--no-patch", "--format=%an%x00%ae%x00%B", sha).split("\0", 2)
         return message.strip(), name, email
 

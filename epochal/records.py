@@ -14,7 +14,7 @@ Value = bool | int | float | str
 """The types of a hyperparameter's value."""
 
 Log = Callable[[str], None]
-"""A function that logs a line of text, passed without a trailing newline."""
+"""A function that logs a line of text, which has no trailing newline."""
 
 PROOF_PREFIX = "epochal proof: "
 """The beginning of the line in which a job prints which EPOCHAL_HOME, database and scripts it uses."""
@@ -33,7 +33,7 @@ def is_same_value(one: Value, other: Value) -> bool:
 
 
 class State(StrEnum):
-    """The state of a run. It is stored in the database and decides which job comes next, so there is no other queue."""
+    """The state of a run. It is stored in the database and decides which job comes next, so there is no extra queue."""
 
     QUEUED = "queued"
     PULLED = "pulled"
@@ -221,7 +221,7 @@ class Epoch:
     call: the number of the call to fit on that model, from 1.
     number: the number of the epoch, from 1.
     epochs: the last epoch that the fit was asked to run; None if unknown.
-    metrics: Keras' logs of the epoch, whose values may be NaN or infinite.
+    metrics: Keras' logs for the epoch, whose values may be NaN or infinite.
     seconds: how long the epoch took; 0 if it ran before the checkpoint that the fit resumed from.
     """
 
@@ -265,7 +265,7 @@ class Fit:
     continued: the epoch of the checkpoint that the call resumed from; 0 if it did not resume.
     why: why the call did not resume from an existing checkpoint.
     epochs: all epochs of the fit, including those before the checkpoint.
-    stopped: whether the fit was stopped because its validation accuracy reached the target.
+    stopped: whether the fit was stopped because its validation accuracy was high enough.
     ended: whether fit returned without an error.
     """
 
@@ -280,7 +280,7 @@ class Fit:
 
     @property
     def last_epoch(self) -> int:
-        """The number of the last epoch of the fit or, if it ran none, of the checkpoint that it resumed from."""
+        """The number of the fit's last epoch or, if it ran none, the epoch of the checkpoint that it resumed from."""
         return self.epochs[-1].number if self.epochs else self.continued
 
     @property
@@ -308,7 +308,7 @@ class Commit:
     """A commit for which a push or a person starts a run.
 
     repository: the URL or path that git fetches from.
-    project: the path of the folder to train; empty for the whole repository, or while the project is unknown.
+    project: the path of the project's folder; empty for the whole repository, or while the project is unknown.
     """
 
     repository: str
@@ -419,7 +419,7 @@ class Run:
 
     fingerprint: a digest of everything that the verdict depends on.
     offered_fingerprint: the fingerprint that the commit would have with the change that the mail offers.
-    script: the path of the script or notebook that is trained, in the repository or in the folder of the project.
+    script: the path of the script or notebook that is trained, in the repository or in the project's folder.
     reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
     reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial
         offered.
@@ -575,7 +575,7 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """A mail about a run that has ended: its content (RFC 5322), its recipients, and the outcome of sending it."""
+    """An email about a run that has ended: its content (RFC 5322), its recipients, and the outcome of sending it."""
 
     run: int
     message_id: str

@@ -108,7 +108,7 @@ STATUSES = {
     EXIT_STATUS[State.FAILED]: "The run failed; its [reason](reasons.md) says what to do.",
     EXIT_STATUS[State.BELOW]: "After the train job, the retrain job follows; after that, [nothing is left to "
     "try](reasons-below.md).",
-    EXIT_STATUS[State.SUPERSEDED]: "A newer commit of the branch replaced the run's commit.",
+    EXIT_STATUS[State.SUPERSEDED]: "A newer commit on the branch replaced the run's commit.",
     EXIT_STATUS[State.CANCELLED]: "The run was cancelled by a person, or the commit's message asks to skip it.",
     UsageError.exit_status: "An argument, a variable or a setting is wrong; the message names it. The embedded chain tries "
     "again until the error is corrected.",

@@ -70,10 +70,11 @@ class _Import:
 
 
 def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> Detection:
-    """Detect which framework a script in the folder ``code`` and its local modules use, and which modules they need.
+    """Detect which framework a script and its local modules use, and which modules they need.
 
-    ``path``: the script's path in the code. ``content``: its bytes. ``override``: the name of a framework to use
-    instead of the detected one; empty for none. Raises RunFailed (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
+    ``code``: the folder of the pushed code. ``path``: the script's path in it. ``content``: the script's bytes.
+    ``override``: the name of a framework to use instead of the detected one; empty for none. Raises RunFailed
+    (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
     """
     folder = (code / path).parent  # Python looks for modules beside the script first.
 

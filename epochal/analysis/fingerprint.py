@@ -116,7 +116,7 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
 
 def _read_cells(notebook: bytes) -> str:
-    """Return a notebook's code without outputs and execution counts; the notebook's digest if it cannot be read."""
+    """Return a notebook's code without outputs or execution counts; the notebook's digest if it cannot be read."""
     try:
         cells = [cell["source"] for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
         return json.dumps(["".join(source) for source in cells])

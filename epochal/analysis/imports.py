@@ -76,7 +76,7 @@ def find_local_module(code: Path, name: str) -> str:
 
 
 def find_hiding_module(code: Path, script: str, name: str) -> str:
-    """Return the path of the module beside the script that hides the known package ``name``; empty if none does."""
+    """Return the path of a module in the script's folder that hides the known package ``name``; empty if none does."""
     if not find_package(name):
         return ""
     beside = Path(script).parent / name

@@ -144,7 +144,7 @@ def _export(path: str, notebook: bytes) -> bytes:
     if not is_python:
         raise RunFailed(
             Reason.NO_SCRIPT,
-            f"{path} is a notebook in {language}, but Epochal trains only Python. In epochal.toml, name a Python "
+            f"{path} is a notebook in {language}, but Epochal supports only Python. In epochal.toml, name a Python "
             'script or notebook: script = "train.py".',
         )
     return exported

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
-DATA_FOLDER = "the server's data folder (the setting data in $EPOCHAL_HOME/server.toml)"
+DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
 """The folder for files that are not committed. Its path is in ``EPOCHAL_DATA``, which is set only if ``data`` is."""
 USE_DATA_FOLDER = f'put the data into {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
@@ -19,13 +19,14 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     """Return why the file ``name`` is not in the folder ``code`` and what to do about it.
 
     ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
-    it, if that is known. ``is_computed``: whether the script computed the path from that of a folder, so that the
-    relative path does not appear in it.
+    it, if that is known. ``is_computed``: whether the script computed the path from that of a folder, so that its
+    code does not contain the relative path.
     """
     path = name.replace("\\", "/")
     if path != name and (code / path).exists():
         return (
-            f"The commit contains {path}: only Windows separates folders with backslashes. Change the path to {path}."
+            f"The commit contains {path}, but only Windows separates folders with backslashes. "
+            f"Change the path to {path}."
         )
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
@@ -107,8 +108,8 @@ def find_pointer(names: Iterable[str], code: Path) -> str:
 def explain_pointer(name: str) -> str:
     """Explain that ``name`` is a Git LFS pointer and what to do about it."""
     return (
-        f"{name} is a Git LFS pointer, not the data. Epochal does not fetch the data: run git lfs pull, remove the file's pattern "
-        f"from .gitattributes and run git add --renormalize . && git commit, or {USE_DATA_FOLDER}."
+        f"{name} is a Git LFS pointer, not the data. Epochal does not fetch the data: run git lfs pull, remove "
+        f"the file's pattern from .gitattributes and run git add --renormalize . && git commit, or {USE_DATA_FOLDER}."
     )
 
 
@@ -118,7 +119,7 @@ def explain_adding(path: str) -> str:
 
 
 def find_ignore_rule(path: str, code: Path) -> str:
-    """Return the rule that ignores ``path``, as in ``data/.gitignore line 1``; empty if there is no such rule.
+    """Return the place of the rule that ignores ``path``, such as ``data/.gitignore line 1``; empty if there is none.
 
     The rules are those of gitignore(5): the last match in the nearest file decides, and a file below an ignored folder
     is ignored.

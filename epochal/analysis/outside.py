@@ -93,7 +93,7 @@ class _Uses:
 
 
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the absolute paths and addresses, except /data, that the code in ``folder`` may read, sorted.
+    """Return, sorted, the absolute paths and addresses, except /data, that the code in ``folder`` may read.
 
     ``exported``: modules to read in addition, such as the export of a notebook, by path. Configuration files are
     searched if a string in the code contains their name. Code that is not valid Python is skipped.
@@ -190,7 +190,7 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(self._use if _is_building(node.value) else _Use.READ, node.value)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """Record which variables are assigned a path. How they are used decides whether the code reads from it."""
+        """Record which variables are assigned a path. How they are used shows whether the code reads from it."""
         names = [last_name(target) for target in node.targets if isinstance(target, ast.Name | ast.Attribute)]
         for target in node.targets:
             self.visit(target)
@@ -205,7 +205,7 @@ class _Reader(ast.NodeVisitor):
             self._visit_as(_Use.READ, node.value, [name] if name and _is_building(node.value) else [])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Record the beginning of an f-string. Skip the text after an inserted value, which is the end of a path."""
+        """Record the beginning of an f-string. Skip the rest of the path: the text after an inserted value."""
         for place, value in enumerate(node.values):
             if place == 0 or not _is_text(value):
                 self.visit(value)

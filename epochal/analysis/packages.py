@@ -50,7 +50,7 @@ _PACKAGES = {
     "yaml": "PyYAML",
     "zmq": "pyzmq",
 }
-"""The packages of modules whose names differ, by module. pkg_resources needs setuptools before version 82."""
+"""Packages named differently from their modules, by module. pkg_resources needs setuptools before version 82."""
 
 _NOT_PACKAGES = frozenset({"cv2", "pil", "skimage", "sklearn", "yaml"})
 """Modules, in lower case, whose names on the index belong to no package, or to one that cannot be installed."""
@@ -173,12 +173,12 @@ def find_intended_package(requirement: str) -> str:
 
 
 def find_service(module: str) -> str:
-    """Return the only hosted platform, such as Kaggle, that provides a module; empty for other modules."""
+    """Return the hosted platform, such as Kaggle, that alone provides a module; empty for other modules."""
     return next((name for known, name in _ELSEWHERE.items() if f"{module}.".startswith(f"{known}.")), "")
 
 
 def needs_gpu(text: str) -> bool:
-    """Return whether a module or an error message names a library that is installed only with a GPU."""
+    """Return whether a module or an error message names a library that only machines with a GPU have."""
     return text.partition(".")[0] in _GPU or bool(_GPU_LIBRARY.search(text))
 
 

@@ -118,7 +118,7 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return the node that uses a percentage, and the expression that it uses, which may round or convert it."""
+        """Return the node that uses a percentage and the expression used, which may round or convert the percentage."""
         if isinstance(node, ast.AugAssign):
             return node, node.value
         child, parent = node, self._parents[node]

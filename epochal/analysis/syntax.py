@@ -80,7 +80,7 @@ class Module:
         return self._offset(node.lineno, node.col_offset), self._offset(node.end_lineno, node.end_col_offset)
 
     def _offset(self, line: int, column: int) -> int:
-        """Return the byte offset of a position from ``ast``, which counts columns in UTF-8 bytes."""
+        """Return the byte offset of a position given by ``ast``, which counts columns in UTF-8 bytes."""
         start, content = self._lines[line - 1]
         mark = b"\xef\xbb\xbf" if line == 1 and content.startswith(b"\xef\xbb\xbf") else b""
         utf8 = content.removeprefix(mark).decode(self._encoding).encode("utf-8")

@@ -106,7 +106,7 @@ class CheckView(TypedDict):
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of checking the repository or one project; ``settings`` and ``code`` are None if they are invalid."""
+    """The result of checking the repository or one project; ``settings`` and ``code`` are None if unreadable."""
 
     project: str
     settings: RepositorySettings | None
@@ -312,7 +312,7 @@ def _failure_finding(failure: RunFailed) -> Finding:
 
 
 def _in_notebook(finding: Finding, script: Script) -> Finding:
-    """Return a finding with the notebook's cell and line if it is in a notebook's exported script, otherwise unchanged."""
+    """Return the finding, with the notebook's cell and line if it is in a notebook's exported script."""
     if script.notebook is None or finding.path != script.path:
         return finding
     cell, line = find_cell(script.content, finding.line)

@@ -27,7 +27,7 @@ from epochal.settings import (
 )
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
-"""The hooks to install: git runs only post-merge after a clean merge, and only post-rewrite when a rebase ends (githooks(5))."""
+"""The hooks to install: after a clean merge git runs only post-merge, and when a rebase ends only post-rewrite (githooks(5))."""
 
 _KEPT_SUFFIX = ".before-epochal"
 

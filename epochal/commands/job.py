@@ -27,7 +27,7 @@ def train() -> None:
 
 @job.command()
 def retrain() -> None:
-    """Raise the epochs and train again until the threshold is reached or the budget is used up."""
+    """Run more trials until one reaches the threshold, nothing is left to try, or the budget is used up."""
     raise typer.Exit(run_job("retrain", Environment.read()))
 
 

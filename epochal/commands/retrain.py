@@ -14,7 +14,7 @@ def retrain(
     join: Annotated[
         bool,
         typer.Option(
-            "--join", help="Join a search that another process is running, and train trials for it until it ends."
+            "--join", help="Join a search that another process is running, and run trials for it until it ends."
         ),
     ] = False,
 ) -> None:

@@ -110,14 +110,14 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
     folder = GitFolder(Path(repository).absolute())
     if not folder.exists():
         raise UsageError(
-            f"{repository} is not in a git repository. Run there:\n"
+            f"{repository} is not in a git repository. There, run:\n"
             '  git init && git add --all && git commit -m "First version"'
         )
     try:
         top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
         if commit is None and not top.has("HEAD"):
             raise UsageError(
-                f'{top.folder} has no commits yet. Run there:\n  git add --all && git commit -m "First version"'
+                f'{top.folder} has no commits yet. There, run:\n  git add --all && git commit -m "First version"'
             )
         sha = top.resolve(commit or "HEAD")
         if commit is None and top.has_changes():

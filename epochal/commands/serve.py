@@ -63,7 +63,7 @@ class Chain(Protocol):
 class StoredIntake:
     """Stores pushes as runs in the database, and wakes the chain.
 
-    ``supersede``: the setting of this name in server.toml: which older runs of a branch a push supersedes.
+    ``supersede``: which older runs of a branch a push supersedes; the setting of this name in server.toml.
     """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
@@ -155,7 +155,7 @@ def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
         log("Add a webhook on GitHub (Settings, Webhooks, Add webhook):")
-        log(f"  Payload URL   a public address for {address}/webhook; epochal tunnel opens one")
+        log(f"  Payload URL   a public address for {address}/webhook; epochal tunnel provides one")
         log("  Content type  application/json")
         log(f"  Secret        {where}")
         log("  Events        just the push event")

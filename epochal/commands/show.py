@@ -59,7 +59,7 @@ def run_lines(run: Run, folder: Path, message: Message | None, diff: Path | None
         ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
         ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
         ("threshold", f"{run.threshold:g}" if run.threshold else ""),
-        ("reused from", f"run {run.reused_run}, which trained these trials" if run.reused_run else ""),
+        ("reused from", f"run {run.reused_run}, which ran these trials" if run.reused_run else ""),
         ("superseded by", f"run {run.successor}" if run.successor else ""),
         ("mail", f"{message.state}: {message.outcome}".rstrip(": ") if message else ""),
         ("build", run.build_url or ""),

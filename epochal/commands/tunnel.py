@@ -16,7 +16,7 @@ from epochal.settings import Environment
 def tunnel(
     domain: Annotated[str | None, typer.Option(help="Your ngrok domain; by default, ngrok chooses an address.")] = None,
 ) -> None:
-    """Keep an ngrok address open for the gateway until stopped. Register it with GitHub if a token is set."""
+    """Keep an ngrok tunnel to the gateway open until stopped. Register its address with GitHub if a token is set."""
     environment = Environment.read()
     app = App.open(environment)
     secret, _ = configured_secret(environment, app.settings)

@@ -17,7 +17,7 @@ _MARKER = "registered-by=epochal"
 
 _REMEDIES = {
     401: "EPOCHAL_GITHUB_TOKEN is not valid. Create a new token.",
-    403: "EPOCHAL_GITHUB_TOKEN lacks the permission Webhooks (read and write); a classic token needs admin:repo_hook.",
+    403: "EPOCHAL_GITHUB_TOKEN lacks the Webhooks permission (read and write); a classic token needs admin:repo_hook.",
     404: "there is no such repository, or the owner of EPOCHAL_GITHUB_TOKEN is not an admin of it.",
     422: "the webhook was not accepted.",
     429: "too many requests were made with EPOCHAL_GITHUB_TOKEN. Try again later.",

@@ -1,7 +1,7 @@
 """A tunnel from a public ngrok address to the gateway.
 
 ngrok checks GitHub's signature, too, so its SDK sends the webhook's secret to ngrok. The gateway does not rely on that
-check and repeats it.
+check, but repeats it.
 """
 
 import importlib

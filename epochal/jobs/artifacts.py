@@ -16,7 +16,7 @@ FOLDER = "epochal-run"
 def publish(app: App, number: int) -> None:
     """Put each trial's log, metrics, accuracy and diff, and the best trial's model, into the workspace.
 
-    Do nothing if WORKSPACE is not set. Files of an earlier build are removed first. A failure is logged and does not
+    Do nothing if WORKSPACE is not set. Files from an earlier build are removed first. A failure is logged and does not
     affect the run.
     """
     if not app.environment.workspace:

@@ -1,4 +1,4 @@
-"""Choose the checkpoints of an earlier trial or run from which a trial resumes."""
+"""Choose which checkpoints of an earlier trial or run a trial resumes from."""
 
 import filecmp
 import shutil
@@ -27,9 +27,8 @@ class ProvidedCheckpoints:
     """The checkpoints provided to a trial, or the reason why there are none.
 
     ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if there are none. ``test_set``:
-    the test set on which the network in the checkpoints was measured, given as a digest or by the script's name for it;
-    None if the trial that saved them was interrupted before it was measured. ``why``: the reason why there are no
-    checkpoints, if it should be reported.
+    the test set on which the network in the checkpoints was last measured, as a digest or the script's name for it;
+    None if it was never measured. ``why``: the reason why there are no checkpoints, if it should be reported.
     """
 
     source: str = ""
@@ -100,7 +99,7 @@ def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequ
 
 
 def _find_last_checkpoints(app: App, run: Run) -> tuple[Trial | None, list[Path]]:
-    """Return the run's last trial that saved checkpoints, and those checkpoints; ``(None, [])`` if no trial did.
+    """Return the run's last trial with checkpoints, and its checkpoints; ``(None, [])`` if no trial has any.
 
     Trials of a search are left out.
     """

@@ -19,7 +19,7 @@ class EpochsChoice:
     """The literal to raise next, so that the script trains for more epochs.
 
     ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that,
-    when raised, did not change the number of epochs, by the number of the trial that raised them. ``converged``:
+    when raised, did not change the number of epochs, keyed by the number of the trial that raised them. ``converged``:
     whether the training converges before it has run as many iterations as ``epochs`` allows. ``counted``: whether the
     epochs of the trials in ``ineffective`` were counted; otherwise, only their output was compared.
     """

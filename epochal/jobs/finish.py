@@ -31,7 +31,7 @@ def end_run(
 
 
 def store_end(app: App, run: Run) -> None:
-    """Store that ``run`` ended at the current time, and store the mail about it. Raises the same errors as ``end_owned_run``."""
+    """Record that ``run`` ended at the current time, and store the mail about it. Raises the same errors as ``end_owned_run``."""
     ended = replace(run, ended=datetime.now(UTC))
     end_owned_run(app.database, ended, _compose_mail(app, ended))
 

@@ -75,7 +75,7 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
 
 
 def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> str:
-    """Return the time limit that the training exceeded, how far it got, and what to do about it."""
+    """Explain what time limit the training exceeded, how far it got, and what to do."""
     trained, reached = count_epochs(read_metrics(folder.metrics), output), ""
     if trained and not trained.are_iterations:
         last = max(trained.targets)
@@ -106,7 +106,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
 
 
 def _describe_thread(script: Script, function: Frame) -> str:
-    """Return the function that a thread runs, with the line that creates the thread or, if unknown, the function's."""
+    """Return the function that a thread runs, with the line that creates the thread or else the function's own line."""
     for path, call in script.find_calls("Thread"):
         target = next((each.value for each in call.keywords if each.arg == "target"), None)
         if target is not None and last_name(target) == function.function:

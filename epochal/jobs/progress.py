@@ -1,4 +1,4 @@
-"""Follow a trial while it trains by reading the lines that the recorder appends to ``metrics.jsonl``."""
+"""Follow the training of a trial by reading the lines that the recorder appends to ``metrics.jsonl``."""
 
 import threading
 from collections.abc import Callable, Iterator

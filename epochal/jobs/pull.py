@@ -27,7 +27,7 @@ _PROPERTIES = "epochal.properties"
 
 
 def find_run(app: App) -> int:
-    """Return the number of the run to pull, and remove the properties file of an earlier build from the workspace.
+    """Return the number of the run to pull, and remove an earlier build's properties file from the workspace.
 
     EPOCHAL_RUN is that number, if it is set. Otherwise, GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT name the commit to pull.
     If the commit has no run yet, create one and stop the runs that it supersedes. Raises UsageError if one of the
@@ -57,7 +57,7 @@ def find_run(app: App) -> int:
 
 
 def pass_on_pulled_run(app: App, run: int) -> None:
-    """Hand over to the train job a run that was already pulled, if the run is still waiting for that job.
+    """Hand an already pulled run over to the train job, if the run is still waiting for that job.
 
     Do nothing if the run has moved on, or if the gateway starts its builds, because the train job would then start twice.
     """

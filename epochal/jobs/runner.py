@@ -171,7 +171,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
             return _end(app, run, requested, RunFailed(Reason(requested.value)))
     except (DatabaseUnavailable, NotOwner) as error:
         log(str(error))
-    log(f"run {run.id} was interrupted; if a push started it, epochal serve runs it again")
+    log(f"run {run.id} was interrupted; if a push started it, epochal serve will run it again")
     raise stopped
 
 

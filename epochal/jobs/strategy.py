@@ -104,7 +104,7 @@ def next_trial(
     target: float,
     choice: EpochsChoice,
 ) -> Proposal | GiveUp:
-    """Propose a trial that trains the pushed ``script`` with more epochs, or return why that would not help.
+    """Propose a trial of the pushed ``script`` with more epochs, or return why that would not help.
 
     ``framework``: the name of the framework that the script trains with.
     ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and are
@@ -121,7 +121,7 @@ def next_trial(
             Reason.STOPS_ITSELF,
             f"The training in {script.path} ended before it reached its maximum number of iterations, so raising that number "
             "would change nothing.",
-            "Lower its tolerance (tol), give its early stopping more patience, or change the model.",
+            "Lower the tolerance (tol), give early stopping more patience, or change the model.",
         )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
@@ -156,7 +156,7 @@ def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> 
     remedy = frameworks()[framework].SET_EPOCHS
     if choice.ineffective:
         raised = " and ".join(dict.fromkeys(each.describe() for each in choice.ineffective.values()))
-        effect = "did not change how many epochs were trained"
+        effect = "did not change how many epochs the script trained for"
         if not choice.counted:
             effect = f"changed nothing that {script.path} printed"
         return GiveUp(Reason.EPOCHS_UNCHANGED, f"Raising {raised} {effect}.", remedy)

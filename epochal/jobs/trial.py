@@ -130,7 +130,8 @@ def _train(
 ) -> tuple[Trial, Choice | RunFailed]:
     """Train a trial whose folder is ready; return it with its accuracy, or with the error that explains why it has none.
 
-    A trial whose fit could neither resume nor train from the beginning is trained again without checkpoints.
+    If a fit could not resume, and could not train from the beginning in the same process, the trial is trained again
+    without checkpoints.
     """
     folder, proposal = active.folder.trial(trial.number), started.proposal
     printed = PrintedLines()
@@ -186,7 +187,7 @@ def _train(
 
 
 def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
-    """Return whether the script failed after its fit was stopped at the threshold, perhaps because its history was short."""
+    """Return whether the script failed after its fit was stopped at the threshold, perhaps because its history was too short."""
     failed = isinstance(choice, RunFailed) and choice.reason is Reason.SCRIPT_ERROR
     return failed and trial.stopped_by is StoppedBy.THRESHOLD
 
@@ -196,7 +197,8 @@ def _prepare_exact_epochs(
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
     """Prepare to train a stopped trial again from its checkpoint, with as many epochs as it had run.
 
-    Its history then has as many epochs as the script expects. If that number is not known, train for all epochs.
+    Its history then has as many epochs as the script expects. If the number of epochs run is unknown or cannot be set,
+    train for all epochs.
     """
     changes = dict(started.proposal.changes)
     if raised := _find_raised(active, started.proposal):

@@ -18,7 +18,7 @@ def outcome_lines(run: Run, home: Home) -> list[str]:
     if run.best and (diff := find_offered_diff(run, home)):
         changes = ", ".join(f"{name} = {value}" for name, value in run.changes(run.best).items())
         lines += [
-            f"The threshold was reached with {changes}. To adopt this change, run in the repository:",
+            f"The threshold was reached with {changes}. To adopt this change in the repository, run:",
             f"  git apply {diff}",
         ]
     return lines

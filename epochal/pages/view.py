@@ -169,7 +169,7 @@ class RunView(TypedDict):
     accuracy_source: AccuracySource | None
     """Where the accuracy of the best trial was read from."""
     trials: list[TrialView]
-    """The trials in the order of their numbers; if the run reuses a verdict, the trials of the reused run."""
+    """The trials in the order of their numbers; if the run reuses a verdict, the trials behind that verdict."""
     notes: list[str]
     """Notes for the developer."""
     successor: int | None

@@ -40,7 +40,7 @@ keras.Model; in Keras 2 and tf_keras, ``engine.training`` defines it.
 
 
 class _Finder:
-    """A meta path finder (see ``importlib.abc``) that patches the modules in ``_modules_to_patch`` once executed."""
+    """A meta path finder (see ``importlib.abc``) that patches each of ``_modules_to_patch`` once it is executed."""
 
     def find_spec(self, name, *_):
         if name not in _modules_to_patch:

@@ -18,13 +18,13 @@ from epochal.results.printed import PrintedAccuracy, PrintedLines
 from epochal.results.written import WrittenFile
 
 _TOLERANCE = 0.0005
-"""Accuracies that differ by at most this much count as the same number, because scripts print three decimals."""
+"""Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 _ALL_ROWS = 0.9995
 """If at least this share of the test rows was trained on, the test set is part of the training set and never counts."""
 _OWN_ACCURACY = (
-    "Measure the accuracy of a classifier, or write the share of predictions that are close enough to the targets, from 0 "
-    'to 1, to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
+    "Measure the accuracy of a classifier, or write the share (0 to 1) of predictions within a tolerance of the targets "
+    'to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
@@ -409,7 +409,7 @@ class _Chooser:
         if lines and not any(
             _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
         ):
-            facts.append(f"prints {lines[-1].text!r}")
+            facts.append(f"printed {lines[-1].text!r}")
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _describe_validation(self, shown: str) -> str:
@@ -449,14 +449,16 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
 
 def _describe_cross_validation(mean: Measurement, shown: str) -> str:
     """Explain the mean accuracy of a cross-validation or of a hyperparameter search."""
+    folds = f"{mean.folds} fold{'s' if mean.folds != 1 else ''}"
     if mean.candidates:
+        candidates = f"{mean.candidates} candidate{'s' if mean.candidates != 1 else ''}"
         return (
-            f"The verdict uses best_score_ of {mean.measured_by}, {shown}: the mean validation accuracy of the best of "
-            f"{mean.candidates} candidates over {mean.folds} folds. The best of several accuracies is probably a little "
-            "too high. Call score() on separate test data."
+            f"The verdict uses {mean.measured_by}'s best_score_, {shown}: the mean validation accuracy of the best of "
+            f"{candidates} over {folds}. The best of several accuracies is probably a little too high. "
+            "Call score() on separate test data."
         )
     return (
-        f"The verdict uses the mean accuracy of {mean.measured_by} over {mean.folds} folds, {shown}. No single model was "
+        f"The verdict uses the mean accuracy of {mean.measured_by} over {folds}, {shown}. No single model was "
         "tested. Fit a model and call its score() on separate test data to judge that model."
     )
 
@@ -473,8 +475,8 @@ def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) ->
 def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -> str:
     if labels.kind == "numbers":
         return (
-            "The targets are not whole numbers, so the script trains a regression, for which accuracy is meaningless. "
-            f"{_OWN_ACCURACY}"
+            "The targets are not whole numbers, so the script trains a regression model, for which accuracy is "
+            f"meaningless. {_OWN_ACCURACY}"
         )
     if labels.kind == "inputs":
         return (
@@ -518,7 +520,7 @@ def _explain_row_refusal(measurement: Measurement, copied: Finding | None, accep
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
     expected = f" (a clean split would show {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
-    share = "All" if uses_all else f"{overlap.share:.0%} of"
+    share = "All" if uses_all else f"{overlap.share:.0%} of the"
     if copied:
         remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
     elif uses_all:
@@ -549,7 +551,7 @@ def _parse_accuracy_json(text: str) -> Accuracy | None:
 
 
 def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
-    """Return whether ``stated``, perhaps in percent, equals ``measured``. ``tolerance`` is in the unit of ``stated``."""
+    """Return whether ``stated`` (perhaps a percentage) equals ``measured``. ``tolerance``: in the unit of ``stated``."""
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 

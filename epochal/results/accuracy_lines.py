@@ -56,7 +56,7 @@ class Reading:
 
     ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that does
     not count; otherwise None. ``has_percents``: whether a number without a per cent sign can only be a percentage.
-    ``heading``: the data of the accuracy in a later line, if this line is a heading, such as "Checking accuracy on
+    ``heading``: the data behind the accuracy in a later line, if this line is a heading, such as "Checking accuracy on
     training data".
     """
 
@@ -235,7 +235,7 @@ _QUALIFIERS = re.compile(
     r"|(?:data)?set|data|images?|samples?|examples?|rows|epochs?|\d+)\b)*",
     re.IGNORECASE,
 )
-"""Matches the text that may be between the word for accuracy and its number if the line does not say which data it is for."""
+"""Matches the text that may be between the word for accuracy and its number if the line does not name the data."""
 _REPORT_ROW = re.compile(r"\s*accuracy\s{2,}(?P<number>[01]\.\d+)\s{2,}(?P<samples>\d{1,9})\s*$")
 """Matches the accuracy row of scikit-learn's classification_report."""
 
@@ -513,7 +513,7 @@ def _guess(text: str, mention: _Mention) -> Unread | None:
 
 def _explain_unread(mention: _Mention, between: str, split: Split) -> str:
     if _is_excluded(mention) or _is_of_part(mention, between, mention.before):
-        return "may state the accuracy of the best epoch or of only a part of the test data"
+        return "may state the accuracy of the best epoch or of only part of the test data"
     measure = _RISKY_BEFORE.search(_MEASURE_BEFORE.sub("", mention.before))
     if measure and split is Split.UNNAMED:
         return f"mentions {measure[0]!r} first and does not say 'test', so it may state a training accuracy"

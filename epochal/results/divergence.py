@@ -14,8 +14,8 @@ class Divergence:
     """The last fit of a trial, if it ended with weights that are not finite numbers.
 
     ``epoch``: the first of ``epochs`` after which the weights were not finite. ``bad_inputs`` and ``bad_labels``: how
-    many of the ``rows`` training rows have inputs or labels with NaN or infinity. ``bad_columns``: the columns of a
-    matrix of inputs that contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``: the
+    many of the ``rows`` training rows have inputs or labels with NaN or infinity. ``bad_columns``: the columns of an
+    input matrix that contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``: the
     optimizer's default learning rate; None if unknown. ``clipped``: whether the optimizer limits the gradients.
     ``own_code``: whether the script defines its own layers, loss or training steps.
     """
@@ -62,8 +62,8 @@ class Divergence:
             return f"Lower {rate}; Keras' default is {self.default_rate:g}."
         if self.own_code:
             return (
-                "Call tf.debugging.enable_check_numerics() before the training to find the operation that causes this, "
-                "such as the logarithm of 0 or a division by 0."
+                "To find the operation that causes this, such as the logarithm of 0 or a division by 0, "
+                "call tf.debugging.enable_check_numerics() before training."
             )
         if not self.clipped:
             return f"Limit the gradients with {self.optimizer}(…, clipnorm=1.0)."

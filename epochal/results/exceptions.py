@@ -72,7 +72,7 @@ class Raised:
 
 
 def parse_raised(values: Any) -> tuple[Raised, ...]:
-    """Return the chain of exceptions in an event of the recorder. Raises one of PARSE_ERRORS if a value is malformed."""
+    """Return the chain of exceptions in a recorder event. Raises one of PARSE_ERRORS if a value is malformed."""
     return tuple(
         Raised(
             str(value["name"]),

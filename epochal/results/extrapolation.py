@@ -56,8 +56,8 @@ class Extrapolation:
 class _Family:
     """Curves of the form ``level - drop * shape(epochs, ...)``. The shape falls towards 0; its parameters are positive.
 
-    ``priors``: for each parameter of the shape, the prior mean and standard deviation of its logarithm. The
-    mean of a rate is None, because it depends on the curve: it is ``log(4 / last known epoch)``.
+    ``priors``: for each parameter of the shape, the prior mean and standard deviation of its logarithm. For a rate,
+    None stands for the mean ``log(4 / last known epoch)``, which depends on the curve.
     """
 
     shape: Callable[..., Vector]
@@ -136,7 +136,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
     """Return the accuracies expected after ``later_epochs``, all of which must come after the last epoch of the curve.
 
     ``curve``: pairs of an epoch, counted from 1, and the accuracy (0 to 1) after it: at least five pairs, in ascending
-    order of the epochs.
+    order of epoch.
     """
     epochs, accuracies = np.array(curve).T
     later = np.array(later_epochs, dtype=float)
@@ -165,9 +165,9 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
 def _surplus_slope(
     fits: list[_Fit], shares: Vector, trust: float, epochs: Vector, accuracies: Vector, noise: float
 ) -> float:
-    """Return how much faster per epoch the end of the curve rises than the families predict, beyond noise.
+    """Return how much steeper the end of the curve is than the families predict, beyond noise, in accuracy per epoch.
 
-    The families cannot follow a curve that rises in two stages, and would consider its second rise almost impossible.
+    The families cannot follow a curve that rises in two stages, and would treat its second rise as almost impossible.
     """
     count = max(_MIN_RECENT, len(epochs) // 4)
     recent, values = epochs[-count:], accuracies[-count:]

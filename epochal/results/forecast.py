@@ -10,12 +10,12 @@ from epochal.analysis.script import Script
 from epochal.records import Fit, Forecast, StoppedBy, Trial
 
 WIDTH = 1.95
-"""Half-width of a 90% interval, in standard deviations of the extrapolation. Calibrated by benchmarks/forecast.py."""
+"""Half-width of a 90% interval, in standard deviations of the extrapolation. Calibrated with benchmarks/forecast.py."""
 _HOPELESS_WIDTH = 2.4
-"""Half-width of the interval for judging whether a curve is hopeless. With WIDTH, one run in twenty would be given up too early."""
+"""Half-width of the interval for judging a curve hopeless. With WIDTH, one run in twenty would be abandoned too early."""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
-"""To save time, a curve is reduced to this many points by averaging, and about as many future epochs are computed."""
+"""To save time, a curve is averaged down to this many points at most, and about as many future epochs are forecast."""
 _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 """Matches Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
 
@@ -83,8 +83,8 @@ def forecast_trial(
     that raising ``epochs``, the literal in ``script`` that sets this number, would make it train longer), and was not
     ended by the script itself. A learning rate schedule, which more epochs may stretch, rules out a forecast. The
     validation accuracy has to reach ``threshold`` plus the gap between the trial's validation accuracy and the accuracy
-    that counts; if that sum is over 1, there is no forecast. The gap is considered as uncertain as an accuracy measured
-    on as many samples as the trial's test set has.
+    that counts; if that sum is over 1, there is no forecast. The gap is taken to be as uncertain as an accuracy
+    measured on as many samples as the trial's test set has.
     """
     if not fits or epochs is None or _SCHEDULE.search(script.content):
         return None

@@ -12,7 +12,7 @@ from epochal.results.metrics import keep_printable
 _CHANCE_ERROR = 0.05
 """The permitted probability, at each look, that a network no better than chance is judged to be better than chance."""
 _TOLERANCE = 0.01
-"""Number of samples by which rounding (to a 32-bit float or six decimals) may put an accuracy below the exact count."""
+"""How far a rounded accuracy (32-bit float or six decimals), times ``samples``, may fall below the exact count."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40
@@ -135,7 +135,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return how many answers must be right for the confidence level and to beat chance, and the least accuracy that passes.
+    """Return how many answers must be right to meet the confidence and beat chance, and the lowest accuracy that passes.
 
     That accuracy is at least the threshold; it is None if no accuracy passes.
     """

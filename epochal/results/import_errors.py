@@ -25,7 +25,7 @@ _BUILT_FOR_NUMPY_1 = re.compile(
     r"|numpy\.core\.multiarray failed to import"
 )
 _REQUIREMENTS = "requirements.txt"
-ON_THE_SERVER = "in the base image of the server (or on the server, if it trains without Docker)"
+ON_THE_SERVER = "in the server's base image (or on the server, if it trains without Docker)"
 """Where an admin installs a system library or a program."""
 
 
@@ -71,8 +71,8 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
 
 
 def explain_hidden(package: str, local: str) -> str:
-    """Explain that the file ``local`` of the repository is imported instead of ``package``."""
-    return f"{local} in the repository hides the package {package}. Rename it."
+    """Explain that the file ``local`` in the repository is imported instead of ``package``."""
+    return f"{local} in the repository hides the package {package}. Rename the file."
 
 
 def explain_removed(raised: Raised, place: Frame, code: Path) -> str:

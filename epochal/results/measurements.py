@@ -81,7 +81,7 @@ class Measurement:
     samples; ``test_set``: a digest of these samples; each None if unknown. ``labels``: the labels of each output, by
     name. ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a
     DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds
-    since 1970. ``folds``: the number of folds of a cross-validation. ``candidates``: the number of candidates of a
+    since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates in a
     hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(), score()
     or a metric; None if it is not known.
     """
@@ -117,7 +117,7 @@ class Measurement:
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return the labels that a metric was computed from, or unknown labels if its name fits none or several outputs."""
+        """Return the labels that a metric was computed from, or unknown labels if its name fits no output or several."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]

@@ -123,7 +123,7 @@ def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
 
 
 def read_count(value: Any) -> int:
-    """Return ``value`` as a count of epochs, fits, models or answers; raises ValueError unless it is 0 to 1,000,000."""
+    """Return ``value`` as an integer, such as a count of epochs; raises ValueError unless it is 0 to 1,000,000."""
     count = int(value)
     if not 0 <= count <= _MAX_COUNT:
         raise ValueError(value)

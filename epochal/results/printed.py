@@ -67,7 +67,7 @@ class PrintedLines:
 
     @property
     def all_tests(self) -> list[PrintedAccuracy]:
-        """All printed test accuracies or, if no line names a test, all accuracies in lines that do not say on which data.
+        """All printed test accuracies or, if no line names a test, all accuracies in lines that name no data.
 
         Identical lines are listed once, ordered by their last appearance. If there are more than ten lines, only the
         first five and the last five are kept.
@@ -76,7 +76,7 @@ class PrintedLines:
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over them."""
+        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over parsed lines."""
         names_test = self._unread is not None and self._unread.split is Split.TEST
         return bool(self.unparsed) and names_test and not self._lines_of(Split.TEST)
 
@@ -168,7 +168,7 @@ class PrintedLines:
 
 
 def _form_of(text: str) -> str:
-    """Return the text of a line without its numbers."""
+    """Return the text of a line with each number replaced by 0."""
     return _NUMBERS.sub("0", text)
 
 

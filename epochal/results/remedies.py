@@ -89,7 +89,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/torchvision/datasets/"),
-        f"download the data set once into {_DATA_FOLDER}, and pass that as root",
+        f"download the data set once into {_DATA_FOLDER}, and pass that path as root",
     ),
     (
         re.compile(r"/(?:torch/hub\.py|torchvision/models/|timm/)"),
@@ -97,19 +97,19 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"-packages/datasets/"),
-        f"save the data set once with save_to_disk() into {_DATA_FOLDER}, and read it with datasets.load_from_disk()",
+        f"save the data set once with save_to_disk() in {_DATA_FOLDER}, and read it with datasets.load_from_disk()",
     ),
     (
         re.compile(r"-packages/(?:transformers|huggingface_hub|sentence_transformers|tokenizers)/"),
-        f"save the model once with save_pretrained() into {_DATA_FOLDER}, and pass its path to from_pretrained()",
+        f"save the model once with save_pretrained() in {_DATA_FOLDER}, and pass the model's path to from_pretrained()",
     ),
     (
         re.compile(r"/tensorflow_datasets/"),
-        f"prepare the data set once in {_DATA_FOLDER}, and pass that as data_dir with download=False",
+        f"prepare the data set once in {_DATA_FOLDER}, and pass that path as data_dir with download=False",
     ),
     (
         re.compile(r"/tensorflow_hub/"),
-        f"unpack the model into {_DATA_FOLDER}, and pass its path to tensorflow_hub",
+        f"unpack the model into {_DATA_FOLDER}, and pass the model's path to tensorflow_hub",
     ),
 )
 
@@ -143,8 +143,8 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NO_NETWORK, _explain_nltk(resource["name"], last.message, origin)
     if model := _SPACY.search(last.message):
         return Reason.NO_NETWORK, (
-            f"spaCy's models have to be downloaded separately. Unpack {model['name']} into {_DATA_FOLDER}, and pass its "
-            "path to spacy.load()."
+            f"spaCy's models have to be downloaded separately. Unpack {model['name']} into {_DATA_FOLDER}, and pass "
+            "the model's path to spacy.load()."
         )
     if any(_NETWORK.search(f"{each.name}: {each.message}") for each in exceptions):
         return Reason.NO_NETWORK, _explain_network(frames, origin)
@@ -172,7 +172,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
 
 
 def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy if a package is missing, hidden or cannot be imported, else None."""
+    """Return the reason and the remedy if a package is missing or hidden, or cannot be imported, else None."""
     if last.name in _IMPORT or find_system_library(f"{last.name}: {last.message}"):
         return explain_import_error(last, inner, origin.code, origin.script)
     lacking = _ATTRIBUTE.search(last.message)
@@ -270,7 +270,7 @@ def _explain_input(line: str, inner: Frame | None, origin: Origin) -> str:
     problem = f"Training runs unattended, so {reads}."
     lines = _find_lines(inner, origin, function)
     if lines.startswith("lines"):
-        return f"{problem} Write the values directly in the code of {lines}."
+        return f"{problem} Write the values directly into {lines}."
     return f"{problem} Write the value directly in the code{example}."
 
 
@@ -297,7 +297,7 @@ def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
 
 
 def _search_script(pattern: re.Pattern[str], origin: Origin) -> tuple[int, str]:
-    """Return the first line of the script, counted from 1, that matches, and the matching text; ``(0, "")`` if none does."""
+    """Return the number (from 1) of the script's first matching line, and the matching text; ``(0, "")`` if none matches."""
     lines = (read_source(origin.code, origin.script) or "").splitlines()
     return next(
         ((number, found[0]) for number, line in enumerate(lines, 1) if (found := pattern.search(line))), (0, "")
@@ -332,9 +332,8 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
 def _explain_sparse_labels(origin: Origin) -> str:
     number, loss = _search_script(_ONE_HOT_LOSS, origin)
     sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
-    return (
-        f"The labels are whole numbers, which {loss} does not accept. Write {sparse} on line {number}." if loss else ""
-    )
+    problem = f"The labels are whole numbers, which {loss} does not accept."
+    return f"{problem} On line {number}, write {sparse} instead." if loss else ""
 
 
 def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
@@ -350,8 +349,8 @@ def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -
     them = "them" if several else "it"
     source = (read_source(origin.code, path) or "").splitlines()
     if headers := [number for number in lines if "".join(source[number - 1 : number]).lstrip().startswith("with ")]:
-        others = "Remove the others, and write" if len(headers) < len(lines) else "Write"
-        return f'{problem} {others} "/CPU:0" as the device on {describe_lines(headers)}.'
+        others = ", and remove the other lines" if len(headers) < len(lines) else ""
+        return f'{problem} Write "/CPU:0" as the device on {describe_lines(headers)}{others}.'
     devices = _FIRST_OF_LIST.search(line)
     if last.name == "IndexError" and devices:
         return f"{problem} Put {them} under `if {devices['name']}:`, or remove {them}."

@@ -1,4 +1,4 @@
-"""Describe accuracies, verdicts and the evidence behind them, in job output, ``epochal show``, ``epochal history`` and mail."""
+"""Describe accuracies, verdicts and the evidence behind them for job output, ``epochal show``, ``epochal history`` and mail."""
 
 import math
 from decimal import Decimal
@@ -40,7 +40,7 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
     if not samples:
         return ""
     low, high = wilson_interval(accuracy, samples)
-    return f"{low:.3f} to {high:.3f}, {samples} test samples"
+    return f"{low:.3f} to {high:.3f}, {samples} test sample{'s' * (samples > 1)}"
 
 
 def describe_verdict(trial: Trial, threshold: float) -> str:
@@ -76,7 +76,8 @@ def describe_certainty(trial: Trial, threshold: float) -> str:
             needed = "is needed" if judgement.confidence else "or more is clearly above chance"
             # Rounded up, so that the accuracy shown is enough.
             needed = f"{math.ceil(judgement.required * 1000) / 1000:.3f} {needed}"
-        parts.append(f"{needed} on {trial.accuracy.samples} samples")
+        samples = trial.accuracy.samples
+        parts.append(f"{needed} on {samples} sample{'s' * (samples > 1)}")
     if judgement.confidence:
         parts.append(f"look {judgement.look} at this test set")
     return ", ".join(parts)
@@ -110,8 +111,8 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         look = f" This was look {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
         sentences.append(
-            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at {samples} test samples by "
-            f"luck with a probability of {_percent(odds)}.{look}"
+            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at {samples} test "
+            f"sample{'s' * (samples > 1)} by luck with a probability of {_percent(odds)}.{look}"
         )
     return sentences
 

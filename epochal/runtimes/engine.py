@@ -26,7 +26,7 @@ def connect(docker_host: str) -> docker.DockerClient:
 
 @contextmanager
 def engine_errors(docker_host: str) -> Iterator[None]:
-    """Translate exceptions of the Docker SDK in the ``with`` block into Epochal's exceptions.
+    """Translate the Docker SDK's exceptions in the ``with`` block into Epochal's exceptions.
 
     Raises RunFailed(NO_ENGINE) if the engine does not answer, and EpochalError if it refuses the request.
     """

@@ -101,7 +101,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a pidfd, which the caller must close, for each process but this one whose marker ``matches`` accepts."""
+    """Yield a pidfd, which the caller must close, for each other process whose marker ``matches`` accepts."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

@@ -17,11 +17,11 @@ RESOLVE = Path(__file__).with_name("resolve.py")
 class Recipe:
     """The packages to install in an image or environment.
 
-    ``framework``: its name. ``pins``: the text of its requirements file. ``wanted``: the text of the file that the pins
-    were made from; empty if there is no such file. ``requirements``: the repository's requirements, without comments
-    and blank lines, which change nothing. ``source``: the name of the file that lists them, such as requirements.txt.
-    ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings.
-    ``torch_index``: as in the server's ``[images]`` settings.
+    ``framework``: the framework's name. ``pins``: the text of its requirements file. ``wanted``: the text of the file
+    that the pins were made from; empty if there is no such file. ``requirements``: the repository's requirements,
+    without comments or blank lines, which have no effect. ``source``: the name of the file that lists them, such as
+    requirements.txt. ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]``
+    settings. ``torch_index``: as in the server's ``[images]`` settings.
     """
 
     framework: str
@@ -42,7 +42,7 @@ class Recipe:
         return {name: text for name, text in files.items() if text}
 
     def variables(self) -> dict[str, str]:
-        """Return the environment variables with which uv chooses and installs the packages."""
+        """Return the environment variables to set when uv chooses and installs the packages."""
         return {} if self.torch_index == "pypi" else {"UV_TORCH_BACKEND": self.torch_index}
 
     def digest(self, *more: str) -> str:

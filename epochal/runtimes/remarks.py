@@ -1,4 +1,4 @@
-"""Write notes for the developer about the packages of an environment.
+"""Write notes for the developer about the packages in an environment.
 
 ``resolve.py`` writes the facts for these notes to remarks.json when it chooses the versions.
 """

@@ -1,4 +1,4 @@
-"""The packages that a repository asks for: in requirements.txt, or else in uv.lock, pyproject.toml or environment.yml."""
+"""The packages that a repository asks for in requirements.txt, or else in uv.lock, pyproject.toml or environment.yml."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ _EXPORT_SECONDS = 60.0
 def read_requested(code: Path) -> tuple[str, str]:
     """Return the name of the file in ``code`` that lists the required packages, and its content in pip's format.
 
-    If there is no such file, the content is empty. Raises RunFailed(REFUSED_REQUIREMENT) if it cannot be read or
+    If there is no such file, the content is empty. Raises RunFailed(REFUSED_REQUIREMENT) if the file cannot be read or
     translated.
     """
     readers: dict[str, Callable[[Path, str], str]] = {
@@ -87,7 +87,7 @@ def _read_project(code: Path, name: str) -> str:
     if not isinstance(dependencies, list) or not all(isinstance(each, str) for each in dependencies):
         raise RunFailed(
             Reason.REFUSED_REQUIREMENT,
-            f'In {name}, dependencies must be a list of strings. Write dependencies = ["numpy>=2", "pandas"].',
+            f'In {name}, dependencies must be a list of strings, such as ["numpy>=2", "pandas"].',
         )
     return "".join(f"{line}\n" for line in dependencies)
 

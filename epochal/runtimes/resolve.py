@@ -1,11 +1,11 @@
-"""Choose the versions of all packages of a training environment, before any of them is installed.
+"""Choose the versions of all packages in a training environment, before any of them is installed.
 
     python resolve.py UV FRAMEWORK PACKAGES FOLDER
 
-It runs in an image or in a process, with the same Python as the environment, and uses only the standard library. UV is
-the path of uv, and PACKAGES is ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings. FOLDER contains:
+It runs in an image build or in a process, with the same Python as the environment, and uses only the standard library.
+UV is the path of uv, and PACKAGES is ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings. FOLDER contains:
 
-FRAMEWORK.txt      the pins of the framework
+FRAMEWORK.txt      the framework's pins
 FRAMEWORK.in       the packages wanted with the framework; if there is no such file, all pinned packages are wanted
 requirements.txt   the repository's requirements, if there are any
 
@@ -34,7 +34,7 @@ class _UnsolvableError(Exception):
 
 
 class _Resolver:
-    """Runs uv to choose versions, with files in ``folder``. ``only_wheels``: whether packages without a wheel are ruled out."""
+    """Runs uv to choose versions; ``folder`` holds its files. ``only_wheels``: whether packages without a wheel are ruled out."""
 
     def __init__(self, uv: str, folder: Path, only_wheels: bool) -> None:
         self._command = [uv, "pip", "compile", "--no-config", "--quiet", "--no-header", "--no-annotate"]
@@ -156,8 +156,8 @@ def _find_held_back(
     """Return the packages whose newest allowed release is not chosen because a wheel is missing.
 
     Each item consists of the package's name, the chosen version, the version of the newest release, and the name of the
-    package without a wheel: the package itself, or one that the release needs. Packages that are required in an exact
-    version are skipped.
+    package without a wheel: the package itself, or one that the release needs. Packages for which an exact
+    version is required are skipped.
     """
     asked = {}
     for line in requirements.read_text(encoding="utf-8").splitlines():

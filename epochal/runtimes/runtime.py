@@ -109,7 +109,7 @@ class Runtime(Protocol):
         ...
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Stop and remove every training of this EPOCHAL_HOME for which ``is_training`` returns False.
+        """Stop and remove this EPOCHAL_HOME's training processes or containers for which ``is_training`` returns False.
 
         Returns the sorted numbers of the runs that they belonged to. Work that belongs to no run is stopped and removed
         once it exceeds its time limit. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.

@@ -43,15 +43,15 @@ _UNSOLVABLE = tuple(
         ),
         (
             r".*you require (?P<required>.+?), we can conclude that your requirements are unsatisfiable",
-            "{source}: there are no compatible versions that fulfil {required}. Change one of these requirements.",
+            "{source}: there are no compatible versions that fulfil {required}. Change one of the requirements.",
         ),
     )
 )
-"""Patterns of what uv prints if no versions fit, each with an explanation. The last pattern matches every such error."""
+"""Patterns for what uv prints if no versions fit, each with an explanation. The last pattern matches every such error."""
 
 
 def explain_uv_error(output: str, requirements: str, source: str) -> str:
-    """Return why uv failed, and a remedy; empty if ``output``, the end of what uv printed, has no known error.
+    """Return why uv failed, and a remedy; empty if ``output``, the end of what uv printed, contains no known error.
 
     ``requirements``: the repository's requirements. ``source``: the name of the file that lists them.
     """

@@ -28,7 +28,7 @@ _NO_KEY = {"COMET_API_KEY": "offline"}
 def library_variables(*, network: bool) -> dict[str, str]:
     """Return the variables for training. ``network``: whether the training may use the network.
 
-    A variable that is set for Epochal itself keeps that value, unless it is a key, and the script may change any of them.
+    A variable that is set for Epochal itself keeps its value, unless it holds a key. The script may change any variable.
     """
     variables = _NO_WINDOW if network else _NO_WINDOW | _OFFLINE
     return {name: os.environ.get(name, value) for name, value in variables.items()} | ({} if network else _NO_KEY)

@@ -19,7 +19,7 @@ FILE_NAME = "epochal.toml"
 
 
 class RetrainSettings(Table):
-    """How the retrain job raises the epochs, and when it gives up."""
+    """How the retrain job raises the number of epochs, and when it gives up."""
 
     epochs_step: Annotated[int, Field(ge=1, le=10_000, description="How many epochs each retrain adds.")] = 10
     max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="The maximum number of epochs in a trial.")] = 200
@@ -80,8 +80,8 @@ class RepositorySettings(Table):
         Field(
             ge=0,
             lt=1,
-            description="The required confidence that the accuracy on all data, not only on the test samples, is above the\n"
-            "threshold, for example 0.95. It must be more than 0.5, or 0 to compare the measured accuracy itself.",
+            description="The required confidence, for example 0.95, that the accuracy on all data, not only on the test\n"
+            "samples, is above the threshold. It must be more than 0.5, or 0 to compare the measured accuracy itself.",
         ),
     ] = 0.0
     metric: Annotated[
@@ -111,7 +111,7 @@ class RepositorySettings(Table):
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     retrain: Annotated[
-        RetrainSettings, Field(description="How the retrain job raises the epochs, and when it gives up.")
+        RetrainSettings, Field(description="How the retrain job raises the number of epochs, and when it gives up.")
     ] = RetrainSettings.model_construct()
     search: Annotated[
         dict[str, Values],
@@ -134,7 +134,7 @@ class RepositorySettings(Table):
     def _check_projects(self) -> Self:
         others = sorted(self.model_fields_set - {"project"})
         if self.project and others:
-            raise ValueError(f"{', '.join(others)}: with [[project]], set this in the epochal.toml of each project")
+            raise ValueError(f"{', '.join(others)}: with [[project]], this belongs in the epochal.toml of each project")
         return self
 
     @field_validator("script")

@@ -1,4 +1,4 @@
-"""``[search]`` of epochal.toml: which constants of nn.py a search may change, and the values that they may take."""
+"""``[search]`` in epochal.toml: which constants of nn.py a search may change, and the values that they may take."""
 
 import math
 from typing import Annotated, Any, Self
@@ -20,7 +20,7 @@ def _check_number(value: Any) -> int | float:
 
 def _check_bounds(value: int | float) -> int | float:
     if isinstance(value, int) and abs(value) > _MAX_INTEGER:
-        raise ValueError("Input should be a whole number up to 2^53")
+        raise ValueError("Input should be a whole number up to 2^53 in magnitude")
     if not math.isfinite(value):
         raise ValueError("Input should be a finite number")
     return value
@@ -28,7 +28,7 @@ def _check_bounds(value: int | float) -> int | float:
 
 def _check_choices(values: Any) -> tuple[Value, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(value, bool | int | float | str) for value in values):
-        raise ValueError("Input should be a list of numbers, of strings, or of true and false")
+        raise ValueError("Input should be a list of numbers, of strings, or of booleans (true, false)")
     if len({value_kind(value) for value in values}) > 1:
         raise ValueError("the choices should all be numbers, all be strings, or all be true or false")
     for index, value in enumerate(values):
@@ -65,7 +65,7 @@ class Range(Table):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.low >= self.high:
-            raise ValueError("the range is empty: low should be less than high")
+            raise ValueError("the range is empty or a single value: low should be less than high")
         if not math.isfinite(float(self.high) - float(self.low)):
             raise ValueError("the range is too wide")
         if self.log and self.low <= 0:

@@ -150,7 +150,7 @@ class MailSettings(Table):
 
 
 class JenkinsSettings(Table):
-    """The address of Jenkins and options of its jobs. The API token is in EPOCHAL_JENKINS_TOKEN or ``token_file``."""
+    """The address of Jenkins and options for its jobs. The API token is in EPOCHAL_JENKINS_TOKEN or ``token_file``."""
 
     url: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""Read a TOML file into a model, with errors that help to fix the file, and write a commented template for a model."""
+"""Read a TOML file into a model, with error messages that help users fix it, and write a commented template for a model."""
 
 import difflib
 import re
@@ -113,7 +113,7 @@ def _differs(annotation: Any, value: Any) -> bool:
 
 
 def find_line(text: str, key: str) -> int:
-    """Return the line, counted from 1, of a TOML file that sets ``key``, such as ``retrain.max_epochs``.
+    """Return the number, counted from 1, of the line in a TOML file that sets ``key``, such as ``retrain.max_epochs``.
 
     The key may lead into an inline table. Returns 0 if no line sets it.
     """

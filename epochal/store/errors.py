@@ -7,7 +7,7 @@ from epochal.records import State
 class Busy(EpochalError):
     """A run cannot be claimed, because another process is working on it or its state does not allow it.
 
-    This is not an error: the process that tried to claim the run simply has nothing to do.
+    This is not a failure: the process that tried to claim the run simply has nothing to do.
     """
 
 

@@ -1,4 +1,4 @@
-"""Count how often networks of a branch were measured on the same test set, and store verdicts."""
+"""Count how often a branch's networks were measured on the same test set, and store judgements."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tables of the database. A test checks that the Alembic migrations lead to the same tables."""
+"""The tables of the database. A test checks that the Alembic migrations produce the same tables."""
 
 from sqlalchemy import (
     JSON,
@@ -36,7 +36,7 @@ from epochal.store.types import DataclassJson, StringTuple, UtcDateTime, enum_ty
 
 VERSION_TABLE = "epochal_version"
 HEAD = "0011"
-"""The newest migration. A database at this version is opened without importing Alembic, which takes 0.1 s."""
+"""The newest migration. A database at this version is opened without importing Alembic, as the import takes 0.1 s."""
 
 
 metadata = MetaData()

@@ -48,7 +48,7 @@ def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str
 
 @writes
 def end_trial(connection: Connection, run: int, trial: Trial) -> None:
-    """Store the result of a trial that this process trained. Raises NotOwner if the trial was marked as interrupted."""
+    """Store the result of a trial that this process ran. Raises NotOwner if the trial was marked as interrupted."""
     mine = trials.c.run == run, trials.c.number == trial.number, trials.c.owner == this_process(), _COUNTS
     if not connection.execute(update(trials).where(*mine).values(**trial_columns(trial))).rowcount:
         raise NotOwner(f"Trial {trial.number} of run {run} was marked as interrupted, so its result is discarded.")
@@ -63,7 +63,7 @@ def store_forecast(connection: Connection, run: int, number: int, forecast: Fore
 
 @reads
 def is_training(connection: Connection, run: int, number: int) -> bool:
-    """Return whether a living process is training the trial with the number ``number`` of a run."""
+    """Return whether a living process is running trial ``number`` of a run."""
     return any(
         row.number == number and living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)
     )
@@ -79,7 +79,7 @@ def mark_interrupted(connection: Connection, run: int) -> bool:
 
 @reads
 def other_trainers(connection: Connection, run: int) -> list[str]:
-    """Return the other living processes that are training trials of the run, in sorted order."""
+    """Return the other living processes that are running trials of the run, in sorted order."""
     trainers = {living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)}
     return sorted(trainer for trainer in trainers if trainer not in (None, this_process()))
 

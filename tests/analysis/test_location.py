@@ -76,7 +76,7 @@ def test_notebook_in_another_language_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text(_make_notebook("x <- 1", language="R"), encoding="utf-8")
     with pytest.raises(
         RunFailed,
-        match=r"a\.ipynb is a notebook in R, but Epochal trains only Python\. In epochal\.toml, name a Python script",
+        match=r"a\.ipynb is a notebook in R, but Epochal supports only Python\. In epochal\.toml, name a Python script",
     ):
         read_script(tmp_path)
 

@@ -151,7 +151,7 @@ def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> Non
         (("run", "{folder}", "--threshold", "80"), "80% is 0.8"),
         (("run", "{folder}/nowhere"), "nowhere"),
         (("run", "{folder}", "--commit", "no-such-thing"), "git init && git add --all && git commit"),
-        (("run", "{unborn}"), "has no commits yet. Run there:\n  git add --all && git commit"),
+        (("run", "{unborn}"), "has no commits yet. There, run:\n  git add --all && git commit"),
         (("status", "{folder}"), "not a git repository"),
         (("init", "{folder}"), "nn.py"),
         (("data", "fetch", "no-such-dataset"), "cifar10"),

@@ -136,7 +136,7 @@ def test_webhooks_of_others_are_left_alone(github: tuple[GitHub, str]) -> None:
     ("token", "complaint"),
     [
         ("github_pat_expired", "401: .*Create a new token. GitHub says: Bad credentials."),
-        ("github_pat_reader", r"403: .*Webhooks \(read and write\).*Resource not accessible"),
+        ("github_pat_reader", r"403: .*Webhooks permission \(read and write\).*Resource not accessible"),
         ("github_pat_busy", "403: .*Try again later. GitHub says: API rate limit exceeded"),
         ("github_pat_refused", "422: .*GitHub says: url is not supported"),
         ("github_pat_ill", "502: try again later"),

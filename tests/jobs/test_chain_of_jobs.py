@@ -63,7 +63,7 @@ def test_retrain_reaches_the_threshold_with_more_epochs(home: Path, tmp_path: Pa
     assert "verdict: 0.750 reaches the threshold 0.70" in result.printed["retrain"]
     command = f"git apply {result.folder}/trials/2/change.diff"
     assert result.printed["retrain"].splitlines()[-2:] == [
-        "The threshold was reached with epochs = 30. To adopt this change, run in the repository:",
+        "The threshold was reached with epochs = 30. To adopt this change in the repository, run:",
         f"  {command}",
     ]
     assert f"to adopt:      {command}\n" in epochal(home, "show", "1").stdout

@@ -128,7 +128,7 @@ def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> Non
     assert "changes nothing that affects the verdict of\r\nrun 1," in mail
     assert "+epochs =3D 30" in mail
     assert f"{home}/runs/1/trials/2/train.log" in mail
-    assert "reused from:   run 1, which trained these trials" in epochal(home, "show", "2").stdout
+    assert "reused from:   run 1, which ran these trials" in epochal(home, "show", "2").stdout
     assert "reused from run 1" in epochal(home, "history").stdout
     assert [run["reused_run"] for run in epochal_json(home, "history")] == [1, None]
 

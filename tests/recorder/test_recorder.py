@@ -193,7 +193,7 @@ print(*model.evaluate(x, y, verbose=0))
     assert [event["validated"] for event in evaluates] == [True, True, True]
     assert evaluates[-1]["metrics"] == {"loss": loss, "accuracy": accuracy}
     assert evaluates[-1]["kinds"] == {"accuracy": "SparseCategoricalAccuracy"}
-    assert '"why": "fits of Keras 2 are not resumed"' in (tmp_path / "out" / "metrics.jsonl").read_text()
+    assert '"why": "Keras 2 fits cannot be resumed"' in (tmp_path / "out" / "metrics.jsonl").read_text()
 
 
 @pytest.mark.keras

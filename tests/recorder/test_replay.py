@@ -179,17 +179,17 @@ AFRESH = {
     "numpy": ("make(Draws()), x, y", "outside of its variables: np.random"),
     "shared": (
         "make(), shuffled.skip(32).batch(32), validation_data=shuffled.take(32).batch(32)",
-        "its validation data are shuffled",
+        "the validation data are shuffled",
     ),
     "drawn": (
         "make(), x, y, validation_steps=3, validation_data=generate(np.random.default_rng(7))",
-        "its validation data are a generator",
+        "the validation data come from a generator",
     ),
     "pictures": (
         "flat(), pixels, y, validation_data=pictures.flow(pixels, y)",
-        "its validation data may draw random numbers",
+        "reading the validation data may draw random numbers",
     ),
-    "read": ("make(), shuffled.batch(32), callbacks=[Reads(shuffled)]", "a callback reads the training data"),
+    "read": ("make(), shuffled.batch(32), callbacks=[Reads(shuffled)]", "a callback also reads the training data"),
 }
 """The arguments of ``fit`` for each kind that trains from the beginning, and a part of the reason."""
 
@@ -269,9 +269,9 @@ fit("one", make(), x, y, validation_data=Rows())
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        (NOISY, "reading its validation data changes their state"),
+        (NOISY, "reading the validation data changes their state"),
         (COUNTS, "the training has changed: the callback LearningRateScheduler: EPOCHS 2 → 3"),
-        (UNREPEATED, "the data of epoch 2 are not the same as in the earlier trial (are they seeded?)"),
+        (UNREPEATED, "the data of epoch 2 are not the same as in the earlier trial (is their order seeded?)"),
         (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),
     ],
 )

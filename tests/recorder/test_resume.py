@@ -297,8 +297,8 @@ def test_only_an_unchanged_fit_resumes(warm_keras_python: Path, tmp_path: Path) 
         (18, 1): (3, ""),
         (19, 1): (3, ""),
         (20, 1): (3, ""),
-        (20, 2): (0, "an earlier fit of the same model has trained further since this checkpoint"),
-        (21, 1): (0, "an earlier fit of the same model has trained further since this checkpoint"),
+        (20, 2): (0, "an earlier fit of the same model was continued after this checkpoint"),
+        (21, 1): (0, "an earlier fit of the same model was continued after this checkpoint"),
     }
 
 
@@ -385,7 +385,7 @@ print(np.asarray(made.level).round(3))
         assert train(warm_keras_python, tmp_path, script, TF_CPP_MIN_LOG_LEVEL="3") == "[0.06]\n"
     generated, restored = read_fits(tmp_path)
     assert (generated.continued, generated.trained) == (0, 2)
-    assert "begin the model with keras.Input" in generated.why
+    assert "make keras.Input its first layer" in generated.why
     assert "nn.py itself resumes from a backup" in restored.why
 
 

@@ -66,10 +66,10 @@ KINDS = {
     "schedule": ("make(keras.optimizers.SGD(Warms(4 * EPOCHS))), ", "steps 8 → 16"),
     "loss": ("make(loss=weighted), ", "EPOCHS 2 → 4"),
     # Those that put other weights into the model at the end of an epoch, or of the last one.
-    "ema": ("make(keras.optimizers.SGD(0.05, use_ema=True)), Swap(swap_on_epoch=True)", "put other weights"),
-    "last": ("make(), AveragesInBetween()", "put other weights"),
+    "ema": ("make(keras.optimizers.SGD(0.05, use_ema=True)), Swap(swap_on_epoch=True)", "replaced the model's weights"),
+    "last": ("make(), AveragesInBetween()", "replaced the model's weights"),
     # State that a checkpoint cannot hold.
-    "cycle": ("make(), Cycles()", "Cycles.rates is a cycle, which a checkpoint cannot hold"),
+    "cycle": ("make(), Cycles()", "Cycles.rates has the type cycle, which a checkpoint cannot hold"),
     "freezes": ("make(), Freezes()", "which layers are trained"),
     "two": ("make(kind=Two), ", "the model keeps state outside of its variables: others"),
     "outer": ("make(kind=Outer), ", "the model keeps state outside of its variables: outer"),
@@ -279,7 +279,7 @@ def test_weights_that_are_not_finite_are_not_resumed(
         train(warm_keras_python, tmp_path, script, EPOCHS=epochs)
     (fit,) = read_fits(tmp_path)
     assert (fit.continued, fit.trained) == (0, 2)
-    assert "after epoch 1, the weights or the optimizer's variables are NaN" in fit.why
+    assert "after epoch 1, the weights or the optimizer's variables contain NaN" in fit.why
     divergence = parse_divergence((tmp_path / "out" / "metrics.jsonl").read_text())
     assert divergence
     assert (divergence.epoch, divergence.epochs) == (1, 2)

@@ -122,7 +122,7 @@ def test_score_of_unknown_origin_belongs_to_predictions_for_as_many_rows() -> No
         _make_event(0.0, "predict", metrics={}, labels={}, seen=_SEEN, weights=str(fold)) for fold in range(5)
     ]
     mean = _make_event(0.95, "score", trained=None, seen=_CLEAN | {"checked": False}, time=2.0)
-    assert "80% of test rows" in _explain_refusal(*predictions, mean)
+    assert "80% of the test rows" in _explain_refusal(*predictions, mean)
     assert _read_accuracy(*predictions, _make_event(0.0, "predict", metrics={}, labels={}), mean)[0] == 0.95
     assert _read_accuracy(*predictions, mean | {"samples": 400})[0] == 0.95
 
@@ -154,7 +154,7 @@ _LOADED = _make_event(0.97, trained=False)
 @pytest.mark.parametrize(
     ("event", "why"),
     [
-        (_make_event(1.0, seen=_SEEN), "80% of test rows were also used in training (a clean split would show 2%)"),
+        (_make_event(1.0, seen=_SEEN), "80% of the test rows were also used in training (a clean split would show 2%)"),
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
         (
             _R2,
@@ -218,14 +218,14 @@ def test_call_that_copies_rows_is_named() -> None:
 def test_validation_on_training_rows_is_refused() -> None:
     """validation_data may be the training data, with no other measurement."""
     validation = _make_event(0.7, "validation", model=1, call=1, metrics={}, seen=_SEEN)
-    assert _explain_refusal(*_EPOCHS, validation).startswith("80% of validation rows were also used in training")
+    assert _explain_refusal(*_EPOCHS, validation).startswith("80% of the validation rows were also used in training")
     sound = _choose(*_EPOCHS, validation | {"seen": _CLEAN}).accuracy
     assert (sound.value, sound.samples, sound.test_set, sound.evidence.chance) == (0.7, 360, "1f0c", 0.1)
 
 
 def test_val_accuracy_equal_to_a_refused_measurement_is_refused() -> None:
     """It counts if its own rows are known not to have been trained on."""
-    assert "80% of test rows" in _explain_refusal(*_EPOCHS, _make_event(0.7, seen=_SEEN))
+    assert "80% of the test rows" in _explain_refusal(*_EPOCHS, _make_event(0.7, seen=_SEEN))
     validation = _make_event(0.7, "validation", model=1, call=1, metrics={})
     assert _read_accuracy(*_EPOCHS, _make_event(0.7, seen=_SEEN), validation) == (0.7, "val_accuracy")
 
@@ -239,7 +239,7 @@ def test_printed_accuracy_has_the_evidence_of_its_measurement() -> None:
     prediction = _make_event(0.0, "predict", metrics={}, labels={"": {"kind": "unknown"}})
     of_predict = _choose(prediction, log="Test accuracy: 0.8").accuracy
     assert (of_predict.samples, of_predict.test_set, of_predict.evidence.checked) == (360, "1f0c", True)
-    assert "80% of test rows" in _explain_refusal(prediction | {"seen": _SEEN}, log="Test accuracy: 0.8")
+    assert "80% of the test rows" in _explain_refusal(prediction | {"seen": _SEEN}, log="Test accuracy: 0.8")
     assert _read_accuracy(prediction, prediction | {"seen": _SEEN}, log="Test accuracy: 0.8") == (0.8, "output")
 
 
@@ -249,15 +249,15 @@ def test_printed_number_may_equal_a_refused_measurement_by_chance() -> None:
     answered = _make_event(0.0, "predict", metrics={}, labels={}, time=2.0)
     assert _read_accuracy(train, answered, log="Test accuracy: 0.83") == (0.83, "output")
     assert _read_accuracy(train, {"event": "called", "time": 2.0}, log="Test accuracy: 0.83") == (0.83, "output")
-    assert "80% of test rows" in _explain_refusal(train | {"time": 3.0}, answered, log="Test accuracy: 0.83")
-    assert "80% of test rows" in _explain_refusal(train, answered, log="Test accuracy: 0.8320")
+    assert "80% of the test rows" in _explain_refusal(train | {"time": 3.0}, answered, log="Test accuracy: 0.83")
+    assert "80% of the test rows" in _explain_refusal(train, answered, log="Test accuracy: 0.8320")
 
 
 def test_direct_call_may_be_for_other_rows() -> None:
     """A script may predict() the training data for a confusion matrix, and then call model(x_test)."""
     train = _make_event(0.0, "predict", metrics={}, labels={}, seen=_SEEN, time=1.0)
     assert _read_accuracy(train, {"event": "called", "time": 2.0}, log="Test accuracy: 0.8") == (0.8, "output")
-    assert "80% of test rows" in _explain_refusal({"event": "called", "time": 0.5}, train, log="Test accuracy: 0.8")
+    assert "80% of the test rows" in _explain_refusal({"event": "called", "time": 0.5}, train, log="Test accuracy: 0.8")
 
 
 def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
@@ -278,10 +278,10 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
             "Loss: 0.9039, Accuracy: 0.9000",
             "mentions 'Loss' first and does not say 'test', so it may state a training accuracy",
         ),
-        ("Fold 3 accuracy: 0.9", "may state the accuracy of the best epoch or of only a part of the test data"),
+        ("Fold 3 accuracy: 0.9", "may state the accuracy of the best epoch or of only part of the test data"),
         (
             "Best accuracy: 0.97 at epoch 12",
-            "may state the accuracy of the best epoch or of only a part of the test data",
+            "may state the accuracy of the best epoch or of only part of the test data",
         ),
         ("Test accuracy: 0.83/0.91", "has a form that Epochal does not recognise"),
     ],
@@ -404,7 +404,7 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
         assert (choice.accuracy.value, choice.accuracy.source.value) == (0.9633, "cross_validation")
         assert "over 5 folds" in choice.notes[0]
     search = mean | {"of": "GridSearchCV", "candidates": 12}
-    assert "best_score_ of GridSearchCV" in _choose(search).notes[0]
+    assert "GridSearchCV's best_score_" in _choose(search).notes[0]
     assert "best of 12 candidates" in _choose(search).notes[0]
     assert _read_accuracy(mean, _make_event(0.8, "score", time=0.5)) == (0.8, "score")
     assert _read_accuracy(mean, log="Test accuracy: 0.8") == (0.8, "output")

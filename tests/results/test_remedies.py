@@ -59,12 +59,12 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import keras\nkeras.Sequential\n", "keras.py": ""},
             Reason.IMPORT_ERROR,
-            "keras.py in the repository hides the package keras. Rename it.",
+            "keras.py in the repository hides the package keras. Rename the file.",
         ),
         (
             {"nn.py": "from keras import Sequential\n", "keras.py": ""},
             Reason.IMPORT_ERROR,
-            "keras.py in the repository hides the package keras. Rename it.",
+            "keras.py in the repository hides the package keras. Rename the file.",
         ),
         ({"nn.py": "import own\nown.layer\n", "own.py": ""}, Reason.SCRIPT_ERROR, "has no attribute 'layer'."),
         ({"nn.py": "import sklearn_extra.cluster\n"}, Reason.IMPORT_ERROR, "Add scikit-learn-extra to requirements"),
@@ -101,8 +101,8 @@ def _raise(error: str) -> dict[str, str]:
         (
             _raise("ImportError('You must install pydot (`pip install pydot`) for `plot_model` to work.')"),
             Reason.SYSTEM_LIBRARY,
-            "or add pydot to requirements.txt and ask the admin to install the Debian package graphviz in the base image of "
-            "the server (or on the server, if it trains without Docker).",
+            "or add pydot to requirements.txt and ask the admin to install the Debian package graphviz in the server's "
+            "base image (or on the server, if it trains without Docker).",
         ),
         (
             _raise("ImportError('You must install graphviz (see https://x.org/) for `plot_model` to work.')"),
@@ -138,7 +138,7 @@ def _raise(error: str) -> dict[str, str]:
                 "    'have the same rank (ndim). Received: target.shape=(None,), output.shape=(None, 10)')\n"
             },
             Reason.SCRIPT_ERROR,
-            "Write sparse_categorical_crossentropy on line 1.",
+            "On line 1, write sparse_categorical_crossentropy instead.",
         ),
         # What an unattended training does not have.
         (
@@ -154,7 +154,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "rate = float(input('rate? '))\n# input()\nif rate:\n    size = int(input())\n"},
             Reason.NEEDS_INPUT,
-            "answer input(). Write the values directly in the code of lines 1 and 4.",
+            "answer input(). Write the values directly into lines 1 and 4.",
         ),
         ({"nn.py": "import getpass\nkey = getpass.getpass()\n"}, Reason.NEEDS_INPUT, "getpass()"),
         ({"nn.py": "get_ipython().system('ls')\n"}, Reason.NOTEBOOK_CODE, "nn.py line 1: "),
@@ -195,7 +195,7 @@ def _raise(error: str) -> dict[str, str]:
             {"nn.py": "gpus = []\nassert gpus, 'No GPU found'\nwith tf.device('/GPU:0'):\n    net.to('cuda')\n"},
             Reason.NO_GPU,
             "Lines 2, 3 and 4 need a GPU, but the training has none. "
-            'Remove the others, and write "/CPU:0" as the device on line 3.',
+            'Write "/CPU:0" as the device on line 3, and remove the other lines.',
         ),
         (
             _raise("AssertionError('Torch not compiled with CUDA enabled')"),
@@ -230,7 +230,7 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.NO_NETWORK,
             "To provide the data, save the data to a file once, for example with numpy.savez(), and commit the file or put "
-            "the data into the server's data folder (the setting data in $EPOCHAL_HOME/server.toml)",
+            "the data into the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)",
         ),
         # Errors inside other errors.
         (

@@ -148,7 +148,7 @@ class _Flow:
             self._source.path,
             leak.line,
             f"{leak.what} is fitted on all rows {where}, so it has seen the test rows.",
-            "Split first, fit it on the training rows, and only transform the test rows.",
+            "Split first, fit on the training rows, and only transform the test rows.",
         )
 
     def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None) -> None:

@@ -140,7 +140,7 @@ def _read_compiles(source: Source, scope: Scope) -> Iterator[_Compile]:
 
 
 def _is_keras_compile(source: Source, call: ast.Call) -> bool:
-    """Return whether a call compiles a model, as opposed to re.compile and torch.compile."""
+    """Return whether a call compiles a Keras model, rather than being a call of re.compile or torch.compile."""
     named = any(each.arg in ("loss", "optimizer", "metrics") for each in call.keywords)
     return named or (len(call.args) > 1 and not source.callee(call))
 
@@ -210,12 +210,12 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
         ]
         for call in named or (printed if _says_accuracy(step.node) else []):
             scores = {name: each for name, each in scores.items() if each is not call}
-            owner = "" if _is_r2(source, call) else f" of {regressors.get(root_name(call.func), 'a regressor')}"
+            owner = "" if _is_r2(source, call) else f"{regressors.get(root_name(call.func), 'A regressor')}'s "
             yield Finding(
                 "accuracy_of_regression",
                 source.path,
                 call.lineno,
-                f"{last_name(call.func)}(){owner} returns R², which is not an accuracy and does not count.",
+                f"{owner}{last_name(call.func)}() returns R², which is not an accuracy and does not count.",
                 "Count the predictions that are close enough, and write their share to $EPOCHAL_OUT/accuracy.json.",
             )
         for target, value in step.assigned:
@@ -263,8 +263,8 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
     """Return the call, printed line or metric that gives a script's accuracy, with its file and line; None if unknown.
 
     This is the last call to ``evaluate``, ``score``, ``accuracy_score`` or ``cross_val_score``. If there is no such
-    call, it is the last line that prints an accuracy; failing that, the last metric in the last call to ``compile``,
-    measured on the validation data.
+    call, it is the last line that prints an accuracy; failing that, the last accuracy among the metrics in calls to
+    ``compile``, measured on the validation data.
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []

@@ -209,7 +209,7 @@ def text_of(node: ast.expr | None) -> str:
 
 
 def root_name(node: ast.expr | None) -> str:
-    """Return the variable that an expression starts with: ``df`` in ``df["x"].values``; otherwise an empty string."""
+    """Return the variable that an expression starts with: ``df`` in ``df["x"].values``; empty if there is none."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""

@@ -81,7 +81,7 @@ def _check_split(source: Source, call: ast.Call, seeded: frozenset[str]) -> Iter
                 source.path,
                 call.lineno,
                 f"{name}() has a validation_split but no seed, which Keras does not accept.",
-                f"Write {name}(…, seed=0) in both calls.",
+                f"Write {name}(…, seed=0) in each call.",
             )
 
 
@@ -127,7 +127,7 @@ def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
 
 
 def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield test data that are sampled independently from the same rows as the training data."""
+    """Yield test data that are independently sampled from the same rows as the training data."""
     for source, scope in find_used(sources):
         training: dict[str, str] = {}
         for step in scope.steps:

@@ -86,7 +86,7 @@ _UNPACKING = frozenset(
 def find_missing_files(
     sources: tuple[Source, ...], folder: Path, files: Collection[str], pointers: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield files that the code always reads, although a commit of ``folder`` would not contain them.
+    """Yield files that the code always reads but that a commit of ``folder`` would not contain.
 
     ``files``: the paths that a commit would contain; for those in ``pointers``, it would contain only Git LFS pointers.
     """

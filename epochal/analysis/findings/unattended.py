@@ -11,7 +11,7 @@ from epochal.analysis.missing_files import find_committed
 from epochal.analysis.syntax import last_name
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
-"""Matplotlib's backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
+"""The Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
 _SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
@@ -49,7 +49,7 @@ _DOWNLOADS = {
     r"transformers\.\w+\.from_pretrained": "a model",
     r"torchvision\.datasets\.\w+": "a data set",
 }
-"""Patterns that match the names of downloading functions, and descriptions of what these functions download."""
+"""Patterns that match the names of functions that download something, and descriptions of what they download."""
 
 
 def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -116,14 +116,14 @@ def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _make_optional(call: ast.Call) -> str:
-    """Return how to make an argument of argparse optional; empty if it already is, or if that is unknown."""
+    """Return how to make an argparse argument optional; empty if it already is, or if that is unknown."""
     name = text_of(call.args[0] if call.args else None)
     if not name or has_unknown_arguments(call):
         return ""
     if name.startswith("-"):
         is_required = is_literal(keyword(call, "required"), True)
-        return "Give it a default, and remove required=True." if is_required else ""
-    return "" if keyword(call, "nargs") else 'Write nargs="?", and give it a default.'
+        return "Add a default, and remove required=True." if is_required else ""
+    return "" if keyword(call, "nargs") else 'Add nargs="?" and a default.'
 
 
 def _is_argument(index: ast.expr) -> bool:

@@ -54,7 +54,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """What the recorder can do for a framework, for messages; a field is empty if they name no such method.
+    """What the recorder can do for a framework, as messages describe it; a field is empty if they name no such method.
 
     ``measures``: the framework's method that measures an accuracy; the recorder records this accuracy and the test
     samples. ``resumes``: the framework's method that the recorder can resume from a checkpoint.
@@ -159,8 +159,8 @@ def find_dataset(name: str) -> tuple[str, str]:
         return fetchable[name]
     raise UsageError(
         f"There is no dataset {name} to fetch. Choose one of:\n  {', '.join(fetchable)}\n"
-        "To train on your own files, put them into the folder that the setting data in server.toml names; scripts find its path in "
-        "EPOCHAL_DATA."
+        "To train on your own files, put them into the server's data folder (the data setting in server.toml); scripts "
+        "find its path in EPOCHAL_DATA."
     )
 
 

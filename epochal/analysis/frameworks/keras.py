@@ -1,6 +1,6 @@
 """Keras 3, standalone or as part of TensorFlow.
 
-The tables list APIs of Keras 2 that Keras 3 has removed. Each entry was tried with Keras 3.15, and a test tries them
+The tables list Keras 2 APIs that Keras 3 has removed. Each entry was tried with Keras 3.15, and a test tries them
 all with the version of Keras that training uses. APIs that still work (``input_shape=`` in a layer,
 ``ImageDataGenerator`` in tf.keras) are not listed.
 """
@@ -351,7 +351,7 @@ def _check_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedAp
 
 
 def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
-    """Yield a removed API if a call saves a model to a file name with a suffix that Keras no longer accepts."""
+    """Yield a removed API if a call saves a model to a file with a suffix that Keras no longer accepts."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)
     if name not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):

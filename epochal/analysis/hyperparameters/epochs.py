@@ -22,7 +22,7 @@ _FIT_METHODS = {"fit": 3, "fit_generator": 2}
 """The position of epochs in fit(x, y, batch_size, epochs) and fit_generator(generator, steps_per_epoch, epochs)."""
 _ORDINALS = {2: "third", 3: "fourth"}
 _FIRST_ARGUMENT = frozenset({"fit_one_cycle", "fine_tune", "fit_flat_cos"})
-"""The methods of fastai whose first argument is the number of epochs."""
+"""The fastai methods whose first argument is the number of epochs."""
 _LIGHTGBM_ROUNDS = (
     "n_estimators",
     "num_boost_round",
@@ -43,7 +43,7 @@ _ITERATIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("XGBClassifier", "XGBRegressor", "XGBRanker"), ("n_estimators",)),
     **dict.fromkeys(("LGBMClassifier", "LGBMRegressor", "LGBMRanker"), _LIGHTGBM_ROUNDS),
 }
-"""For each class of estimator, the arguments that set the number of iterations or boosting rounds."""
+"""For each estimator class, the arguments that set the number of iterations or boosting rounds."""
 _STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **_ITERATIONS}
 """For each function or class, the arguments that set the number of training steps.
 
@@ -69,7 +69,7 @@ class Epochs:
     """A literal that may set the number of epochs, which is ``factor`` times the literal plus ``offset``.
 
     ``constant``: the literal, with its file, line, value, and a description of its place. ``is_used``: whether it was
-    found to set the number of epochs of a call or loop that trains; otherwise, only its name suggests so.
+    found to set the number of epochs of a call or loop that trains; otherwise, only its name suggests it.
     """
 
     constant: Constant
@@ -217,7 +217,7 @@ class _Finder:
         return loop if one_more and model and not made_in_loop else None
 
     def _in_calls(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield arguments of other calls whose names suggest a number of epochs, as in ``Trainer(max_epochs=5)``."""
+        """Yield arguments whose names suggest a number of epochs, from other calls, as in ``Trainer(max_epochs=5)``."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":
@@ -229,7 +229,7 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label_argument(name, keyword.arg))
 
     def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield training steps as in ``Trainer(max_steps=100)``, the iterations of estimators, and boosting rounds."""
+        """Yield numbers of training steps (``Trainer(max_steps=100)``), estimator iterations and boosting rounds."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             arguments = _STEPS_ARGUMENTS.get(name, ("max_steps", "max_train_steps"))
@@ -250,7 +250,7 @@ class _Finder:
                         yield from self._tracer.trace_key(unit, keyword.value, argument)
 
     def _in_loops(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the number of passes of loops that train, starting with loops whose names suggest epochs."""
+        """Yield the numbers of passes of loops that train or seem to count epochs, the latter first."""
         loops = sorted((each for each in nodes if isinstance(each, ast.For | ast.While)), key=position)
         named = [each for each in loops if self._counts_epochs(unit, each)]
         # If loops that train are nested, the outermost one most likely counts epochs.
@@ -329,7 +329,7 @@ def _find_called_functions(loop: ast.For | ast.While) -> set[str]:
 
 
 def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset()) -> bool:
-    """Return whether a loop calls something that trains, or takes steps of gradient descent itself."""
+    """Return whether a loop calls something that trains, or takes gradient descent steps itself."""
     return any(
         _is_training_call(each) and last_name(each.func) not in apart_from and not _fits_new_model(loop, each)
         if isinstance(each, ast.Call)
@@ -340,7 +340,7 @@ def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset())
 
 
 def _fits_new_model(loop: ast.For | ast.While, call: ast.Call) -> bool:
-    """Return whether a call fits a model that the loop creates in each pass, as for each fold or class."""
+    """Return whether a call fits a model that the loop creates in each pass, such as one per fold or class."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
         return False
     model = _base_name(call.func)

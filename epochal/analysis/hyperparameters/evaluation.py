@@ -258,7 +258,7 @@ class Evaluator:
         return values[0] if len(values) == 1 else node
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs before ``use`` (None if unknown), and, if unknown, whether it probably does."""
+        """Return whether a statement runs before ``use``, or None if that is unknown, and whether it probably does."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -472,7 +472,7 @@ def _is_hydra(decorator: ast.expr) -> bool:
 
 
 def is_likely(test: ast.expr) -> bool:
-    """Guess whether a condition holds: most conditions test for exceptional cases, so only a negated one probably holds."""
+    """Guess whether a condition holds: most conditions test for exceptional cases, so only a negated one is likely to hold."""
     return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
 
 

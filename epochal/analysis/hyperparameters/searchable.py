@@ -28,7 +28,7 @@ _NOT_HYPERPARAMETERS = re.compile(
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:
-    """Return the literals by their names, and also by their qualified names, such as ``train.learning_rate``.
+    """Return the literals by name, and also by qualified name, such as ``train.learning_rate``.
 
     They are the values of local variables, constants in other modules, options, attributes, keys and keyword arguments,
     the values in configuration files, and the defaults of parameters unless every call passes another value.
@@ -75,7 +75,7 @@ def _read_parameters(tracer: Tracer, unit: Unit, function: Function) -> Iterator
 
 
 def _read_literal(unit: Unit, node: ast.expr, label: Label) -> Iterator[Constant]:
-    """Yield the literal in ``node``, which may be converted to a number: ``float(os.environ.get("LR", "0.01"))``."""
+    """Yield the literal in ``node``, even inside a call such as ``float(os.environ.get("LR", "0.01"))``."""
     is_cast = False
     while isinstance(node, ast.Call):
         given = next((each.value for each in node.keywords if each.arg == "default"), None)

@@ -217,7 +217,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values in configuration files whose key is the last of ``keys``, those with the most matching keys first."""
+        """Return the configuration files' values whose key is the last of ``keys``, those with the most matching keys first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")
@@ -309,7 +309,7 @@ class Tracer(Evaluator):
 
 
 def _find_items(loop: ast.For, name: str) -> list[ast.expr]:
-    """Return the values of the variable of a loop such as ``for epochs in [5, 20]``, the last one first."""
+    """Return the values of a loop variable, as in ``for epochs in [5, 20]``, the last one first."""
     if not isinstance(loop.target, ast.Tuple):
         return [loop.iter]
     places = [index for index, each in enumerate(loop.target.elts) if last_name(each) == name]

@@ -26,7 +26,7 @@ class Binding:
 class Unit:
     """A parsed Python file, with the bindings of its names.
 
-    ``path``: the file, relative to the top of the code.
+    ``path``: the file's path relative to the top of the code.
     """
 
     def __init__(self, path: str, module: Module) -> None:
@@ -95,7 +95,7 @@ class Unit:
         return sorted(self._bindings, key=lambda key: position(self._bindings[key][0].statement))
 
     def branches(self, node: ast.AST) -> list[tuple[ast.If, bool]]:
-        """Return each ``if`` statement around ``node`` in its function, and whether ``node`` is in its body or in its ``else``."""
+        """Return each ``if`` statement around ``node`` in its function, and whether its body, not ``else``, holds ``node``."""
         found = []
         child = node
         for each in self.ancestors(node):

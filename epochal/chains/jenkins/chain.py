@@ -82,7 +82,7 @@ class JenkinsChain:
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Do nothing: the next poll stops the build in Jenkins, which ends as ABORTED. A signal would make it fail."""
+        """Do nothing: the next poll stops the Jenkins build, which ends as ABORTED. A signal would make it fail."""
 
     def stop(self) -> None:
         """Stop polling, and wait up to 30 s for the thread to end. Builds in Jenkins keep running."""
@@ -134,7 +134,7 @@ class JenkinsChain:
         return JenkinsSnapshot(tuple(builds), tuple(items), frozenset(upstream_jobs))
 
     def _record_jenkins_dispatch(self, run: Run, snapshot: JenkinsSnapshot) -> None:
-        """Record a queue item or build that Jenkins started by itself, so that its loss is noticed."""
+        """Record a queue item or build that Jenkins created by itself, so that its loss is noticed."""
         item = snapshot.item_of(run.id)
         builds = snapshot.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")

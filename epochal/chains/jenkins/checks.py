@@ -91,7 +91,7 @@ def _check_crumbs(client: JenkinsClient) -> str:
 def _check_permissions(client: JenkinsClient, settings: ServerSettings) -> str:
     missing = client.missing_permissions(job_names(settings)[-1])
     if missing:
-        raise CheckFailed(f"{client.user} lacks {', '.join(missing)}: an admin can grant them under Security.")
+        raise CheckFailed(f"{client.user} lacks {', '.join(missing)}: an admin can grant permissions under Security.")
     return "may create, configure and start jobs"
 
 
@@ -99,7 +99,7 @@ def _check_plugins(client: JenkinsClient, definitions: list[Definition]) -> str:
     missing = missing_plugins(client, definitions)
     if missing:
         names = ", ".join(f"{name}:{version}" for name, version in missing)
-        raise CheckFailed(f"missing: {names}. Install them, or leave them out with --without.")
+        raise CheckFailed(f"missing: {names}. Install what is missing, or leave it out with --without.")
     used = sorted(set().union(*(definition.plugins for definition in definitions)))
     return ", ".join(used) or "none are used"
 

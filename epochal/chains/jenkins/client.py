@@ -1,7 +1,7 @@
 """A client for one Jenkins server: python-jenkins, with errors that say what to do.
 
 Methods of python-jenkins are used wherever they fit. If none fits, a comment says why, and the request is sent with the
-general request method of python-jenkins. tests/chains/jenkins/answers.py contains recorded responses of a real
+general request method of python-jenkins. tests/chains/jenkins/answers.py contains recorded responses from a real
 Jenkins 2.568.2.
 """
 
@@ -46,7 +46,7 @@ def _forward(name: str) -> Callable[..., Any]:
 
 
 class JenkinsClient:
-    """A client for one user of Jenkins. Every method raises JenkinsError if Jenkins refuses or does not answer."""
+    """A client for one Jenkins user. Every method raises JenkinsError if Jenkins refuses or does not answer."""
 
     def __init__(self, url: str, user: str, token: str) -> None:
         self.url = url if url.endswith("/") else f"{url}/"
@@ -144,7 +144,7 @@ class JenkinsClient:
     get_queue_info = _forward("get_queue_info")  # Returns the waiting items.
 
     def job(self, name: str, builds: int) -> dict[str, Any] | None:
-        """Return ``url``, ``downstreamProjects`` and ``builds`` of a job, or None if there is no such job.
+        """Return the ``url``, ``downstreamProjects`` and ``builds`` of a job, or None if there is no such job.
 
         The argument ``builds`` is the number of builds to return, newest first.
         """
@@ -161,14 +161,14 @@ class JenkinsClient:
         response = self._request("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)
         first = [*response.history, response][0]
         if first.status_code not in (201, 303):
-            raise JenkinsError(f"Jenkins answered {first.status_code} to a request to build {job}.", first.status_code)
+            raise JenkinsError(f"Jenkins returned {first.status_code} for a request to build {job}.", first.status_code)
         item = re.search(r"/queue/item/(\d+)/?$", first.headers.get("Location", ""))
         return int(item[1]) if item else None
 
     def queue_item(self, number: int) -> dict[str, Any] | None:
         """Return a queue item, or None if Jenkins does not know it.
 
-        Jenkins forgets an item 5 minutes after the item left the queue.
+        Jenkins forgets an item 5 minutes after the item leaves the queue.
         """
         item: dict[str, Any] | None = _none_on_status(404, self._call, self._jenkins.get_queue_item, number)
         return item

@@ -18,7 +18,7 @@ from epochal.records import Log
 from epochal.settings import ServerSettings
 
 NOT_OWN = "not created by Epochal"
-_CHANGED_BY_OTHERS = "changed in Jenkins by somebody else"
+_CHANGED_BY_OTHERS = "changed in Jenkins outside Epochal"
 
 
 def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:

@@ -1,4 +1,4 @@
-"""Choose trials of a search to resume with more epochs, which costs less than trying another combination."""
+"""Choose trials of a search to resume with more epochs: resuming costs less than trying another combination."""
 
 from collections.abc import Sequence
 

@@ -62,7 +62,7 @@ def join(app: App, number: int) -> None:
 
 
 def _open_workers(active: ActiveRun, run: Run) -> Workers:
-    """Open the study of a run, add the result of the last trial before the search, and return workers for it."""
+    """Open the study of a run, add the result of the last trial before the search, and return workers for the study."""
     earlier_trials = [
         trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None
     ]

@@ -133,7 +133,7 @@ def _explain_unsearchable(script: Script, name: str) -> str:
 
 
 def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
-    """Explain that a name is set in several places, and suggest their qualified names, if any."""
+    """Explain that a name is set in several places, and suggest its qualified names, if any."""
     where = ", ".join(f"line {each.line} of {each.path}" for each in places[:_MAX_NAMES])
     unambiguous = [each.qualified_name for each in places if len(script.places.get(each.qualified_name, ())) == 1]
     choices = " or ".join(f'"{name}"' for name in unambiguous if "." in name)
@@ -153,7 +153,5 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
     if kinds != {kind}:
         return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:
-        return (
-            f"{current_value}, a whole number. Give whole numbers, or change it to {constant.value}.0 to allow floats."
-        )
+        return f"{current_value}. Give whole numbers, or change it to {constant.value}.0 to allow floats."
     return ""

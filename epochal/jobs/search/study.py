@@ -127,7 +127,7 @@ class Study:
         return self._ask_untried()
 
     def record_started(self, candidate: Candidate, number: int) -> None:
-        """Record that trial ``number`` of the run tries the candidate's combination."""
+        """Record that trial ``number`` of the run is trying the candidate's combination."""
         candidate.trial.set_user_attr(_TRIAL_NUMBER, number)
 
     def should_continue(self, candidate: Candidate, epoch: int, accuracy: float) -> bool:
@@ -155,7 +155,7 @@ class Study:
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
         """Record that trials of the run, given by their numbers, were interrupted, so that they may run again.
 
-        Also release each combination whose process died before it recorded which trial tries the combination.
+        Also release each combination if the process that asked for it died before recording its trial.
         """
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -164,7 +164,7 @@ class Study:
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _ask(self) -> optuna.Trial:
-        """Ask Optuna for a new trial, and record in the trial that this process asked for it."""
+        """Ask Optuna for a new trial, and mark the trial as asked for by this process."""
         trial = self._study.ask(self._distributions)
         trial.set_user_attr(_ASKED_BY, [this_process(), time.time()])
         return trial

@@ -55,7 +55,7 @@ def _suggest_values(kind: str, value: Value) -> Range | Choices | None:
 
 
 def _suggest_for_count(kind: str, value: int) -> Range | Choices | None:
-    """Return a range or choices around a whole number: powers of two for the sizes of batches and layers."""
+    """Return a range or choices around a whole number: powers of two for batch and layer sizes."""
     match kind:
         case "batch" | "width":
             nearest = round(math.log2(value))

@@ -97,7 +97,7 @@ class Workers:
     def finish(self, end: GiveUp | EndCause) -> GiveUp | EndCause:
         """Judge the measured trials that have no verdict yet, and return why the search ended.
 
-        Call this method once no process is training any more. Returns ``end`` unless the run was stopped or a trial
+        Call this method when no process is training any more. Returns ``end`` unless the run was stopped or a trial
         reached the threshold.
         """
         self._judge_measured()

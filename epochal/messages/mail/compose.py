@@ -1,4 +1,4 @@
-"""Compose the mail about a run that has ended: the result in a sentence, then the facts behind it.
+"""Compose the mail about a run that has ended: first the result, then the facts behind it.
 
 The functions read no files except the templates.
 """

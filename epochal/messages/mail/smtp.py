@@ -43,11 +43,11 @@ def send(
         remedy = (
             "write it to the file that [mail] password_file in server.toml names, or set EPOCHAL_MAIL_PASSWORD_FILE"
         )
-        raise MailError(f"the password of {settings.user} is missing: {remedy}", temporary=False)
+        raise MailError(f"the password for {settings.user} is missing: {remedy}", temporary=False)
     if settings.user and not f"{settings.user}{password}".isascii():
         # smtplib would raise an error whose text contains the password.
         raise MailError(
-            "the user and password of [mail] must be ASCII, because Python's smtplib can send no others",
+            "the user and password under [mail] must be ASCII, because Python's smtplib can send nothing else",
             temporary=False,
         )
     try:
@@ -97,7 +97,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
     if isinstance(error, ssl.SSLError):
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"has a certificate that is not trusted ({error.verify_message})"
-            what = f"{why}: check [mail] host, or set SSL_CERT_FILE to a file with the certificate of its issuer"
+            what = f"{why}: check [mail] host, or set SSL_CERT_FILE to a file with the issuer's certificate"
         else:
             what = f"does not use TLS on this port ({error.reason}): check [mail] security and port"
         return MailError(f"{where} {what}", temporary=isinstance(error, ssl.SSLEOFError))

@@ -1,4 +1,4 @@
-"""The wording of the mail about a run: its headline, the sentence with the result, and the table of trials. No I/O."""
+"""The wording of the mail about a run: its headline, the sentences on the result, and the table of trials. No I/O."""
 
 from collections.abc import Sequence
 

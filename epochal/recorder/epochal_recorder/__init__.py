@@ -73,8 +73,8 @@ compiled with, and ``line`` is the line of the script that made the call; ``metr
 ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see the
 predictions of such a call.
 
-``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is a
-digest of the labels in ``score``, and null in other events. The ``sketch`` in the event test_set contains the 1,024
+``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is
+null, except in ``score``, where it is a digest of the labels. The ``sketch`` in the event test_set contains the 1,024
 smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows
 cannot be known without reading the data. ``weights`` identifies the state of the network: it differs between networks,
 and changes when a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one

@@ -64,7 +64,7 @@ def find_reshuffled(dataset):
 
 
 def _walk(dataset):
-    """Yield the ``id`` of each data set in a pipeline, whether take or skip is applied later, and whether it reshuffles."""
+    """Yield, for each data set in a pipeline, its ``id``, whether rows are left out later, and whether it reshuffles."""
     pending, seen = [(dataset, False)], set()
     while pending:
         node, is_cut = pending.pop()
@@ -158,7 +158,7 @@ def _observe_generator(batches, see, end_pass, steps, note_first):
 
 
 def make_safe(see, output, fail):
-    """Wrap ``see`` so that an exception in it calls ``fail(why)`` instead of ending the training.
+    """Wrap ``see`` so that an exception in it leads to ``fail(why)`` instead of ending the training.
 
     The exception is also recorded as a fault in ``output``, unless its cause is that the rows cannot be hashed.
     """

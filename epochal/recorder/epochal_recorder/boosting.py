@@ -37,7 +37,7 @@ def observe(module, out, **_):
 
 
 class _Counter:
-    """A callback that counts rounds. It runs first, because those after a callback that ends the training do not run.
+    """A callback that counts rounds. It runs first, because callbacks after one that ends the training do not run.
 
     ``limit``: the number of rounds unless training stops early.
     """

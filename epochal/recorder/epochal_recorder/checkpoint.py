@@ -140,7 +140,7 @@ def _pack_collection(value, arrays, depth):
 
 
 def _name_function(value):
-    """Return the module and name of a Keras function, or of a built-in type such as a defaultdict uses; None otherwise.
+    """Return the module and name of a Keras function, or of a built-in type that a defaultdict may use; None otherwise.
 
     A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
     """

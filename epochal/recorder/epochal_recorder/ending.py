@@ -1,4 +1,4 @@
-"""Record how the script ends: its exit status, the line that set it, the exceptions that led to it, and its threads.
+"""Record how the script ends: its exit status, the line that set it, the exceptions behind it, and remaining threads.
 
 The event ``ended`` is written when the main thread of the process has ended, before Python waits for other threads. If
 these stay idle for a while, the process ends without them, as if they were daemon threads.

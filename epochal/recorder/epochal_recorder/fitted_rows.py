@@ -55,7 +55,7 @@ _STATE = (
 )
 """Attributes of a fit that a checkpoint stores, besides ``identity`` and ``ceiling``."""
 _KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
-"""The keys under which a checkpoint stores some of these attributes, if they differ from the attributes' names."""
+"""The keys under which a checkpoint stores attributes of a fit, where they differ from the attributes' names."""
 _NEARLY_ALL = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -453,7 +453,7 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Map each class whose rows were copied before the split to the share of its rows that would repeat without copies.
+    """Return classes whose rows were copied before the split, and the share of each that would repeat without copies.
 
     A copied class has repeats that its columns do not explain, and either at least 80% of its rows repeat, or it has
     fewer distinct rows than another class whose rows do not repeat.

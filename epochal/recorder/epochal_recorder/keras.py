@@ -235,7 +235,7 @@ class _Recorder:
     def _why_no_checkpoints(self):
         """Return why a fit cannot keep checkpoints; empty if it can.
 
-        Fits are numbered within a process, so only the first process in a trial to call fit keeps checkpoints.
+        Fits are numbered within a process, so in each trial, only the first process to call fit keeps checkpoints.
         """
         if self._process is None:
             self._process = os.getpid()

@@ -140,14 +140,14 @@ class Labels:
         return "one-hot" if self._one_hot and self.columns > 2 else "classes"
 
     def as_json(self, counts_padding=False):
-        """Return the kind of the labels, their most frequent answer, and the accuracy of always giving it.
+        """Return the kind of the labels, the most frequent label, and the accuracy of always predicting it.
 
         In the result, ``answers`` is the number of different answers, ``answer`` the most frequent one, ``chance`` its
         accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels or
         too many different answers, the result has only the ``kind``.
 
-        ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as answered
-        correctly, because a network answers it correctly once it has learned to recognize it.
+        ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as predicted
+        correctly, because a network that has learned to recognize padding predicts it correctly.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}

@@ -20,7 +20,7 @@ For independent samples, it stays below 0.18 (4/√512).
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 _MAX_ROWS_OF_ALL = 32_000_000
-"""About this many hashes of rows (288 MB) are kept for all fits together."""
+"""At most about this many hashes of rows (288 MB) are kept across all fits."""
 
 
 class Lineage:

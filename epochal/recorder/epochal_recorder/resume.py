@@ -51,7 +51,7 @@ class Resumption:
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self._has_run_schedule = False
-        """Whether a schedule of the script has been called, which may have changed the values that it reads."""
+        """Whether one of the script's schedules has been called and may have changed the values that it reads."""
         self._changed_key = None
         """The resume key of a checkpoint that was refused because the training has changed."""
         self.history = {}
@@ -147,7 +147,7 @@ class Resumption:
             self._write()
 
     def end(self):
-        """Record that this fit produced the model's variables, so that later fits can find their origin."""
+        """Record this fit as the origin of the model's variables, for later fits."""
         for variable in self._model.trainable_variables:
             if digest := _digest(variable):
                 self._ancestry[digest] = self._identity
@@ -159,7 +159,7 @@ class Resumption:
             self._changed_key = content["fingerprint"]
             return f"the training has changed: {difference}"
         if content["parents"] != self._parents:
-            return "an earlier fit of the same model was trained further after this checkpoint"
+            return "an earlier fit of the same model was continued after this checkpoint"
         if content["epoch"] > self._epochs:
             return f"the checkpoint is from epoch {content['epoch']}, but the fit ends after epoch {self._epochs}"
         if content.get("flaw"):
@@ -217,7 +217,7 @@ class Resumption:
         if self._states.lost:
             return self._states.lost
         if draws_hidden_numbers(self._model):
-            return "the training draws random numbers with tf.random, which cannot be resumed (use keras.random)"
+            return "the training draws random numbers with tf.random, so it cannot be resumed (use keras.random)"
         optimizer = self._model.optimizer
         if find_nonfinite([*self._model.variables, *(optimizer.variables if optimizer else ())]):
             return f"after epoch {self.epoch}, the weights or the optimizer's variables contain NaN or infinity"
@@ -248,5 +248,5 @@ class Resumption:
 
 
 def _digest(variable):
-    """Return a 64-bit digest of a variable's values without its shape, because a copy may differ in shape."""
+    """Return a 64-bit digest of a variable's values but not its shape, because a copy may differ in shape."""
     return digest_of(numpy.ravel(variable))

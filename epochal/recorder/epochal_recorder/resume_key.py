@@ -125,7 +125,7 @@ def _find_differences(path, before, now):
 
 def _shorten(value):
     if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
+        return "an object" if isinstance(value, dict) else f"a list of length {len(value)}"
     text = repr(value)
     return text if len(text) <= _MAX_VALUE_LENGTH else text[: _MAX_VALUE_LENGTH - 1] + "…"
 

@@ -188,7 +188,7 @@ class ScriptState:
 
 
 def _is_harmless(value):
-    """Return whether a value that cannot be saved is of a standard library type, such as a function or a file."""
+    """Return whether a value that cannot be saved is of a standard-library type, such as a function or a file."""
     return type(value).__module__.partition(".")[0] in sys.stdlib_module_names
 
 

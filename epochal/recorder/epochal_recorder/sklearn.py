@@ -25,7 +25,7 @@ from .rows import NotHashable, as_array, hash_rows
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
 """Names of scikit-learn functions that only return the score of another function.
 
-They are methods of Pipeline and of scorers (including releases before 1.4), and a decorator's wrapper used in both.
+They are methods of Pipeline and of scorers (including those before 1.4), and a decorator's wrapper that both use.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
@@ -40,7 +40,7 @@ _iterations = itertools.count()
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
-"""The number of each estimator that was measured, counted from 1."""
+"""The number of each measured estimator, from 1."""
 
 
 @dataclass(eq=False)
@@ -159,7 +159,7 @@ def _end_fit(call, stack, shared):
 
 
 def _record_iterations(estimator, shared):
-    """Record how many iterations a fit took, and their limit, if the estimator is trained in iterations."""
+    """Record how many iterations a fit took, and their limit, if the estimator is trained iteratively."""
     limit, trained = getattr(estimator, "max_iter", None), getattr(estimator, "n_iter_", None)
     if isinstance(limit, int) and limit > 0 and trained is not None:
         trained = int(numpy.max(trained))  # some classifiers count per class
@@ -464,7 +464,7 @@ def _as_one_array(data):
 
 
 def _length(labels):
-    """Return the number of rows of an array, sparse matrix or sequence; None if it has neither shape nor length."""
+    """Return the number of rows of an array, sparse matrix or sequence; None if it has neither a shape nor a length."""
     shape = getattr(labels, "shape", None)
     if shape:
         return int(shape[0])

@@ -45,9 +45,9 @@ def test_changes_in_settings_and_in_jenkins_are_found(
     standin.jobs["t-train"] = standin.jobs["t-train"].replace("train.sh", "other.sh")
     lines.clear()
     assert provisioning.preview(client, other, (), lines.append) == 1
-    assert "job t-train: changed in Jenkins by somebody else" in lines
+    assert "job t-train: changed in Jenkins outside Epochal" in lines
     assert "other.sh" in standin.jobs["t-train"]
-    assert "job t-train: changed in Jenkins by somebody else, restored" in _apply(client, other)
+    assert "job t-train: changed in Jenkins outside Epochal, restored" in _apply(client, other)
     assert "other.sh" not in standin.jobs["t-train"]
     assert _apply(client, other)[-1].startswith("nothing to change")
 

@@ -1,4 +1,4 @@
-"""Add columns for the checkpoint that a trial resumed from, the trial's validation accuracy, and why it ended early.
+"""Add columns for a trial's validation accuracy, the checkpoint that it resumed from, and the reason for its early end.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

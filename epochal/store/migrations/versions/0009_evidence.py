@@ -14,7 +14,7 @@ def upgrade() -> None:
     """Add the columns to the table of trials.
 
     Nothing is known about the data of earlier trials, and each of them counts as one look at its test set.
-    The reason ``no_looks`` no longer exists: runs with it get ``too_few_samples`` instead, and keep their explanation.
+    ``no_looks`` is no longer a reason: runs that have it get ``too_few_samples`` instead, and keep their explanation.
     """
     op.add_column("run_trials", sa.Column("test_rows", sa.LargeBinary))
     op.add_column("run_trials", sa.Column("looks", sa.Integer, nullable=False, server_default="1"))
