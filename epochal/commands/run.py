@@ -119,8 +119,8 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
             raise UsageError(
                 f'{top.folder} has no commits yet. There, run:\n  git add --all && git commit -m "First version"'
             )
-        sha = top.resolve(commit or "HEAD")
-        if commit is None and top.has_changes():
+        sha = top.resolve(commit) if commit else _head_of(top, branch)
+        if commit is None and sha == top.resolve("HEAD") and top.has_changes():
             print(f"epochal: {top.folder} has uncommitted changes, which are ignored", file=sys.stderr)  # noqa: T201
         settings = top.read_file(sha, "epochal.toml")
         inside = Path(repository).resolve().relative_to(top.folder.resolve()).as_posix()
@@ -128,6 +128,16 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
         return Commit(str(top.folder), branch or top.branch() or "HEAD", sha, project=project)
     except GitError as error:
         raise UsageError(f"{repository}: {error}") from None
+
+
+def _head_of(repository: GitFolder, branch: str | None) -> str:
+    """Return the newest commit of a branch; by default, of the one that is checked out."""
+    if branch is None:
+        return repository.resolve("HEAD")
+    for name in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"):
+        if repository.has(name):
+            return repository.resolve(name)
+    raise UsageError(f"{repository.folder} has no branch {branch}. Name an existing branch with --branch.")
 
 
 def _remote_commit(app: App, repository: str, commit: str | None, branch: str | None) -> Commit:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,10 @@ _ALL_ROWS = 0.9995
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or write the share (0 to 1) of predictions within a tolerance of the targets "
     'to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
+)
+_COMPILE = 'Compile the model with metrics=["accuracy"].'
+_REGRESSION_METRICS = re.compile(
+    r"mae|mse|rmse|mape|msle|r2_?score|.*(?:error|squared|logcosh|cosine_similarity).*", re.IGNORECASE
 )
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
@@ -289,10 +294,41 @@ class _Chooser:
             (each.at for each in self._sound_predictions), default=self._findings.recorded.last_direct_call
         )
         self._refuse_if_same(accuracy.value, tolerance, last_answer if tolerance > 2 * _TOLERANCE else math.inf)
+        self._refuse_loss(accuracy.value, tolerance, last_answer if tolerance > 2 * _TOLERANCE else math.inf)
         refused = self._refused_predictions[-1] if self._refused_predictions else None
         if refused and not self._sound_predictions and self._findings.recorded.last_direct_call <= refused.at:
+            if accuracy.source is AccuracySource.SCRIPT and _explain_targets(refused.labels_of("")):
+                return self._accept_share(accuracy, refused)
             raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused))
         return self._match_prediction(accuracy)
+
+    def _accept_share(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
+        """Return the share of close predictions that a script wrote to accuracy.json, with the prediction's evidence.
+
+        Raises RunFailed if the network was trained on the test rows.
+        """
+        if refusal := _explain_row_refusal(prediction, self._findings.copied, self._accepts_repeats):
+            raise RunFailed(Reason.NO_ACCURACY, refusal)
+        found = self._build_accuracy(prediction, accuracy.source)
+        return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
+
+    def _refuse_loss(self, value: float, tolerance: float, last_answer: float) -> None:
+        """Raise RunFailed if ``value`` is the loss that an evaluate() without an accuracy metric returned.
+
+        ``last_answer``: as in ``_refuse_if_same``.
+        """
+        for each in reversed(self._findings.recorded.measurements):
+            loss = each.metrics.get("loss")
+            if each.kind is not Kind.EVALUATE or loss is None or self._metric_name(each):
+                continue
+            if _is_same_number(value, loss, tolerance) and not (last_answer != math.inf and each.at < last_answer):
+                where = f" on line {each.line}" if each.line else ""
+                remedy = _OWN_ACCURACY if each.labels_of("").kind == "numbers" else _COMPILE
+                raise RunFailed(
+                    Reason.NO_ACCURACY,
+                    f"{self._script} states {value:.4g} as its accuracy, but that is the loss that evaluate(){where} "
+                    f"returned. {remedy}",
+                )
 
     def _refuse_if_same(self, value: float, tolerance: float, last_answer: float = math.inf) -> None:
         """Raise RunFailed if ``value`` equals a refused measurement.
@@ -439,12 +475,13 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
     where = f"evaluate() on line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
     if not evaluated.metrics:
         return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
-    names = [name for name in evaluated.metrics if name != "loss"]
-    choice = f', or name the accuracy in epochal.toml, for example metric = "{names[0]}"' if names else ""
-    return (
-        f"{where} measured no accuracy, only {', '.join(evaluated.metrics)}. "
-        f'Compile the model with metrics=["accuracy"]{choice}.'
-    )
+    problem = f"{where} measured no accuracy, only {', '.join(evaluated.metrics)}."
+    names = [name for name in evaluated.metrics if name != "loss" and not _REGRESSION_METRICS.fullmatch(name)]
+    if evaluated.labels_of("").kind == "numbers":
+        return f"{problem} {_OWN_ACCURACY}"
+    if not names:
+        return f"{problem} {_COMPILE}"
+    return f'{problem} {_COMPILE[:-1]}, or name the accuracy in epochal.toml, for example metric = "{names[0]}".'
 
 
 def _describe_cross_validation(mean: Measurement, shown: str) -> str:
@@ -472,7 +509,8 @@ def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) ->
     return replace(prediction, labels=found.labels) if found else prediction
 
 
-def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -> str:
+def _explain_targets(labels: Labels) -> str:
+    """Return why no accuracy can be measured with these targets, and what to do; empty if one can."""
     if labels.kind == "numbers":
         return (
             "The targets are not whole numbers, so the script trains a regression model, for which accuracy is "
@@ -483,6 +521,12 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
             "The targets are the inputs themselves, as in an autoencoder, for which accuracy is meaningless. "
             f"{_OWN_ACCURACY}"
         )
+    return ""
+
+
+def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -> str:
+    if refusal := _explain_targets(labels):
+        return refusal
     if labels.answers == 1:
         return (
             f"All test labels are {labels.answer!r}, so a network that always gives this answer is never wrong. "

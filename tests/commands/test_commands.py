@@ -102,7 +102,12 @@ def test_run_takes_a_commit_or_an_address(home: Path, tmp_path: Path) -> None:
     assert "uncommitted changes, which are ignored" in broken.stderr
     by_address = epochal(home, "run", f"file://{repository}", "--runtime", "process", "--no-mail")
     assert by_address.returncode == 1
-    assert len(epochal_json(home, "history")) == 3
+    git(repository, "branch", "older", old)
+    older = epochal(home, "run", str(repository), "--branch", "older", *arguments[2:])
+    assert older.returncode == 0, older.stdout + older.stderr
+    unknown = epochal(home, "run", str(repository), "--branch", "nosuch")
+    assert (unknown.returncode, "has no branch nosuch" in unknown.stderr) == (2, True)
+    assert len(epochal_json(home, "history")) == 4
 
 
 def test_run_uses_the_credentials_of_a_private_repository(home: Path, tmp_path: Path) -> None:

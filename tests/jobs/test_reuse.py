@@ -219,6 +219,7 @@ def test_adopting_the_offered_change_reuses_its_trial(home: Path, tmp_path: Path
     run, trained = developer.push({"README.md": "Adopted\n"})
     assert (run.state, run.reused_run, trained) == (State.REACHED, 1, [])
     assert (run.trials[0].number, accuracies(run)) == (2, [0.75])
+    git(developer.folder, "branch", "other")
     command = "run", str(developer.folder), "--runtime", "process", "--no-mail", "--branch", "other"
     assert "reused from run 1" in epochal(home, *command).stdout
     assert developer.trained == [20, 30]

@@ -137,6 +137,35 @@ def test_printed_number_has_the_labels_measured_on_the_same_rows() -> None:
     assert _choose(loss, prediction, log=line).accuracy.evidence.chance == 0.1
 
 
+def test_printed_loss_is_no_accuracy() -> None:
+    """evaluate() returns only the loss if the model has no metrics, but an equal share may be computed after it."""
+    loss, line = _make_event(0.0, metrics={"loss": 0.1536}, line=12), "Test accuracy: 0.1536"
+    assert "evaluate() on line 12 of nn.py measured no accuracy, only loss" in _explain_refusal(loss, log=line)
+    assert _read_accuracy(*_EPOCHS, loss, log=line) == (0.7, "val_accuracy")
+    written = _explain_refusal(*_EPOCHS, loss, written='{"accuracy": 0.1536}')
+    assert written.endswith(
+        'the loss that evaluate() on line 12 returned. Compile the model with metrics=["accuracy"].'
+    )
+    squared = _make_event(0.0, metrics={"loss": 0.1536, "mae": 0.3}, labels={"": {"kind": "numbers"}})
+    assert "only loss, mae. Measure the accuracy of a classifier, or write the share" in _explain_refusal(
+        squared, log=line
+    )
+    assert _read_accuracy(_make_event(0.1536, metrics={"loss": 0.1536, "accuracy": 0.1536}), log=line)[0] == 0.1536
+    later = _make_event(0.0, "predict", metrics={}, labels={}, time=2.0)
+    assert _read_accuracy(loss, later, log="Test accuracy: 0.15") == (0.15, "output")
+
+
+def test_share_of_close_predictions_counts_for_a_regression() -> None:
+    """The script has to write it to accuracy.json, and the test rows must not be training rows."""
+    prediction = _make_event(0.0, "predict", metrics={}, labels={"": {"kind": "numbers"}})
+    written = '{"accuracy": 0.91}'
+    accuracy = _choose(prediction, _R2, written=written).accuracy
+    assert (accuracy.value, accuracy.samples, accuracy.evidence.checked) == (0.91, 360, True)
+    assert "80% of the test rows" in _explain_refusal(prediction | {"seen": _SEEN}, written=written)
+    assert "R²" in _explain_refusal(prediction, _R2, written='{"accuracy": 0.44}')
+    assert "a regression" in _explain_refusal(prediction, log="Test accuracy: 0.91")
+
+
 def test_score_on_a_part_of_the_test_set_does_not_count() -> None:
     """A script may call accuracy_score() for each group of people after that for all of them."""
     group = _make_event(0.7, "score", samples=180, trained=None, test_set="other", time=2.0)

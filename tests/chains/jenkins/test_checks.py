@@ -64,7 +64,10 @@ def test_each_failed_check_names_its_cause(
     passed, answers = _check(client, settings, home)
     assert not passed
     assert answers["rights"].startswith("no   epochal lacks Job/Build")
-    assert answers["plugins"] == "no   missing: build-timeout:1.38. Install what is missing, or leave it out with --without."
+    assert (
+        answers["plugins"]
+        == "no   missing: build-timeout:1.38. Install what is missing, or leave it out with --without."
+    )
     assert "is offline" in answers["agent"]
     assert answers["jobs"].endswith(": changed in Jenkins outside Epochal. Run epochal jenkins apply.")
     assert answers["login"].startswith("yes")
