@@ -30,9 +30,18 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
         )
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
+    if "chdir(" in line:
+        return "Training starts in the folder of the commit. Remove the line, or pass a path inside the commit."
+    if path in files:
+        return (
+            f"The commit contains {path}, but the script had left that folder or removed the file. If it calls os.chdir(), "
+            "remove that call."
+        )
     if path.startswith("/") or _OTHER_MACHINE.match(name):
         if same := find_committed(path, files):
             return f"{name} is a path on another machine. The commit contains the file: change the path to {same}."
+        if path.startswith("~"):
+            return f"{name} does not exist, because the home folder is empty during training. {_COMMIT}"
         return f"{name} is neither in the commit nor on the training machine. {_COMMIT}"
     write = "Make the path point to" if is_computed else "Change the path to"
     if start := _find_start(path, code, files) if is_computed else "":

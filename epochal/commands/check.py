@@ -282,7 +282,7 @@ def _settings_findings(folder: Path, error: str) -> list[Finding]:
 
 
 def _settings_finding(folder: Path, problem: str) -> Finding:
-    key = re.match(r"\[?([\w.-]+)", problem)
+    key = re.match(r"(?:there is no table \[)?([\w.-]+)", problem)
     position = re.search(r"\(at line (\d+), ", problem)
     line = int(position[1]) if position else find_line(_read_settings(folder), key[1]) if key else 0
     message, _, remedy = problem.partition(". ")
@@ -370,10 +370,11 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         place = _in_notebook(Finding("", metric["path"], metric["line"], "", ""), script).place
         yield "metric", f"{metric['value']} in {place}"
     else:
-        yield "metric", "no accuracy measurement found in the source"
+        yield "metric", "no accuracy measurement found in the source; a line like 'Test accuracy: 0.83' is understood"
     if checked.settings:
         certain = f", with a confidence of {checked.settings.confidence:g}" if checked.settings.confidence else ""
-        yield "threshold", f"{checked.settings.threshold:g}{certain}"
+        default = "" if "threshold" in checked.settings.model_fields_set else " (the default)"
+        yield "threshold", f"{checked.settings.threshold:g}{default}{certain}"
     search, searchable = _find_search(checked)
     if search:
         yield "search", "; ".join(search)

@@ -76,6 +76,12 @@ def _explain_exit(
             f"{origin.script} ended{where} while it parsed its command line. Training starts it without arguments, so give "
             f"each required argument a default, and remove required=True.{quote}"
         )
+    if ending and any("/click/" in frame.path for frame in ending.exit_frames):
+        error = next((line for line in reversed(printed_lines) if line.startswith("Error: ")), "").strip()
+        return Reason.SCRIPT_ERROR, (
+            f"{origin.script} ended{where} while it parsed its command line. Training starts it without arguments, so give "
+            f"each required argument or option a default, as in default=20.{f' It printed: {error!r}' if error else quote}"
+        )
     return (
         Reason.SCRIPT_ERROR,
         f"{origin.script} ended with exit status {exit_status}{where}; only 0 means success.{quote}",

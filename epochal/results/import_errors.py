@@ -147,7 +147,8 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
     if package:
         return f"Add {package} to {_REQUIREMENTS}."
     return (
-        f"Add the package that provides {module} to {_REQUIREMENTS}, or, if it is your own module, commit {module}.py."
+        f"Add the package that provides {module} to {_REQUIREMENTS}, or, if it is your own module, commit "
+        f"{module}.py or the folder {module}."
     )
 
 

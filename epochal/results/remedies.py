@@ -60,7 +60,14 @@ _GPU = re.compile(
     r"|[Rr]equires? a GPU|GPU (?:is )?(?:not available|not found|required)|cudaError|CUDA (?:error|driver|is not available)"
     r"|Unknown backend:? '?(?:gpu|cuda)|No GPU",
 )
+_IN_CODE = re.compile(r"^(?:/train|.*/runs/\d+/trials/\d+/code)/")
+"""Matches the folder of the code that a trial trains, in a container and in a process."""
+_IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
+"""Matches the home folder that a trial sees, in a container and in a process."""
 _GPU_LINE = re.compile(r"gpu|cuda|set_memory_growth|physical_devices|set_visible_devices|nvidia", re.IGNORECASE)
+_EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found array with 0 sample")
+"""Matches what Keras' predict() and scikit-learn's methods raise if they get no rows."""
+_OLD_METRIC = re.compile(r"'(?P<start>(?:val_)?)acc'")
 _FIRST_OF_LIST = re.compile(r"(?P<name>[A-Za-z_]\w*)\[\d+\]")
 _MISSING_FILE = tuple(
     re.compile(pattern)
@@ -184,6 +191,16 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     """Return the reason and the remedy for an exception that a known mistake in the code caused, else None."""
     if inner and last.name in _REMOVED_ERRORS and (removed := explain_removed(last, inner, origin.code)):
         return Reason.SCRIPT_ERROR, removed
+    if _EMPTY.search(f"{last.name}: {last.message}"):
+        return (
+            Reason.SCRIPT_ERROR,
+            "The call got 0 samples. Check the path, filter or split that leaves the data empty.",
+        )
+    if last.name == "KeyError" and (key := _OLD_METRIC.fullmatch(last.message)):
+        return Reason.SCRIPT_ERROR, (
+            f"Keras names each metric as compile() does. With metrics=[\"accuracy\"], write '{key['start']}accuracy' instead of "
+            f"'{key['start']}acc'."
+        )
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
         return Reason.SCRIPT_ERROR, (
             f"Training starts {origin.script} without arguments, so replace the arguments that the line reads with fixed values."
@@ -204,7 +221,7 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
     missing = last.file if last.name == "FileNotFoundError" and last.file else next(found, "")
     if missing:
-        name = missing.removeprefix("/train/")
+        name = _IN_CODE.sub("", _IN_HOME.sub("~/", missing))
         is_computed = f"/{name}" in last.message or missing != name
         return Reason.MISSING_FILE, explain_missing_file(name, origin.code, line, is_computed=is_computed)
     if _READS_BADLY.search(text):

@@ -80,7 +80,10 @@ def _format_error(where: str, fault: Any, model: type[Table]) -> str:
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
     if fault["type"] == "extra_forbidden":
         is_table = len(fault["loc"]) == 1 and isinstance(fault["input"], dict)
-        return f"{where}: {f'[{key}] is not a table' if is_table else f'{key} is not a setting'}. {_suggest_key(model, fault)}"
+        problem = f"there is no table [{key}]" if is_table else f"{key} is not a setting"
+        return f"{where}: {problem}. {_suggest_key(model, fault)}"
+    if fault["type"] == "missing":
+        return f"{where}: {key} is missing."
     value = repr(fault["input"])
     value = value if len(value) <= 60 else value[:57] + "..."
     return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
@@ -92,6 +95,8 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
     name, known = str(path[-1]), _known_keys(model, path[:-1])
     if len(path) == 1 and name in model.ELSEWHERE:
         return f"It belongs in {model.ELSEWHERE[name]}."
+    if len(path) > 1 and name in model.model_fields:
+        return f"It belongs at the top of the file, above all tables: {name} = {_format_value(fault['input'])}."
     similar = difflib.get_close_matches(name.lower(), known, n=1)
     if similar and not (len(path) == 1 and _differs(model.model_fields[similar[0]].annotation, fault["input"])):
         tables = [str(part) for part in path[:-1] if not str(part).startswith("<")]
@@ -102,6 +107,9 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
             return f"It belongs in the [{table}] table."
     if len(path) == 1 and isinstance(fault["input"], dict):
         tables = [name for name, field in model.model_fields.items() if _tables_of(field.annotation)]
+        plain = [key for key in fault["input"] if key in model.model_fields and key not in tables]
+        if plain:
+            return f"Move {', '.join(plain)} to the top of the file, above all tables, and remove [{name}]."
         return f"Valid tables: {', '.join(f'[{each}]' for each in tables)}."
     return f"Valid settings here: {', '.join(known)}."
 

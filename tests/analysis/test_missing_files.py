@@ -45,6 +45,9 @@ deep/**
             "The commit contains big.dvc but not big/images/1.png. Epochal does not fetch the data",
         ),
         ("x.csv", "", 'read it from os.environ["EPOCHAL_DATA"].'),
+        ("Data/Train.csv", "", "The commit contains Data/Train.csv, but the script had left that folder"),
+        ("/home/ada/digits", 'os.chdir("/home/ada/digits")', "Training starts in the folder of the commit."),
+        ("~/sets/x.csv", "", "does not exist, because the home folder is empty during training."),
     ],
 )
 def test_what_the_commit_has_instead_is_named(tmp_path: Path, name: str, line: str, words: str) -> None:

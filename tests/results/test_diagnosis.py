@@ -88,7 +88,8 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "import os\nimport no_such_package.part\n",
             Reason.IMPORT_ERROR,
             "nn.py line 2: ModuleNotFoundError: No module named 'no_such_package'. Add the package that provides "
-            "no_such_package to requirements.txt, or, if it is your own module, commit no_such_package.py.",
+            "no_such_package to requirements.txt, or, if it is your own module, commit no_such_package.py or the folder "
+            "no_such_package.",
         ),
         (
             "import xml.none\n",

@@ -25,6 +25,17 @@ def _raise(error: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("files", "reason", "facts"),
     [
+        # Files.
+        (
+            {"nn.py": "open('/srv/runs/3/trials/1/code/data/a.csv')\n", "Data/A.csv": ""},
+            Reason.MISSING_FILE,
+            "data/a.csv is not in the commit, but Data/A.csv is: upper and lower case differ.",
+        ),
+        (
+            {"nn.py": "open('/srv/runs/3/trials/1/scratch/home/a.csv')\n"},
+            Reason.MISSING_FILE,
+            "~/a.csv does not exist, because the home folder is empty during training.",
+        ),
         # Imports.
         ({"nn.py": "import cv2\n"}, Reason.IMPORT_ERROR, "Add opencv-python-headless to requirements.txt."),
         ({"nn.py": "import part\n", "part.py": "import skimage\n"}, Reason.IMPORT_ERROR, "Add scikit-image to"),
@@ -162,6 +173,27 @@ def _raise(error: str) -> dict[str, str]:
             {"nn.py": "get_ipython().system('ls')\nx = 1\nget_ipython().system('ls')\n"},
             Reason.NOTEBOOK_CODE,
             "exists only in a notebook. Remove lines 1 and 3.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.insert(0, 'site-packages')\nfrom click import core\n\ncore.main()\n",
+                "site-packages/click/__init__.py": "",
+                "site-packages/click/core.py": "import sys\ndef main():\n    print('Usage: nn.py NAME')\n"
+                "    print('Error: Missing argument NAME.\\n')\n    print('bye')\n    sys.exit(2)\n",
+            },
+            Reason.SCRIPT_ERROR,
+            "nn.py ended on line 5 while it parsed its command line. Training starts it without arguments, so give each "
+            "required argument or option a default, as in default=20. It printed: 'Error: Missing argument NAME.'",
+        ),
+        (
+            _raise("UnboundLocalError(\"cannot access local variable 'batch_outputs'\")"),
+            Reason.SCRIPT_ERROR,
+            "The call got 0 samples. Check the path, filter or split that leaves the data empty.",
+        ),
+        (
+            {"nn.py": "history = {}\nhistory['val_acc']\n"},
+            Reason.SCRIPT_ERROR,
+            "With metrics=[\"accuracy\"], write 'val_accuracy' instead of 'val_acc'.",
         ),
         (
             {"nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()\n"},

@@ -22,7 +22,7 @@ _KINDS = {
 }
 """Maps a pattern for a whole name (lower case, no underscores) to a kind of hyperparameter. The first match counts."""
 _SKLEARN_KINDS = {
-    r"nestimators": "estimators",
+    r"nestimators|nneighbors|minsamplesleaf": "estimators",
     r"maxdepth": "layers",
     r"c|alpha|gamma": "magnitude",
 }
