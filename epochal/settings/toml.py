@@ -43,8 +43,21 @@ def read_toml(path: Path, model: type[T]) -> T:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path} cannot be read as TOML: {error}") from error
+        raise SettingsError(f"{path} cannot be read as TOML: {error}.{_correct_line(path, str(error))}") from error
     return parse(values, model, str(path))
+
+
+def _correct_line(path: Path, error: str) -> str:
+    """Return what to write instead of the line that an error names, if it looks like YAML or has a decimal comma."""
+    position = re.search(r"\(at line (\d+), ", error)
+    line = path.read_text(encoding="utf-8-sig").splitlines()[int(position[1]) - 1] if position else ""
+    found = re.fullmatch(r"\s*([\w.-]+)\s*[:=]\s*([^\s#]+)\s*(?:#.*)?", line)
+    if found is None:
+        return ""
+    value = re.sub(r"(?<=\d),(?=\d)", ".", found[2])
+    is_text = re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("true", "false")
+    written = f'{found[1]} = "{value}"' if is_text else f"{found[1]} = {value}"
+    return f" Write {written}." if written.replace(" ", "") != line.replace(" ", "") else ""
 
 
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
