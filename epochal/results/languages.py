@@ -13,7 +13,7 @@ MENTION = re.compile(
 RECALL = re.compile(
     "recall|(?<![a-z0-9])f1(?![a-z0-9])|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode()
 )
-"""Matches lower-case bytes that name recall or F1. In output with these, an ambiguous word means precision."""
+"""Matches the words for recall and F1 in lower-case bytes. In output that contains one, an ambiguous word means precision."""
 
 _ENGLISH = re.compile(r"[\x00-\x7f\u2500-\u259f±→✓✅🎯]*")
 _FOREIGN_ASCII = re.compile(

@@ -61,9 +61,9 @@ _GPU = re.compile(
     r"|Unknown backend:? '?(?:gpu|cuda)|No GPU",
 )
 _IN_CODE = re.compile(r"^(?:/train|.*/runs/\d+/trials/\d+/code)/")
-"""Matches the folder of the code that a trial trains, in a container and in a process."""
+"""Matches the folder of the code that a trial runs, in a container or in a process."""
 _IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
-"""Matches the home folder that a trial sees, in a container and in a process."""
+"""Matches the home folder that a trial sees, in a container or in a process."""
 _GPU_LINE = re.compile(r"gpu|cuda|set_memory_growth|physical_devices|set_visible_devices|nvidia", re.IGNORECASE)
 _EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found array with 0 sample")
 """Matches what Keras' predict() and scikit-learn's methods raise if they get no rows."""

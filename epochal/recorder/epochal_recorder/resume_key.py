@@ -62,7 +62,7 @@ _BATCHES = (
 
 
 def describe_difference(before, now):
-    """Describe, for users, the first two differences between two resume keys; empty if the keys are equal.
+    """Return a description, for users, of the first two differences between two resume keys; empty if they are equal.
 
     ``before`` is the resume key in a checkpoint, ``now`` the resume key of this fit.
     """
