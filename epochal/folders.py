@@ -30,7 +30,7 @@ class TrialFolder:
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"
-        """The folder of files that the trial changed, at the same paths as in the code; absent if there are none."""
+        """The folder of files that the trial changed, at the same paths as in the code; absent if it changed none."""
         self.diff = path / "change.diff"
         """The trial's changes to the code as a unified diff; absent if the trial changed nothing."""
 

@@ -35,7 +35,7 @@ def diagnose(
 
     ``exit_status``: if a signal ended the training, minus the number of the signal, or 128 plus that number as in a
     shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; otherwise None, and the reason is
-    inferred from the exit status and the exceptions in ``endings`` or, if there are none, the last traceback in
+    inferred from the exit status and the exceptions in ``endings`` or, without any, the last traceback in
     ``log_tail``.
     """
     if exit_status == 0 and reason is None:

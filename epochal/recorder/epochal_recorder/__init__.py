@@ -74,7 +74,7 @@ compiled with, and ``line`` is the line of the script that made the call; ``metr
 predictions of such a call.
 
 ``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is
-null, except in ``score``, where it is a digest of the labels. The ``sketch`` in the event test_set contains the 1,024
+null or, in ``score``, a digest of the labels. The ``sketch`` in the event test_set contains the 1,024
 smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows
 cannot be known without reading the data. ``weights`` identifies the state of the network: it differs between networks,
 and changes when a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one
