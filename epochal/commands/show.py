@@ -13,7 +13,7 @@ from epochal.pages.outcome import describe_reason, find_offered_diff
 from epochal.pages.timeline import TimelineView, load_timeline, timeline_lines, timeline_view
 from epochal.pages.view import RunView, run_view
 from epochal.records import Message, Run, Trial, TrialState
-from epochal.results.wording import describe_accuracy, describe_certainty, describe_evidence
+from epochal.results.wording import describe_accuracy, describe_certainty, describe_evidence, plural
 from epochal.settings import Environment
 from epochal.store.outbox import message_of_run
 from epochal.store.runs import load_run
@@ -84,7 +84,7 @@ def _describe_trial(run: Run, trial: Trial) -> str:
         why = f"stopped: {trial.explanation}"
     parts = [
         *(f"{name} = {value}" for name, value in run.changes(trial).items()),
-        f"{trial.epochs} epoch{'s' * (trial.epochs > 1)}" if trial.epochs else "",
+        plural(trial.epochs, "epoch") if trial.epochs else "",
         trial.resumption,
         accuracy,
         describe_certainty(trial, run.threshold) if run.threshold else "",

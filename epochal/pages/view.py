@@ -24,7 +24,7 @@ from epochal.records import (
     Verdict,
 )
 from epochal.results.interval import wilson_interval
-from epochal.results.wording import describe_doubt, format_with_threshold
+from epochal.results.wording import describe_doubt, format_with_threshold, plural
 
 
 class JudgementView(TypedDict):
@@ -286,7 +286,7 @@ def summary(run: Run) -> str:
             parts.append(doubt)
         if run.best.epochs:
             parts.append(f"epoch {run.best.epochs}")
-        parts.append(f"{len(trained)} trial{'s' if len(trained) != 1 else ''}")
+        parts.append(plural(len(trained), "trial"))
     if run.reused_run:
         parts.append(f"reused from run {run.reused_run}")
     return " · ".join(parts)

@@ -16,6 +16,7 @@ from epochal.records import Accuracy, AccuracySource, Evidence, Fit
 from epochal.results.measurements import Kind, Labels, Measurement, Measurements, count_networks, find_latest
 from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
 from epochal.results.printed import PrintedAccuracy, PrintedLines
+from epochal.results.wording import plural
 from epochal.results.written import WrittenFile
 
 _TOLERANCE = 0.0005
@@ -293,8 +294,9 @@ class _Chooser:
         last_answer = max(
             (each.at for each in self._sound_predictions), default=self._findings.recorded.last_direct_call
         )
-        self._refuse_if_same(accuracy.value, tolerance, last_answer if tolerance > 2 * _TOLERANCE else math.inf)
-        self._refuse_loss(accuracy.value, tolerance, last_answer if tolerance > 2 * _TOLERANCE else math.inf)
+        earliest = last_answer if tolerance > 2 * _TOLERANCE else -math.inf
+        self._refuse_if_same(accuracy.value, tolerance, earliest)
+        self._refuse_loss(accuracy.value, tolerance, earliest)
         refused = self._refused_predictions[-1] if self._refused_predictions else None
         if refused and not self._sound_predictions and self._findings.recorded.last_direct_call <= refused.at:
             if accuracy.source is AccuracySource.SCRIPT and _explain_targets(refused.labels_of("")):
@@ -309,19 +311,18 @@ class _Chooser:
         """
         if refusal := _explain_row_refusal(prediction, self._findings.copied, self._accepts_repeats):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
-        found = self._build_accuracy(prediction, accuracy.source)
-        return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
+        return self._add_evidence(accuracy, prediction)
 
-    def _refuse_loss(self, value: float, tolerance: float, last_answer: float) -> None:
+    def _refuse_loss(self, value: float, tolerance: float, earliest: float) -> None:
         """Raise RunFailed if ``value`` is the loss that an evaluate() without an accuracy metric returned.
 
-        ``last_answer``: as in ``_refuse_if_same``.
+        ``earliest``: as in ``_refuse_if_same``.
         """
         for each in reversed(self._findings.recorded.measurements):
             loss = each.metrics.get("loss")
-            if each.kind is not Kind.EVALUATE or loss is None or self._metric_name(each):
+            if each.kind is not Kind.EVALUATE or loss is None or self._metric_name(each) or each.at < earliest:
                 continue
-            if _is_same_number(value, loss, tolerance) and not (last_answer != math.inf and each.at < last_answer):
+            if _is_same_number(value, loss, tolerance):
                 where = f" on line {each.line}" if each.line else ""
                 remedy = _OWN_ACCURACY if each.labels_of("").kind == "numbers" else _COMPILE
                 raise RunFailed(
@@ -330,15 +331,14 @@ class _Chooser:
                     f"returned. {remedy}",
                 )
 
-    def _refuse_if_same(self, value: float, tolerance: float, last_answer: float = math.inf) -> None:
+    def _refuse_if_same(self, value: float, tolerance: float, earliest: float = -math.inf) -> None:
         """Raise RunFailed if ``value`` equals a refused measurement.
 
-        ``last_answer``: the time of the last prediction that may have yielded ``value`` instead. Measurements before it
-        are ignored; by default, none are.
+        ``earliest``: the time of the last prediction that may have yielded ``value`` instead. Measurements before it are
+        ignored; by default, none are.
         """
         for each in reversed(self._refused):
-            is_before = last_answer != math.inf and each.at < last_answer
-            if not is_before and _is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
+            if each.at >= earliest and _is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
 
     def _match_prediction(self, accuracy: Accuracy) -> Accuracy:
@@ -346,7 +346,10 @@ class _Chooser:
         last = find_latest(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
             return replace(accuracy, evidence=Evidence(unchecked=f"{self._script} computed the accuracy itself"))
-        found = self._build_accuracy(last, accuracy.source)
+        return self._add_evidence(accuracy, last)
+
+    def _add_evidence(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
+        found = self._build_accuracy(prediction, accuracy.source)
         return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
 
     def _build_accuracy(self, measurement: Measurement, source: AccuracySource) -> Accuracy:
@@ -486,12 +489,11 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
 
 def _describe_cross_validation(mean: Measurement, shown: str) -> str:
     """Explain the mean accuracy of a cross-validation or of a hyperparameter search."""
-    folds = f"{mean.folds} fold{'s' if mean.folds != 1 else ''}"
+    folds = plural(mean.folds, "fold")
     if mean.candidates:
-        candidates = f"{mean.candidates} candidate{'s' if mean.candidates != 1 else ''}"
         return (
             f"The verdict uses {mean.measured_by}'s best_score_, {shown}: the mean validation accuracy of the best of "
-            f"{candidates} over {folds}. The best of several accuracies is probably a little too high. "
+            f"{plural(mean.candidates, 'candidate')} over {folds}. The best of several accuracies is probably a little too high. "
             "Call score() on separate test data."
         )
     return (

@@ -26,6 +26,11 @@ def format_with_threshold(accuracy: float, threshold: float) -> tuple[str, str]:
     return shown, f"{exact_threshold:.2f}" if exact_threshold == round(exact_threshold, 2) else f"{exact_threshold:f}"
 
 
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 fold``, ``3 folds``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def describe_accuracy(accuracy: float, samples: int | None) -> str:
     """Return the accuracy with its 95% interval: ``0.831 (0.789 to 0.866, 360 test samples)``.
 
@@ -40,7 +45,7 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
     if not samples:
         return ""
     low, high = wilson_interval(accuracy, samples)
-    return f"{low:.3f} to {high:.3f}, {samples} test sample{'s' * (samples > 1)}"
+    return f"{low:.3f} to {high:.3f}, {plural(samples, 'test sample')}"
 
 
 def describe_verdict(trial: Trial, threshold: float) -> str:
@@ -76,8 +81,7 @@ def describe_certainty(trial: Trial, threshold: float) -> str:
             needed = "is needed" if judgement.confidence else "or more is clearly above chance"
             # Rounded up, so that the accuracy shown is enough.
             needed = f"{math.ceil(judgement.required * 1000) / 1000:.3f} {needed}"
-        samples = trial.accuracy.samples
-        parts.append(f"{needed} on {samples} sample{'s' * (samples > 1)}")
+        parts.append(f"{needed} on {plural(trial.accuracy.samples, 'sample')}")
     if judgement.confidence:
         parts.append(f"look {judgement.look} at this test set")
     return ", ".join(parts)
@@ -111,8 +115,8 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         look = f" This was look {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
         sentences.append(
-            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at {samples} test "
-            f"sample{'s' * (samples > 1)} by luck with a probability of {_percent(odds)}.{look}"
+            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at "
+            f"{plural(samples, 'test sample')} by luck with a probability of {_percent(odds)}.{look}"
         )
     return sentences
 

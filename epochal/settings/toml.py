@@ -92,8 +92,7 @@ def _format_error(where: str, fault: Any, model: type[Table]) -> str:
         return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
     key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
     if fault["type"] == "extra_forbidden":
-        is_table = len(fault["loc"]) == 1 and isinstance(fault["input"], dict)
-        problem = f"there is no table [{key}]" if is_table else f"{key} is not a setting"
+        problem = f"there is no table [{key}]" if _is_table(fault) else f"{key} is not a setting"
         return f"{where}: {problem}. {_suggest_key(model, fault)}"
     if fault["type"] == "missing":
         return f"{where}: {key} is missing."
@@ -102,9 +101,15 @@ def _format_error(where: str, fault: Any, model: type[Table]) -> str:
     return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
 
 
+def _is_table(fault: Any) -> bool:
+    """Return whether the unknown key of a validation error is a table at the top of the file."""
+    return len(fault["loc"]) == 1 and isinstance(fault["input"], dict)
+
+
 def _suggest_key(model: type[Table], fault: Any) -> str:
     """Suggest a valid key or table for the unknown key of a validation error."""
     path: tuple[int | str, ...] = fault["loc"]
+    is_table = _is_table(fault)
     name, known = str(path[-1]), _known_keys(model, path[:-1])
     if len(path) == 1 and name in model.ELSEWHERE:
         return f"It belongs in {model.ELSEWHERE[name]}."
@@ -114,11 +119,11 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
     if similar and not (len(path) == 1 and _differs(model.model_fields[similar[0]].annotation, fault["input"])):
         tables = [str(part) for part in path[:-1] if not str(part).startswith("<")]
         found = ".".join([*tables, similar[0]])
-        return f"Did you mean {f'[{found}]' if len(path) == 1 and isinstance(fault['input'], dict) else found}?"
+        return f"Did you mean {f'[{found}]' if is_table else found}?"
     for table, field in model.model_fields.items():
         if len(path) == 1 and isinstance(field.default, Table) and name in type(field.default).model_fields:
             return f"It belongs in the [{table}] table."
-    if len(path) == 1 and isinstance(fault["input"], dict):
+    if is_table:
         tables = [name for name, field in model.model_fields.items() if _tables_of(field.annotation)]
         plain = [key for key in fault["input"] if key in model.model_fields and key not in tables]
         if plain:
