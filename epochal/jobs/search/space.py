@@ -1,20 +1,27 @@
 """The search space: which constants of nn.py a search may change, and to which values. Performs no I/O."""
 
+import ast
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.hyperparameters.epochs import is_epochs_name
 from epochal.analysis.script import Script
+from epochal.analysis.syntax import Module, last_name
 from epochal.errors import SettingsError
 from epochal.records import value_kind
 from epochal.settings import Choices, Range
 
 _MAX_NAMES = 20
 """The maximum number of names or places that a message lists."""
-_NOT_SUGGESTED = frozenset({"n_jobs", "random_state", "seed", "verbose"})
+_NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
 """Names that a search may change, but that messages do not suggest, because they set no property of the network."""
+_SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
+"""Matches the names of seeds, and of arguments and functions that take one, in lower case and without underscores."""
+_TEST_SHARE = re.compile(r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share)|trainsize")
+"""Matches names that decide how many rows are test data, in lower case and without underscores."""
 _EXPECTED_VALUES = {
     "number": "a range, or choices that are numbers",
     "text": "choices that are strings",
@@ -95,7 +102,7 @@ def _read_dimension(script: Script, name: str, values: Range | Choices) -> Dimen
     constant = _find_constant(script, name)
     if constant is None:
         return f"{name}: {_explain_unsearchable(script, name)}"
-    if fault := _find_misfit(constant, values):
+    if fault := _explain_luck(script, constant) or _find_misfit(constant, values):
         return f"{name}: {fault}"
     if isinstance(constant.value, float):  # epochal.toml may give whole numbers for a float
         if isinstance(values, Choices):
@@ -122,7 +129,10 @@ def _explain_unsearchable(script: Script, name: str) -> str:
         return _explain_ambiguous(script, places)
     if lines:
         return f"line {lines[0]} of {script.path} does not assign a literal. Assign a number, a string, True or False."
-    searchable = sorted(set(find_searchable(script)) - _NOT_SUGGESTED)
+    suggested = find_searchable(script).items()
+    searchable = sorted(
+        each for each, found in suggested if not _explain_luck(script, found) and each not in _NOT_SUGGESTED
+    )
     similar_names = difflib.get_close_matches(name, searchable, 1)
     hint = f"Searchable names: {', '.join(searchable[:_MAX_NAMES])}."
     if similar_names:
@@ -139,6 +149,33 @@ def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
     choices = " or ".join(f'"{name}"' for name in unambiguous if "." in name)
     remedy = f"Write {choices} instead." if choices else "Set it in one place only, as a constant at the top level."
     return f"it is set in several places: {where}. {remedy}"
+
+
+def _explain_luck(script: Script, constant: Constant) -> str:
+    """Return why a search over the constant would only find lucky random numbers or test rows; empty if it would not."""
+    names = {constant.name.rpartition(".")[2], *_find_arguments(script, constant.name)}
+    plain_names = [name.replace("_", "").lower() for name in names]
+    if any(map(_SEED.fullmatch, plain_names)):
+        return (
+            "this is a random seed. A search would find the luckiest seed, not a better model. Remove it from [search]."
+        )
+    if any(map(_TEST_SHARE.fullmatch, plain_names)):
+        return (
+            "this decides which rows are test data. A search would find the easiest rows, not a better model. "
+            "Remove it from [search]."
+        )
+    return ""
+
+
+def _find_arguments(script: Script, name: str) -> Iterator[str]:
+    """Yield the keywords, and for positional arguments the functions, that the variable ``name`` is passed to."""
+    for path, content in script.files.items():
+        module = Module.parse(content) if path.endswith(".py") else None
+        for node in ast.walk(module.tree) if module else ():
+            if isinstance(node, ast.Call):
+                passed = [(last_name(node.func), each) for each in node.args]
+                passed += [(each.arg or "", each.value) for each in node.keywords]
+                yield from (target for target, value in passed if isinstance(value, ast.Name) and value.id == name)
 
 
 def _find_misfit(constant: Constant, values: Range | Choices) -> str:

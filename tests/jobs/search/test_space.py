@@ -188,3 +188,20 @@ def test_only_properties_of_the_network_are_suggested() -> None:
         SettingsError, match=r"Assign one to rate at the top level of nn\.py, and use rate in the code\."
     ):
         read_space(script, {"rate": _NUMBERS})
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "message"),
+    [
+        ("seed", "seed = 1\n", "this is a random seed."),
+        ("random_state", "MLPClassifier(random_state=1)\n", "this is a random seed."),
+        ("run", "run = 1\ntrain_test_split(x, y, random_state=run)\n", "this is a random seed."),
+        ("run", "run = 1\nkeras.utils.set_random_seed(run)\n", "this is a random seed."),
+        ("share", "share = 1\ntrain_test_split(x, y, test_size=share)\n", "this decides which rows are test data."),
+    ],
+)
+def test_luck_is_not_searched(name: str, source: str, message: str) -> None:
+    """A search over a seed, or over the size of the test data, would pick the test rows that suit the model best."""
+    with pytest.raises(SettingsError) as error:
+        read_space(parse_script(source.encode()), {name: _NUMBERS})
+    assert message in str(error.value)
