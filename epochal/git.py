@@ -64,9 +64,19 @@ class GitFolder:
         """Return the full SHA of the commit that ``revision`` names; raises GitError if there is no such commit."""
         return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
-    def has_changes(self) -> bool:
-        """Return whether tracked files differ from the commit that is checked out."""
-        return bool(self.run_text("status", "--porcelain", "--untracked-files=no"))
+    def uncommitted(self) -> str:
+        """Return the paths that differ from the commit that is checked out or are not in it, as a short list.
+
+        Files that git ignores are left out, and a new folder is listed as one path. The text is empty without changes.
+        """
+        entries = iter(self.run("status", "--porcelain", "-z").decode("utf-8", "replace").split("\0"))
+        paths = []
+        for entry in entries:  # two letters, a space and the path (git-status(1))
+            if entry.startswith("R"):
+                next(entries)  # the old path of a renamed file
+            if entry:
+                paths.append(entry[3:])
+        return _shorten_list(paths)
 
     def details(self, sha: str) -> tuple[str, str, str]:
         """Return the message, the author's name and the author's email address of the commit ``sha``."""

@@ -204,9 +204,10 @@ def _check_project(top: Path, project: str) -> Checked:
         findings.append(_failure_finding(failure))
     if code:
         committed, new, pointers = _list_commit(folder, code.script)
+        untracked = _list_untracked(folder, code.script)
         findings += _check_search(folder, code.script, settings)
         findings += find_in_sources(sources, committed)
-        findings += find_in_files(sources, code.detection, folder, committed, new, pointers)
+        findings += find_in_files(sources, code.detection, folder, committed, new, pointers, untracked)
         findings += _find_unsafe_links(folder, committed)
         findings += _find_removed_apis(folder, code)
         findings = [_in_notebook(finding, code.script) for finding in findings]
@@ -237,6 +238,15 @@ def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], li
     if script.committed_path not in committed:  # no repository yet, or one that ignores the folder
         committed = new = list_code_files(folder)
     return [path for path in committed if os.path.lexists(folder / path)], new, pointers
+
+
+def _list_untracked(folder: Path, script: Script) -> list[str]:
+    """Return the files that git neither tracks nor ignores; none if the script is one of them."""
+    try:
+        untracked = _list_paths(GitFolder(folder.absolute()), "ls-files", "--others", "--exclude-standard")
+    except GitError:
+        return []
+    return [] if script.committed_path in untracked else untracked
 
 
 def _find_unsafe_links(folder: Path, committed: list[str]) -> Iterator[Finding]:

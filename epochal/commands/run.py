@@ -120,8 +120,9 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
                 f'{top.folder} has no commits yet. There, run:\n  git add --all && git commit -m "First version"'
             )
         sha = top.resolve(commit) if commit else _head_of(top, branch)
-        if commit is None and sha == top.resolve("HEAD") and top.has_changes():
-            print(f"epochal: {top.folder} has uncommitted changes, which are ignored", file=sys.stderr)  # noqa: T201
+        if commit is None and sha == top.resolve("HEAD") and (changed := top.uncommitted()):
+            text = f"epochal: {top.folder} has uncommitted changes, which are ignored: {changed}"
+            print(text, file=sys.stderr)  # noqa: T201
         settings = top.read_file(sha, "epochal.toml")
         inside = Path(repository).resolve().relative_to(top.folder.resolve()).as_posix()
         project = inside if settings and inside in read_projects(settings) else ""

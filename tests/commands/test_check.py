@@ -229,18 +229,36 @@ def test_file_of_git_lfs_is_a_pointer_in_the_commit(tmp_path: Path) -> None:
     """The work tree has the data, but what is pushed is a pointer."""
     repository = make_repository(tmp_path / "digits", {"nn.py": "open('a.csv')\n"})
     write(repository, {".gitattributes": "*.csv filter=lfs\n", "a.csv": "1,2\n"})
+    git(repository, "add", "a.csv")
     (project,) = check_json(repository)["projects"]
     assert [(each["kind"], each["line"]) for each in project["findings"]] == [("lfs_pointer", 1)]
 
 
 def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:
-    """A file that is in the folder, but would not be in a commit, is found; an untracked one is not."""
-    files: dict[str, str | bytes] = {"nn.py": "open('data/a.csv')\nopen('b.csv')\n", ".gitignore": "data/\n"}
+    """A file that is in the folder, but would not be in a commit, is found."""
+    files: dict[str, str | bytes] = {"nn.py": "open('data/a.csv')\n", ".gitignore": "data/\n"}
     repository = make_repository(tmp_path / "digits", files)
-    write(repository, {"data/a.csv": "", "b.csv": ""})
+    write(repository, {"data/a.csv": ""})
     (project,) = check_json(repository)["projects"]
     assert [(each["kind"], each["line"]) for each in project["findings"]] == [("missing_file", 1)]
     assert "ignored by git" in project["findings"][0]["message"]
+
+
+def test_untracked_files_that_the_script_needs_are_noted(tmp_path: Path) -> None:
+    """Modules, files and folders count once the script is tracked; before that, nothing is."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": ""})
+    write(repository, {"nn.py": "import load\nopen('a.csv')\nos.listdir('data/x')\nopen('nn.py')\n"})
+    write(repository, {"load.py": "", "a.csv": "", "data/x/b.csv": "", "unused.csv": ""})
+    (project,) = check_json(repository)["projects"]
+    found = [(each["kind"], each["severity"], each["line"], each["remedy"]) for each in project["findings"]]
+    assert found == [
+        ("untracked_file", "note", 1, "Run git add load.py."),
+        ("untracked_file", "note", 2, "Run git add a.csv."),
+        ("untracked_file", "note", 3, "Run git add data/x."),
+    ]
+    git(repository, "rm", "-q", "--cached", "nn.py")
+    (project,) = check_json(repository)["projects"]
+    assert project["findings"] == []
 
 
 def test_large_file_is_found_until_it_is_committed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from epochal.records import State
 from tests.jobs.chain import epochal, epochal_json, stored_run
-from tests.repositories import commit, git, make_repository
+from tests.repositories import commit, git, make_repository, write_files
 
 _IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
 
@@ -94,12 +94,13 @@ def test_run_takes_a_commit_or_an_address(home: Path, tmp_path: Path) -> None:
     old = git(repository, "rev-parse", "HEAD")
     commit(repository, {"nn.py": "raise SystemExit(1)\n"}, "Broken")
     (repository / "nn.py").write_text("not committed")
+    write_files(repository, {"helpers.py": "", "data/a.csv": "", "data/b.csv": ""})
     arguments = ("--commit", old[:10], "--threshold", "0.5", "--runtime", "process", "--no-mail")
     done = epochal(home, "run", str(repository), *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     broken = epochal(home, "run", str(repository), "--runtime", "process", "--no-mail")
     assert broken.returncode == 1
-    assert "uncommitted changes, which are ignored" in broken.stderr
+    assert "uncommitted changes, which are ignored: nn.py, data/, helpers.py\n" in broken.stderr
     by_address = epochal(home, "run", f"file://{repository}", "--runtime", "process", "--no-mail")
     assert by_address.returncode == 1
     git(repository, "branch", "older", old)

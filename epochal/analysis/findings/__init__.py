@@ -21,6 +21,7 @@ from epochal.analysis.findings.surroundings import (
     find_missing_packages,
     find_refused_requirements,
     find_relative_imports,
+    find_untracked_files,
 )
 from epochal.analysis.findings.unattended import (
     find_downloads,
@@ -83,13 +84,16 @@ def find_in_files(
     committed: Collection[str],
     new: Collection[str],
     pointers: Collection[str] = (),
+    untracked: Collection[str] = (),
 ) -> Iterator[Finding]:
     """Yield findings about files that are missing or too large, and about packages that are missing or refused.
 
     ``folder``: the folder to check. ``committed``: the paths of all files in the next commit. ``new``: the paths of
-    those that it would add or change. ``pointers``: the paths of those that git stores with Git LFS.
+    those that it would add or change. ``pointers``: the paths of those that git stores with Git LFS. ``untracked``:
+    the paths of those that it would contain only after ``git add``.
     """
     yield from find_missing_files(sources, folder, committed, pointers)
+    yield from find_untracked_files(sources, untracked)
     yield from find_missing_packages(sources, detection, folder)
     yield from find_refused_requirements(folder)
     yield from find_large_files(folder, new)

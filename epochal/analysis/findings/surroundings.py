@@ -10,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from epochal.analysis.detection import Detection
-from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import Source, find_certain, text_of
 from epochal.analysis.findings.unattended import reads_file
 from epochal.analysis.frameworks import frameworks
@@ -109,6 +109,19 @@ def find_missing_files(
             elif not mentioned and str(PurePosixPath(path)) not in known:
                 message, remedy = _explain_missing(path, folder)
                 yield Finding("missing_file", source.path, call.lineno, message, remedy)
+
+
+def find_untracked_files(sources: tuple[Source, ...], untracked: Collection[str]) -> Iterator[Finding]:
+    """Yield the modules that the code imports, and the files that it always reads, that are among ``untracked``."""
+    used = [(module.path, *_find_import(sources, PurePosixPath(module.path).stem)) for module in sources[1:]]
+    for source, step in find_certain(sources):
+        for call in step.calls:
+            if call.args and reads_file(source, call) and _is_relative(path := text_of(call.args[0])):
+                used.append((str(PurePosixPath(path)), source.path, call.lineno))
+    for path, where, line in used:
+        if any(each == path or each.startswith(f"{path}/") for each in untracked):
+            message = f"{path} is not tracked by git yet, so git commit --all would leave it out."
+            yield Finding("untracked_file", where, line, message, f"Run git add {path}.", Severity.NOTE)
 
 
 def _find_ignored_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
