@@ -201,12 +201,31 @@ def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str
     return (missing[0], text) if missing[0] == missing[1] else ("", "")
 
 
+def _find_pins_without_wheel(resolver: _Resolver, requirements: Path) -> list[str]:
+    """Return the exact requirements, such as ``text==1.0``, that have no wheel for this machine."""
+    lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.exists() else []
+    pins = [line.strip() for line in lines if re.fullmatch(r"\s*[\w.-]+==[\w.+-]+\s*", line)]
+
+    def lacks_wheel(pin: str) -> bool:
+        try:
+            resolver.choose(lines=[pin], options=["--no-deps"])
+        except _UnsolvableError as error:
+            return bool(re.search(r"has no (?:usable )?wheels", str(error)))
+        return False
+
+    with ThreadPoolExecutor(4) as threads:
+        return [pin for pin, lacks in zip(pins, threads.map(lacks_wheel, pins), strict=True) if lacks]
+
+
 def _main(uv: str, framework: str, packages: str, folder: str) -> None:
     only_wheels = packages == "wheels"
+    resolver = _Resolver(uv, Path(folder), only_wheels)
     try:
-        _resolve(_Resolver(uv, Path(folder), only_wheels), framework, Path(folder), only_wheels)
+        _resolve(resolver, framework, Path(folder), only_wheels)
     except _UnsolvableError as error:
-        sys.exit(str(error))
+        pins = _find_pins_without_wheel(resolver, Path(folder, "requirements.txt")) if only_wheels else []
+        # uv names only the first, so whoever corrected that would meet the next one.
+        sys.exit(f"{error}Pins without a wheel: {', '.join(pins)}" if len(pins) > 1 else str(error))
 
 
 if __name__ == "__main__":

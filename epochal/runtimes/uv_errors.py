@@ -19,6 +19,17 @@ _UNSOLVABLE = tuple(
             "{source}: {package} needs {name}{range}, but {required} is required, too. Change the version of one of them.",
         ),
         (
+            r"Pins without a wheel: (?P<packages>[^,\s]+(?:, [^,\s]+)*)",
+            "{source}: these versions have no wheel for the server's Python and operating system, and building packages is "
+            "not allowed: {packages}. Require other versions, remove what is for another system, or ask the admin to set "
+            'packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+        ),
+        (
+            r"Wheels are available for `(?P<package>[^`]+)` \(v(?P<version>[^)]+)\) on the following platforms?: (?P<platforms>.+)",
+            "{source}: {package} {version} is not available for the server's operating system, but only for {platforms}. "
+            "Remove it, or require another version.",
+        ),
+        (
             r"(?P<package>[^\s=]+)==(?P<version>\S+) has no wheels with a matching Python",
             "{source}: {package} {version} does not exist for this version of Python. Require a newer version.",
         ),

@@ -62,15 +62,21 @@ def make_sdist(folder: Path, name: str, version: str) -> None:
         sdist.addfile(member, BytesIO(content))
 
 
-def resolve(tmp_path: Path, index: Path, requirements: str | None) -> tuple[set[str], set[str], list[str]]:
-    """Return the lines of packages.txt and shared.txt, and the notes."""
+def run_resolve(tmp_path: Path, index: Path, requirements: str | None) -> subprocess.CompletedProcess[str]:
+    """Run resolve.py with ``tmp_path`` as its folder, as the build of an environment does."""
     (tmp_path / "toy.txt").write_text(_PINS)
     (tmp_path / "toy.in").write_text(_WANTED)
     if requirements is not None:
         (tmp_path / "requirements.txt").write_text(requirements)
     variables = {"UV_DEFAULT_INDEX": index.as_uri(), "UV_NO_CACHE": "1"}
     command = [sys.executable, str(RESOLVE), uv.find_uv_bin(), "toy", "wheels", str(tmp_path)]
-    subprocess.run(command, check=True, env=variables)
+    return subprocess.run(command, env=variables, capture_output=True, text=True)
+
+
+def resolve(tmp_path: Path, index: Path, requirements: str | None) -> tuple[set[str], set[str], list[str]]:
+    """Return the lines of packages.txt and shared.txt, and the notes."""
+    done = run_resolve(tmp_path, index, requirements)
+    assert done.returncode == 0, done.stderr
     packages, shared = ((tmp_path / name).read_text().split() for name in ("packages.txt", "shared.txt"))
     return set(packages), set(shared), describe_remarks((tmp_path / "remarks.json").read_text(), "requirements.txt")
 

@@ -10,7 +10,7 @@ import uv
 from epochal.runtimes.uv_errors import explain_uv_error
 
 from .test_resolve import index as index
-from .test_resolve import make_wheel
+from .test_resolve import make_wheel, run_resolve
 
 
 def explain(requirements: str, address: str) -> str:
@@ -47,15 +47,31 @@ def explain(requirements: str, address: str) -> str:
         ),
         ("grammar==4.9\n", "requirements.txt: grammar==4.9 has no wheel, and building packages is not allowed."),
         ("old==1.0\n", "requirements.txt: old 1.0 does not exist for this version of Python. Require a newer version."),
+        (
+            "driver==1.0\n",
+            "requirements.txt: driver 1.0 is not available for the server's operating system, but only for `win_amd64`. "
+            "Remove it, or require another version.",
+        ),
     ],
 )
 def test_cause_and_remedy_are_named(index: Path, requirements: str, explanation: str) -> None:
     """The explanation names the requirement to change."""
-    make_wheel(index, "old", "1.0")
-    (index / "old-1.0-py3-none-any.whl").rename(index / "old-1.0-cp36-cp36m-any.whl")
-    (index / "old").mkdir(exist_ok=True)
-    (index / "old" / "index.html").write_text('<a href="../old-1.0-cp36-cp36m-any.whl">old-1.0-cp36-cp36m-any.whl</a>')
+    for name, tag in (("old", "cp36-cp36m-any"), ("driver", "py3-none-win_amd64")):
+        make_wheel(index, name, "1.0")
+        wheel = (index / f"{name}-1.0-py3-none-any.whl").rename(index / f"{name}-1.0-{tag}.whl").name
+        (index / name).mkdir(exist_ok=True)
+        (index / name / "index.html").write_text(f'<a href="../{wheel}">{wheel}</a>')
     assert explain(requirements, index.as_uri()).startswith(explanation)
+
+
+def test_all_pins_without_a_wheel_are_named(index: Path, tmp_path: Path) -> None:
+    """uv stops at the first of them."""
+    requirements = "plain==2.0\nlayers==3.1\ngrammar==4.9\n"
+    done = run_resolve(tmp_path, index, requirements)
+    assert done.returncode == 1
+    assert ": plain==2.0, grammar==4.9. Require other versions" in explain_uv_error(
+        done.stderr, requirements, "requirements.txt"
+    )
 
 
 def test_index_that_does_not_answer_is_named() -> None:
