@@ -4,7 +4,6 @@ import difflib
 import json
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from epochal.analysis.files import list_code_files
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
+from epochal.grammar import join_words
 
 _OTHER_NAMES = ("train.py", "main.py")
 _NOTEBOOK_SUFFIX = ".ipynb"
@@ -83,10 +83,10 @@ def _find_at_top(code: Path) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        settings = _enumerate([f'script = "{name}"' for name in found], "or")
+        settings = join_words([f'script = "{name}"' for name in found], "or")
         raise RunFailed(
             Reason.NO_SCRIPT,
-            f"The repository has {_enumerate(found, 'and')} but no {SCRIPT}. "
+            f"The repository has {join_words(found)} but no {SCRIPT}. "
             f"In epochal.toml, name the script to train: {settings}.",
         )
     scripts = [name for name in list_code_files(code) if name.endswith(".py")]
@@ -98,11 +98,6 @@ def _find_at_top(code: Path) -> str:
         f"There is no {SCRIPT}, train.py, main.py or notebook at the top of the repository. "
         f'In epochal.toml, name the script to train: script = "{elsewhere[0] if elsewhere else "path/to/train.py"}".',
     )
-
-
-def _enumerate(items: Sequence[str], word: str) -> str:
-    """Return ``a, b and c``; ``word`` is "and" or "or"."""
-    return f"{', '.join(items[:-1])} {word} {items[-1]}"
 
 
 def _check(code: Path, configured: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from epochal.analysis.syntax import Module, last_name
+from epochal.grammar import join_words
 
 _GPU = re.compile(r"gpu|cuda|physical_devices", re.IGNORECASE)
 _GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devices", "to"})
@@ -26,8 +27,7 @@ def find_gpu_lines(code: Path, path: str) -> list[int]:
 
 def describe_lines(lines: Sequence[int]) -> str:
     """Return ``line 3`` or ``lines 3, 5 and 8``."""
-    *first, last = map(str, lines)
-    return f"lines {', '.join(first)} and {last}" if first else f"line {last}"
+    return f"line{'s' if len(lines) > 1 else ''} {join_words(list(map(str, lines)))}"
 
 
 def _walk_unguarded(tree: ast.Module) -> Iterator[ast.expr | ast.stmt]:

@@ -21,6 +21,7 @@ from epochal.analysis.script import Script
 from epochal.commands.options import Json
 from epochal.errors import RunFailed, SettingsError, UsageError
 from epochal.git import GitError, GitFolder, explain_unsafe_link
+from epochal.grammar import plural
 from epochal.jobs.search.space import read_space
 from epochal.jobs.search.suggested_space import suggest
 from epochal.settings import RepositorySettings, find_line, read_repository_settings, table_lines
@@ -177,7 +178,7 @@ def check_lines(checked: list[Checked]) -> list[str]:
         (severity, sum(finding.severity is severity for each in checked for finding in each.findings))
         for severity in reversed(Severity)
     ]
-    found = ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts if count)
+    found = ", ".join(plural(count, severity) for severity, count in counts if count)
     outcome = "a run can start" if all(each.can_start for each in checked) else "a run would fail before it trains"
     return [*lines, f"{found or 'nothing found'}; {outcome}"]
 

@@ -9,11 +9,12 @@ import typer
 from epochal.app import App
 from epochal.commands.options import Json, RunNumber
 from epochal.commit import display_name
+from epochal.grammar import plural
 from epochal.pages.outcome import describe_reason, find_offered_diff
 from epochal.pages.timeline import TimelineView, load_timeline, timeline_lines, timeline_view
 from epochal.pages.view import RunView, run_view
 from epochal.records import Message, Run, Trial, TrialState
-from epochal.results.wording import describe_accuracy, describe_certainty, describe_evidence, plural
+from epochal.results.wording import describe_accuracy, describe_certainty, describe_evidence
 from epochal.settings import Environment
 from epochal.store.outbox import message_of_run
 from epochal.store.runs import load_run

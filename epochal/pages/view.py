@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from epochal.commit import safe_url
 from epochal.errors import Reason
+from epochal.grammar import plural
 from epochal.records import (
     Accuracy,
     AccuracySource,
@@ -24,7 +25,7 @@ from epochal.records import (
     Verdict,
 )
 from epochal.results.interval import wilson_interval
-from epochal.results.wording import describe_doubt, format_with_threshold, plural
+from epochal.results.wording import describe_doubt, format_with_threshold
 
 
 class JudgementView(TypedDict):

@@ -12,11 +12,11 @@ from epochal.analysis.findings import Finding
 from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
+from epochal.grammar import plural
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
 from epochal.results.measurements import Kind, Labels, Measurement, Measurements, count_networks, find_latest
 from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
 from epochal.results.printed import PrintedAccuracy, PrintedLines
-from epochal.results.wording import plural
 from epochal.results.written import WrittenFile
 
 _TOLERANCE = 0.0005

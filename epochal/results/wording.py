@@ -4,6 +4,7 @@ import math
 from decimal import Decimal
 from itertools import count
 
+from epochal.grammar import plural
 from epochal.records import Accuracy, Evidence, Trial
 from epochal.results.gate import describe_baseline, is_above_chance, pass_probability
 from epochal.results.interval import wilson_interval
@@ -24,11 +25,6 @@ def format_with_threshold(accuracy: float, threshold: float) -> tuple[str, str]:
     rounded = (f"{exact:.{digits}f}" for digits in count(3))
     shown = next(text for text in rounded if (Decimal(text) >= exact_threshold) == (exact >= exact_threshold))
     return shown, f"{exact_threshold:.2f}" if exact_threshold == round(exact_threshold, 2) else f"{exact_threshold:f}"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun: ``1 fold``, ``3 folds``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def describe_accuracy(accuracy: float, samples: int | None) -> str:

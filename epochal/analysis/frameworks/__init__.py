@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from epochal.errors import SettingsError, UsageError
+from epochal.grammar import join_words
 
 NO_FRAMEWORK = "python"
 """The name of the framework module for code that imports no framework."""
@@ -140,7 +141,7 @@ def check_framework(name: str) -> None:
     """Raise SettingsError unless ``name``, the setting ``framework`` in epochal.toml, is empty or names a framework."""
     known = list(frameworks())
     if name and name not in known:
-        names = _join([repr(each) for each in ["", *known]])
+        names = join_words([repr(each) for each in ["", *known]], "or")
         similar = get_close_matches(name.lower(), known, n=1)
         hint = f" Did you mean {similar[0]}?" if similar else ""
         raise SettingsError(f"epochal.toml: framework: Input should be {names} (it is {name!r}).{hint}")
@@ -166,7 +167,7 @@ def find_dataset(name: str) -> tuple[str, str]:
 
 def all_imports() -> str:
     """Return the packages whose import identifies a framework, as in ``keras, tensorflow or torch``."""
-    return _join([package for framework in frameworks().values() for package in framework.IMPORTS])
+    return join_words([package for framework in frameworks().values() for package in framework.IMPORTS], "or")
 
 
 def describe_measured_methods() -> str:
@@ -184,8 +185,4 @@ def describe_resumed_methods() -> str:
 def _join_possessives(by_title: Mapping[str, str]) -> str:
     """Join framework titles as possessives, each followed by its text: ``Keras' fit or XGBoost's score()``."""
     ends = {title: "'" if title.endswith("s") else "'s" for title in by_title}
-    return _join([f"{title}{ends[title]} {text}".rstrip() for title, text in by_title.items()])
-
-
-def _join(words: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return join_words([f"{title}{ends[title]} {text}".rstrip() for title, text in by_title.items()], "or")

@@ -1,0 +1,14 @@
+"""Join words and count things in English sentences."""
+
+from collections.abc import Sequence
+
+
+def join_words(words: Sequence[str], conjunction: str = "and") -> str:
+    """Return the words as a list in a sentence: ``a``, ``a and b`` or ``a, b and c``."""
+    *first, last = words
+    return f"{', '.join(first)} {conjunction} {last}" if first else last
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 fold``, ``3 folds``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
