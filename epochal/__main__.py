@@ -1,4 +1,4 @@
-"""Run Epochal's command line: ``python -m epochal`` is the same as ``epochal``."""
+"""Run Epochal's command-line interface: ``python -m epochal`` is the same as ``epochal``."""
 
 from epochal.cli import main
 

@@ -45,5 +45,5 @@ class App:
         return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 
     def credentials(self, repository: str) -> str:
-        """Return the path of the credentials file of the watched repository with this URL; empty if it has none."""
+        """Return the path of the credentials file for the watched repository with this URL; empty if no file is set."""
         return next((watched.credentials for watched in self.settings.repository if watched.url == repository), "")

@@ -24,7 +24,7 @@ COMMANDS = {
     "run": "Train one commit in the foreground, without a server or a webhook.",
     "history": "List the runs in EPOCHAL_HOME, newest first.",
     "show": "Show what happened in a run.",
-    "retrain": "Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME.",
+    "retrain": "Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME with it.",
     "cancel": "Cancel a run that has not ended. Its training is stopped and no mail is sent.",
     "data": "Download datasets for code that trains without network access.",
     "job": "Run one job of the chain; called by scripts/*.sh.",
@@ -58,7 +58,7 @@ EXTRAS = {
     "watchdog": "server",
     "yaml": "server",
 }
-"""For each top-level module, the extra in pyproject.toml that installs it. ``epochal init`` and the hook need none."""
+"""The extra in pyproject.toml that installs each top-level module. ``epochal init`` and the hook need no extras."""
 
 
 def main() -> None:
@@ -119,14 +119,11 @@ def _options(
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
-    """Define the options that precede the command.
-
-    With a single command and no callback, Typer would not expect the name of the command on the command line.
-    """
+    """Define the options that precede the command."""
 
 
 def _missing_extra(error: Exception) -> str:
-    """Return the extra that installs the module that could not be imported; empty for other errors."""
+    """Return the extra that installs the missing module named in ``error``; empty for other errors."""
     module = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     return EXTRAS.get(module.partition(".")[0], "")
 
@@ -145,7 +142,7 @@ def _run_command(arguments: list[str]) -> int:
     except Exception as error:
         extra = _missing_extra(error)
         if extra:
-            text = f"{error}. Install Epochal with the extra that provides it:\n    uv tool install 'epochal[{extra}]'"
+            text = f"{error}. Install Epochal with the extra for this module:\n    uv tool install 'epochal[{extra}]'"
             status = UsageError.exit_status
         else:
             traceback.print_exc()

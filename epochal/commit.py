@@ -77,11 +77,11 @@ def safe_url(url: str) -> str:
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the part of a commit's message that asks not to train the commit, or None if no part does.
+    """Return the part of a commit message that asks to skip training, or None if no part does.
 
-    It is one of GitHub's instructions ("Skipping workflow runs"), or the last line in the message of a commit that
-    Epochal made. The trailer ``skip-checks: true`` has to be the last line and follow an empty line; GitHub asks for
-    two empty lines, but git by default keeps only one.
+    It is one of GitHub's instructions (see "Skipping workflow runs" in GitHub's documentation), or the last line of the
+    message if Epochal made the commit. The trailer ``skip-checks: true`` has to be the last line and follow an empty
+    line; GitHub asks for two empty lines, but git by default keeps only one.
     """
     found = next((word for word in _SKIP_WORDS if word in message.lower()), None)
     if found:

@@ -1,4 +1,4 @@
-"""Epochal's exceptions, and the closed list of reasons why a run or a trial ends without success."""
+"""Epochal's exceptions, and the complete list of reasons why a run or a trial can end without success."""
 
 from enum import StrEnum
 
@@ -50,8 +50,8 @@ class Reason(StrEnum):
     SYSTEM_LIBRARY = (
         "system_library",
         "The script needs a system library or a program that is not installed in the training environment.",
-        "Remove the line that the message names, or ask the admin to install what is missing in the base image of the "
-        "server (or on the server, if it trains without Docker).",
+        "Remove the line that the message names, or ask the admin to install what is missing in the server's "
+        "base image (or on the server itself, if it trains without Docker).",
     )
     MISSING_FILE = (
         "missing_file",
@@ -65,7 +65,7 @@ class Reason(StrEnum):
     )
     NOTEBOOK_CODE = (
         "notebook_code",
-        "The script uses a function that exists only in a notebook.",
+        "The script uses a function that is available only in notebooks.",
         "Remove the line that the message names.",
     )
     NO_GPU = (
@@ -97,8 +97,8 @@ class Reason(StrEnum):
     NO_NETWORK = (
         "no_network",
         "The script tried to use the network and could not reach it.",
-        "Put the files into the server's data folder, which the script finds at $EPOCHAL_DATA, or run epochal data fetch on "
-        "the server for a dataset that the framework downloads.",
+        "Put the files into the server's data folder, which the script finds at $EPOCHAL_DATA, or, for a dataset that "
+        "the framework downloads, run epochal data fetch on the server.",
     )
     NO_ACCURACY = (
         "no_accuracy",
@@ -119,8 +119,8 @@ class Reason(StrEnum):
     NO_SAMPLES = (
         "no_samples",
         "The script did not report the number of test samples, which the confidence setting in epochal.toml requires.",
-        "Measure the accuracy with a function that reports the number, such as Keras' evaluate() or scikit-learn's "
-        "score(), or remove confidence from epochal.toml.",
+        "Measure the accuracy with a function that also reports the number of samples, such as Keras' evaluate() or "
+        "scikit-learn's score(), or remove confidence from epochal.toml.",
     )
     SEVERAL_FRAMEWORKS = (
         "several_frameworks",
@@ -137,7 +137,7 @@ class Reason(StrEnum):
     REFUSED_REQUIREMENT = (
         "refused_requirement",
         "The file that lists the required packages cannot be read, or asks for something that this server does not allow.",
-        'Write package names with versions, as in numpy>=2,<3, or ask the admin to set packages = "any" under '
+        'List packages by name and version, as in numpy>=2,<3, or ask the admin to set packages = "any" under '
         "[sandbox] in server.toml.",
     )
     UNSAFE_SYMLINK = (
@@ -147,7 +147,7 @@ class Reason(StrEnum):
     )
     UNKNOWN_COMMIT = (
         "unknown_commit",
-        "The repository no longer has the commit, for example after a forced push.",
+        "The commit is no longer in the repository, for example after a force push.",
         "Push the commit again, or train the commit that replaced it.",
     )
 
@@ -166,7 +166,7 @@ class Reason(StrEnum):
     BUILD_FAILED = (
         "build_failed",
         "The build in Jenkins failed several times before its script could report a result.",
-        "Read the console log of the build, fix the job or its agent, and then train the commit with epochal run.",
+        "Read the build's console log, fix the job or its agent, and then train the commit with epochal run.",
     )
     NO_ENGINE = (
         "no_engine",
@@ -175,14 +175,14 @@ class Reason(StrEnum):
     )
     INTERNAL_ERROR = (
         "internal_error",
-        "The run failed several times with an internal error in Epochal.",
+        "The run failed several times because of an internal error in Epochal.",
         "Please report the error, and attach the server's log and the console logs from the run's folder.",
     )
 
     # A run ended below its threshold.
     NO_EPOCHS = (
         "no_epochs",
-        "The script has no number of epochs that a retrain could raise.",
+        "The script sets no number of epochs that a retrain could raise.",
         "Write the number of epochs as a constant (epochs = 20) or in the call (fit(epochs=20)), or add a [search] table "
         "to epochal.toml.",
     )
@@ -193,7 +193,7 @@ class Reason(StrEnum):
     )
     MAX_EPOCHS = (
         "max_epochs",
-        "The next trial would have more epochs than max_epochs in epochal.toml allows.",
+        "The next trial would train for more epochs than max_epochs in epochal.toml allows.",
         "Raise [retrain] max_epochs, or change the network.",
     )
     MAX_MINUTES = (
@@ -209,7 +209,7 @@ class Reason(StrEnum):
     STOPS_ITSELF = (
         "stops_itself",
         "The script itself stopped training before its last epoch, so more epochs would change nothing.",
-        "Give its early stopping more patience, or change the network.",
+        "Raise the patience of the script's early stopping, or change the network.",
     )
     LEVELS_OFF = (
         "levels_off",
@@ -228,7 +228,7 @@ class Reason(StrEnum):
     )
     NO_IMPROVEMENT = (
         "no_improvement",
-        "The accuracy did not improve in as many consecutive trials as patience in epochal.toml allows.",
+        "The accuracy did not improve for as many consecutive trials as patience in epochal.toml allows.",
         "Change the network or the data, or raise [retrain] patience.",
     )
     SPACE_USED_UP = (
@@ -240,12 +240,12 @@ class Reason(StrEnum):
     # A trial or a run was stopped from outside.
     PRUNED = (
         "pruned",
-        "Other trials of the search were better after the same number of epochs.",
+        "Other trials in the search were better after the same number of epochs.",
         "No action is needed; the search continues with the better trials.",
     )
     OVERTAKEN = (
         "overtaken",
-        "Another trial of the search reached the threshold first.",
+        "Another trial in the search reached the threshold first.",
         "No action is needed; the run has reached its threshold.",
     )
     INTERRUPTED = (
@@ -266,7 +266,7 @@ class Reason(StrEnum):
     SKIPPED = (
         "skipped",
         "The commit message says not to train the commit, for example with [skip ci].",
-        "To train the commit anyway, use epochal run, which ignores the message.",
+        "To train the commit anyway, use epochal run, which ignores the commit message.",
     )
     NO_CHANGE = (
         "no_change",
@@ -292,10 +292,10 @@ class SettingsError(UsageError):
 
 
 class RunFailed(EpochalError):
-    """A run cannot reach a verdict, because of a problem that its developer or the admin can fix.
+    """A run cannot reach a verdict because of a problem that the developer or the admin can fix.
 
     ``reason``: the kind of failure. ``explanation``: what happened in this case and how to fix it; by default, the
-    explanation of ``reason``. ``detail``: related output of a program, possibly several lines; may be empty.
+    explanation of ``reason``. ``detail``: related program output, possibly several lines; may be empty.
     """
 
     exit_status = 1

@@ -1,6 +1,6 @@
 """Paths in ``$EPOCHAL_HOME``, and paths of files that are installed with the package.
 
-This module imports no other module of the package.
+This module imports no other module from the package.
 """
 
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 
 SCRIPT = "nn.py"
-"""The script that is trained by default, at the top of a repository."""
+"""The default training script, at the top level of the repository."""
 
 
 class TrialFolder:
@@ -26,11 +26,11 @@ class TrialFolder:
         self.accuracy = self.out / "accuracy.json"
         """The file with the accuracy, written by the script or the recorder."""
         self.checkpoints = path / "checkpoints"
-        """The checkpoints ($EPOCHAL_CHECKPOINTS). They are moved to a later trial of the run that may resume from them."""
+        """The checkpoints ($EPOCHAL_CHECKPOINTS), which are moved to a later trial if it may resume from them."""
         self.log = path / "train.log"
         """Standard output and standard error of the training, interleaved."""
         self.changed_files = path / "change"
-        """The folder of files that the trial changed, at the same paths as in the code; absent if it changed none."""
+        """The folder of changed files, at the same paths as in the code; absent if the trial changed no files."""
         self.diff = path / "change.diff"
         """The trial's changes to the code as a unified diff; absent if the trial changed nothing."""
 
@@ -43,7 +43,7 @@ class RunFolder:
         self.code = path / "code"
         """The files of the commit, which are never changed."""
         self.workspace = path / "workspace"
-        """The folder that the embedded chain sets as WORKSPACE for its jobs."""
+        """The folder that the embedded chain passes to its jobs as WORKSPACE."""
 
     def console(self, job: str) -> Path:
         """Return the path of the file with the output of ``job`` (pull, train or retrain) in the embedded chain."""
@@ -62,7 +62,7 @@ class Home:
         self.optuna_url = f"sqlite:///{path / 'optuna.db'}"
         """The URL of the SQLite file in which Optuna stores searches, unless the server's database is PostgreSQL."""
         self.dlcode = path / "dlcode"
-        """The folder of symbolic links to the code that was last pulled, one for each repository and branch."""
+        """The folder of symbolic links to the most recently pulled code, one link per repository and branch."""
         self.cache = path / "cache"
         """Fetched repositories, environments and datasets, all of which can be fetched or built again."""
 

@@ -79,12 +79,12 @@ class GitFolder:
         return _shorten_list(paths)
 
     def details(self, sha: str) -> tuple[str, str, str]:
-        """Return the message, the author's name and the author's email address of the commit ``sha``."""
+        """Return the message, author name and author email address of the commit ``sha``."""
         name, email, message = self.run_text("show", "--no-patch", "--format=%an%x00%ae%x00%B", sha).split("\0", 2)
         return message.strip(), name, email
 
     def commit_time(self, sha: str) -> datetime | None:
-        """Return the commit time by the committer's clock, in UTC to the second, or None if the time is invalid."""
+        """Return the time of the commit ``sha`` by the committer's clock, in UTC to the second; None if it is invalid."""
         try:
             return datetime.fromtimestamp(int(self.run_text("show", "--no-patch", "--format=%ct", sha)), UTC)
         except (ValueError, OverflowError, OSError):  # the time in a commit may be any text
@@ -191,7 +191,7 @@ def credential_options(credentials: str) -> list[str]:
 
 
 def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str = "") -> GitFolder:
-    """Fetch the commit ``sha`` of ``url`` into a bare repository under ``cache``, and return that repository.
+    """Fetch the commit ``sha`` from ``url`` into a bare repository under ``cache``, and return that repository.
 
     Only that commit is fetched or, if the server does not serve single commits, its branch. ``credentials``: as in
     ``credential_options``. Raises RunFailed with REPOSITORY_UNREACHABLE, or with UNKNOWN_COMMIT if the repository never
@@ -226,7 +226,7 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
 
 
 def check_files(folder: Path) -> tuple[str, ...]:
-    """Check the files of a commit in ``folder``, and return one-line notes for its developer.
+    """Check the files of a commit in ``folder``, and return one-line notes for the developer.
 
     If some files are git-lfs pointers, a note lists them. Raises RunFailed(UNSAFE_SYMLINK) for a symbolic link that is
     absolute or leads out of ``folder``, even if only through other links.

@@ -1,4 +1,4 @@
-"""Plain values that represent the contents of the database and of a run's folder."""
+"""Plain data types for the contents of the database and of a run's folder."""
 
 import re
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from epochal.errors import Reason
 from epochal.folders import SCRIPT
 
 Value = bool | int | float | str
-"""The types of a hyperparameter's value."""
+"""The types that a hyperparameter's value may have."""
 
 Log = Callable[[str], None]
-"""A function that logs a line of text, which has no trailing newline."""
+"""A function that logs a line of text, passed without a trailing newline."""
 
 PROOF_PREFIX = "epochal proof: "
-"""The beginning of the line in which a job prints which EPOCHAL_HOME, database and scripts it uses."""
+"""The beginning of the line in which a job states which EPOCHAL_HOME, database and scripts it uses."""
 
 
 def value_kind(value: Value) -> Literal["number", "text", "boolean"]:
@@ -33,7 +33,7 @@ def is_same_value(one: Value, other: Value) -> bool:
 
 
 class State(StrEnum):
-    """The state of a run. It is stored in the database and decides which job comes next, so there is no extra queue."""
+    """The state of a run. It is stored in the database and determines the next job, so no separate queue is needed."""
 
     QUEUED = "queued"
     PULLED = "pulled"
@@ -65,7 +65,7 @@ class Origin(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The outcome of the gate's comparison of an accuracy with the threshold; FAILED if none was possible."""
+    """The outcome of the gate's comparison of an accuracy with the threshold; FAILED if no comparison was possible."""
 
     REACHED = "reached"
     BELOW = "below"
@@ -103,7 +103,7 @@ class TrialState(StrEnum):
 
 
 class Strategy(StrEnum):
-    """What a trial trains: the code as committed, or with more epochs, or with hyperparameters from a search."""
+    """How a trial runs the code: as committed, with more epochs, or with hyperparameters from a search."""
 
     COMMITTED = "committed"
     MORE_EPOCHS = "more_epochs"
@@ -156,7 +156,7 @@ class Evidence:
     unchecked: why the rows were not compared.
     seen: the share of test rows (0 to 1) that the network was fitted on.
     expected: the share that even a clean split would show, because a dataset may contain identical rows.
-    accepted: whether ``seen`` is too high, so that the accuracy counts only because ``repeated_rows`` in epochal.toml
+    accepted: whether ``seen`` is too high, but the accuracy counts anyway because ``repeated_rows`` in epochal.toml
         allows it.
     """
 
@@ -178,9 +178,10 @@ class Accuracy:
     source: where the accuracy was read from.
     samples: the number of test samples; None if unknown.
     test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
-    test_rows: the smallest hashes of these samples (at most 1,024 sorted 64-bit little-endian numbers); None if
+    test_rows: the smallest hashes of the test samples (at most 1,024 sorted 64-bit little-endian numbers); None if
         unknown.
-    looks: the number of different networks, including this one, that the training measured on this test set.
+    looks: the number of different networks that the training measured on this test set, including the one that
+        has this accuracy.
     evidence: facts about the data behind the accuracy.
     """
 
@@ -217,9 +218,9 @@ class Judgement:
 class Epoch:
     """One epoch of a fit, as recorded in metrics.jsonl.
 
-    model: the number of the Keras model in the script, from 1.
-    call: the number of the call to fit on that model, from 1.
-    number: the number of the epoch, from 1.
+    model: the number of the Keras model in the script, counted from 1.
+    call: the number of the call to fit on that model, counted from 1.
+    number: the number of the epoch, counted from 1.
     epochs: the last epoch that the fit was asked to run; None if unknown.
     metrics: Keras' logs for the epoch, whose values may be NaN or infinite.
     seconds: how long the epoch took; 0 if it ran before the checkpoint that the fit resumed from.
@@ -280,7 +281,7 @@ class Fit:
 
     @property
     def last_epoch(self) -> int:
-        """The number of the fit's last epoch or, if it ran none, the epoch of the checkpoint that it resumed from."""
+        """The number of the fit's last epoch; if it has no epochs, the epoch of the checkpoint that it resumed from."""
         return self.epochs[-1].number if self.epochs else self.continued
 
     @property
@@ -290,7 +291,7 @@ class Fit:
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The validation accuracy (0 to 1) after the last epoch that measured it; None if none did."""
+        """The validation accuracy (0 to 1) after the last epoch that measured it; None if it was never measured."""
         measured = (epoch.validation_accuracy for epoch in reversed(self.epochs))
         accuracy = next((each for each in measured if each is not None), None)
         return accuracy if accuracy is not None and 0 <= accuracy <= 1 else None
@@ -305,7 +306,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit for which a push or a person starts a run.
+    """A commit for which a run is started, either by a push or by a person.
 
     repository: the URL or path that git fetches from.
     project: the path of the project's folder; empty for the whole repository, or while the project is unknown.
@@ -325,9 +326,9 @@ class Forecast:
     """A forecast of whether a learning curve will reach ``threshold`` by ``last_epoch``.
 
     level: the accuracy (0 to 1) expected after ``last_epoch``.
-    margin: half the width of the 90% interval of ``level``.
+    margin: half the width of the 90% interval for ``level``.
     expected: the epoch at which the curve is expected to reach the threshold; None if that is after ``last_epoch``.
-    earliest, latest: the 90% interval of ``expected``; each None if it is after ``last_epoch``.
+    earliest, latest: the bounds of the 90% interval for ``expected``; each is None if it is after ``last_epoch``.
     hopeless: True if the model has begun to learn but the upper end of a wider interval stays below the threshold.
 
     If the curve is not hopeless and ``expected`` is None, the outcome is uncertain.
@@ -371,16 +372,16 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of the code with one set of hyperparameters.
+    """One execution of the training code with one set of hyperparameters.
 
     epochs_trained: the number of epochs that the trial ran, excluding those before its checkpoint; None if unknown.
     epochs_resumed: the number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume.
-    resumption: a description of which checkpoint the trial resumed from, or why it did not resume.
+    resumption: a description of the checkpoint that the trial resumed from, or of why it did not resume.
     validation_accuracy: the validation accuracy (0 to 1) after the last epoch of the last fit.
     forecast: the forecast of the learning curve; None if no forecast is possible.
     validates_on_test: whether a fit used some of the test rows as validation data.
-    caught: whether the trial was trained again from the beginning, because it had resumed from a checkpoint and then
-        tested on different rows than the training that wrote the checkpoint.
+    caught: whether the trial was run again from the beginning, because after resuming from a checkpoint the script
+        tested on different rows than when it wrote the checkpoint.
     """
 
     number: int
@@ -419,7 +420,7 @@ class Run:
 
     fingerprint: a digest of everything that the verdict depends on.
     offered_fingerprint: the fingerprint that the commit would have with the change that the mail offers.
-    script: the path of the script or notebook that is trained, in the repository or in the project's folder.
+    script: the path of the script or notebook, relative to the repository or to the project's folder.
     reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
     reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial
         offered.
@@ -503,7 +504,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Dispatch:
-    """The latest Jenkins job that Epochal requested for a run or saw running for it.
+    """The latest Jenkins job that Epochal requested, or saw running, for a run.
 
     ``item``: the number of the queue item; None if Jenkins did not report one. ``failures``: how many earlier builds of
     the same job ended without a result.
@@ -541,7 +542,7 @@ class Step(StrEnum):
 
     @property
     def label(self) -> str:
-        """The step in words, as shown to people and programs: ``pull job started``."""
+        """The step in words, as shown to people and programs, such as ``pull job started``."""
         return re.sub(r"^job (\w+)", r"\1 job", self.value)
 
     @staticmethod

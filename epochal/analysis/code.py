@@ -26,7 +26,7 @@ class Code:
 
     @cached_property
     def copied(self) -> Finding | None:
-        """The call that copies rows before they are split into training and test data; None if none was found."""
+        """The call that copies rows before the split into training and test data; None if there is no such call."""
         return find_copied_before_split(read_sources(self.script))
 
 

@@ -1,4 +1,4 @@
-"""Translate a conda environment.yml into pip requirements, if Epochal knows each package's name on pip's index."""
+"""Translate a conda environment.yml into pip requirements, if Epochal knows each package's name on PyPI."""
 
 import re
 from typing import Any
@@ -12,7 +12,7 @@ cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel 
 llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
 setuptools wheel
 """.split()  # noqa: SIM905 (a list of names reads better without quotes)
-"""Conda packages that are left out: training already has or does not need them, or pip's packages include them."""
+"""Conda packages to leave out: training already has them or does not need them, or they are part of pip packages."""
 
 _RENAMED = {
     "dask-core": "dask",
@@ -30,7 +30,7 @@ _RENAMED = {
     "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
 }
-"""Packages whose names differ: the name in conda, and the name on pip's index."""
+"""Packages whose names differ, as a mapping from the conda name to the name on PyPI."""
 
 _SAME = """
 absl-py accelerate albumentations beautifulsoup4 bokeh catboost click cloudpickle cython dask datasets einops
@@ -43,7 +43,7 @@ seaborn sentencepiece shap six soundfile spacy statsmodels sympy tabulate tensor
 tensorflow-cpu tensorflow-datasets tensorflow-hub tensorflow-probability timm tokenizers torchaudio
 torchmetrics torchvision tqdm transformers umap-learn wandb xarray xgboost xlrd
 """.split()  # noqa: SIM905
-"""Packages that have the same name in conda and on pip's index."""
+"""Packages that have the same name in conda and on PyPI."""
 
 _SPEC = re.compile(r"(?:[\w.-]+(?:/[\w.-]+)?::)?([\w.-]+)\s*(.*)", re.DOTALL)
 _PLAIN = re.compile(r"[\w.*+!]+")
@@ -66,12 +66,12 @@ def conda_to_pip(text: str, source: str) -> str:
     lines = [line for dependency in dependencies for line in _translate(dependency, source, unknown)]
     if unknown:
         are = "is a conda package" if len(unknown) == 1 else "are conda packages"
-        raise _refusal(source, f"{', '.join(unknown)} {are} with no known equivalent on pip's index")
+        raise _refusal(source, f"{', '.join(unknown)} {are} with no known equivalent on PyPI")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:
-    """Return a dependency as lines for pip; add its name to ``unknown`` if pip's index may not have it."""
+    """Return a dependency as lines for requirements.txt; add its name to ``unknown`` if Epochal does not know it."""
     if isinstance(dependency, dict) and list(dependency) == ["pip"] and isinstance(dependency["pip"], list):
         return [str(line) for line in dependency["pip"]]
     spec = _SPEC.fullmatch(dependency.strip()) if isinstance(dependency, str) else None
@@ -86,7 +86,7 @@ def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:
 
 
 def _translate_version(version: str) -> str:
-    """Translate a conda version to pip's notation: ``=1.2`` becomes ``==1.2.*``, ``=1.2=build`` becomes ``==1.2``."""
+    """Translate a conda version into pip's notation: ``=1.2`` becomes ``==1.2.*``, ``=1.2=build`` becomes ``==1.2``."""
     if version.startswith("==") or not version.startswith("="):
         return f"=={version}" if _PLAIN.fullmatch(version) else version.replace(" ", ",") if version else ""
     number, _, build = version[1:].strip().partition("=")
@@ -96,6 +96,6 @@ def _translate_version(version: str) -> str:
 def _refusal(source: str, why: str) -> RunFailed:
     return RunFailed(
         Reason.REFUSED_REQUIREMENT,
-        f"{source}: {why}. Training installs packages only from pip's index. List what the code needs under 'pip:' in the "
+        f"{source}: {why}. Training installs only pip packages. List what the code needs under 'pip:' in the "
         "dependencies, or in a requirements.txt, which is then used instead.",
     )

@@ -1,10 +1,10 @@
 """Detect which framework the pushed code trains with, based on its imports.
 
-Each module of ``epochal.analysis.frameworks`` lists the imports that identify its framework, and gives the framework a
+Each module in ``epochal.analysis.frameworks`` lists the imports that identify its framework, and gives the framework a
 rank. If code imports several frameworks, the one with the lowest rank is used: scikit-learn, for example, is used only
 if no other framework is imported. Code that imports several frameworks of rank 0 is refused unless epochal.toml names
-one. Code that imports no framework is plain Python. The imports in the script and in its local modules are considered,
-including those in functions, but not those under ``if TYPE_CHECKING``, which never run.
+one. Code that imports no framework is treated as plain Python. The imports in the script and in its local modules are
+considered, including those in functions, but not those under ``if TYPE_CHECKING``, which never run.
 """
 
 import ast
@@ -73,8 +73,8 @@ def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> 
     """Detect which framework a script and its local modules use, and which modules they need.
 
     ``code``: the folder of the pushed code. ``path``: the script's path in it. ``content``: the script's bytes.
-    ``override``: the name of a framework to use instead of the detected one; empty for none. Raises RunFailed
-    (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
+    ``override``: the framework to use instead of the detected one, if not empty. Raises RunFailed (SYNTAX_ERROR,
+    SEVERAL_FRAMEWORKS).
     """
     folder = (code / path).parent  # Python looks for modules beside the script first.
 
@@ -103,8 +103,8 @@ def read_source(folder: Path, name: str) -> str | None:
 def decode_source(content: bytes, name: str) -> str:
     """Return ``content``, the bytes of the Python file ``name``, as text.
 
-    Like Python, decode it according to its byte order mark or coding cookie. Raises RunFailed(SYNTAX_ERROR) if that
-    fails.
+    Like Python, decode it according to its byte order mark or encoding declaration. Raises RunFailed(SYNTAX_ERROR) if
+    that fails.
     """
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
@@ -181,7 +181,7 @@ def _read_imports(text: str, file: str, module: str, certain: bool) -> Iterator[
     """Yield the imports of the script or a local module in source order.
 
     ``module``: the module's dotted name, empty for the script. ``file``: its path, for messages. ``certain``: whether
-    the module is certain to run; if it is not, none of its imports is marked as certain.
+    the module is certain to run; if not, its imports are not marked as certain either.
     """
     statements = sorted(
         _import_statements(_parse(text, file)), key=lambda found: (found[0].lineno, found[0].col_offset)
@@ -232,7 +232,7 @@ def _parse(text: str, file: str) -> ast.Module:
 def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     """Explain what to do about lines that work only in a notebook: ``!pip install tqdm``, ``%matplotlib inline``.
 
-    ``first``: the number of the first of these lines, counted from 1. ``magic``: that line.
+    ``first``: the line number of the first such line, counted from 1. ``magic``: the text of that line.
     """
     lines = enumerate(text.splitlines(), 1)
     magics = {first: magic.strip()} | {

@@ -9,7 +9,7 @@ _SKIPPED = frozenset({"__pycache__", "node_modules"})
 def list_code_files(folder: Path) -> list[str]:
     """Return the paths of the files in ``folder``, relative to it and sorted.
 
-    Hidden folders, caches and virtual environments are skipped, because they contain no code to train.
+    Hidden folders, caches and virtual environments are skipped, because they contain none of the developer's own code.
     """
     found: list[str] = []
     for current, folders, names in os.walk(folder):

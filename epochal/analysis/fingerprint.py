@@ -71,9 +71,9 @@ def list_files(folder: Path) -> dict[str, os.stat_result]:
 def affects_training(name: str) -> bool:
     """Return whether training may depend on the content of a file in the commit.
 
-    ``name``: its path, as in ``list_files``. The only exceptions are these files at the top level of the repository:
-    documentation, files for git and Jenkins, and epochal.toml and requirements.txt. The fingerprint includes the last
-    two in other ways.
+    ``name``: its path, as in ``list_files``. Training may depend on any file except these at the top level of the
+    repository: documentation, files for git and Jenkins, epochal.toml and requirements.txt. The fingerprint covers the
+    last two in other ways.
     """
     return "/" in name or not any(fnmatchcase(name, pattern) for pattern in _EXCLUDED)
 
@@ -82,9 +82,9 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
     """Return the commit's files in ``folder`` as parts of the fingerprint: the name, kind and content of each.
 
     ``changed_files``: contents to use instead of those in ``folder``, by path. If the code seems to read Python source
-    files, they are all compared by their bytes. A file that ``affects_training`` excludes is still included if the
-    code contains its name, or ``*`` followed by its suffix, because the code may read the file. For a notebook, only
-    its code is compared, so that running it again does not change the fingerprint.
+    files, all Python files are compared by their bytes. A file that ``affects_training`` excludes is still included if
+    the code contains its name, or ``*`` followed by its suffix, because the code may read the file. For a notebook,
+    only its code is compared, so that running it again does not change the fingerprint.
     """
     files = list_files(folder)
     sources = {
@@ -116,7 +116,7 @@ def fingerprint_parts(folder: Path, changed_files: Mapping[str, bytes]) -> tuple
 
 
 def _read_cells(notebook: bytes) -> str:
-    """Return a notebook's code without outputs or execution counts; the notebook's digest if it cannot be read."""
+    """Return a notebook's code without outputs or execution counts; the notebook's digest if it cannot be parsed."""
     try:
         cells = [cell["source"] for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code"]
         return json.dumps(["".join(source) for source in cells])
@@ -137,9 +137,9 @@ class _Module:
 
 
 def _read_sources(sources: Mapping[str, bytes]) -> dict[str, str]:
-    """Return the text to compare for each Python file: its syntax tree, or its bytes if they may affect the training.
+    """Return the text to compare for each Python file: its syntax tree or its bytes.
 
-    They may if the file is not valid Python, or if the code reads Python files.
+    The bytes are compared if the file is not valid Python, or if the code seems to read Python files.
     """
     modules = {name: _read_module(source, keep_strings=False) for name, source in sources.items()}
     as_bytes = {name: source.decode("latin-1") for name, source in sources.items()}

@@ -24,7 +24,7 @@ def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
 
 
 def find_imported(code: Path, file: str, line: int) -> list[str]:
-    """Return the full names that the import statement on a line imports, or an empty list."""
+    """Return the full names that the import statement on a line imports; empty if the line has no import statement."""
     for node in _walk_imports(code, file):
         if node.lineno <= line <= (node.end_lineno or node.lineno):
             prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
@@ -47,9 +47,9 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 
 
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
-    """Return the removed API that caused an error on a line of a file, preceded by its framework's title, or None.
+    """Return a framework's title and the removed API that caused an error on a line; None if there was another cause.
 
-    ``message``: the error's message, which has to contain the API's name, or a part of it if that line uses the API.
+    ``message``: the error message. It must contain the API's name, or part of it if that line uses the API.
     """
     if Module.read(code / file) is None:
         return None
@@ -65,7 +65,7 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
 
 
 def find_local_module(code: Path, name: str) -> str:
-    """Return the path of the module with this dotted name in any folder of the repository; empty if it is not local."""
+    """Return the path of the module ``name`` (dotted) in any folder of the repository; empty if it is not there."""
     path = name.replace(".", "/")
     paths = sorted(str(each.relative_to(code)) for each in code.rglob("*.py"))
     for candidate in (f"{path}.py", f"{path}/__init__.py"):

@@ -1,4 +1,4 @@
-"""Find the script to train among the pushed files: a Python file, or a notebook, which is exported as Python."""
+"""Find the script to train among the pushed files: a Python file, or a notebook, which is exported to Python."""
 
 import difflib
 import json
@@ -21,20 +21,23 @@ _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Notebook:
-    """A Jupyter notebook: its path relative to the code, and its bytes."""
+    """A Jupyter notebook: its path, relative to the folder of the code, and its content."""
 
     path: str
     content: bytes
 
 
 def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Notebook | None]:
-    """Return the path and content of the script to train in the folder ``code``, and its notebook, if any.
+    """Return the path and content of the script to train, and the notebook that it was exported from, if any.
 
-    For a notebook, the script is its export as Python, whose path is that of the notebook followed by ``.py``.
+    The path of an exported script is that of its notebook, followed by ``.py``.
 
-    ``configured``: the setting ``script`` in epochal.toml, empty if it is not set. Without it, the script is nn.py, or
-    else train.py or main.py if only one of them exists, or else the only notebook at the top level. Raises RunFailed:
-    NO_SCRIPT if there is no such file or more than one, SYNTAX_ERROR if the notebook cannot be read.
+    ``code``: the folder of the pushed code. ``configured``: the ``script`` setting in epochal.toml; empty if it is not
+    set. Without it, the script is nn.py; if there is no nn.py, it is train.py or main.py (whichever exists, but not if
+    both do) or, failing that, the only notebook at the top level.
+
+    Raises RunFailed: NO_SCRIPT if there is no script, if there are several candidates, or if the notebook cannot be
+    exported; SYNTAX_ERROR if the notebook cannot be read.
     """
     path = configured or _find_at_top(code)
     if configured:
@@ -46,7 +49,7 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
 
 
 def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes | None:
-    """Return ``notebook`` with the changes that turned ``exported``, its export, into ``changed``.
+    """Return ``notebook`` with the same changes that turned its export, ``exported``, into ``changed``.
 
     All other bytes stay the same. Returns None if the notebook does not contain each changed line exactly once.
     """
@@ -67,7 +70,7 @@ def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes |
 
 
 def find_cell(exported: bytes, line: int) -> tuple[int, int]:
-    """Return the code cell and the line in it, both counted from 1, for a line of a notebook's export."""
+    """Return which code cell a line of a notebook's export is in, and its line in that cell, both counted from 1."""
     cell, start = 0, 0
     for number, text in enumerate(exported.decode("utf-8").splitlines()[:line], start=1):
         if text.startswith("# %%") and not re.match(r"# %% .*\[(?:markdown|md|raw)\]", text):
@@ -118,7 +121,7 @@ def _export(path: str, notebook: bytes) -> bytes:
         raise RunFailed(
             Reason.NO_SCRIPT,
             f"{path} is a notebook, but jupytext, which exports it as a script, is not installed. "
-            "Run uv tool install 'epochal[notebook]' (on a server, ask an admin to), or commit a Python file.",
+            "Run uv tool install 'epochal[notebook]' (on a server, an admin must do this), or commit a Python file.",
         )
     import jupytext
 
@@ -134,7 +137,7 @@ def _export(path: str, notebook: bytes) -> bytes:
             is_python = language.lower() == "python"
     except Exception as error:  # a notebook may contain anything, and jupytext documents no exceptions
         raise RunFailed(
-            Reason.SYNTAX_ERROR, f"{path} cannot be read as a notebook: {error}. Save it again with Jupyter."
+            Reason.SYNTAX_ERROR, f"{path} cannot be read as a notebook: {error}. Save it again in Jupyter."
         ) from None
     if not is_python:
         raise RunFailed(

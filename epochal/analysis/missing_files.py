@@ -19,8 +19,8 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     """Return why the file ``name`` is not in the folder ``code`` and what to do about it.
 
     ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
-    it, if that is known. ``is_computed``: whether the script computed the path from that of a folder, so that its
-    code does not contain the relative path.
+    it, if that is known. ``is_computed``: whether the script derived the path from a folder's path, so that its code
+    does not contain the relative path.
     """
     path = name.replace("\\", "/")
     if path != name and (code / path).exists():
@@ -34,8 +34,8 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
         return "Training starts in the folder of the commit. Remove the line, or pass a path inside the commit."
     if path in files:
         return (
-            f"The commit contains {path}, but the script had left that folder or removed the file. If it calls os.chdir(), "
-            "remove that call."
+            f"The commit contains {path}, but the script had changed to another folder or removed the file. "
+            "If it calls os.chdir(), remove that call."
         )
     if path.startswith("/") or _OTHER_MACHINE.match(name):
         if same := find_committed(path, files):
@@ -47,7 +47,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     if start := _find_start(path, code, files) if is_computed else "":
         write = f"{start} builds the path from its own folder (__file__): make it point to"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
-        return f"{name} is not in the commit, but {same} is: upper and lower case differ. {write} {same}."
+        return f"{name} is not in the commit, but {same} is: they differ only in upper and lower case. {write} {same}."
     return _explain_left_out(path, code, files) or _explain_absent(path, files, line, write)
 
 
@@ -123,7 +123,7 @@ def explain_pointer(name: str) -> str:
 
 
 def explain_adding(path: str) -> str:
-    """Return the instruction to commit a file that git ignores, without a full stop."""
+    """Return an instruction, without a full stop, to commit a file that git ignores."""
     return f'Commit it with git add --force {path} && git commit -m "Add {path}"'
 
 

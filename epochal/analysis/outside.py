@@ -1,8 +1,8 @@
-"""Find the absolute paths and addresses that the pushed code may read from outside the commit.
+"""Find the absolute paths and URLs outside the commit that the pushed code may read from.
 
-Every string that is a path or address counts unless its use shows that the code does not read from it, for example
-because the string is only printed or compared, is a regular expression or the end of a longer path, or names a file
-that the code writes first.
+Every string that is an absolute path or a URL counts unless its use shows that the code does not read from it, for
+example because the string is only printed or compared, is a regular expression or the end of a longer path, or names a
+file that the code writes first.
 """
 
 import ast
@@ -54,18 +54,18 @@ _INERT_CALLS = re.compile(
     r"|str[fp]time|compile|(full)?match|search|sub|find(all|iter)|regex_\w+|device|route|getLogger|set_tracking_uri"
     r"|init_process_group|makedirs|mkdir|rmtree|remove|unlink|TensorBoard|CSVLogger|SummaryWriter|\w*FileHandler"
 )
-"""Calls that do not read from the paths and addresses in their arguments."""
+"""Calls that do not read from the paths and URLs in their arguments."""
 _DESCRIBING = frozenset(
     {"help", "description", "epilog", "usage", "title", "label", "init_method", "desc", "sep", "end"}
 )
-"""Keyword arguments that only describe something: no call reads from a path or address in them."""
+"""Keyword arguments that only describe something: no call reads from a path or URL in them."""
 _WRITING_CALLS = re.compile(
     r"(?!to_(tensor|categorical|list|numpy)$)((save|write|dump|export|to_|imwrite|imsave)\w*|ModelCheckpoint)"
 )
 _BUILDING = frozenset({"join", "Path", "PurePath", "str", "fspath", "format", "abspath", "normpath", "realpath"})
 """Calls that only build a path from their arguments, so only the use of the result matters."""
 _RUNNING = frozenset({"system", "popen", "run", "call", "check_call", "check_output", "Popen", "getoutput"})
-"""Calls that run a command given as a string, in which a path or an address may follow other words."""
+"""Calls that run a command given as a string, in which a path or a URL may follow other words."""
 _CONFIGURATION = frozenset({".yaml", ".yml", ".json", ".toml", ".ini", ".cfg", ".conf", ".env"})
 _MAX_CONFIGURATION = 100_000
 
@@ -93,9 +93,9 @@ class _Uses:
 
 
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return, sorted, the absolute paths and addresses, except /data, that the code in ``folder`` may read.
+    """Return the absolute paths and URLs that the code in ``folder`` may read from, sorted; /data is left out.
 
-    ``exported``: modules to read in addition, such as the export of a notebook, by path. Configuration files are
+    ``exported``: additional modules to search, such as an exported notebook, by path. Configuration files are
     searched if a string in the code contains their name. Code that is not valid Python is skipped.
     """
     uses, words = _Uses(), set[str]()
@@ -115,7 +115,7 @@ def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]
 
 
 def is_address(text: str) -> bool:
-    """Return whether a result of ``find_outside`` is an address rather than a path."""
+    """Return whether a result of ``find_outside`` is a URL rather than a path."""
     return not text.startswith("/")
 
 
@@ -132,7 +132,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> bool:
-    """Return whether the code reads from the path or address ``text`` before it has written to it."""
+    """Return whether the code reads from the path or URL ``text`` without having written to it first."""
     events = list(events)
     for name, texts in uses.texts_by_name.items():
         if text in texts:
@@ -144,7 +144,7 @@ def _is_read(text: str, events: list[tuple[str, int, _Use]], uses: _Uses) -> boo
 
 
 class _Reader(ast.NodeVisitor):
-    """Record how one file uses strings and variables."""
+    """A visitor that records how one file uses strings and variables."""
 
     def __init__(self, file: str, uses: _Uses) -> None:
         self._file = file
@@ -160,7 +160,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(node.value)
 
     def visit_Constant(self, node: ast.Constant) -> None:
-        """Record the use of a string that is a path or an address."""
+        """Record the use of a string that is a path or a URL."""
         if not isinstance(node.value, str):
             return
         for text in _find_in_command(node.value) if self._is_command else _find_in_text(node.value):
@@ -198,14 +198,14 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(_Use.READ, node.value, names if is_simple else [])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Record that the variable of an annotated assignment is assigned a path."""
+        """Record whether the variable in an annotated assignment is assigned a path."""
         name = last_name(node.target)
         self.visit(node.target)
         if node.value:
             self._visit_as(_Use.READ, node.value, [name] if name and _is_building(node.value) else [])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Record the beginning of an f-string. Skip the rest of the path: the text after an inserted value."""
+        """Record the beginning of an f-string. Skip the text after an inserted value, which continues the path."""
         for place, value in enumerate(node.values):
             if place == 0 or not _is_text(value):
                 self.visit(value)
@@ -233,7 +233,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(value)
 
     def visit_Raise(self, node: ast.Raise) -> None:
-        """Record that the code does not read from a path in the message of an exception."""
+        """Record that the code does not read from a path in an exception's message."""
         for argument in getattr(node.exc, "args", []):
             self._visit_as(_Use.INERT, argument)
 
@@ -287,7 +287,7 @@ def _is_writing(node: ast.Call, name: str) -> bool:
 
 
 def _find_in_text(text: str) -> Iterator[str]:
-    """Yield ``text`` if all of it is an absolute path or an address outside the commit."""
+    """Yield ``text`` if all of it is an absolute path or a URL outside the commit."""
     local = _FILE_ADDRESS.sub("", text)
     if _ADDRESS.fullmatch(text) and local == text:
         if not text.lower().startswith(_INERT_ADDRESSES):

@@ -50,10 +50,10 @@ _PACKAGES = {
     "yaml": "PyYAML",
     "zmq": "pyzmq",
 }
-"""Packages named differently from their modules, by module. pkg_resources needs setuptools before version 82."""
+"""Packages whose names differ from those of their modules, by module. pkg_resources needs setuptools 81 or older."""
 
 _NOT_PACKAGES = frozenset({"cv2", "pil", "skimage", "sklearn", "yaml"})
-"""Modules, in lower case, whose names on the index belong to no package, or to one that cannot be installed."""
+"""Module names, in lower case, for which the package index has no installable package of the same name."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
@@ -69,7 +69,7 @@ tensorflow_text textblob thop timm tokenizers toml torch torch_geometric torchau
 torchsummary torchtext torchvision tqdm transformers typer visualkeras wandb wordcloud xarray xgboost xlrd
 """
 _SAME_NAME = frozenset(_SAME_NAME_TEXT.split())
-"""Well-known modules whose package has the same name, so a missing one is a package and not a local module."""
+"""Well-known modules that have the same name as their package. A missing one is a package, not a local module."""
 
 _ELSEWHERE = {
     "google.colab": "Google Colab",
@@ -166,14 +166,14 @@ def find_package(module: str) -> str:
 
 
 def find_intended_package(requirement: str) -> str:
-    """Return the package that provides the module named by a requirement; empty if the requirement names a package."""
+    """Return the intended package if a requirement names a module instead (``sklearn``); otherwise an empty string."""
     if requirement.lower() not in _NOT_PACKAGES:
         return ""
     return next(package for module, package in _PACKAGES.items() if module.lower() == requirement.lower())
 
 
 def find_service(module: str) -> str:
-    """Return the hosted platform, such as Kaggle, that alone provides a module; empty for other modules."""
+    """Return the hosted platform, such as Kaggle, that a module is exclusive to; empty for any other module."""
     return next((name for known, name in _ELSEWHERE.items() if f"{module}.".startswith(f"{known}.")), "")
 
 

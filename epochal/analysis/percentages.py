@@ -17,7 +17,7 @@ _PLACEHOLDER_AND_SIGN = re.compile(r"\}\s*(?:%|percent|per cent)|%%|[a-z]\s*perc
 _PASSING = frozenset(
     {"round", "float", "int", "str", "format", "item", "cpu", "numpy", "mean", "sum", "around", "array"}
 )
-"""Functions and methods that return a percentage if they are applied to a percentage."""
+"""Functions and methods that return a percentage when applied to one."""
 _PASSING_NODES = (
     *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Attribute, ast.Subscript, ast.keyword, ast.Starred),
     *(ast.Tuple, ast.List, ast.Dict),
@@ -42,7 +42,7 @@ class Percentages:
 def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
     """Find out how a script in the folder ``code`` and the local modules that it imports compute percentages.
 
-    ``path``: the path of the script in that folder. ``content``: its Python code.
+    ``path``: the script's path in that folder. ``content``: its source code.
     """
     sources = {path: content}
     module = Module.parse(content)
@@ -118,7 +118,10 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return the node that uses a percentage and the expression used, which may round or convert the percentage."""
+        """Return the node that uses the percentage ``node``, and the expression that it uses.
+
+        That expression may round or convert the percentage.
+        """
         if isinstance(node, ast.AugAssign):
             return node, node.value
         child, parent = node, self._parents[node]

@@ -1,4 +1,4 @@
-"""Find all lines of a file that cannot work unattended or without a GPU, so that one message can name them all."""
+"""Find all lines of a file that cannot run unattended or without a GPU, so that one message can name them all."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ def find_gpu_lines(code: Path, path: str) -> list[int]:
 
 
 def describe_lines(lines: Sequence[int]) -> str:
-    """Return ``line 3`` or ``lines 3, 5 and 8``."""
+    """Return line numbers as text: ``line 3``, or ``lines 3, 5 and 8``."""
     return f"line{'s' if len(lines) > 1 else ''} {join_words(list(map(str, lines)))}"
 
 

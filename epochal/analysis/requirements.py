@@ -1,4 +1,4 @@
-"""Check that a repository requires packages only by name, and only from the index."""
+"""Check that a repository requires packages only by name, and only from the package index."""
 
 import re
 
@@ -18,8 +18,8 @@ _COOKIE = re.compile(r"coding[:=]\s*(?!utf-?8\b|us-ascii\b|ascii\b)[-\w.]+", re.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 # Suffixes that make pip treat a valid package name as a local file (pip's ARCHIVE_EXTENSIONS).
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
-_FROM_A_FILE = "packages must come from the index, not from a file or folder"
-_FROM_AN_ADDRESS = "packages must come from the index, not from a URL"
+_FROM_A_FILE = "packages must come from the package index, not from a file or folder"
+_FROM_AN_ADDRESS = "packages must come from the package index, not from a URL"
 REFUSED_REMEDY = (
     'Write package names with versions, such as numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" '
     "in server.toml."
@@ -28,7 +28,7 @@ _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
 def check_requirements(text: str, source: str = "requirements.txt") -> None:
-    """Raise RunFailed(REFUSED_REQUIREMENT) if ``text`` has anything but package names, versions, extras and markers.
+    """Raise RunFailed(REFUSED_REQUIREMENT) unless ``text`` contains only package names, versions, extras and markers.
 
     The error names the file ``source`` and quotes each refused line with the reason. The check refuses options (which
     could replace the index), URLs, git repositories, paths and files (whose code runs during installation), environment

@@ -21,16 +21,16 @@ _MAX_TEXT_LENGTH = 200
 """The maximum length, in characters, of a string that is recorded as a hyperparameter."""
 
 Change = Mapping[str, bytes]
-"""New contents of the files that a trial changes, by path; empty if it trains the code as pushed."""
+"""New contents of the files that a trial changes, by path; empty if it runs the code as pushed."""
 
 
 @dataclass(frozen=True)
 class Script:
     """A script, read and parsed once, with the files that hold its hyperparameters.
 
-    ``path``: its path relative to the code. ``files``: the contents of the script, of the local modules that it
-    imports, and of its configuration files, by path. ``constants``: the literals assigned to names at its top level, in
-    order. ``epochs``: the literals that may set the number of epochs, the most likely first. ``assigned_lines``: for
+    ``path``: its path relative to the code's folder. ``files``: the contents of the script, of the local modules that
+    it imports, and of its configuration files, by path. ``constants``: the literals assigned to names at its top level,
+    in order. ``epochs``: the literals that may set the number of epochs, the most likely first. ``assigned_lines``: for
     each name, the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by
     qualified name. ``notebook``: the notebook that the script was exported from, in which case ``path`` does not exist
     in the commit; None for a Python file.
@@ -51,7 +51,7 @@ class Script:
 
     @property
     def committed_path(self) -> str:
-        """The path of the script in the commit; if it is exported from a notebook, the path of the notebook."""
+        """The path of the script in the commit; if it was exported from a notebook, the path of the notebook."""
         return self.notebook.path if self.notebook else self.path
 
     def find_calls(self, name: str) -> Iterator[tuple[str, ast.Call]]:
@@ -65,7 +65,8 @@ class Script:
     def apply(self, values: Mapping[Constant, Value]) -> Change:
         """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.
 
-        If the script is a notebook's export, the notebook is changed instead, unless ``change_notebook`` cannot do so.
+        If the script was exported from a notebook, the notebook takes its place among these files, or is left out if
+        ``change_notebook`` cannot change it.
         """
         change = self._change(values)
         if self.notebook and self.path in change:
@@ -113,9 +114,9 @@ class Script:
 
 
 def read_script(code: Path, configured: str = "") -> Script:
-    """Find, read and parse the script in the folder ``code``; ``configured`` and errors are as in ``locate_script``.
+    """Find, read and parse the script in the folder ``code``, with its local modules and configuration files.
 
-    Also read its local modules and configuration files.
+    ``configured`` and the errors raised are as in ``locate_script``.
     """
     path, content, notebook = locate_script(code, configured)
     return replace(_analyse(read_sources(code, path, content)), notebook=notebook)

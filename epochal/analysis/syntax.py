@@ -36,14 +36,14 @@ class Module:
 
     @classmethod
     def read(cls, path: Path) -> "Module | None":
-        """Return the parsed module in a file; None if the file cannot be read or is not valid Python."""
+        """Return the module parsed from a file; None if the file cannot be read or is not valid Python."""
         try:
             return cls.parse(path.read_bytes())
         except (OSError, ValueError):  # ValueError: a path with a null byte
             return None
 
     def scope_nodes(self) -> Iterator[ast.AST]:
-        """Yield the nodes at the module's top level in source order, but not the bodies of functions and classes."""
+        """Yield the module's top-level nodes in source order, without entering functions, classes or comprehensions."""
         stack: list[ast.AST] = [self.tree]
         while stack:
             node = stack.pop()
@@ -101,7 +101,7 @@ def last_name(node: ast.expr) -> str:
 
 
 def resolve_imports(tree: ast.Module) -> dict[str, str]:
-    """Return the full name behind each name that the module imports: ``{"K": "keras.backend"}``."""
+    """Return a dict from each name that the module imports to its full name: ``{"K": "keras.backend"}``."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -123,7 +123,7 @@ def full_name(node: ast.expr, names: dict[str, str]) -> str:
 
 
 def literal(node: ast.expr) -> Value | None:
-    """Return the value of a number (possibly with a minus sign), string, True or False; None for other nodes."""
+    """Return the value of a literal: a number (possibly negative), a string, True or False; None for other nodes."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bool | int | float):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):

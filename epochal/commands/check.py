@@ -42,16 +42,16 @@ class FindingView(TypedDict):
     """One finding of ``epochal check --json``."""
 
     kind: str
-    """The kind of finding, in one word."""
+    """The kind of finding, such as `unsafe_symlink`."""
     severity: str
     """`error`: a run would fail before it trains. `warning`: the training may fail, or its accuracy may be inflated or
-    may not count. `note`: something to know."""
+    may not count. `note`: something worth knowing."""
     path: str
     """The file, relative to DIR."""
     line: int | None
     """The line, counted from 1; null if the finding concerns the whole file."""
     cell: int | None
-    """In a notebook, the code cell in which `line` is counted; the first cell is 1. Null for other files."""
+    """In a notebook, the code cell (counted from 1) that contains `line`; null for other files."""
     message: str
     """What is wrong."""
     remedy: str
@@ -91,7 +91,7 @@ class ProjectView(TypedDict):
     search: list[str]
     """The constants that a search changes, with their possible values, as lines of TOML."""
     searchable: list[str]
-    """The constants that a search could change, in the same form, if epochal.toml has no `[search]`."""
+    """The constants that a search could change, as lines of TOML; empty if epochal.toml has a `[search]`."""
     findings: list[FindingView]
     """The findings, errors first."""
 
@@ -107,7 +107,7 @@ class CheckView(TypedDict):
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of checking the repository or one project; ``settings`` and ``code`` are None if unreadable."""
+    """The result of checking the repository or one project; ``settings`` and ``code`` are None if they cannot be read."""
 
     project: str
     settings: RepositorySettings | None
@@ -123,13 +123,13 @@ class Checked:
 
 def check(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The top folder of the repository, or of a project.")
+        Path, typer.Argument(metavar="[DIR]", help="The top-level folder of the repository, or of a project.")
     ] = Path(),
     as_json: Json = False,
 ) -> None:
     """Show, without training, what a run would train and search, and what in the code would cause trouble."""
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder. Give the folder with the training script.")
+        raise UsageError(f"{folder} is not a folder. Pass the folder that contains the training script.")
     checked = check_folder(folder)
     can_start = all(each.can_start for each in checked)
     if as_json:
@@ -226,7 +226,7 @@ def _check_project(top: Path, project: str) -> Checked:
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
     """Return the files that a commit of all changes would contain.
 
-    Also return those that such a commit would add or change, and those that git stores with Git LFS.
+    Also return those that such a commit would add or change, and those stored with Git LFS.
     """
     git = GitFolder(folder.absolute())
     try:
@@ -270,7 +270,7 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield a finding for each use of a removed API, unless requirements.txt names the (perhaps older) framework."""
+    """Yield a finding for each use of a removed API, unless requirements.txt lists the framework (perhaps an older version)."""
     framework = frameworks()[code.detection.framework]
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""
@@ -323,7 +323,7 @@ def _failure_finding(failure: RunFailed) -> Finding:
 
 
 def _in_notebook(finding: Finding, script: Script) -> Finding:
-    """Return the finding, with the notebook's cell and line if it is in a notebook's exported script."""
+    """Return the finding, with the notebook's cell and line if it is in a script exported from a notebook."""
     if script.notebook is None or finding.path != script.path:
         return finding
     cell, line = find_cell(script.content, finding.line)
@@ -372,16 +372,16 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
     epochs = _find_epochs(script)
     if epochs:
         place = _in_notebook(Finding("", epochs["path"], epochs["line"], "", ""), script).place
-        unused = "" if script.epochs[0].is_used else ", but no training call or loop was found that uses it"
+        unused = "" if script.epochs[0].is_used else ", but no training call or loop seems to use it"
         yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {place}){unused}"
     else:
-        yield "epochs", "no number of epochs found, so a retrain cannot raise it"
+        yield "epochs", "no number of epochs found, so a retrain cannot train for more epochs"
     metric = _find_metric(checked)
     if metric:
         place = _in_notebook(Finding("", metric["path"], metric["line"], "", ""), script).place
         yield "metric", f"{metric['value']} in {place}"
     else:
-        yield "metric", "no accuracy measurement found in the source; a line like 'Test accuracy: 0.83' is understood"
+        yield "metric", "no accuracy measurement found in the source; print a line like 'Test accuracy: 0.83'"
     if checked.settings:
         certain = f", with a confidence of {checked.settings.confidence:g}" if checked.settings.confidence else ""
         default = "" if "threshold" in checked.settings.model_fields_set else " (the default)"

@@ -23,7 +23,7 @@ def fetch(
         ),
     ],
 ) -> None:
-    """Download a dataset into the cache. This runs with network access, outside the sandbox in which pushed code is trained."""
+    """Download a dataset into the cache, with network access and outside the sandbox that pushed code runs in."""
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)

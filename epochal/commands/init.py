@@ -27,7 +27,10 @@ from epochal.settings import (
 )
 
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
-"""The hooks to install: after a clean merge git runs only post-merge, and when a rebase ends only post-rewrite (githooks(5))."""
+"""The hooks to install.
+
+After a clean merge, git runs only post-merge; after a rebase, only post-rewrite (githooks(5)).
+"""
 
 _KEPT_SUFFIX = ".before-epochal"
 
@@ -107,9 +110,9 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
     ``remote`` is the URL or path of the remote origin, or None if the repository already has that remote. The hooks will
     push ``branches``.
 
-    Raises UsageError, before any change, if ``folder`` has no script or is inside another repository, or if its remote
-    origin is missing or differs from ``remote``. Also raises it, after some changes, if git fails or an existing hook
-    cannot be kept.
+    Raises UsageError, before changing anything, if ``folder`` has no script or is inside another repository, or if its
+    remote origin is missing or differs from ``remote``. Also raises UsageError if git fails or an existing hook cannot
+    be kept; by then, some changes may have been made.
     """
     folder = folder.absolute()
     _check_folder(folder, remote)
@@ -186,7 +189,7 @@ def _check_folder(folder: Path, remote: str | None) -> None:
     known = _read_config(GitFolder(folder), "remote.origin.url") if top else []
     if remote is None and not known:
         raise UsageError(
-            f"{folder} has no remote named origin to push to. Set it: --remote https://github.com/you/digits.git"
+            f"{folder} has no remote named origin to push to. Set one with --remote https://github.com/you/digits.git"
         )
     if remote is not None and known and known != [remote]:
         shown = safe_url(known[0])
@@ -203,7 +206,7 @@ def _write_settings(folder: Path) -> list[str]:
         path.write_text(text, encoding="utf-8")
         return [
             "wrote epochal.toml, with all settings commented out"
-            + (" and a suggested search space" if proposed else "")
+            + (", including a suggested search space" if proposed else "")
         ]
     # An existing file belongs to the developer and is not changed. Suggest a search only if the file has none.
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):

@@ -23,9 +23,9 @@ jenkins = typer.Typer(help="Manage Epochal's jobs and their view in Jenkins.", n
 @jenkins.command()
 def apply(
     without: _Without = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, without changing it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them.")] = False,
 ) -> None:
-    """Create the jobs and the view, or update them."""
+    """Create or update the jobs and the view."""
     work = provisioning.preview if dry_run else provisioning.apply
     client, settings = _open()
     work(client, settings, without or [], typer.echo)
@@ -33,7 +33,7 @@ def apply(
 
 @jenkins.command()
 def check(without: _Without = None) -> None:
-    """Check whether Jenkins is ready for the chain, and print one line per check. Exits with 1 if a check fails."""
+    """Check whether Jenkins is ready for the chain, and print one line per check. Exit with status 1 if any fails."""
     client, settings = _open()
     raise typer.Exit(0 if check_all(client, settings, Environment.read(), without or [], typer.echo) else 1)
 

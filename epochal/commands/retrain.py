@@ -18,6 +18,6 @@ def retrain(
         ),
     ] = False,
 ) -> None:
-    """Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME."""
+    """Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME with it."""
     environment = Environment.read().model_copy(update={"run": number})
     raise typer.Exit(join_search(environment) if join else run_job("retrain", environment))

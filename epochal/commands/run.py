@@ -30,10 +30,10 @@ def run(
     repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help="The repository to train.")] = ".",
     commit: Annotated[str | None, typer.Option(help="The commit to train; by default, the newest.")] = None,
     branch: Annotated[
-        str | None, typer.Option(help="The branch; by default, the branch that is checked out, or main.")
+        str | None, typer.Option(help="The branch; by default, the branch checked out in DIR, or main for a URL.")
     ] = None,
     project: Annotated[
-        str, typer.Option(help="The folder to train, if epochal.toml lists several projects; by default DIR.")
+        str, typer.Option(help="The folder of the project to train, if epochal.toml lists several; by default, DIR.")
     ] = "",
     threshold: Annotated[
         float | None, typer.Option(help="The threshold (0 to 1), instead of the one in epochal.toml.")
@@ -51,7 +51,7 @@ def run(
     """Train one commit in the foreground, without a server or a webhook."""
     environment = Environment.read()
     if threshold is not None and not 0 < threshold <= 1:
-        raise SettingsError(f"--threshold {threshold:g} must be greater than 0 and at most 1 (80% is 0.8).")
+        raise SettingsError(f"--threshold must be greater than 0 and at most 1 (80% is 0.8), not {threshold:g}.")
     folder = Path(repository)
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
     app = App.open(environment)
@@ -110,14 +110,15 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
     folder = GitFolder(Path(repository).absolute())
     if not folder.exists():
         raise UsageError(
-            f"{repository} is not in a git repository. There, run:\n"
+            f"{repository} is not in a git repository. In that folder, run:\n"
             '  git init && git add --all && git commit -m "First version"'
         )
     try:
         top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
         if commit is None and not top.has("HEAD"):
             raise UsageError(
-                f'{top.folder} has no commits yet. There, run:\n  git add --all && git commit -m "First version"'
+                f"{top.folder} has no commits yet. In that folder, run:\n"
+                '  git add --all && git commit -m "First version"'
             )
         sha = top.resolve(commit) if commit else _head_of(top, branch)
         if commit is None and sha == top.resolve("HEAD") and (changed := top.uncommitted()):
@@ -132,7 +133,7 @@ def _local_commit(repository: str, commit: str | None, branch: str | None) -> Co
 
 
 def _head_of(repository: GitFolder, branch: str | None) -> str:
-    """Return the newest commit of a branch; by default, of the one that is checked out."""
+    """Return the hash of the newest commit on ``branch``, or of the checked-out commit if ``branch`` is None."""
     if branch is None:
         return repository.resolve("HEAD")
     for name in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"):

@@ -1,4 +1,4 @@
-"""``epochal serve``: run the gateway and the chain on one database."""
+"""``epochal serve``: run the gateway and the chain, which share a database."""
 
 import logging
 import threading
@@ -34,7 +34,7 @@ def serve(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="Also ask the remotes for new commits at this interval, which makes a webhook unnecessary.",
+            help="Also poll the remotes for new commits at this interval, so that no webhook is needed.",
         ),
     ] = None,
 ) -> None:
@@ -45,7 +45,7 @@ def serve(
 
 
 class Chain(Protocol):
-    """Runs the jobs of the runs in the database. There are two chains: the embedded one and the Jenkins one."""
+    """What runs the jobs of each run in the database. There are two chains: the embedded one and the Jenkins one."""
 
     def start(self) -> None:
         """Start the chain, and continue the runs that an earlier process left unfinished."""
@@ -54,7 +54,7 @@ class Chain(Protocol):
         """Make the chain look in the database for runs to work on."""
 
     def interrupt(self, owner: str) -> None:
-        """Tell the process that works on a run to check whether the run has to stop."""
+        """Tell ``owner``, the process that is working on a run, to check whether the run has to stop."""
 
     def stop(self) -> None:
         """Stop the chain. Unfinished runs remain in the database."""
@@ -63,7 +63,7 @@ class Chain(Protocol):
 class StoredIntake:
     """Stores pushes as runs in the database, and wakes the chain.
 
-    ``supersede``: which older runs of a branch a push supersedes; the setting of this name in server.toml.
+    ``supersede``: which of a branch's older runs a push supersedes; the setting of that name in server.toml.
     """
 
     def __init__(self, database: Database, supersede: str, chain: Chain) -> None:
@@ -80,12 +80,12 @@ class StoredIntake:
         ignore_delivery(self._database, delivery, event, result)
 
     def accept_head(self, watched: WatchedRepository, branch: str, sha: str) -> None:
-        """Store a run for the commit that polling found at the head of a branch, unless the commit already has a run."""
+        """Store a run for ``sha``, the commit at the head of ``branch``, unless the commit already has a run."""
         accepted = self._store(Commit(watched.url, branch, sha), None)
         if accepted.new:
             shown = safe_url(watched.url)
             _log.info(
-                "%s %s: no delivery arrived for commit %s; it is queued as run %s",
+                "%s %s: no webhook delivery arrived for commit %s; it has been queued as run %s",
                 shown,
                 branch,
                 sha[:7],
@@ -103,7 +103,7 @@ class StoredIntake:
 def run_server(environment: Environment, poll: float | None, log: Log) -> None:
     """Run the gateway and the chain until SIGINT or SIGTERM.
 
-    ``poll`` is the number of seconds between two polls of the watched repositories, or None for no polling. ``log``
+    ``poll`` is the number of seconds between polls of the watched repositories, or None for no polling. ``log``
     prints a line for the admin. Raises UsageError if another server is running for EPOCHAL_HOME or if the gateway
     cannot listen, and SettingsError if the settings are wrong.
     """
@@ -149,20 +149,20 @@ def _create_chain(app: App) -> Chain:
 
 
 def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
-    where = f"the content of {secret_file(app.environment.home, app.settings.gateway.secret_file)}"
+    where = f"the contents of {secret_file(app.environment.home, app.settings.gateway.secret_file)}"
     if app.environment.webhook_secret:
-        where = "EPOCHAL_WEBHOOK_SECRET, or the content of EPOCHAL_WEBHOOK_SECRET_FILE"
+        where = "the value of EPOCHAL_WEBHOOK_SECRET, or the contents of the file named by EPOCHAL_WEBHOOK_SECRET_FILE"
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
         log("Add a webhook on GitHub (Settings, Webhooks, Add webhook):")
-        log(f"  Payload URL   a public address for {address}/webhook; epochal tunnel provides one")
+        log(f"  Payload URL   a public address that forwards to {address}/webhook; epochal tunnel provides one")
         log("  Content type  application/json")
         log(f"  Secret        {where}")
         log("  Events        just the push event")
     for watched in app.settings.repository:
         log(f"watched: {safe_url(watched.url)} ({', '.join(watched.branches)})")
     if not app.settings.repository:
-        log("watched: no repository yet; run epochal watch URL, then restart epochal serve")
+        log("watched: no repositories yet; run epochal watch URL, then restart epochal serve")
 
 
 def _send_mail(app: App, ended: threading.Event) -> None:

@@ -46,10 +46,10 @@ def show(
 
 
 def run_lines(run: Run, folder: Path, message: Message | None, diff: Path | None) -> list[str]:
-    """Return the lines that ``epochal show`` prints for a run: its facts, notes, trials and failure details.
+    """Return the lines that ``epochal show`` prints for a run: a summary, then notes, trials and failure details.
 
     ``folder`` is the run's folder. ``message`` is the mail about the run, or None if there is no mail.
-    ``diff`` is the file with the change to adopt, or None.
+    ``diff`` is the file that contains the change to adopt, or None.
     """
     commit = run.commit
     subject = commit.message.partition("\n")[0]

@@ -48,6 +48,6 @@ def status(
     if not runs:
         server_running = is_server_running(environment.home)
         typer.echo(
-            f"delivered: no, nothing has arrived in {environment.home}"
-            + ("" if server_running else "; epochal serve is not running there")
+            f"delivered: no, {environment.home} has no run for this commit"
+            + ("" if server_running else "; epochal serve is not running for this EPOCHAL_HOME")
         )

@@ -46,7 +46,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="the folder for the demo's files")
     parser.add_argument(
-        "--search", action="store_true", help="use a network that needs a search, because more epochs do not help"
+        "--search", action="store_true", help="use a network that needs a hyperparameter search, not just more epochs"
     )
     console = Console(highlight=False)
     try:
@@ -78,7 +78,7 @@ def _run_demo(stage: Stage, console: Console) -> int:
         mail, run = _follow(stage, events, console)
         if mail is None or run is None:
             console.print(
-                f"No mail arrived. For the reason, see the server's log: {_short(stage.folder / 'serve.log')}",
+                f"No mail arrived. To find out why, see the server's log: {_short(stage.folder / 'serve.log')}",
                 markup=False,
             )
             return 1
@@ -95,7 +95,7 @@ def _print_outcome(stage: Stage, run: Run, console: Console) -> None:
     """Print the learning curve, the change to adopt, and the commands to try next."""
     folder = Home(stage.home).run(run.trained_by)
     if lines := draw_curves(load_curves(folder, run), run.threshold or 0, min(console.width, 100)):
-        console.rule(f"validation accuracy, and the threshold {run.threshold:g}")
+        console.rule(f"validation accuracy (threshold: {run.threshold:g})")
         console.print("\n".join(lines), markup=False, soft_wrap=True)
     diff = folder.trial(run.best.number).diff if run.best else None
     if diff and diff.exists():
@@ -115,7 +115,7 @@ def _print_command(console: Console, *words: str) -> None:
 
 
 def _short(path: Path) -> str:
-    """Return *path*, relative to the current folder if it is inside that folder."""
+    """Return ``path``, relative to the current folder if it is inside that folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
@@ -144,7 +144,7 @@ def _prepare(stage: Stage, console: Console) -> str:
 
 @contextmanager
 def _running_server(stage: Stage, events: Events) -> Iterator[None]:
-    """Run ``epochal serve`` for the demo's EPOCHAL_HOME: yield once the gateway answers, and stop the server at the end."""
+    """Run ``epochal serve`` with the demo's EPOCHAL_HOME; yield once the gateway answers; stop the server on exit."""
     # Without EPOCHAL_FORCE, a second demo in the same folder would reuse the first one's verdict and train nothing.
     variables = {"EPOCHAL_HOME": str(stage.home), "EPOCHAL_FORCE": "1", "PYTHONUNBUFFERED": "1"}
     with (stage.folder / "serve.log").open("w", encoding="utf-8") as log:
@@ -175,7 +175,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its mail arrives. Return the mail and the run; each may be None."""
+    """Show the run until its mail arrives. Return the mail and the run; either may be None."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

@@ -27,7 +27,7 @@ _JOB_OF_STATE = {
 
 
 class Display(Protocol):
-    """Shows the progress of a run."""
+    """A display of a run's progress."""
 
     def update(self, run: Run | None) -> None:
         """Show the current state of ``run``; None means that there is no run yet."""

@@ -20,7 +20,7 @@ _TIMEOUT_SECONDS = 10  # GitHub, too, waits this long for a response.
 
 
 def push_event(repository: Path, old: str, new: str, reference: str) -> dict[str, object]:
-    """Return GitHub's JSON for the push of one reference to the bare ``repository``.
+    """Return the JSON that GitHub would send for a push of one reference to the bare ``repository``.
 
     ``old`` and ``new`` are commit hashes, all zeros for a reference that did not exist before or was deleted.
     """
@@ -81,9 +81,9 @@ def deliver(address: str, secret: bytes, event: dict[str, object]) -> str:
 
 
 def main() -> None:
-    """Send a webhook for each updated reference that git names on standard input, and print the responses.
+    """Send a webhook for each updated reference that git lists on standard input, and print the responses.
 
-    To run it: ``python -m epochal.demo.github REPOSITORY ADDRESS SECRET_FILE``.
+    Usage: ``python -m epochal.demo.github REPOSITORY ADDRESS SECRET_FILE``.
     """
     repository, address, secret_file = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     secret = secret_file.read_text(encoding="ascii").strip().encode()

@@ -29,7 +29,7 @@ allowed_domains = ["example.com"]
 """
 
 _TOO_SMALL: dict[str, Value] = {"learning_rate": 0.1, "conv_blocks": 1, "filters": 2, "dense_units": 2}
-"""Hyperparameters that make the network too small: with two units before the ten classes, its accuracy stays near 0.6."""
+"""Hyperparameters that make the network too small: with two units feeding ten outputs, its accuracy stays near 0.6."""
 
 _SEARCH = """\
 # Written by the demo.
@@ -48,7 +48,7 @@ dense_units = { choices = [2, 4, 8, 16, 32, 64] }
 
 @dataclass(frozen=True)
 class Stage:
-    """The folders of the demo, all below ``folder``.
+    """The demo's folders, all inside ``folder``.
 
     A new demo recreates the repositories and keeps the EPOCHAL_HOME. ``search``: whether to make the sample network too
     small to reach its threshold even with more epochs, and to give it a search space.
@@ -59,22 +59,22 @@ class Stage:
 
     @property
     def home(self) -> Path:
-        """Return the demo's EPOCHAL_HOME."""
+        """The demo's EPOCHAL_HOME."""
         return self.folder / "home"
 
     @property
     def developer(self) -> Path:
-        """Return the developer's repository, made from ml_code/."""
+        """The developer's repository, created from ml_code/."""
         return self.folder / "ml_code"
 
     @property
     def github(self) -> Path:
-        """Return the bare repository that stands in for GitHub."""
+        """The bare repository that stands in for GitHub."""
         return self.folder / "github" / "ml_code.git"
 
     @property
     def intro(self) -> str:
-        """Return the sentences that tell the user what the demo will show."""
+        """An introduction that tells the user what the demo will show."""
         if self.search:
             return (
                 f"A demo: {SCRIPT} is committed with a network too small for its threshold of 0.90. More epochs will not "

@@ -1,1 +1,1 @@
-"""Forges, the services that host repositories; so far only GitHub."""
+"""Forges, the services that host repositories; only GitHub is supported so far."""

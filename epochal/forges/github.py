@@ -1,4 +1,4 @@
-"""Verify a GitHub webhook delivery and read the push event in it (GitHub's "Webhook events and payloads")."""
+"""Verify a GitHub webhook delivery and read the push event in it (see GitHub's "Webhook events and payloads")."""
 
 import hashlib
 import hmac
@@ -54,7 +54,7 @@ class Push:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A delivery that starts no run, and the reason why it starts none."""
+    """A delivery that starts no run, with the reason."""
 
     reason: str
 
@@ -62,7 +62,7 @@ class Skipped:
 def read_body(content_type: str, body: bytes) -> dict[str, Any]:
     """Return the JSON object in a request's body, which is JSON or a form with the field ``payload``.
 
-    Raises PayloadError: 415 for any other content type, 400 if there is no JSON object in UTF-8.
+    Raises PayloadError: 415 for any other content type, 400 if the body contains no JSON object in UTF-8.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in ("application/json", "application/x-www-form-urlencoded"):
@@ -146,7 +146,7 @@ def check_secret(secret: bytes) -> None:
 
 
 def sign(secret: bytes, body: bytes) -> str:
-    """Return the value of ``X-Hub-Signature-256`` for ``body``. Raises SettingsError for a short secret."""
+    """Return the value of ``X-Hub-Signature-256`` for ``body``. Raises SettingsError if the secret is too short."""
     check_secret(secret)
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
@@ -154,7 +154,7 @@ def sign(secret: bytes, body: bytes) -> str:
 def verify(secret: bytes, body: bytes, header: str | None) -> bool:
     """Return whether ``header`` (``X-Hub-Signature-256``) is the signature of ``body``, comparing in constant time.
 
-    Raises SettingsError for a short secret.
+    Raises SettingsError if the secret is too short.
     """
     expected = sign(secret, body).encode("ascii")
     return hmac.compare_digest(expected, (header or "").encode("utf-8", "surrogatepass"))

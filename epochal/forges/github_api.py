@@ -1,4 +1,4 @@
-"""Register a repository's webhook with GitHub's REST API ("REST API endpoints for repository webhooks")."""
+"""Register a repository's webhook through GitHub's REST API (see "REST API endpoints for repository webhooks")."""
 
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -27,13 +27,13 @@ _REMEDIES = {
 def register_webhook(repository_url: str, address: str, secret: bytes, token: str, api: str = API) -> str:
     """Make GitHub send a repository's push events to ``address`` (https://…/webhook); return the outcome as a sentence.
 
-    A webhook that has this address already, or that Epochal registered with another address, is updated, not
+    A webhook that already has this address, or that Epochal registered with another address, is updated, not
     duplicated. For a repository that is not on github.com, nothing is registered, and the sentence says so. Raises
     UsageError if GitHub cannot be reached or refuses the request.
     """
     host, _, name = identity(repository_url).partition("/")
     if host != "github.com" or name.count("/") != 1:
-        return f"{host}/{name} is not on github.com: add the webhook there by hand"
+        return f"{host}/{name} is not on github.com; add its webhook by hand"
     headers = {
         "Accept": "application/vnd.github+json",
         "X-GitHub-Api-Version": _API_VERSION,
@@ -76,7 +76,7 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
         raise UsageError(f"The webhook for {name} was not registered: {host} cannot be reached ({error}).") from None
     if not response.is_success:
         if response.is_redirect:
-            why = "the repository was renamed or moved. Watch it at its new address."
+            why = "the repository was renamed or moved. Run epochal watch with its new address."
         else:
             limited = response.headers.get("X-RateLimit-Remaining") == "0"
             remedy = _REMEDIES.get(429 if limited else response.status_code, "try again later.")

@@ -22,7 +22,7 @@ def serve_app(
 ) -> None:
     """Serve ``app`` until ``stop`` is set or, in the main thread, SIGINT or SIGTERM arrives.
 
-    Requests in progress are still answered, for up to 5 s. Once the server accepts requests, ``ready`` is called with
+    Requests in progress are given up to 5 s to finish. Once the server accepts requests, ``ready`` is called with
     the address, for example ``http://127.0.0.1:8787``. Port 0 means any free port. Raises UsageError if the server
     cannot listen on ``host`` and ``port``.
     """
@@ -31,7 +31,7 @@ def serve_app(
     except OSError as error:
         raise UsageError(
             f"The gateway cannot listen on {host}:{port}: {error.strerror}. "
-            "If another program uses the port, stop it. Otherwise, set [gateway] host and port in server.toml."
+            "If another program is using the port, stop it. Otherwise, change [gateway] host or port in server.toml."
         ) from None
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listener.getsockname()[1]}"
@@ -55,7 +55,7 @@ def serve_app(
 
 
 class _Connection(H11Protocol):
-    """A uvicorn HTTP/1.1 connection with a time limit for the head of the request."""
+    """A uvicorn HTTP/1.1 connection that is closed if the request headers take too long to arrive."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -1,8 +1,8 @@
-"""Ask the watched repositories for the heads of their branches: when the server starts and, with ``--poll``, regularly.
+"""Poll the heads of the watched branches when the server starts and, with ``--poll``, at regular intervals.
 
 The check at startup finds pushes that were made while the server was down; regular polling makes a webhook
-unnecessary. Polling returns only the commit's id. Its message, which may ask to skip the commit, is unknown until the
-pull job has fetched it.
+unnecessary. Polling returns only a commit's id. The commit message, which may ask to skip the commit, is unknown until
+the pull job has fetched the commit.
 """
 
 import logging
@@ -26,8 +26,8 @@ OnHead = Callable[[WatchedRepository, str, str], None]
 def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
     """Return the full id of the commit at the head of ``branch``, or None if the repository has no such branch.
 
-    ``credentials``: the path of a file in git's credential-store format, or empty for none. Raises UsageError if the
-    repository cannot be reached or does not answer within 30 s.
+    ``credentials``: the path of a file in git's credential-store format; empty if no login is needed. Raises
+    UsageError if the repository cannot be reached or does not answer within 30 s.
     """
     reference = f"refs/heads/{branch}"
     command = [*credential_options(credentials), "ls-remote", "--", url, reference]
@@ -52,7 +52,7 @@ LastRunSha = Callable[[str, str], str | None]
 def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:
     """Call ``on_head`` for each watched branch whose head is not the commit of its last run.
 
-    An error in one branch is logged and does not affect the others.
+    An error with one branch is logged and does not affect the others.
     """
     for watched in repositories:
         for branch in watched.branches:
@@ -71,7 +71,7 @@ def _compare_head(watched: WatchedRepository, branch: str, last_run_sha: LastRun
 
 
 class Poller:
-    """Compares heads like ``compare_heads``, but in a separate thread: at the start, and then every ``seconds`` seconds.
+    """A thread that compares heads as ``compare_heads`` does, once at the start and then every ``seconds`` seconds.
 
     If ``on_head`` raises an exception, it is called again at the next poll. If polling a branch fails several
     times in a row, only the first error and the next success are logged.
@@ -93,7 +93,7 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop polling. Waits up to 2 s for a request in progress; a slower one ends at its time limit."""
+        """Stop polling. Waits up to 2 s for a request in progress; a slower one is left to finish or time out."""
         self._stopped.set()
         self._thread.join(timeout=_STOP_SECONDS)
 

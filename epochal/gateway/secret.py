@@ -1,4 +1,4 @@
-"""The webhook's secret: from the environment, from a configured file, or generated on first start."""
+"""The webhook's secret, which is set in the environment, read from a file, or generated on first start."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ _RANDOM_BYTES = 32  # The output length of SHA-256; a longer key adds little str
 
 
 def configured_secret(environment: Environment, settings: ServerSettings) -> tuple[bytes, bool]:
-    """Return the webhook's secret, and whether it was just generated. Raises SettingsError if it is not usable."""
+    """Return the webhook's secret, and whether it was just generated. Raises SettingsError if it is unusable."""
     secret = environment.webhook_secret
     from_environment = secret.get_secret_value() if secret else None
     return webhook_secret(environment.home, settings.gateway.secret_file, from_environment)
@@ -25,11 +25,11 @@ def webhook_secret(home: Path, configured_file: str, from_environment: str | Non
     """Return the webhook's secret, and whether it was just generated.
 
     The secret is ``from_environment`` or, if that is None, the content of the file ``configured_file``. If that path is
-    empty, the file is ``home``/webhook-secret, which is generated if it does not exist. White space around the secret
+    empty, the file is ``home``/webhook-secret, which is generated if it does not exist. Whitespace around the secret
     is removed.
 
-    Raises SettingsError if the secret is too short or not UTF-8, if its file cannot be read or written, or if everybody
-    may read or write the file.
+    Raises SettingsError if the secret is too short or not UTF-8, if its file cannot be read or written, or if every
+    user can read or change the file.
     """
     if from_environment is not None:
         return _validate(from_environment.strip().encode(), "EPOCHAL_WEBHOOK_SECRET"), False
@@ -44,7 +44,7 @@ def secret_file(home: Path, configured_file: str) -> Path:
 
 
 def _generate(path: Path) -> bool:
-    """Write a new secret to ``path`` atomically, with mode 600. Returns False if another process was faster."""
+    """Write a new secret to ``path`` atomically, with mode 600. Returns False if another process got there first."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def _read(path: Path) -> bytes:
         ) from None
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         raise SettingsError(
-            f"{path}: every user of this machine can read or change the webhook's secret. To fix it: chmod 600 {path}"
+            f"{path}: every user on this machine can read or change the webhook's secret. To fix this: chmod 600 {path}"
         )
     return _validate(secret, str(path))
 
@@ -83,7 +83,9 @@ def _validate(secret: bytes, where: str) -> bytes:
         secret.decode("utf-8")
         check_secret(secret)
     except UnicodeDecodeError:
-        raise SettingsError(f"{where}: the webhook's secret is not text. Generate one: openssl rand -hex 32") from None
+        raise SettingsError(
+            f"{where}: the webhook's secret is not UTF-8 text. Generate a new one: openssl rand -hex 32"
+        ) from None
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from None
     return secret

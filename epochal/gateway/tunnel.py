@@ -26,7 +26,7 @@ class Tunnel:
 def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, domain: str | None) -> Tunnel:
     """Open a tunnel from ``domain``, or from an address that ngrok chooses, to ``address_to_forward`` (host:port).
 
-    Raises UsageError if there is no authtoken or no network, or if ngrok refuses.
+    Raises UsageError if there is no authtoken or no network, or if ngrok refuses to open the tunnel.
     """
     if not authtoken:
         raise UsageError(

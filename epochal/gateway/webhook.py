@@ -1,8 +1,8 @@
 """The gateway's web application: ``POST /webhook``, which GitHub calls, and ``GET /healthz``.
 
 The order of the steps protects the gateway: the body's size is limited while it is read, the signature of the raw bytes
-is checked before anything is parsed, and the response 202 is sent only after the push is stored (GitHub, "Best practices
-for using webhooks").
+is checked before anything is parsed, and the 202 response is sent only after the push is stored (GitHub, "Best
+practices for using webhooks").
 """
 
 import asyncio
@@ -30,7 +30,7 @@ MAX_BODY_BYTES = 25 * 1024 * 1024
 """The maximum size of a request's body. GitHub sends no larger payloads (see "Webhook events and payloads" in its docs)."""
 
 READ_SECONDS = 10.0
-"""How long a request's head, and then its body, may take to arrive. GitHub waits just as long for a response."""
+"""How long a request's headers, and then its body, may take to arrive. GitHub waits just as long for a response."""
 
 _RETRY_SECONDS = 60
 
@@ -39,7 +39,7 @@ _EVENT = re.compile(r"[a-z_]{1,64}")
 
 
 class Intake(Protocol):
-    """Where the gateway stores deliveries. Both methods may block, and may be called by several threads."""
+    """Where the gateway stores deliveries. Both methods may block, and may be called from several threads."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
         """Store a delivery, and a run unless the delivery or its commit already has one; return the run."""
@@ -54,7 +54,7 @@ def create_app(secret: bytes, repositories: Sequence[WatchedRepository], intake:
     """Return the gateway's application. Raises SettingsError if ``secret`` is shorter than 16 bytes.
 
     The responses to ``POST /webhook`` are JSON: 202 ``{"run", "status": "queued"}`` for a new run; 200 ``{"status",
-    "reason"}`` for a delivery that starts no run; 200 ``{"status", "run"}`` for one that was already processed;
+    "reason"}`` for a delivery that starts no run; 200 ``{"status", "run"}`` for a delivery that was already processed;
     otherwise ``{"error"}``, with 503 if the push could not be stored.
     """
     check_secret(secret)
@@ -124,7 +124,7 @@ class _Webhook:
             _log.exception("delivery %s: could not be stored", delivery)
             retry_after = {"Retry-After": str(_RETRY_SECONDS)}
             raise HTTPException(
-                503, "The delivery could not be stored. Redeliver it on GitHub later.", retry_after
+                503, "The delivery could not be stored. Redeliver it from GitHub later.", retry_after
             ) from None
         if accepted.new:
             return 202, {"run": accepted.run, "status": "queued"}

@@ -1,4 +1,4 @@
-"""The run that a job is working on, and the plan for training it."""
+"""The run that a job is working on, and the plan for its training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from epochal.store.timeline import record_step
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan for training a run.
+    """A run's training plan.
 
     ``settings``: the repository's settings, with the threshold that applies to this run. ``code``: the results of
-    analysing the pushed code. ``space``: the search space; empty without a search. ``runtime``: where training runs.
-    ``image``: the name of the image or environment to train in, which may not have been built yet.
+    analysing the pushed code. ``space``: the search space; empty if there is no search. ``runtime``: where training
+    runs. ``image``: the name of the image or environment to train in, which may not have been built yet.
     """
 
     settings: RepositorySettings
@@ -35,7 +35,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class ActiveRun:
-    """A run that is being trained.
+    """A run that a job is working on.
 
     ``run``: the run as it was when this job started, including its trials and notes; ``load`` reads its current state.
     """
@@ -46,22 +46,22 @@ class ActiveRun:
 
     @property
     def folder(self) -> RunFolder:
-        """Return the run's folder."""
+        """The run's folder."""
         return self.app.home.run(self.run.id)
 
     @property
     def script(self) -> Script:
-        """Return the script as it was pushed."""
+        """The script as it was pushed."""
         return self.plan.code.script
 
     @property
     def threshold(self) -> float:
-        """Return the accuracy to reach (0 to 1)."""
+        """The accuracy to reach (0 to 1)."""
         return self.plan.settings.threshold
 
     @property
     def rule(self) -> Rule:
-        """Return the rule that the gate applies: the threshold and the confidence."""
+        """The rule that the gate applies: the threshold and the confidence."""
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def hyperparameters(self, changes: Mapping[Constant, Value]) -> dict[str, Value]:
@@ -74,5 +74,5 @@ class ActiveRun:
         return load_run(self.app.database, self.run.id)
 
     def mark(self, step: Step, trial: int | None = None) -> None:
-        """Record that the run, or its trial number ``trial``, reached ``step`` at the current time."""
+        """Record that the run, or its trial number ``trial``, has just reached ``step``."""
         record_step(self.app.database, self.run.id, step, trial)

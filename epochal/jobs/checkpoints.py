@@ -1,4 +1,4 @@
-"""Choose which checkpoints of an earlier trial or run a trial resumes from."""
+"""Choose the earlier trial or run whose checkpoints a trial resumes from."""
 
 import filecmp
 import shutil
@@ -24,11 +24,11 @@ _RUNS_WITH_CHECKPOINTS = 3
 
 @dataclass(frozen=True)
 class ProvidedCheckpoints:
-    """The checkpoints provided to a trial, or the reason why there are none.
+    """The checkpoints provided to a trial, or the reason why none are provided.
 
-    ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if there are none. ``test_set``:
-    the test set on which the network in the checkpoints was last measured, as a digest or the script's name for it;
-    None if it was never measured. ``why``: the reason why there are no checkpoints, if it should be reported.
+    ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if none are provided.
+    ``test_set``: the test set on which the network in the checkpoints was last measured, as a digest or the script's
+    name for it; None if it was never measured. ``why``: why no checkpoints are provided, if it should be reported.
     """
 
     source: str = ""
@@ -39,9 +39,10 @@ class ProvidedCheckpoints:
 def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> ProvidedCheckpoints:
     """Provide trial ``number`` with the newest checkpoints that it may resume from.
 
-    A trial of a search gets only checkpoints of ``proposal.source``. Checkpoints of another trial of this run are
+    A trial of a search gets only the checkpoints of ``proposal.source``. Checkpoints of another trial of this run are
     moved, so that they take up disk space only once. Checkpoints of an earlier run are linked or copied, so that the
-    earlier run keeps them; they are used only if the code of the two runs differs in nothing but the number of epochs.
+    earlier run keeps them; they are used only if the code of the two runs differs in the number of epochs and
+    nothing else.
     """
     if proposal.strategy is Strategy.SEARCH and proposal.source is None:
         return ProvidedCheckpoints()

@@ -1,4 +1,4 @@
-"""Choose the literal to raise so that the script trains for more epochs, and check whether raising it had that effect."""
+"""Choose which literal to increase so that the script trains for more epochs, and check whether that worked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from epochal.results.epochs import TrainedEpochs, count_epochs
 from epochal.results.outputs import read_metrics, read_untrusted_text
 
 _MAX_INEFFECTIVE = 2
-"""After this many trials in which raising a literal had no effect, no other literals are tried."""
+"""Once increasing a literal has had no effect in this many trials, no other literals are tried."""
 
 
 @dataclass(frozen=True)
 class EpochsChoice:
-    """The literal to raise next, so that the script trains for more epochs.
+    """The literal to increase next, so that the script trains for more epochs.
 
-    ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that,
-    when raised, did not change the number of epochs, keyed by the number of the trial that raised them. ``converged``:
-    whether the training converges before it has run as many iterations as ``epochs`` allows. ``counted``: whether the
-    epochs of the trials in ``ineffective`` were counted; otherwise, only their output was compared.
+    ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that
+    did not change the number of epochs when they were increased, keyed by the number of the trial that increased them.
+    ``converged``: whether the training converges before it has run as many iterations as ``epochs`` allows.
+    ``counted``: whether the epochs of the trials in ``ineffective`` were counted; otherwise, only their output was
+    compared.
     """
 
     epochs: Epochs | None

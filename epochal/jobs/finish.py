@@ -22,7 +22,7 @@ _MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
 def end_run(
     app: App, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
 ) -> None:
-    """End the run in ``state`` and store its mail, if one is due, in the same transaction.
+    """End the run in ``state``, and store the mail about it, if any is due, in the same transaction.
 
     ``explanation`` and ``detail`` are shown to the user along with ``reason``. Raises the same errors as ``end_owned_run``.
     """
@@ -37,7 +37,7 @@ def store_end(app: App, run: Run) -> None:
 
 
 def fail_stuck_run(app: App, number: int, reason: Reason, explanation: str) -> None:
-    """End a run as FAILED because its jobs ended too often without a result, and queue its mail.
+    """End a run as FAILED because its jobs ended without a result too many times, and queue the mail about it.
 
     Do nothing if the run has a living owner, has already ended, or has been asked to end.
     """

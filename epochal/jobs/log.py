@@ -2,5 +2,5 @@
 
 
 def log(line: str) -> None:
-    """Print one line and flush it, without colours or carriage returns."""
+    """Print one line as is, adding no colours or carriage returns, and flush the output."""
     print(line, flush=True)  # noqa: T201 (the only print in the jobs)

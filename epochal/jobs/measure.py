@@ -1,4 +1,4 @@
-"""Measure a trial after its training: choose the accuracy that counts, or explain why there is none."""
+"""Measure a trial after its training: choose the accuracy that counts, or explain why the trial has no accuracy."""
 
 from dataclasses import replace
 
@@ -63,7 +63,7 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
 
 
 def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> None:
-    """Raise RunFailed if the script caught an exception, or if an exception ended one of its child processes."""
+    """Raise RunFailed if the script printed an exception that it caught, or if one ended a child process."""
     if endings.children:
         reason, explanation = explain_exceptions(endings.children[-1], origin)
         raise RunFailed(reason, f"A Python process that {origin.script} started has failed. {explanation}")
@@ -75,7 +75,7 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
 
 
 def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> str:
-    """Explain what time limit the training exceeded, how far it got, and what to do."""
+    """Explain which time limit the training exceeded, how far it got, and what to do."""
     trained, reached = count_epochs(read_metrics(folder.metrics), output), ""
     if trained and not trained.are_iterations:
         last = max(trained.targets)

@@ -115,7 +115,7 @@ def check_imports(active: ActiveRun, image: str) -> None:
 
 
 def store_plan(active: ActiveRun, **columns: Any) -> None:
-    """Store a run's plan in the run's row in the database, and set other ``columns`` of that row."""
+    """Store a run's plan in its database row, and set other ``columns`` of that row."""
     plan, app = active.plan, active.app
     if app.build_url:  # otherwise keep the stored URL
         columns["build_url"] = app.build_url

@@ -1,4 +1,4 @@
-"""The pull job: write the pushed commit into the run's snapshot, and point the branch's link in ``dlcode`` at it."""
+"""The pull job: write the commit's files to the run's folder, and point the branch's link in ``dlcode`` at it."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ _PROPERTIES = "epochal.properties"
 def find_run(app: App) -> int:
     """Return the number of the run to pull, and remove an earlier build's properties file from the workspace.
 
-    EPOCHAL_RUN is that number, if it is set. Otherwise, GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT name the commit to pull.
+    EPOCHAL_RUN is that number, if it is set. Otherwise, GIT_URL, EPOCHAL_BRANCH and GIT_COMMIT identify the commit.
     If the commit has no run yet, create one and stop the runs that it supersedes. Raises UsageError if one of the
     three variables is missing.
     """
@@ -59,24 +59,25 @@ def find_run(app: App) -> int:
 def pass_on_pulled_run(app: App, run: int) -> None:
     """Hand an already pulled run over to the train job, if the run is still waiting for that job.
 
-    Do nothing if the run has moved on, or if the gateway starts its builds, because the train job would then start twice.
+    Do nothing if the run has moved on, or if the gateway starts the run's builds, because the train job would then
+    start twice.
     """
     if state_of_run(app.database, run) is State.PULLED and last_dispatch(app.database, run) is None:
         _write_properties(app, run)
 
 
 def _write_properties(app: App, run: int) -> None:
-    """Write the run's number into a file in the workspace, from which Jenkins passes it to the train job."""
+    """Write the run's number to a file in the workspace, from which Jenkins passes it to the train job."""
     if app.environment.workspace:
         Path(app.environment.workspace, _PROPERTIES).write_text(f"EPOCHAL_RUN={run}\n", encoding="ascii")
 
 
 def pull(app: App, run: Run) -> State:
-    """Write the commit into the run's folder, point the branch's link in ``dlcode`` at it, and return PULLED.
+    """Write the commit's files to the run's folder, point the branch's link in ``dlcode`` at it, and return PULLED.
 
     If the repository has several projects, write only the folder of one project. If a push started the run and the
     commit message asks to skip it, or if the commit changes none of the projects, end the run and return CANCELLED.
-    Raises RunFailed.
+    Raises RunFailed if the commit cannot be pulled.
     """
     commit = run.commit
     log(f"run {run.id}: pulling commit {commit.sha[:7]} of {display_name(commit)}, branch {commit.branch}")
@@ -120,7 +121,7 @@ def pull(app: App, run: Run) -> State:
 
 
 def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
-    """Return the project for the run to train: empty if the repository is a single project, None if none has changed.
+    """Return the project for the run to train: empty if the repository is a single project, None if no project changed.
 
     If a push changes several projects, queue a run for each of the others. If a person started the run, raise RunFailed
     unless the repository has only one project.
@@ -168,9 +169,10 @@ def _find_checkout(app: App, sha: str) -> GitFolder | None:
 
 
 def _write_snapshot(repository: GitFolder, commit: Commit, code: Path) -> tuple[str, ...]:
-    """Write the commit's files to the folder ``code``, unless it exists already, and return notes on the files.
+    """Write the commit's files to the folder ``code``, unless it already exists, and return notes on the files.
 
-    They are written to a temporary folder, which is renamed once they are checked, so that nobody reads a partial snapshot.
+    The files are first written to a temporary folder, which is renamed once they have been checked, so that no job
+    reads a partial snapshot.
     """
     code.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".code-", dir=code.parent))

@@ -20,14 +20,14 @@ _SEARCH_REASONS = frozenset(
     {Reason.LEVELS_OFF, Reason.LOSS_NOT_FINITE, Reason.NO_EPOCHS, Reason.EPOCHS_UNCHANGED}
     | {Reason.STOPS_ITSELF, Reason.NO_IMPROVEMENT, Reason.MAX_EPOCHS}
 )
-"""If raising the number of epochs ends for one of these reasons, a search may still help."""
+"""If Epochal stops raising the number of epochs for one of these reasons, a search may still help."""
 
 
 def retrain(app: App, run: Run) -> State:
     """Train with more epochs, then search for better hyperparameters, end the run as REACHED or EXHAUSTED, and queue its mail.
 
-    Raises RunFailed if the run cannot be trained or measured, StopRequested if it was cancelled or superseded, and
-    NotOwner if another process ended it.
+    Raises RunFailed if training fails or the accuracy cannot be measured, StopRequested if the run was cancelled or
+    superseded, and NotOwner if another process ended it.
     """
     active = plan_run(app, run)
     prepare_run(active, State.RETRAINING)

@@ -18,11 +18,11 @@ from epochal.store.transitions import change_run
 
 
 def reuse_verdict(active: ActiveRun) -> State | None:
-    """End a run with the newest verdict for its fingerprint and return its state, or None if it must be trained.
+    """End a run with the newest verdict for its fingerprint, and return the run's state, or None if training is needed.
 
-    The verdict may come from any branch of the repository. It is not reused if the best trial's folder, which contains
-    the model, is gone, if --force was given, or if the code may read anything that the fingerprint does not cover. Also
-    store the run's fingerprint.
+    The verdict may come from any branch of the repository. It is not reused if the folder of the best trial, with the
+    model in it, is gone; if --force was given; or if the code may read anything that the fingerprint does not cover.
+    Also store the run's fingerprint.
     """
     app, own = active.app, _fingerprint(active, {})
     change_run(app.database, active.run.id, fingerprint=own)
@@ -81,16 +81,17 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
     assert ended.best is not None
     assert ended.best.accuracy is not None
     accuracy, threshold = format_with_threshold(ended.best.accuracy.value, active.threshold)
-    log(f"verdict: {ended.state}, {accuracy} of {threshold}, reused from run {earlier.id}")
+    log(f"verdict: {ended.state} ({accuracy}, threshold {threshold}), reused from run {earlier.id}")
     log("nothing that affects the verdict has changed; to train anyway, use epochal run --force")
     store_end(active.app, ended)
     return ended.state
 
 
 def _find_outside(active: ActiveRun) -> list[str]:
-    """Return the paths and addresses that the code may read although the fingerprint does not cover them.
+    """Return the paths and addresses that the code may read but that the fingerprint does not cover.
 
-    A container has only the files of the commit, the image and the server's data folder.
+    Paths are left out if training runs in a container, which has only the files of the commit, the image and the
+    server's data folder. Addresses are left out if training has no access to the network.
     """
     runtime, data = active.plan.runtime, data_folder(active.app.settings)
     found = [
@@ -104,7 +105,7 @@ def _find_outside(active: ActiveRun) -> list[str]:
 def _fingerprint(active: ActiveRun, changed_files: Mapping[str, bytes]) -> str:
     """Return the digest of everything that the verdict depends on, with ``changed_files`` replacing pushed files.
 
-    It covers the code, Epochal's version, the framework, the runtime and image, the settings of the repository, the
+    It covers the code, Epochal's version, the framework, the runtime and image, the repository's settings, the
     limits, the sandbox and the server's data folder. It covers neither downloads nor cached datasets, which are
     checked by the libraries that download them.
     """

@@ -216,4 +216,4 @@ def _send_mail(app: App) -> None:
     try:
         drain_outbox(app, log)
     except DatabaseUnavailable as error:
-        log(f"mail: epochal serve or epochal mail will send it later, because it could not be sent now: {error}")
+        log(f"mail: could not be sent now, so epochal serve or epochal mail will send it later: {error}")

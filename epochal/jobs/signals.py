@@ -44,8 +44,8 @@ def raise_on_signal() -> Iterator[None]:
 def heartbeat(database: Database, run: int) -> Iterator[None]:
     """Record a heartbeat for the run's owner every HEARTBEAT_SECONDS, and release the run at the end.
 
-    Heartbeats are skipped while the database does not answer. If the run cannot be released, others can claim it
-    once this process has ended.
+    Heartbeats are skipped while the database does not answer. If the run cannot be released, other processes can
+    claim it once this process has ended.
     """
     ended = threading.Event()
 

@@ -19,9 +19,9 @@ class Proposal:
     """A proposal for the next trial.
 
     ``changes``: new values for constants of nn.py; empty to train the code as pushed. ``stop_at``: the validation
-    accuracy (0 to 1) at which training stops early; None to train for all epochs. ``source``: the trial whose checkpoints
-    to resume from. If it is None, a trial of a search starts from the beginning, and any other trial resumes from the
-    newest suitable checkpoints.
+    accuracy (0 to 1) at which training stops early; None to train for all epochs. ``source``: the number of the trial
+    whose checkpoints the new trial resumes from. If it is None, a trial of a search starts from the beginning, and any
+    other trial resumes from the newest suitable checkpoints.
     """
 
     strategy: Strategy = Strategy.COMMITTED
@@ -143,7 +143,7 @@ def next_trial(
 
 
 def _describe_callback(script: Script) -> str:
-    """Return the callback that stops the training, with its line if the code has only one that does so."""
+    """Describe the callback that stops the training, with its line if it is the only EarlyStopping in the code."""
     found = list(script.find_calls("EarlyStopping"))
     if len(found) == 1:
         path, call = found[0]
@@ -163,8 +163,8 @@ def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> 
     return GiveUp(
         Reason.NO_EPOCHS,
         f"{script.path} and the files that it reads set no number of epochs that can be raised: there is no whole number "
-        "in a call such as fit(epochs=20) or XGBClassifier(n_estimators=100), in the header of a loop over epochs, or under a "
-        "name such as epochs.",
+        "in a call such as fit(epochs=20) or XGBClassifier(n_estimators=100), in the header of a loop over epochs, or "
+        "assigned to a name such as epochs.",
         remedy,
     )
 
@@ -186,6 +186,6 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
         return GiveUp(
             Reason.NO_IMPROVEMENT,
             f"{cause}, and {describe_baseline(best.evidence)} would be at least as accurate.",
-            "Repeat the rows of rare labels in the training data, scale the inputs, or change the network.",
+            "Oversample rare labels in the training data, scale the inputs, or change the network.",
         )
     return GiveUp(Reason.NO_IMPROVEMENT, f"{cause}.")

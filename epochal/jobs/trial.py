@@ -75,8 +75,8 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     If the trial resumed, but was then tested on a different test set than the network in its checkpoints, it is trained
     again from the beginning. If its script failed after a fit was stopped early, it is trained again with exactly as
     many epochs as before. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
-    RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial was marked as interrupted
-    meanwhile.
+    RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial has meanwhile been marked as
+    interrupted.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
     log(f"trial {number}: training {_describe_changes(proposal)}")
@@ -187,7 +187,7 @@ def _train(
 
 
 def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
-    """Return whether the script failed after its fit was stopped at the threshold, perhaps because its history was too short."""
+    """Return whether the script failed after its fit was stopped at the threshold (it may expect a longer history)."""
     failed = isinstance(choice, RunFailed) and choice.reason is Reason.SCRIPT_ERROR
     return failed and trial.stopped_by is StoppedBy.THRESHOLD
 
@@ -195,10 +195,10 @@ def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
 def _prepare_exact_epochs(
     active: ActiveRun, started: StartedTrial, provided: ProvidedCheckpoints
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
-    """Prepare to train a stopped trial again from its checkpoint, with as many epochs as it had run.
+    """Prepare to train a stopped trial again from its checkpoint, for as many epochs as it had run.
 
-    Its history then has as many epochs as the script expects. If the number of epochs run is unknown or cannot be set,
-    train for all epochs.
+    The fit's history then has as many epochs as the script expects. If the number of epochs run is unknown or cannot
+    be set, the trial is trained for all epochs.
     """
     changes = dict(started.proposal.changes)
     if raised := _find_raised(active, started.proposal):
@@ -208,7 +208,7 @@ def _prepare_exact_epochs(
     exact = replace(started, proposal=replace(started.proposal, changes=changes, stop_at=None))
     log(
         f"trial {started.number}: {active.script.path} failed after its fit was stopped at the threshold, perhaps because "
-        f"its history was too short; training again {_describe_changes(exact.proposal)}, without stopping early"
+        f"the fit's history was too short; training again {_describe_changes(exact.proposal)}, without stopping early"
     )
     _prepare_folder(active, exact, keep_checkpoints=True)
     return exact, ProvidedCheckpoints(f"trial {started.number}", provided.test_set)
@@ -296,7 +296,7 @@ def _find_raised(active: ActiveRun, proposal: Proposal) -> Epochs | None:
 
 
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
-    """Set the trial's number of epochs to the number that it actually trained for if its fit stopped early at the threshold."""
+    """Set the trial's epochs to the number actually trained, if its fit was stopped early at the threshold."""
     folder = active.folder.trial(trial.number)
     raised = _find_raised(active, proposal)
     if raised is None:

@@ -8,7 +8,7 @@ from epochal.settings.environment import read_secret_setting
 from epochal.store.outbox import release_message, take_message
 
 OUTBOX_PAUSE_SECONDS = 60.0
-"""The pause between attempts by ``epochal serve`` to send mail. Mail refused temporarily may be accepted later."""
+"""How long ``epochal serve`` waits between attempts to send mail. Mail that was temporarily refused may be accepted later."""
 
 
 def drain_outbox(app: App, log: Log) -> bool:
@@ -33,7 +33,7 @@ def _deliver(app: App, message: Message, log: Log) -> bool:
         retry = isinstance(error, SettingsError) or error.temporary
         release_message(app.database, message.id, MessageState.PENDING if retry else MessageState.GIVEN_UP, str(error))
         what = "Epochal will try again" if retry else "to try again, run epochal mail --retry"
-        log(f"mail: run {message.run} to {recipients}: {error} ({what})")
+        log(f"mail: run {message.run}: not sent to {recipients}: {error} ({what})")
         return False
     accepted = ", ".join(each for each in message.recipients if not any(one.startswith(f"{each} (") for one in refused))
     outcome = f"sent to {accepted}" + (f"; the mail server refused {', '.join(refused)}" if refused else "")

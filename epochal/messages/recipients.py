@@ -1,4 +1,4 @@
-"""Choose who gets the mail: the addresses in server.toml, or the commit's author if the admin allows the domain."""
+"""Choose who gets the mail: the addresses in server.toml or, if the author's domain is allowed, the commit's author."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NOREPLY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[+@]|@users\.no
 
 @dataclass(frozen=True)
 class Recipients:
-    """The addresses to send the mail to, possibly none.
+    """The addresses to send the mail to; may be empty.
 
     ``problem``: who gets no mail, and which setting to change; empty if nobody was left out.
     """

@@ -1,1 +1,1 @@
-"""Views of a run that several commands share: its JSON, its one-line summary, its curves, and its timeline."""
+"""Views of a run, shared by several commands: its JSON, its one-line summary, its curves, and its timeline."""

@@ -9,7 +9,7 @@ from epochal.records import Run, State
 
 
 def outcome_lines(run: Run, home: Home) -> list[str]:
-    """Return the lines that a job ends with: the summary of the run, and what to do next if it has ended."""
+    """Return the lines that a job prints last: the summary of the run, and what to do next if it has ended."""
     lines = [f"run {run.id}: {summary(run)}"]
     if run.state is State.EXHAUSTED:
         lines.append(
@@ -25,7 +25,7 @@ def outcome_lines(run: Run, home: Home) -> list[str]:
 
 
 def describe_reason(state: State, reason: Reason | None, explanation: str) -> str:
-    """Return why a run ended, as ``reason: explanation``; without the reason if it is the same word as ``state``."""
+    """Return why a run ended, as ``reason: explanation``; just the explanation if the reason only repeats ``state``."""
     return explanation if reason is None or reason.value == state.value else f"{reason}: {explanation}"
 
 

@@ -30,8 +30,9 @@ def timeline(
     """Return all known moments of the run, oldest first.
 
     ``deliveries``: the deliveries of the run. ``stored``: the moments that the run's jobs stored. ``mailed``: when the
-    mail server accepted the mail about the run, or None. ``metrics``: the text of each trial's metrics.jsonl by trial
-    number. The moments in it count only if they fall within the training, which lasts until ``now`` if no end is stored.
+    mail server accepted the mail about the run, or None. ``metrics``: the text of each trial's metrics.jsonl, by trial
+    number. Moments in it count only if they fall within the training, which is assumed to last until ``now`` if its end
+    is not stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
     moments += [Moment(Step.DELIVERED, delivery.received) for delivery in deliveries]
@@ -45,9 +46,9 @@ def timeline(
 
 
 def _recorded_moments(trial: int, text: str, stored: Sequence[Moment], now: datetime) -> list[Moment]:
-    """Return the moments that the recorder wrote during a trial.
+    """Return the moments recorded in a trial's metrics.jsonl, whose content is ``text``.
 
-    The code being trained can write to the same file, so times outside the training are ignored.
+    The code being trained can write to that file, too, so times outside the training are ignored.
     """
     step_times = {moment.step: moment.at for moment in stored if moment.trial == trial}
     if Step.TRAINING_STARTED not in step_times:
@@ -97,14 +98,14 @@ def load_timeline(app: App, run: Run) -> list[Moment]:
 
 
 class MomentView(TypedDict):
-    """A moment in a run. The strings below the keys appear in docs/reference/json.md."""
+    """A moment in a run. The docstrings of the keys appear in docs/reference/json.md."""
 
     moment: str
-    """The step that was reached: one of the steps listed below."""
+    """The name of the step that was reached."""
     trial: int | None
     """The number of the trial that reached the step; null for a step of the whole run."""
     at: str
-    """When the step was reached, in ISO 8601 with a time zone."""
+    """When the step was reached, in ISO 8601 format with a time zone."""
     since_first: float
     """Seconds since the first moment."""
     since_before: float

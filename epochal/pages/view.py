@@ -1,6 +1,6 @@
 """A run as JSON, and its summary in one line. No I/O.
 
-The strings below the keys appear in docs/reference/json.md and json-trials.md.
+The docstrings of the keys appear in docs/reference/json*.md.
 """
 
 from pathlib import Path
@@ -36,9 +36,9 @@ class JudgementView(TypedDict):
     look: int | None
     """How many comparisons on this branch, including this one, used the same test set; null if the set is unknown."""
     confidence: float
-    """The confidence that epochal.toml requires; 0 if it requires none."""
+    """The confidence that epochal.toml requires; 0 if confidence is not required."""
     spent: float
-    """If confidence is required, the probability of a false positive that was allowed for this comparison."""
+    """If confidence is required, the false-positive probability that was allowed for this comparison."""
     bound: float | None
     """If confidence is required, the lower confidence bound of the accuracy."""
     required: float | None
@@ -53,15 +53,15 @@ class ForecastView(TypedDict):
     last_epoch: int
     """The last epoch of the forecast, which is max_epochs in epochal.toml."""
     level: float
-    """The accuracy that is expected after the last epoch."""
+    """The accuracy expected after the last epoch."""
     margin: float
-    """Half the width of the 90% interval of ``level``."""
+    """Half the width of the 90% interval around ``level``."""
     expected: int | None
     """The epoch at which the curve is expected to reach the threshold; null if that is after last_epoch."""
     earliest: int | None
-    """The first epoch of the 90% interval of the expected epoch."""
+    """The first epoch of the 90% interval around the expected epoch; null if it is after last_epoch."""
     latest: int | None
-    """The last epoch of the 90% interval of the expected epoch; null if it is after last_epoch."""
+    """The last epoch of the 90% interval around the expected epoch; null if it is after last_epoch."""
     hopeless: bool
     """Whether the curve levels off below the threshold, so that the number of epochs is not raised further."""
     sentence: str
@@ -76,7 +76,7 @@ class AccuracyView(TypedDict):
     accuracy_source: AccuracySource | None
     """Where the accuracy was read from."""
     interval: tuple[float, float] | None
-    """The 95% interval of the accuracy; null if the number of samples is unknown."""
+    """The 95% confidence interval for the accuracy; null if the number of samples is unknown."""
     samples: int | None
     """The number of test samples."""
     test_set: str | None
@@ -92,26 +92,26 @@ class AccuracyView(TypedDict):
     rows_checked: bool
     """Whether the test rows were compared with the rows that the network was fitted on."""
     rows_unchecked: str
-    """Why the test rows were not compared with the fitted rows."""
+    """Why the test rows were not compared with the training rows."""
     rows_seen: float | None
     """The share of test rows that the network was fitted on; null if the rows were not compared."""
     rows_expected: float | None
-    """The share that even a clean split would show if the data contain duplicates; null if the rows were not compared."""
+    """The value of rows_seen to expect from a clean split, due to duplicates; null if the rows were not compared."""
     rows_accepted: bool
     """Whether the accuracy counts only because epochal.toml sets repeated_rows."""
 
 
 class TrialView(AccuracyView):
-    """A trial: one training of the code with one set of hyperparameters."""
+    """A trial: the code trained once, with one set of hyperparameters."""
 
     number: int
-    """The trial's number in the run, from 1."""
+    """The trial's number within the run, counted from 1."""
     strategy: Strategy
     """What was trained: the code as committed, with more epochs, or with hyperparameters from a search."""
     hyperparameters: dict[str, Value]
     """The values of the constants at the top level of nn.py, and the number of epochs."""
     epochs_trained: int | None
-    """The number of epochs that this trial trained for, not counting those before its checkpoint; null if unknown."""
+    """How many epochs this trial ran, excluding those before the checkpoint it resumed from; null if unknown."""
     epochs_resumed: int
     """The number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume."""
     resumption: str
@@ -146,7 +146,7 @@ class RunView(TypedDict):
     branch: str
     """The branch of the commit."""
     project: str
-    """The project's folder in the repository; empty if the whole repository is trained."""
+    """The project's folder in the repository; empty if the project is the whole repository."""
     script: str
     """The path of the script, relative to the repository or to the project's folder."""
     state: State
@@ -160,23 +160,23 @@ class RunView(TypedDict):
     framework: str | None
     """The framework that the code trains with."""
     runtime: str | None
-    """Where the code was trained: docker or process."""
+    """Where the training ran: docker or process."""
     image: str | None
-    """The image that the code was trained in, or the folder of its environment."""
+    """The Docker image that the training ran in, or the folder of its environment."""
     threshold: float | None
     """The accuracy that the run has to reach."""
     accuracy: float | None
-    """The accuracy of the best trial; null if none was measured."""
+    """The accuracy of the best trial; null if no accuracy was measured."""
     accuracy_source: AccuracySource | None
     """Where the accuracy of the best trial was read from."""
     trials: list[TrialView]
-    """The trials in the order of their numbers; if the run reuses a verdict, the trials behind that verdict."""
+    """The trials in numerical order; if the run reuses a verdict, the trials behind that verdict."""
     notes: list[str]
     """Notes for the developer."""
     successor: int | None
     """The run of the newer commit that superseded this run."""
     reused_run: int | None
-    """The run whose verdict this run reuses; null if this run trained."""
+    """The run whose verdict this run reuses; null if this run did its own training."""
     folder: str
     """The folder of the run's files."""
 

@@ -3,7 +3,7 @@
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
 whose checkpoints Keras fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped. If a
-script imports no framework, the hook costs only one dict lookup per import. This module runs beside nn.py in the
+script imports no framework, the hook costs only one dict lookup per import. This module runs alongside nn.py in the
 training environment, so it imports only the standard library and supports Python 3.10 and later.
 """
 
@@ -40,7 +40,7 @@ keras.Model; in Keras 2 and tf_keras, ``engine.training`` defines it.
 
 
 class _Finder:
-    """A meta path finder (see ``importlib.abc``) that patches each of ``_modules_to_patch`` once it is executed."""
+    """A meta path finder (see ``importlib.abc``) that patches each of ``_modules_to_patch`` once it has been executed."""
 
     def find_spec(self, name, *_):
         if name not in _modules_to_patch:
@@ -74,7 +74,7 @@ def _observe_ending():
 
 
 def _run_shadowed():
-    """Run the other ``sitecustomize`` that this file hides from Python, if there is one (Debian ships one)."""
+    """Run any other ``sitecustomize`` that this file hides from Python (Debian ships one)."""
     here = os.path.dirname(os.path.abspath(__file__))
     spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if os.path.abspath(entry) != here])
     if spec:

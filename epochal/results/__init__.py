@@ -1,1 +1,1 @@
-"""The results of a trial: its accuracy, the gate's verdict, its learning curve's forecast, and why it failed."""
+"""The results of a trial: its accuracy, the gate's verdict, a forecast of its learning curve, or the reason it failed."""

@@ -23,7 +23,7 @@ _TOLERANCE = 0.0005
 """Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 _ALL_ROWS = 0.9995
-"""If at least this share of the test rows was trained on, the test set is part of the training set and never counts."""
+"""If at least this share of the test rows was used in training, the test set is treated as training data."""
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or write the share (0 to 1) of predictions within a tolerance of the targets "
     'to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
@@ -35,7 +35,7 @@ _REGRESSION_METRICS = re.compile(
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
     "metric, no score() or accuracy_score(), no printed test accuracy{last}, no file with an accuracy, and no "
-    "val_accuracy. At the end of the script, print the accuracy on rows that were not trained on, in a line like "
+    "val_accuracy. At the end of the script, print the accuracy on rows that were not used in training, in a line like "
     "'Test accuracy: 0.83'."
 )
 
@@ -48,7 +48,7 @@ class Findings:
     recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order. ``files``:
     the result files that the script wrote in this trial. ``percentages``: how the script computes percentages.
     ``script``: the script's path, for messages. ``copied``: the call that copies rows before they are split into training
-    and test data; None if none was found.
+    and test data; None if there is no such call.
     """
 
     accuracy_json: str | None
@@ -147,8 +147,8 @@ class _Chooser:
     def _last_measured(self) -> Measurement | None:
         """Return the last sound measurement, or None.
 
-        If that is a score of unknown origin, but the script printed the measurement of a trained network as its accuracy,
-        return the measurement of the trained network instead.
+        If it is a score for predictions of unknown origin, but the script printed the last measurement of a trained
+        network as its accuracy, return that measurement instead.
         """
         last = find_latest(self._sound)
         if last is None or last.trained or last.kind is not Kind.SCORE:
@@ -213,7 +213,7 @@ class _Chooser:
         )
 
     def _from_files(self) -> Accuracy | None:
-        """Return the accuracy in the result files; raises RunFailed if they contradict each other."""
+        """Return the accuracy in the result files, or None. Raises RunFailed if the files contradict each other."""
         found = {each.name: line for each in self._findings.files if (line := each.accuracy)}
         values = [line.value for line in found.values()]
         if not values:
@@ -228,7 +228,10 @@ class _Chooser:
         return self._match_measurement(accuracy, _rounding_error(accuracy.value))
 
     def _last_cross_validation(self) -> Measurement | None:
-        """Return the last cross-validation that measured an accuracy, or None."""
+        """Return the last cross-validation that measured an accuracy, or None.
+
+        Cross-validations of a DummyClassifier are used only if there are no others.
+        """
         found = [each for each in self._findings.recorded.measurements if each.kind is Kind.CROSS_VALIDATION]
         found = [each for each in found if "accuracy" in each.metrics]
         return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
@@ -255,7 +258,7 @@ class _Chooser:
         return self._build_accuracy(last, AccuracySource.CROSS_VALIDATION)
 
     def _from_validation(self) -> Accuracy:
-        """Return the accuracy on validation data: that of the last fit or, without fits, the one printed last."""
+        """Return the validation accuracy of the last fit() or, if fit() was never called, the last one printed."""
         printed = self._findings.printed.all_validations
         if not self._findings.fits and printed and not self._refused and not self._refused_predictions:
             return Accuracy(self._resolve_unit(printed[-1]), AccuracySource.VALIDATION, printed[-1].samples)
@@ -278,7 +281,7 @@ class _Chooser:
         return replace(self._build_accuracy(validation, AccuracySource.VALIDATION), value=value)
 
     def _match_measurement(self, accuracy: Accuracy, tolerance: float) -> Accuracy:
-        """Return an accuracy that nn.py wrote or printed, with the evidence of the measurement that has the same value.
+        """Return an accuracy that nn.py wrote or printed, with the evidence from the measurement that it matches.
 
         Raises RunFailed if only a refused measurement has that value, or if the value can only have been computed from
         refused predictions.
@@ -305,7 +308,7 @@ class _Chooser:
         return self._match_prediction(accuracy)
 
     def _accept_share(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
-        """Return the share of close predictions that a script wrote to accuracy.json, with the prediction's evidence.
+        """Return the share of close predictions from the script's accuracy.json, with evidence from ``prediction``.
 
         Raises RunFailed if the network was trained on the test rows.
         """
@@ -334,15 +337,15 @@ class _Chooser:
     def _refuse_if_same(self, value: float, tolerance: float, earliest: float = -math.inf) -> None:
         """Raise RunFailed if ``value`` equals a refused measurement.
 
-        ``earliest``: the time of the last prediction that may have yielded ``value`` instead. Measurements before it are
-        ignored; by default, none are.
+        ``earliest``: the time of the last prediction that may have yielded ``value`` instead. Earlier measurements are
+        ignored; by default, all measurements are compared.
         """
         for each in reversed(self._refused):
             if each.at >= earliest and _is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
 
     def _match_prediction(self, accuracy: Accuracy) -> Accuracy:
-        """Return an accuracy that nn.py computed itself, with the evidence of the prediction that it is based on."""
+        """Return an accuracy that nn.py computed itself, with the evidence from the prediction behind it."""
         last = find_latest(self._sound_predictions)
         if last is None or (accuracy.samples and accuracy.samples != last.samples):
             return replace(accuracy, evidence=Evidence(unchecked=f"{self._script} computed the accuracy itself"))
@@ -394,11 +397,12 @@ class _Chooser:
             return f"{self._script} only measured a DummyClassifier, which learns nothing. Measure a trained model."
         if measurement.trained is False:
             return (
-                f"{self._script} only measured a network that it loaded, not a network that it trained in this run. "
+                f"{self._script} only measured a network that it loaded, not one that it trained in this run. "
                 "Evaluate the network that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
-            # The origin of the answers is unknown. If all predictions for equally many rows are refused, the score is, too.
+            # The origin of the answers is unknown. If all predictions for the same number of rows are refused, so
+            # is the score.
             same = [each for each in self._refused_predictions if each.samples == measurement.samples]
             if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
                 return self._explain_refusal(same[-1])
@@ -422,7 +426,7 @@ class _Chooser:
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1], self._script))
         last = self._findings.printed.last_share
-        last = f" (the last printed line, {last!r}, does not say that it is one)" if last else ""
+        last = f" (the last printed line, {last!r}, does not say that it is a test accuracy)" if last else ""
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
@@ -438,8 +442,8 @@ class _Chooser:
             return [_describe_cross_validation(mean, shown)]
         if accuracy.source is AccuracySource.OUTPUT and lines and lines[-1].is_precision:
             return [
-                f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision of a class, print "
-                "the accuracy as 'Test accuracy: 0.83'."
+                f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision for a "
+                "single class, print the accuracy as 'Test accuracy: 0.83'."
             ]
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
@@ -456,8 +460,8 @@ class _Chooser:
         if not self._findings.fits:
             line = self._findings.printed.all_validations[-1]
             return (
-                f"the validation accuracy that it printed last, {line.text!r}. Test on separate data, and print "
-                "'Test accuracy: 0.83'."
+                f"the validation accuracy that it printed last, {line.text!r}. Test on separate data, and print the "
+                "result as 'Test accuracy: 0.83'."
             )
         fit = self._findings.fits[-1]
         measured = [epoch.number for epoch in fit.epochs if epoch.validation_accuracy is not None]
@@ -467,7 +471,7 @@ class _Chooser:
 
 
 def explain_empty_test(findings: Findings) -> str:
-    """Return what to do if the script's last measurement was an evaluate() without rows; otherwise an empty string."""
+    """Return what to do if the script's last measurement was an evaluate() on an empty test set; empty otherwise."""
     last = findings.recorded.measurements[-1:]
     is_empty = bool(last) and last[0].kind is Kind.EVALUATE and not last[0].metrics
     return _explain_missing_accuracy(last[0], findings.script) if is_empty else ""
@@ -484,7 +488,7 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
         return f"{problem} {_OWN_ACCURACY}"
     if not names:
         return f"{problem} {_COMPILE}"
-    return f'{problem} {_COMPILE[:-1]}, or name the accuracy in epochal.toml, for example metric = "{names[0]}".'
+    return f'{problem} {_COMPILE[:-1]}, or name the accuracy metric in epochal.toml, for example metric = "{names[0]}".'
 
 
 def _describe_cross_validation(mean: Measurement, shown: str) -> str:
@@ -512,7 +516,7 @@ def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) ->
 
 
 def _explain_targets(labels: Labels) -> str:
-    """Return why no accuracy can be measured with these targets, and what to do; empty if one can."""
+    """Return why accuracy is meaningless for these targets, and what to do; empty if it is meaningful."""
     if labels.kind == "numbers":
         return (
             "The targets are not whole numbers, so the script trains a regression model, for which accuracy is "
@@ -537,12 +541,12 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
     is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
     if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
         return (
-            f"{name} counts each zero of a one-hot label as a right answer. "
+            f"{name} counts each zero in a one-hot label as a correct answer. "
             'Compile the model with metrics=["categorical_accuracy"] instead.'
         )
     if "TopK" in measurement.classes.get(name, ""):
         return (
-            f"{name} counts an answer as right if the true class is among the k likeliest. "
+            f"{name} counts an answer as correct if the true class is among the k most likely. "
             'Compile the model with metrics=["accuracy"] instead.'
         )
     if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
@@ -621,7 +625,10 @@ def _shortest_decimal(value: float) -> float:
 
 
 def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
-    """Return an accuracy from 0 to 1 as the shortest decimal. ``quote``: the line that states it, between commas."""
+    """Return an accuracy with its value as the shortest decimal. Raises RunFailed if it is not between 0 and 1.
+
+    ``quote``: the line that states the accuracy, enclosed in commas, for the error message.
+    """
     if not math.isfinite(accuracy.value):
         raise RunFailed(
             Reason.ACCURACY_NOT_FINITE,

@@ -1,4 +1,4 @@
-"""Read the accuracy that one printed line states, in the usual forms and several languages. No I/O."""
+"""Read the accuracy stated in a printed line, in the usual forms and in several languages. No I/O."""
 
 import re
 import unicodedata
@@ -21,11 +21,11 @@ class Split(StrEnum):
 
 @dataclass(frozen=True)
 class Statement:
-    """An accuracy that a line states.
+    """An accuracy stated in a printed line.
 
     ``value``: should be from 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
     samples; None if the line does not state it. ``number``: the number as printed, if it may be either a
-    percentage or a fraction (because it has no per cent sign, or has one but is at most 1); None if this is certain.
+    percentage or a fraction (because it has no per cent sign, or has one but is at most 1); None if it is clear which.
     ``is_precision``: whether the word for accuracy may also mean precision, like Spanish "precisión". ``end``: the
     position in the line at which the statement ends.
     """
@@ -54,10 +54,10 @@ class Unread:
 class Reading:
     """What a line says about accuracy.
 
-    ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that does
-    not count; otherwise None. ``has_percents``: whether a number without a per cent sign can only be a percentage.
-    ``heading``: the data behind the accuracy in a later line, if this line is a heading, such as "Checking accuracy on
-    training data".
+    ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that
+    does not count; otherwise None. ``has_percents``: whether the line states a percentage without a per cent sign, such
+    as 83.2. ``heading``: the data behind the accuracy in a later line, if this line is a heading, such as "Checking
+    accuracy on training data".
     """
 
     statement: Statement | None = None
@@ -90,7 +90,7 @@ _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _IDENTIFIER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@/")
 _MAX_IDENTIFIER = 60
 _MAX_MENTIONS = 20
-"""The maximum number of accuracies that are read from a line; earlier ones are ignored."""
+"""The maximum number of accuracies that are read from a line; if there are more, the first ones are ignored."""
 _ACCURACY_WORDS = frozenset(
     {"acc", "accuracy", "accuracies"}
     | {f"{data}{acc}" for data in ("test", "train", "val", "valid", "eval", "dev") for acc in ("acc", "accuracy")}
@@ -124,7 +124,7 @@ _OTHER_ACCURACIES = re.compile(
     r"|acc(?:uracy)?_?(?:[2-9]|\d\d)(?![\d.])",
     re.IGNORECASE,
 )
-"""Matches names of other measures that contain the word accuracy."""
+"""Matches the names of other measures, such as balanced accuracy and top-5 accuracy."""
 
 # Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" name no data.
 _DATA = re.compile(
@@ -253,7 +253,7 @@ _IGNORED_LINES = [
     *(re.compile(framework.LOG_LINES.reports) for framework in frameworks().values() if framework.LOG_LINES.reports),
 ]
 _METRIC_LIST_END = re.compile(r"['\"`]\s*[\]),}]")
-"""Matches the text after the last name in a list of metrics: metrics=['accuracy']."""
+"""Matches the text after the last name in a list of metrics, as in metrics=['accuracy']."""
 _FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
 
 
@@ -329,7 +329,7 @@ def _find_mentions(text: str) -> list[_Mention]:
 
 
 def _read_mention(text: str, mention: _Mention) -> Statement | None:
-    """Return the accuracy that a line states for one name of an accuracy, or None."""
+    """Return the accuracy that the line ``text`` states for ``mention``, or None."""
     if _is_excluded(mention):
         return None
     if _LISTED_AFTER_ANOTHER.search(mention.before):
@@ -417,7 +417,7 @@ def _is_value(found: re.Match[str], after: str) -> bool:
 
 
 def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
-    """Return the test number from pairs such as "train 0.99, test 0.83" after the name; None if there are no pairs."""
+    """Return the test accuracy if pairs such as "train 0.99, test 0.83" follow the name, or None."""
     pairs = []
     for data in _PAIR.finditer(after):
         found = re.compile(_NUMBER, re.IGNORECASE).match(after, data.end())
@@ -428,7 +428,7 @@ def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
 
 
 def _find_split(text: str, mention: _Mention, between: str, following: str) -> Split:
-    """Return the data that the accuracy was measured on: the data named last before the number, or first after it."""
+    """Return the data behind the accuracy: the last named before the number, or else the first named after it."""
     words = " ".join(_WORDS.findall(mention.name))
     joined = re.match(r"(test|train|val|valid|eval|dev)acc", words, re.IGNORECASE)
     name = f"{joined[1]} " if joined else words
@@ -495,7 +495,7 @@ def _differs(share: float, other: float) -> bool:
 
 
 def _guess(text: str, mention: _Mention) -> Unread | None:
-    """Return the accuracy on test data, or on unnamed data, that a number near the name may state, else None."""
+    """Return the accuracy on test data or unnamed data that a number near the name may state, or None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
         return None
     after = _METRIC_LIST_END.split(mention.after)[0]

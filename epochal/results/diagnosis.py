@@ -21,9 +21,9 @@ _LAST_LINES = 5
 
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
 _SIGNALS: dict[int, str] = {
-    signal.SIGKILL: ", which often means that the machine ran out of memory. Try a smaller batch.",
+    signal.SIGKILL: ", which often means that the machine ran out of memory. Try a smaller batch size.",
     signal.SIGILL: ": the server's processor lacks an instruction that the framework needs.",
-    signal.SIGSEGV: ": a library crashed. Pin another version of it in requirements.txt.",
+    signal.SIGSEGV: ": a library crashed. Pin a different version of it in requirements.txt.",
 }
 _LAST_SIGNAL = 64
 
@@ -33,9 +33,9 @@ def diagnose(
 ) -> tuple[Reason, str] | None:
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
-    ``exit_status``: if a signal ended the training, minus the number of the signal, or 128 plus that number as in a
-    shell. ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; otherwise None, and the reason is
-    inferred from the exit status and the exceptions in ``endings`` or, without any, the last traceback in
+    ``exit_status``: if a signal ended the training, the negated signal number, or 128 plus that number as in a shell.
+    ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; otherwise None, and the reason is inferred
+    from the exit status and the exceptions in ``endings`` or, if it contains no exceptions, from the last traceback in
     ``log_tail``.
     """
     if exit_status == 0 and reason is None:
@@ -73,13 +73,13 @@ def _explain_exit(
     where = f" on line {called[-1].line}" if called and called[-1].path == origin.script else ""
     if ending and any(frame.path.endswith("/argparse.py") for frame in ending.exit_frames):
         return Reason.SCRIPT_ERROR, (
-            f"{origin.script} ended{where} while it parsed its command line. Training starts it without arguments, so give "
+            f"{origin.script} ended{where} while parsing its command line. Epochal runs it without arguments, so give "
             f"each required argument a default, and remove required=True.{quote}"
         )
     if ending and any("/click/" in frame.path for frame in ending.exit_frames):
         error = next((line for line in reversed(printed_lines) if line.startswith("Error: ")), "").strip()
         return Reason.SCRIPT_ERROR, (
-            f"{origin.script} ended{where} while it parsed its command line. Training starts it without arguments, so give "
+            f"{origin.script} ended{where} while parsing its command line. Epochal runs it without arguments, so give "
             f"each required argument or option a default, as in default=20.{f' It printed: {error!r}' if error else quote}"
         )
     return (
@@ -164,7 +164,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
     reason, remedy = known or (Reason.SCRIPT_ERROR, "")
     own = real[0].own_frames
     cause = f" ({own[-1].place})" if own and calls and own[-1] != calls[0] else ""
-    sentence = f"fit(){where} raised {_quote(real[0]).rstrip('.')}{cause}, and {origin.script} continued."
+    sentence = f"fit(){where} raised {_quote(real[0]).rstrip('.')}{cause}, but {origin.script} caught it and continued."
     return (
         reason,
         f"{sentence} {remedy or 'The network was not trained: correct the call, or the data passed to fit().'}",
@@ -178,10 +178,10 @@ def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, s
 
 
 def explain_failed_imports(errors: Mapping[str, str], output: str, origin: Origin) -> tuple[Reason, str]:
-    """Return the reason why imports failed before training, and an explanation of each with a remedy, in line order.
+    """Return the reason why imports failed before training, and an explanation and remedy for each, ordered by line.
 
-    ``errors``: for each module that cannot be imported, the exception and its message; of these, only the last may have
-    a traceback in ``output``, the output of Python.
+    ``errors``: for each module that cannot be imported, the exception and its message. ``output``: the output of
+    Python, in which only the last of these exceptions may have a traceback.
     """
     tracebacks = find_last_exceptions(_render_lines(output))
     explained = []
@@ -223,7 +223,7 @@ def _quote(raised: Raised) -> str:
 
 
 def _locate(exceptions: Sequence[Raised], origin: Origin) -> Frame | None:
-    """Return the innermost line of the script, or else of another pushed file, that led to an exception, or None."""
+    """Return the innermost line of pushed code that led to an exception, in the script if possible; None if unknown."""
     if not exceptions:
         return None
     real, script = unwrap(exceptions), origin.script

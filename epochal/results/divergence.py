@@ -11,12 +11,12 @@ _MAX_COLUMNS = 10
 
 @dataclass(frozen=True)
 class Divergence:
-    """The last fit of a trial, if it ended with weights that are not finite numbers.
+    """A trial's last fit, which ended with weights that are not finite.
 
     ``epoch``: the first of ``epochs`` after which the weights were not finite. ``bad_inputs`` and ``bad_labels``: how
-    many of the ``rows`` training rows have inputs or labels with NaN or infinity. ``bad_columns``: the columns of an
-    input matrix that contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``: the
-    optimizer's default learning rate; None if unknown. ``clipped``: whether the optimizer limits the gradients.
+    many of the ``rows`` training rows contain NaN or infinity in their inputs or labels. ``bad_columns``: the columns
+    of an input matrix that contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``:
+    the optimizer's default learning rate; None if unknown. ``clipped``: whether the optimizer clips the gradients.
     ``own_code``: whether the script defines its own layers, loss or training steps.
     """
 
@@ -42,8 +42,8 @@ class Divergence:
     def cause(self) -> str:
         """A sentence that says what happened."""
         return (
-            f"The weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, so more epochs would change "
-            "nothing."
+            f"The weights have been NaN or infinite since epoch {self.epoch} of {self.epochs}, "
+            "so more epochs would not help."
         )
 
     @property
@@ -53,11 +53,9 @@ class Divergence:
             return self._explain_inputs()
         if self.bad_labels:
             every = self.bad_labels >= self.rows
-            which, remedy = (
-                ("all", "correct") if every else (f"{self.bad_labels} of {self.rows}", "correct or leave out")
-            )
-            return f"The labels of {which} training rows contain NaN or infinity: {remedy} these labels."
-        rate = f"the learning rate of {self.optimizer} from {self.learning_rate:g}"
+            which, remedy = ("all", "correct") if every else (f"{self.bad_labels} of {self.rows}", "correct or remove")
+            return f"The labels of {which} training rows contain NaN or infinity: {remedy} them."
+        rate = f"the learning rate of {self.optimizer} (currently {self.learning_rate:g})"
         if self.default_rate is not None and self.learning_rate > self.default_rate:
             return f"Lower {rate}; Keras' default is {self.default_rate:g}."
         if self.own_code:
@@ -66,8 +64,11 @@ class Divergence:
                 "call tf.debugging.enable_check_numerics() before training."
             )
         if not self.clipped:
-            return f"Limit the gradients with {self.optimizer}(…, clipnorm=1.0)."
-        return f"Lower the learning rate of {self.optimizer} from {self.learning_rate:g}, or scale the inputs to between -1 and 1."
+            return f"Clip the gradients with {self.optimizer}(…, clipnorm=1.0)."
+        return (
+            f"Lower the learning rate of {self.optimizer} (currently {self.learning_rate:g}), "
+            "or scale the inputs to between -1 and 1."
+        )
 
     def _explain_inputs(self) -> str:
         kind = "NaN" if self.has_nan else "infinity"
@@ -75,19 +76,21 @@ class Divergence:
         where = f" in column{'s' if len(self.bad_columns) > 1 else ''} {columns} (counted from 0)" if columns else ""
         if self.bad_inputs < self.rows:
             return (
-                f"The inputs of {self.bad_inputs} of {self.rows} training rows contain {kind}{where}: correct or leave out "
-                "these rows."
+                f"The inputs of {self.bad_inputs} of {self.rows} training rows contain {kind}{where}: "
+                "correct or remove these rows."
             )
         cause = (
             "a constant column is divided by its standard deviation, which is 0"
             if self.has_nan
             else "the logarithm of 0 is taken"
         )
-        return f"The inputs of all training rows contain {kind}{where}: correct their computation (perhaps {cause})."
+        return (
+            f"The inputs of all training rows contain {kind}{where}: correct how they are computed (perhaps {cause})."
+        )
 
 
 def parse_divergence(metrics_jsonl: str) -> Divergence | None:
-    """Return how the last fit in ``metrics.jsonl`` diverged; None if it did not."""
+    """Return how the last fit in ``metrics.jsonl`` diverged; None if it did not diverge."""
     found = None
     for event in parse_events(metrics_jsonl):
         if event.get("event") == "fit":

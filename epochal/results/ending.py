@@ -15,7 +15,7 @@ class Ending:
     ``at``: the time in seconds since 1970. ``exit_status``: the status set by the last call to sys.exit() or a similar
     function; None if there was no such call. ``exit_frames``: the stack of that call, innermost last. ``handled``: the exceptions
     that were being handled during that call, latest first. ``raised``: the exceptions that ended the main thread, latest first.
-    ``threads``: the functions that other threads were still running, and where these are defined.
+    ``threads``: the functions that other threads were still running, and where they are defined.
     """
 
     at: float = 0.0
@@ -27,7 +27,7 @@ class Ending:
 
     @property
     def status(self) -> int:
-        """The exit status that the script chose, as far as it is known."""
+        """The script's own exit status, as far as it is known."""
         return 1 if self.raised else self.exit_status or 0
 
 
@@ -47,7 +47,7 @@ class FailedFit:
 class Endings:
     """How the script and its child processes ended, and which fits failed.
 
-    ``script``: how the script ended; None if it was killed. ``children``: exceptions of its child processes.
+    ``script``: how the script ended; None if it was killed. ``children``: the exceptions that ended child processes.
     ``failed_fits``: the calls to fit that raised an exception, in order.
     """
 

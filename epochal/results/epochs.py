@@ -17,7 +17,7 @@ _PRINTED_EPOCH = re.compile(
 
 @dataclass(frozen=True)
 class TrainedEpochs:
-    """How many epochs a trial was trained for.
+    """The number of epochs that a trial trained for.
 
     ``total``: the number of epochs in all fits, including epochs before a checkpoint. ``targets``: the numbers of epochs
     that the script may have asked for. ``are_iterations``: whether iterations of estimators, or boosting rounds, were

@@ -1,4 +1,4 @@
-"""Parse the exceptions that ended a script or that it caught, from the recorder's events or from the log."""
+"""Parse the exceptions that a script caught or that ended it, as found in the recorder's events or in the log."""
 
 import re
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Frame:
 
     @property
     def place(self) -> str:
-        """Return the place for a message: ``nn.py line 3``."""
+        """The place as shown in messages: ``nn.py line 3``."""
         return f"{self.path.rpartition('/')[2] if self.path.startswith('/') else self.path} line {self.line}"
 
 
@@ -53,19 +53,19 @@ class Raised:
 
     @property
     def text(self) -> str:
-        """Return the exception's name and the first line of its message that contains a word, as in ``KeyError: 'a'``."""
+        """The exception's name and the first line of its message that contains a word, as in ``KeyError: 'a'``."""
         lines = (_ESCAPES.sub("", line).strip() for line in self.message.splitlines())
         first = next((line for line in lines if re.search(r"\w", line)), "")
         return f"{self.name}: {first}" if first else self.name
 
     @property
     def own_frames(self) -> list[Frame]:
-        """Return the frames in the pushed code, innermost last."""
+        """The frames in the pushed code, innermost last."""
         return [frame for frame in self.frames if not frame.is_library]
 
     @property
     def package(self) -> str:
-        """Return the top-level name of the installed package that raised the exception; empty if no package did."""
+        """The top-level name of the installed package that raised the exception; empty if no package did."""
         paths = [frame.path for frame in self.frames if not frame.path.startswith("<")]
         inside = re.match(r".*-packages/(?P<package>\w+)", paths[-1]) if paths else None
         return inside["package"] if inside else ""
@@ -124,8 +124,8 @@ def _parse_traceback(block: str) -> Raised | None:
 def unwrap(chain: Sequence[Raised]) -> list[Raised]:
     """Return a chain of exceptions without those that only wrap the real one, which then comes first.
 
-    Exceptions are wrapped by Keras in layers, by TensorFlow in traced functions and graphs, and by multiprocessing,
-    joblib and PyTorch's DataLoader in other processes.
+    Keras wraps exceptions from layers, TensorFlow those from traced functions and graphs, and multiprocessing, joblib
+    and PyTorch's DataLoader those from other processes.
     """
     chain = list(chain)
     remote = next((each for each in chain if each.name in ("_RemoteTraceback", "RemoteTraceback")), None)

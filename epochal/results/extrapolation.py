@@ -23,15 +23,15 @@ _MIN_NOISE = 0.004
 _MAX_CORRELATION = 0.8
 _MAX_STEPS = 60
 _PRIOR_LEVEL_AND_DROP = 0.5
-"""Standard deviation of the nearly uninformative priors of level and drop."""
+"""The standard deviation of the nearly uninformative priors for level and drop."""
 
 # How far a curve may depart from the families' mean per doubling of the epochs. Chosen with benchmarks/forecast.py.
 _DRIFT = 0.3
 """How far a curve may depart from the mean forecast, as a fraction of the accuracy gained in the last doubling of epochs."""
 _LATE_START = 0.15
-"""The same for a network that has not begun to learn, but may at any time, as a fraction of the remaining error."""
+"""Like ``_DRIFT`` for a network that has not begun to learn (it may at any time); a fraction of the remaining error."""
 _LATE_START_DECAY = 2
-"""Exponent that determines how fast ``_LATE_START`` loses weight as more is learnt."""
+"""The exponent that determines how fast ``_LATE_START`` loses weight as the network learns."""
 _MAX_SURGE = 0.5
 """The most that a surplus slope can add to the standard deviation, as a fraction of the remaining error."""
 _MIN_RECENT = 5
@@ -84,7 +84,7 @@ _FAMILIES = (
 
 @dataclass(frozen=True)
 class _Fit:
-    """A family with its best parameters for a curve.
+    """A family with its best-fitting parameters for a curve.
 
     ``deviations``: the standard deviations of the parameters' priors. ``residuals``: the residuals of the curve, in
     standard deviations of the noise, then one residual per parameter, in standard deviations of its prior. ``slopes``:
@@ -99,7 +99,7 @@ class _Fit:
 
     @property
     def error(self) -> float:
-        """The sum of the squares of the curve's residuals, without the residuals of the priors."""
+        """The sum of the squares of the curve's residuals, excluding the residuals of the priors."""
         return float(np.sum(self.residuals[: -len(self.parameters)] ** 2))
 
     def precision(self, trust: float) -> Vector:
@@ -121,7 +121,7 @@ class _Fit:
         return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """Return the variance that the uncertainty of the parameters causes in the accuracies after ``epochs``.
+        """Return the variance that uncertainty in the parameters causes in the accuracies after ``epochs``.
 
         ``trust``: see ``precision``.
         """
@@ -135,8 +135,8 @@ class _Fit:
 def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int]) -> Extrapolation:
     """Return the accuracies expected after ``later_epochs``, all of which must come after the last epoch of the curve.
 
-    ``curve``: pairs of an epoch, counted from 1, and the accuracy (0 to 1) after it: at least five pairs, in ascending
-    order of epoch.
+    ``curve``: at least five pairs of an epoch, counted from 1, and the accuracy (0 to 1) after it, in ascending order
+    of epoch.
     """
     epochs, accuracies = np.array(curve).T
     later = np.array(later_epochs, dtype=float)
@@ -165,7 +165,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
 def _surplus_slope(
     fits: list[_Fit], shares: Vector, trust: float, epochs: Vector, accuracies: Vector, noise: float
 ) -> float:
-    """Return how much steeper the end of the curve is than the families predict, beyond noise, in accuracy per epoch.
+    """Return how much steeper the end of the curve is than the families predict, net of noise, in accuracy per epoch.
 
     The families cannot follow a curve that rises in two stages, and would treat its second rise as almost impossible.
     """

@@ -12,7 +12,7 @@ from epochal.records import Fit, Forecast, StoppedBy, Trial
 WIDTH = 1.95
 """Half-width of a 90% interval, in standard deviations of the extrapolation. Calibrated with benchmarks/forecast.py."""
 _HOPELESS_WIDTH = 2.4
-"""Half-width of the interval for judging a curve hopeless. With WIDTH, one run in twenty would be abandoned too early."""
+"""Half-width of the interval used to judge a curve hopeless. With WIDTH, one run in twenty would be abandoned too early."""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
 """To save time, a curve is averaged down to this many points at most, and about as many future epochs are forecast."""
@@ -25,7 +25,7 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshol
 
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
-    if the network has begun to learn, and the curve has never reached the threshold and is expected to stay clearly
+    if the network has begun to learn, but the curve has never reached the threshold and is expected to stay clearly
     below it. With fewer than eight known epochs, or no later epochs to forecast, the forecast is undecided. Identical
     curves give identical forecasts.
     """
@@ -83,8 +83,8 @@ def forecast_trial(
     that raising ``epochs``, the literal in ``script`` that sets this number, would make it train longer), and was not
     ended by the script itself. A learning rate schedule, which more epochs may stretch, rules out a forecast. The
     validation accuracy has to reach ``threshold`` plus the gap between the trial's validation accuracy and the accuracy
-    that counts; if that sum is over 1, there is no forecast. The gap is taken to be as uncertain as an accuracy
-    measured on as many samples as the trial's test set has.
+    that counts; if that sum is over 1, no forecast is possible. The standard deviation of the gap is taken to be the
+    standard error of the trial's accuracy.
     """
     if not fits or epochs is None or _SCHEDULE.search(script.content):
         return None

@@ -1,4 +1,4 @@
-"""The gate: decide whether an accuracy reaches the threshold, and which accuracy would reach it. No I/O."""
+"""The gate: decide whether an accuracy reaches the threshold, and find the lowest accuracy that would pass. No I/O."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
 _CHANCE_ERROR = 0.05
-"""The permitted probability, at each look, that a network no better than chance is judged to be better than chance."""
+"""The permitted probability, at each look, that a network no better than chance is judged better than chance."""
 _TOLERANCE = 0.01
-"""How far a rounded accuracy (32-bit float or six decimals), times ``samples``, may fall below the exact count."""
+"""How far a rounded accuracy (float32 or six decimals), multiplied by ``samples``, may fall below the exact count."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40
@@ -20,11 +20,11 @@ _MAX_ANSWER_LENGTH = 40
 
 @dataclass(frozen=True)
 class Rule:
-    """The requirement of the gate: an accuracy of at least ``threshold`` (0 to 1), optionally with a ``confidence``.
+    """The gate's requirement: an accuracy of at least ``threshold`` (0 to 1), optionally with a ``confidence``.
 
-    ``confidence``: the minimum probability (over 0.5 and under 1) that no network below the threshold passes, however
-    often networks are measured on the same test set (each time is a "look" at it). If it is 0, the measured accuracy
-    itself is compared with the threshold.
+    ``confidence``: the minimum probability (above 0.5 and below 1) that no network below the threshold passes, however
+    often networks are measured on the same test set (each measurement is a "look" at it). If it is 0, the measured
+    accuracy itself is compared with the threshold.
     """
 
     threshold: float
@@ -46,7 +46,7 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
     """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples.
 
     ``look``: the number of this look at the test set, counted from 1. The verdict is REACHED if the accuracy is at
-    least the threshold and its lower 95% bound is above ``evidence.chance``, if that is known. If the rule has a
+    least the threshold and its 95% lower bound is above ``evidence.chance``, if that is known. If the rule has a
     confidence, the accuracy's lower bound with the error permitted at this look (see ``permitted_error``) must also be
     above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts; if the rule has a confidence,
     RunFailed(NO_SAMPLES) is raised instead. Raises ValueError if the accuracy or the threshold is not between 0 and 1.
@@ -56,8 +56,9 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
         raise RunFailed(
             Reason.NO_SAMPLES,
             f"confidence = {rule.confidence:g} in epochal.toml needs the number of test samples, which the script did "
-            f"not report. Print it with the accuracy, as in 'Test accuracy: 0.8306 (299/360)', measure with "
-            f'{describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to $EPOCHAL_OUT/accuracy.json.',
+            f"not report. Print it with the accuracy, as in 'Test accuracy: 0.8306 (299/360)', measure the "
+            f'accuracy with {describe_measured_methods()}, or write {{"accuracy": 0.83, "samples": 360}} to '
+            "$EPOCHAL_OUT/accuracy.json.",
         )
     if not samples or look is None:
         return Judgement(verdict, look, required=rule.threshold)
@@ -120,9 +121,9 @@ def lower_bound(correct: int, samples: int, error: float) -> float:
 
 
 def least_correct(samples: int, bar: float, error: float) -> int:
-    """Return the smallest number of right answers for which ``lower_bound`` is above the accuracy ``bar`` (0 to 1).
+    """Return the smallest number of correct answers for which ``lower_bound`` is above the accuracy ``bar`` (0 to 1).
 
-    ``error``: see ``lower_bound``. Returns ``samples`` + 1 if even ``samples`` right answers are not enough.
+    ``error``: see ``lower_bound``. Returns ``samples`` + 1 if even ``samples`` correct answers are not enough.
     """
     low, high = 0, samples + 1
     while low < high:
@@ -144,7 +145,7 @@ def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) 
 
 
 def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]]:
-    """Return pairs of an accuracy and an error probability: a lower bound with that error must exceed that accuracy."""
+    """Return (accuracy, error) pairs; the lower bound at each error probability must be above the paired accuracy."""
     bars = [(rule.threshold, permitted_error(rule, look))] if rule.confidence else []
     return bars if evidence.chance is None else [*bars, (evidence.chance, _CHANCE_ERROR)]
 
@@ -163,7 +164,7 @@ def _count_correct(accuracy: float, samples: int) -> int:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """The result of ``required_accuracy`` if even an accuracy of 1 would not pass: why not, and what to do about it."""
+    """Why even an accuracy of 1 would not pass, and what to do about it. Returned by ``required_accuracy``."""
 
     reason: Reason
     cause: str
@@ -189,7 +190,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     if evidence.chance == 1:
         return (
             "All test labels are the same, so any accuracy may be due to chance.",
-            "Test on data with other labels, too.",
+            "Test on data with other labels as well.",
         )
     if any(bar == 1 for bar, _ in bars):
         return "No number of test samples can make it certain that a threshold of 1 is reached.", "Lower the threshold."
@@ -199,8 +200,8 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
         wrong = f"certain, on look {look} at this test set, that the threshold is reached"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
     return (
-        f"A test set of {samples} is too small: even if every answer were right, it would not be {wrong}.",
-        f"Test on at least {needed}; a network that makes mistakes needs more.",
+        f"A test set of size {samples} is too small: even if every answer were right, it would not be {wrong}.",
+        f"Test on at least {needed} samples; a network that makes mistakes needs more.",
     )
 
 

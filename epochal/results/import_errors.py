@@ -39,7 +39,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     importer = raised.package
     if needs_gpu(message):
         return Reason.NO_GPU, (
-            f"{importer or script} needs GPU libraries, but the training has no GPU. "
+            f"{importer or script} needs GPU libraries, but training runs without a GPU. "
             f"Require the package's CPU build in {_REQUIREMENTS}."
         )
     if library := find_system_library(message):
@@ -53,8 +53,8 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     if missing := _MODULE.search(message):
         if needs_gpu(missing["module"]):
             return Reason.NO_GPU, (
-                f"{missing['module']} runs only on a GPU, but the training has no GPU. Remove its import, or use it only if "
-                "a GPU is available."
+                f"{missing['module']} works only on a GPU, but training runs without one. Remove its import, or use it only "
+                "if a GPU is available."
             )
         # For ``import google.colab`` Python may say that there is no module google.
         wanted = find_imported(code, place.path, place.line) if place and not importer else []
@@ -76,7 +76,7 @@ def explain_hidden(package: str, local: str) -> str:
 
 
 def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
-    """Return what to use instead if ``raised`` is due to a removed API of a framework; otherwise an empty string.
+    """Return what to use instead if ``raised`` is due to an API that a framework has removed; otherwise an empty string.
 
     ``place``, ``code``: see ``explain_import_error``.
     """
@@ -93,13 +93,13 @@ def _explain_system_library(library: SystemLibrary, importer: str, code: Path, s
         written = next((name for name in _required(code) if name.startswith("opencv")), "opencv-python")
         instead = "opencv-contrib-python-headless" if "contrib" in written else "opencv-python-headless"
         return (
-            f"{written} needs the system library {library.name}, which draws windows. "
-            f"Write {instead} instead of {written} in {_REQUIREMENTS}."
+            f"{written} needs the system library {library.name} to draw windows. "
+            f"Replace {written} with {instead} in {_REQUIREMENTS}."
         )
     package = f"the Debian package {library.debian}" if library.debian else "it"
     return (
         f"{importer or script} needs the {library.kind} {library.name}, which {_REQUIREMENTS} cannot install. Ask the admin "
-        f"to install {package} {ON_THE_SERVER}, or remove the line."
+        f"to install {package} {ON_THE_SERVER}, or remove the line that needs it."
     )
 
 
@@ -112,8 +112,8 @@ def _explain_name(module: str, name: str, is_partial: bool, code: Path, script: 
     local = find_local_module(code, module)
     if is_partial:
         return (
-            f"{local or module} is imported again while it is still being imported. Move one of the two imports into the "
-            "function that needs it."
+            f"{local or module} is imported again while it is still being imported (a circular import). Move one of "
+            "the two imports into the function that needs it."
         )
     if local:
         close = find_close_name(code, local, name)
@@ -157,7 +157,7 @@ def _explain_local_module(module: str, local: str, script: str) -> str:
     folder = str(Path(script).parent)
     inside = local.removeprefix(f"{folder}/") if folder != "." else local
     dotted = inside.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return f"{module} is {local} in the repository, not beside {script}. Write `from {dotted} import …`."
+    return f"In the repository, {module} is at {local}, not beside {script}. Write `from {dotted} import …`."
 
 
 def _required(code: Path) -> list[str]:

@@ -3,17 +3,17 @@
 import re
 
 PRECISION_MARK = "\ue000"
-"""Follows "accuracy" in a translation if the word may also mean precision, like Spanish "precisión"."""
+"""Follows "accuracy" in a translation if the original word may also mean precision, as Spanish "precisión" does."""
 
 MENTION = re.compile(
     "acc|top-?1|genauigk|exactitud|precisi|précisi|acurác|acurac|accuratezz|nauwkeurig|dokładno|doğrulu"
     "|очност|ккуратн|правильных ответов|准确|準確|正确率|正確率|精度|正解率|정확도".encode()
 )
-"""Matches lower-case bytes that every line with an accuracy contains, in any of the supported languages."""
+"""Matches a part of every line that states an accuracy in a supported language. The lines are lower-case bytes."""
 RECALL = re.compile(
     "recall|(?<![a-z0-9])f1(?![a-z0-9])|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode()
 )
-"""Matches the words for recall and F1 in lower-case bytes. In output that contains one, an ambiguous word means precision."""
+"""Matches words for recall or F1 in lower-case bytes. If the output contains one, words like "precisión" mean precision."""
 
 _ENGLISH = re.compile(r"[\x00-\x7f\u2500-\u259f±→✓✅🎯]*")
 _FOREIGN_ASCII = re.compile(
@@ -54,7 +54,7 @@ _TRANSLATIONS = [
 
 
 def translate(line: str) -> str:
-    """Translate the words for accuracies and data in a line into English; an English line is returned unchanged."""
+    """Translate a line's words for accuracies and data into English; return an English line unchanged."""
     if _ENGLISH.fullmatch(line) and not _FOREIGN_ASCII.search(line):
         return line
     for pattern, english in _TRANSLATIONS:

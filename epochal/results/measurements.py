@@ -1,4 +1,4 @@
-"""Parse the measurements that the recorder saw: which network was measured on which rows, and whether it was fitted on them."""
+"""Parse the recorded measurements: which network was measured on which rows, and whether it was fitted on them."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ from epochal.results.metrics import (
 from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
-"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the k likeliest."""
+"""Matches names of top-k accuracies, which count an answer as right if the true class is among the k most likely."""
 _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
 """The classes of Keras metrics that measure an accuracy, whatever name the script gives them."""
 _MAX_NAMES = 20
@@ -29,7 +29,7 @@ _SKETCH_BYTES = 8 * 1024
 
 
 class Kind(StrEnum):
-    """How a measurement was made: by a method such as evaluate(), by the validation in a fit, or by cross-validation."""
+    """How a measurement was made: by a method such as evaluate(), by validation during a fit or by cross-validation."""
 
     EVALUATE = "evaluate"
     SCORE = "score"
@@ -57,10 +57,11 @@ class Labels:
 class Overlap:
     """Whether the test rows were among the rows that the network was fitted on.
 
-    ``share``: the share of the test rows that were; ``expected``: the share to expect in a clean split (both 0 to 1).
+    ``share``: the share of the test rows that the network was fitted on; ``expected``: the share to expect in a clean
+    split (both 0 to 1).
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
-    ``checked``: whether all rows are known; if not, ``unchecked_reason`` says why.
+    ``checked``: whether all rows could be checked; if not, ``unchecked_reason`` says why.
     """
 
     share: float = 0.0
@@ -78,8 +79,8 @@ class Measurement:
     ``network``: identifies the network within this training; ``weights``: identifies its weights at the time.
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
-    samples; ``test_set``: a digest of these samples; each None if unknown. ``labels``: the labels of each output, by
-    name. ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a
+    samples; ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output,
+    by name. ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a
     DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds
     since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates in a
     hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(), score()
@@ -117,7 +118,7 @@ class Measurement:
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return the labels that a metric was computed from, or unknown labels if its name fits no output or several."""
+        """Return the labels that a metric was computed from (unknown if its name does not match exactly one output)."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]
@@ -131,7 +132,7 @@ class Measurements:
     ``validations``: the validations of fits, by model and fit. ``test_sets``: a sketch of each test set (in the
     format of ``Accuracy.test_rows``), by the digest of the test set. ``epochs``: digests of the weights after each
     epoch, by model and fit. ``last_direct_call``: when nn.py last called a network directly, in seconds since 1970; 0
-    if it did not. The recorder does not see the answers that such a call returns.
+    if it never did. The recorder does not see the answers that such a call returns.
     """
 
     measurements: tuple[Measurement, ...] = ()
@@ -141,7 +142,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def count_looks(self, test_set: str | None) -> int:
-        """Return how many different networks were measured on a test set, or 1 if none was.
+        """Return how many different networks were measured on a test set, but at least 1.
 
         Test sets that share at least 5% of their rows count as one. Each state of the weights counts as a network, so
         each epoch that was validated on the test set counts.
@@ -257,7 +258,7 @@ def find_latest(measurements: Sequence[Measurement]) -> Measurement | None:
     """Return the latest measurement that was made on enough samples; None if there are no measurements.
 
     Measurements on less than a tenth of the largest number of samples are left out. If answers of unknown origin were
-    scored on fewer samples than a trained network was tested on, that score is left out, too, because it covers only a
+    scored on fewer samples than a trained network was tested on, that score is left out, too, because it covers only
     part of the test set.
     """
     max_samples = max((each.samples or 0 for each in measurements), default=0)

@@ -8,12 +8,12 @@ from typing import Any
 from epochal.records import Epoch, Fit
 
 PARSE_ERRORS = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-"""Exceptions from parsing the recorder's files, which may contain anything because training code can write to them."""
+"""Exceptions that parsing the recorder's files may raise. Training code can write anything to these files."""
 _MAX_TEXT_LENGTH = 300
 _MAX_FAULTS = 3
 _MAX_COUNT = 1_000_000
 _MAX_SAMPLES = 2**31 - 1
-"""The largest integer that a column can store in every supported database."""
+"""The largest integer that an integer column can store in every supported database."""
 _MAX_TEST_SET_LENGTH = 64
 
 
@@ -72,7 +72,7 @@ def read_test_set(content: dict[str, Any]) -> str | None:
 
 
 def parse_start_over(metrics_jsonl: str) -> str:
-    """Return why a fit ended the script, which must then be trained from the beginning; empty if no fit did."""
+    """Return why a fit ended the script, which makes the trial start over; empty if no fit did so."""
     reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "start_over"]
     return keep_printable(reasons[0] or "the fit could not resume") if reasons else ""
 
@@ -108,7 +108,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Parse a fit and the epochs before its checkpoint, whose durations were not recorded and are set to 0 seconds."""
+    """Parse a fit and the epochs up to its checkpoint. Their durations were not recorded and are set to 0 seconds."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )
@@ -123,7 +123,7 @@ def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
 
 
 def read_count(value: Any) -> int:
-    """Return ``value`` as an integer, such as a count of epochs; raises ValueError unless it is 0 to 1,000,000."""
+    """Return ``value``, such as a count of epochs, as an integer; raises ValueError unless it is 0 to 1,000,000."""
     count = int(value)
     if not 0 <= count <= _MAX_COUNT:
         raise ValueError(value)

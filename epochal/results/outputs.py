@@ -1,11 +1,11 @@
-"""Read files that training code wrote. They may be anything, such as an endless pipe or a link to another file."""
+"""Read files that the training code wrote. They may be anything, such as an endless pipe or a link to another file."""
 
 import os
 import stat
 from pathlib import Path
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Maximum number of bytes read from a file at a time: enough for any training's metrics, but little for a server."""
+"""Maximum number of bytes read from a file at a time: enough for any trial's metrics, but little for a server."""
 
 
 def read_untrusted(path: Path, start: int = 0) -> bytes | None:

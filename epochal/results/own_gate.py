@@ -1,4 +1,4 @@
-"""Recognise that a script, after measuring its accuracy, deliberately ended with an exit status other than 0.
+"""Recognise when a script, after measuring its accuracy, deliberately ended with an exit status other than 0.
 
 Such a script has its own gate: sys.exit(1), an assert or a raise if the accuracy is not good enough. The measured
 accuracy counts, unless the script would have measured again after the line that ended it.
@@ -40,7 +40,7 @@ def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Fr
 
 
 def is_own_statement(raised: Raised, origin: Origin) -> bool:
-    """Return whether the pushed code itself raised an exception: with ``raise``, ``assert`` or an assert function."""
+    """Return whether the exception came from a ``raise``, ``assert`` or assertion function in the pushed code."""
     if not raised.own_frames:
         return False
     frame, name = raised.own_frames[-1], raised.name
@@ -56,7 +56,7 @@ def is_own_statement(raised: Raised, origin: Origin) -> bool:
 
 
 def _find_raised_exit(origin: Origin) -> list[Frame]:
-    """Return the only ``raise SystemExit`` in the script, unless it is in an ``except`` block."""
+    """Return the script's ``raise SystemExit`` if there is just one and it is not in an ``except`` block."""
     tree = _parse(origin.script, origin)
     if tree is None:
         return []
@@ -73,7 +73,7 @@ def _find_raised_exit(origin: Origin) -> list[Frame]:
 
 
 def _measures_later(frame: Frame, origin: Origin) -> bool:
-    """Return whether the function (or module) that a frame executes would measure an accuracy after the frame's line."""
+    """Return whether a frame's function (or module) would measure an accuracy after the frame's line."""
     tree = _parse(frame.path, origin)
     if tree is None:
         return False
@@ -89,7 +89,7 @@ def _measures_later(frame: Frame, origin: Origin) -> bool:
 
 
 def _find_return(frame: Frame, origin: Origin) -> Frame | None:
-    """For a line like ``sys.exit(main())``, return the only ``return`` in ``main`` that can give a status other than 0."""
+    """Find the only ``return`` in ``main`` that can give a nonzero status, for a line such as ``sys.exit(main())``."""
     tree = _parse(frame.path, origin)
     for node in ast.walk(tree) if tree else ():
         if not (

@@ -1,7 +1,7 @@
 """Find the accuracies that a script prints, as its output arrives. No I/O.
 
-A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or ``accuracy: 0.83`` if no line names a test
-(``accuracy_lines`` knows the possible forms). ``PrintedLines.unparsed`` keeps a line that seems to state a test
+A line counts if it states a test accuracy: ``Test accuracy: 0.83``, or ``accuracy: 0.83`` if no line mentions a test
+(see ``accuracy_lines`` for the possible forms). ``PrintedLines.unparsed`` keeps a line that seems to state a test
 accuracy but cannot be parsed, so that the line can be quoted and no other number silently counts instead.
 """
 
@@ -12,7 +12,7 @@ from epochal.results.accuracy_lines import Split, Unread, clean, read_line
 from epochal.results.languages import MENTION, RECALL
 
 _MAX_LINE_BYTES = 4096
-"""Maximum number of bytes kept of a line. A longer line is cut in the middle."""
+"""Maximum number of bytes kept from a line. The middle of a longer line is cut out."""
 _MAX_TEXT_LENGTH = 200
 _MAX_LINES = 10
 """Maximum number of different lines of each kind. If there are more, the first five and the last five are kept."""
@@ -25,7 +25,7 @@ _SHARE = re.compile(r"(?<![\d.])[01]?\.\d|\d\s*%")
 
 @dataclass(frozen=True)
 class PrintedAccuracy:
-    """An accuracy that a line states.
+    """An accuracy stated in a line of output.
 
     ``value``: the number as stated, which may be out of range, infinite or NaN. ``samples``: the number of test
     samples; None if the line does not state it. ``at``: when the line arrived (see ``PrintedLines.feed``).
@@ -67,7 +67,7 @@ class PrintedLines:
 
     @property
     def all_tests(self) -> list[PrintedAccuracy]:
-        """All printed test accuracies or, if no line names a test, all accuracies in lines that name no data.
+        """All printed test accuracies or, if no line mentions a test, all accuracies in lines that mention no data set.
 
         Identical lines are listed once, ordered by their last appearance. If there are more than ten lines, only the
         first five and the last five are kept.
@@ -76,13 +76,13 @@ class PrintedLines:
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` names a test but no parsed line does, so that it takes precedence over parsed lines."""
+        """Whether ``unparsed`` takes precedence over parsed lines: it mentions a test, and no parsed line does."""
         names_test = self._unread is not None and self._unread.split is Split.TEST
         return bool(self.unparsed) and names_test and not self._lines_of(Split.TEST)
 
     @property
     def why_unparsed(self) -> str:
-        """Why the line ``unparsed`` does not count, as the end of a sentence about it; empty if there is no such line."""
+        """Why ``unparsed`` does not count, worded to end a sentence about it; empty if there is no such line."""
         return self._unread.why if self.unparsed and self._unread else ""
 
     @property
@@ -101,7 +101,7 @@ class PrintedLines:
         return [line for line in lines if not line.is_precision or not self._names_recall]
 
     def shows_percents(self, line: PrintedAccuracy) -> bool:
-        """Return whether a line of the same form stated a number over 1, which shows that this form states percentages."""
+        """Return whether a line of the same form had a number over 1, which shows that such lines state percentages."""
         return _form_of(line.text) in self._percent_forms
 
     def feed(self, chunk: bytes, at: float) -> None:

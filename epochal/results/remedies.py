@@ -1,4 +1,4 @@
-"""Remedies for exceptions with a known cause, such as no network, no GPU, no screen, no user input, or a missing file."""
+"""Remedies for exceptions with a known cause, such as a missing file or the lack of a network, GPU, screen or user input."""
 
 import re
 from collections.abc import Sequence
@@ -61,12 +61,12 @@ _GPU = re.compile(
     r"|Unknown backend:? '?(?:gpu|cuda)|No GPU",
 )
 _IN_CODE = re.compile(r"^(?:/train|.*/runs/\d+/trials/\d+/code)/")
-"""Matches the folder of the code that a trial runs, in a container or in a process."""
+"""Matches the path of a trial's code folder, whether the trial runs in a container or in a plain process."""
 _IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
-"""Matches the home folder that a trial sees, in a container or in a process."""
+"""Matches the path of a trial's home folder, whether the trial runs in a container or in a plain process."""
 _GPU_LINE = re.compile(r"gpu|cuda|set_memory_growth|physical_devices|set_visible_devices|nvidia", re.IGNORECASE)
 _EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found array with 0 sample")
-"""Matches what Keras' predict() and scikit-learn's methods raise if they get no rows."""
+"""Matches what Keras' predict() and scikit-learn's methods raise when they are given no rows."""
 _OLD_METRIC = re.compile(r"'(?P<start>(?:val_)?)acc'")
 _FIRST_OF_LIST = re.compile(r"(?P<name>[A-Za-z_]\w*)\[\d+\]")
 _MISSING_FILE = tuple(
@@ -179,7 +179,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
 
 
 def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy if a package is missing or hidden, or cannot be imported, else None."""
+    """Return the reason and the remedy if a package is missing, cannot be imported or is hidden by a local module, else None."""
     if last.name in _IMPORT or find_system_library(f"{last.name}: {last.message}"):
         return explain_import_error(last, inner, origin.code, origin.script)
     lacking = _ATTRIBUTE.search(last.message)
@@ -188,7 +188,7 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
 
 
 def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy for an exception that a known mistake in the code caused, else None."""
+    """Return the reason and the remedy if a common mistake in the code caused the exception, else None."""
     if inner and last.name in _REMOVED_ERRORS and (removed := explain_removed(last, inner, origin.code)):
         return Reason.SCRIPT_ERROR, removed
     if _EMPTY.search(f"{last.name}: {last.message}"):
@@ -198,12 +198,13 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         )
     if last.name == "KeyError" and (key := _OLD_METRIC.fullmatch(last.message)):
         return Reason.SCRIPT_ERROR, (
-            f"Keras names each metric as compile() does. With metrics=[\"accuracy\"], write '{key['start']}accuracy' instead of "
-            f"'{key['start']}acc'."
+            f"Keras uses the metric names given to compile(). With metrics=[\"accuracy\"], write '{key['start']}accuracy' "
+            f"instead of '{key['start']}acc'."
         )
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
         return Reason.SCRIPT_ERROR, (
-            f"Training starts {origin.script} without arguments, so replace the arguments that the line reads with fixed values."
+            f"Training runs {origin.script} without command-line arguments, so replace those that the line reads with fixed "
+            "values."
         )
     if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy
@@ -211,7 +212,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
 
 
 def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy if a missing or unexpected file caused the exception, else None."""
+    """Return the reason and the remedy if a missing file or program, or a Git LFS pointer, caused the exception, else None."""
     text = f"{last.name}: {last.message}"
     if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
         return Reason.SYSTEM_LIBRARY, (
@@ -240,11 +241,11 @@ def _explain_network(frames: Sequence[Frame], origin: Origin) -> str:
         for frame in frames:
             found = re.search(cache.module, f"{frame.path} {frame.function}") if cache.module else None
             if found and found["name"] in cache.scripts:
-                return f"{provide} run epochal data fetch {found['name']} on the server to fill the dataset cache."
+                return f"{provide} run epochal data fetch {found['name']} on the server; this fills the dataset cache."
     for pattern, remedy in _DOWNLOADS:
         if any(pattern.search(frame.path) for frame in frames):
             return f"{provide} {remedy}."
-    start = f"{problem} Check the address, or" if origin.network else provide
+    start = f"{problem} Check the address. If it is correct," if origin.network else provide
     return f"{start} commit the file, or {USE_DATA_FOLDER}."
 
 
@@ -260,7 +261,7 @@ def _explain_nltk(name: str, message: str, origin: Origin) -> str:
     names = [each for each in dict.fromkeys([*called, name]) if _is_fetchable(f"nltk:{each}")]
     if name in names:
         commands = " and ".join(f"epochal data fetch nltk:{each}" for each in names)
-        return f"{problem} run {commands} on the server to fill the dataset cache."
+        return f"{problem} run {commands} on the server; this fills the dataset cache."
     folder = found["folder"] if (found := _NLTK_PATH.search(message)) else "corpora"
     return (
         f"{problem} unpack {name} into {folder}/{name} in {DATA_FOLDER}, and write "
@@ -273,7 +274,7 @@ def _is_fetchable(dataset: str) -> bool:
 
 
 def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
-    """Return all lines of the frame's file that call ``function``, as in ``lines 3 and 7``, or an empty string."""
+    """Return the lines of the frame's file that call ``function``, as in ``lines 3 and 7``; empty if no line does."""
     path = _local_path(inner, origin) if inner else ""
     lines = find_call_lines(origin.code, path, function) if path else []
     return describe_lines(lines) if lines else ""
@@ -294,27 +295,30 @@ def _explain_input(line: str, inner: Frame | None, origin: Origin) -> str:
 def _explain_screen(line: str, origin: Origin) -> str:
     backend = _find_backend(line, origin)
     if backend:
-        return f"The training has no screen: remove {backend}."
-    return "The training has no screen: remove the line, or save the picture to a file instead."
+        return f"Training runs without a screen: remove {backend}."
+    return "Training runs without a screen: remove the line, or save the picture to a file instead."
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call that selects a matplotlib backend: in the line, otherwise in the script; empty if neither has one."""
+    """Return the call that selects a matplotlib backend, from the line or else from the script; empty if there is no such call."""
     found = _BACKEND.search(line)
     return found[0] if found else _search_script(_BACKEND, origin)[1]
 
 
 def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
-    """Return what to do if the last ``messages`` of a killed script say that it has no screen; otherwise an empty string."""
+    """Return what to do if the last ``messages`` of a killed script say that there is no screen; otherwise an empty string."""
     if not any(_SCREEN.search(message) for message in messages):
         return ""
     number, call = _search_script(_WINDOW, origin)
     what = f"{call}() on line {number}" if call else "the line that opens a window"
-    return f"{origin.script} opens a window, but training has no screen. Remove {what}, or save the picture to a file instead."
+    return (
+        f"{origin.script} opens a window, but training runs without a screen. Remove {what}, or save the picture to a file "
+        "instead."
+    )
 
 
 def _search_script(pattern: re.Pattern[str], origin: Origin) -> tuple[int, str]:
-    """Return the number (from 1) of the script's first matching line, and the matching text; ``(0, "")`` if none matches."""
+    """Return the number (from 1) of the script's first matching line and the matching text, or ``(0, "")`` if no line matches."""
     lines = (read_source(origin.code, origin.script) or "").splitlines()
     return next(
         ((number, found[0]) for number, line in enumerate(lines, 1) if (found := pattern.search(line))), (0, "")
@@ -329,8 +333,8 @@ def is_out_of_memory(message: str) -> bool:
 def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Origin) -> str:
     """Return what used too much memory and what to do about it.
 
-    ``exceptions``: the exception and those that led to it, latest first; empty if none is known. ``place``: the line of
-    the pushed code that caused it; None if that is not known.
+    ``exceptions``: the exception and those that led to it, latest first; empty if unknown. ``place``: the line of the
+    pushed code that caused it; None if that is not known.
     """
     limit = f" (limit: {origin.memory_mb} MB)" if origin.memory_mb else ""
     frames = [frame for each in exceptions for frame in each.frames]
@@ -355,14 +359,14 @@ def _explain_sparse_labels(origin: Origin) -> str:
 
 def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
     if "map_location" in last.message:
-        return 'The training has no GPU. Write torch.load(…, map_location="cpu").'
+        return 'Training runs without a GPU. Write torch.load(…, map_location="cpu").'
     if re.search(r"CUDA|cuda|NVIDIA", last.message) and "torch" in f"{last.package} {last.message} {line}".lower():
-        return 'The training has no GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
+        return 'Training runs without a GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
     path = _local_path(inner, origin) if inner else ""
     lines = sorted({*find_gpu_lines(origin.code, path), *([inner.line] if inner else [])})
     several = len(lines) > 1
     where = describe_lines(lines).capitalize() if several else "The line"
-    problem = f"{where} need{'' if several else 's'} a GPU, but the training has none."
+    problem = f"{where} need{'' if several else 's'} a GPU, but training runs without one."
     them = "them" if several else "it"
     source = (read_source(origin.code, path) or "").splitlines()
     if headers := [number for number in lines if "".join(source[number - 1 : number]).lstrip().startswith("with ")]:
@@ -377,7 +381,7 @@ def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -
 
 
 def _local_path(frame: Frame, origin: Origin) -> str:
-    """Return the path of a frame's file within the pushed code; empty if it is not part of that code."""
+    """Return the path of a frame's file within the pushed code; empty if the file is not part of that code."""
     parts = frame.path.split("/")
     paths = ("/".join(parts[start:]) for start in range(len(parts)))
     return next((path for path in paths if path and (origin.code / path.lstrip("/")).is_file() and path[0] != "/"), "")

@@ -1,4 +1,4 @@
-"""Find out, from the fits of a trial, at which epoch each fit resumed, and what ended the trial early. No I/O."""
+"""Determine from a trial's fits at which epoch each one resumed, and what ended the trial early. No I/O."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,11 @@ _FROM_THE_BEGINNING = "trained from the beginning"
 
 
 def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
-    """Describe what a trial resumed from, or why it did not resume; empty for a first trial that had nothing to resume from.
+    """Return what a trial resumed from, or why it did not resume; empty for a first trial with nothing to resume from.
 
     ``source``: the trial or run whose checkpoints this trial received (``trial 1``); empty if it received none.
-    ``why``: why it received none, if that should be reported. ``retrain``: whether the trial was expected to resume.
+    ``why``: why it received no checkpoints, if that should be reported. ``retrain``: whether the trial was expected to
+    resume.
     """
     if why:
         return f"{_FROM_THE_BEGINNING}: {why}"
@@ -22,7 +23,7 @@ def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retr
         return f"{_FROM_THE_BEGINNING}: there was no checkpoint" if retrain else ""
     parts = []
     for fit in fits:
-        description = f"{_FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint for it'}"
+        description = f"{_FROM_THE_BEGINNING}: {fit.why or 'there was no checkpoint for this fit'}"
         if fit.continued:
             description = f"resumed from epoch {fit.continued} of {source}" + (f" ({fit.why})" if fit.why else "")
         parts.append(description if len(fits) == 1 else f"fit {fit.call} of model {fit.model} {description}")
@@ -38,7 +39,7 @@ def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
 
 
 def effective_epochs(fits: Sequence[Fit], target_epochs: int) -> int:
-    """Return the number of epochs to set in the script to reproduce a trial that was meant to run ``target_epochs``.
+    """Return the number of epochs to set in the script to reproduce a trial meant to run for ``target_epochs``.
 
     The number is smaller than ``target_epochs`` if the only fit with that target was stopped at the threshold.
     """

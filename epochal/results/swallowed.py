@@ -1,4 +1,4 @@
-"""Recognise that a network was measured although its fit had raised an exception, which the script caught."""
+"""Recognise that a network was measured even though its fit had raised an exception that the script caught."""
 
 from collections.abc import Sequence
 

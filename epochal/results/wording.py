@@ -45,18 +45,18 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
 
 
 def describe_verdict(trial: Trial, threshold: float) -> str:
-    """Return the verdict on a trial as one line: ``0.750 reaches the threshold 0.70``, then ``describe_certainty``."""
+    """Return a trial's verdict as one line: ``0.750 reaches the threshold of 0.70``, followed by ``describe_certainty``."""
     accuracy = trial.accuracy
     assert accuracy is not None
     measured, shown_threshold = format_with_threshold(accuracy.value, threshold)
     if trial.reached:
-        outcome = f"reaches the threshold {shown_threshold}"
+        outcome = f"reaches the threshold of {shown_threshold}"
     elif accuracy.value < threshold:
-        outcome = f"is below the threshold {shown_threshold}"
+        outcome = f"is below the threshold of {shown_threshold}"
     elif shortfall := _describe_chance_shortfall(accuracy):
         outcome = f"is not {shortfall} the accuracy of {describe_baseline(accuracy.evidence)} ({accuracy.evidence.chance:.3f})"
     else:
-        outcome = f"is not above the threshold {shown_threshold} with enough certainty"
+        outcome = f"is not above the threshold of {shown_threshold} with enough certainty"
     certainty = describe_certainty(trial, threshold)
     return f"{measured} {outcome}" + (f": {certainty}" if certainty else "")
 
@@ -72,14 +72,14 @@ def describe_certainty(trial: Trial, threshold: float) -> str:
         parts.append(f"lower bound {bound} at {100 * judgement.confidence:.4g}% confidence")
     is_raised = judgement.required is None or judgement.required > threshold
     if judgement.confidence or (is_raised and trial.accuracy.evidence.chance is not None):
-        needed = "no accuracy is enough"
+        needed = "no accuracy is high enough"
         if judgement.required:
             needed = "is needed" if judgement.confidence else "or more is clearly above chance"
             # Rounded up, so that the accuracy shown is enough.
             needed = f"{math.ceil(judgement.required * 1000) / 1000:.3f} {needed}"
         parts.append(f"{needed} on {plural(trial.accuracy.samples, 'sample')}")
     if judgement.confidence:
-        parts.append(f"look {judgement.look} at this test set")
+        parts.append(f"look number {judgement.look} at this test set")
     return ", ".join(parts)
 
 
@@ -109,10 +109,12 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
     lower_accuracy = threshold - _DOUBT_MARGIN
     if judgement and not judgement.confidence and samples and lower_accuracy > 0:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
-        look = f" This was look {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
+        look = (
+            f" This was look number {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
+        )
         sentences.append(
-            f"A network with a true accuracy of {lower_accuracy:.4g} would pass one look at "
-            f"{plural(samples, 'test sample')} by luck with a probability of {_percent(odds)}.{look}"
+            f"If measured once on {plural(samples, 'test sample')}, a network with a true accuracy of "
+            f"{lower_accuracy:.4g} would pass by luck with a probability of {_percent(odds)}.{look}"
         )
     return sentences
 

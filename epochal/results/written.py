@@ -63,7 +63,7 @@ def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
     """Return the result files that a trial wrote below ``code``, which is its own copy of the folder ``snapshot``.
 
     A file with a suitable name, such as metrics.json or results/accuracy.txt, counts if it is not in the snapshot or
-    has a different modification time there. Copying kept the modification times.
+    has a different modification time there. (The copy preserves modification times.)
     """
     found: list[WrittenFile] = []
     for visited, (folder, folders, names) in enumerate(os.walk(code)):

@@ -1,1 +1,1 @@
-"""Runtimes: train in a Docker container or in a plain process."""
+"""Runtimes: run the training in a Docker container or in a plain process."""

@@ -14,8 +14,8 @@ def managed_resource(create: Callable[[], T], remove: Callable[[T], None]) -> It
     """Yield what ``create`` returns, and pass it to ``remove`` on exit.
 
     A signal handler may raise an exception in the middle of ``create``, when the resource exists but has not been
-    returned yet. Signal handlers run in the main thread, so ``create`` runs in another thread, which is waited for
-    before cleaning up.
+    returned yet. Signal handlers run in the main thread, so ``create`` runs in another thread, and cleanup waits
+    until that thread has finished.
     """
     creation: Future[T] = Future()
     try:

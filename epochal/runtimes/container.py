@@ -26,7 +26,7 @@ _LABEL_PREFIX = "epochal."
 _GRACE_SECONDS = 5
 _NOBODY = 65534
 _MAX_SECONDS = 2_000_000.0
-"""The longest timeout for the engine's answer, 23 days: CPython passes it to poll(2) in milliseconds, as a C int."""
+"""The longest time to wait for an answer from the engine, 23 days: CPython passes it to poll(2) in milliseconds, as a C int."""
 
 
 @dataclass(frozen=True)

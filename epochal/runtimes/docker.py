@@ -1,4 +1,4 @@
-"""The Docker runtime: run every training in its own hardened container."""
+"""The Docker runtime: train each trial in its own hardened container."""
 
 import os
 import tempfile
@@ -34,8 +34,8 @@ _HOME = "/home/epochal"
 class DockerRuntime:
     """A runtime that trains in containers of the Docker engine at ``docker_host``.
 
-    ``docker_host`` has the form of the environment variable DOCKER_HOST; empty means the default socket. The engine is
-    contacted only when it is needed.
+    ``docker_host`` takes the same form as the environment variable DOCKER_HOST; empty means the default socket. The
+    engine is contacted only when it is needed.
     """
 
     name = "docker"
@@ -68,7 +68,7 @@ class DockerRuntime:
             return ensure_image(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
 
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
-        """Import ``modules`` once in a container of ``image``. See ``Runtime.check_imports``."""
+        """Import ``modules`` in a container of ``image``, unless done before. See ``Runtime.check_imports``."""
         with engine_errors(self._docker_host):
             identity = self._client.images.get(image).id
             check_imports_once(
@@ -179,7 +179,7 @@ class DockerRuntime:
 
 
 def _chown_to_trainer(*folders: Path) -> None:
-    """If this process is root, give ``folders`` and everything in them to the user that runs the training."""
+    """Give ``folders`` and everything in them to the user that runs the training, if this process runs as root."""
     if os.getuid() != 0:
         return
     user, group = user_and_group()

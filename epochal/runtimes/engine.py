@@ -26,7 +26,7 @@ def connect(docker_host: str) -> docker.DockerClient:
 
 @contextmanager
 def engine_errors(docker_host: str) -> Iterator[None]:
-    """Translate the Docker SDK's exceptions in the ``with`` block into Epochal's exceptions.
+    """Translate the exceptions that the Docker SDK raises in the ``with`` block into Epochal's own.
 
     Raises RunFailed(NO_ENGINE) if the engine does not answer, and EpochalError if it refuses the request.
     """

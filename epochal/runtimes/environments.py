@@ -1,4 +1,4 @@
-"""Virtual environments for training without Docker: built once by uv, named after a digest of what they contain."""
+"""Virtual environments for training without Docker, each built once by uv and named after a digest of its contents."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def environment_folder(cache: Path, recipe: Recipe) -> Path:
 
 
 def ensure_environment(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
-    """Return the folder of the virtual environment for ``recipe``, and build it if it is missing.
+    """Return the folder of the virtual environment for ``recipe``, building it first if it is missing.
 
     ``home`` is the ID of the EPOCHAL_HOME (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of uv's
     output as its detail.

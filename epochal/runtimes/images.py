@@ -1,4 +1,4 @@
-"""Training images: built once from the Dockerfile and a recipe, tagged with a digest of what they contain."""
+"""Training images: each is built once, from the Dockerfile and a recipe, and tagged with a digest of its contents."""
 
 import io
 import re
@@ -32,7 +32,7 @@ def image_tag(recipe: Recipe, settings: ImageSettings) -> str:
 
 
 def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, log: Log) -> str:
-    """Return the tag of the image for ``recipe``, and build the image if the engine does not have it.
+    """Return the tag of the image for ``recipe``, after building the image if the engine does not have it.
 
     ``locks`` is the folder for lock files. Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of the build's
     output as its detail, and SettingsError if the CA bundle cannot be read.
@@ -42,7 +42,7 @@ def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSet
         try:
             client.images.get(tag)
         except ImageNotFound:
-            log(f"Building the image {tag}; later runs reuse it.")
+            log(f"Building the image {tag}; later runs will reuse it.")
             _build(client, tag, recipe, settings, log)
     return tag
 

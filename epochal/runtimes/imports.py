@@ -8,7 +8,7 @@ from epochal.runtimes.log import last_lines
 from epochal.runtimes.recipe import digest
 
 IMPORT_TIMEOUT_SECONDS = 300.0
-"""Time limit for the imports. Importing TensorFlow from a cold disk takes 8 s."""
+"""The time limit for the imports. Importing TensorFlow takes 8 s if the disk cache is cold."""
 
 _ERROR_PREFIX = "epochal cannot import "
 
@@ -35,7 +35,7 @@ class ImportFailed(RunFailed):
     """Modules cannot be imported in the training environment.
 
     ``errors``: for each of them, the exception and its message, as in ``ModuleNotFoundError: No module named 'cv2'``.
-    ``output``: the output of Python.
+    ``output``: Python's output.
     """
 
     def __init__(self, errors: dict[str, str], output: str) -> None:
@@ -50,9 +50,9 @@ def check_imports_once(
 ) -> None:
     """Check that ``modules`` can be imported, unless ``folder`` records that ``environment`` can import all of them.
 
-    If any of them is not recorded yet, all are imported in the given order, because it may be possible to import a
-    module only after another one. ``run`` starts Python with the given arguments and returns its exit status and
-    output. Raises ImportFailed if an import fails.
+    If any of them is not recorded yet, all are imported in the given order, because some modules can be imported only
+    after others. ``run`` starts Python with the given arguments and returns its exit status and output. Raises
+    ImportFailed if an import fails.
     """
     markers = [folder / digest(environment, module) for module in modules]
     if all(path.exists() for path in markers):

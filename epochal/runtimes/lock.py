@@ -10,7 +10,7 @@ from epochal.records import Log
 
 @contextmanager
 def file_lock(path: Path, log: Log) -> Iterator[None]:
-    """Hold an exclusive lock on the file ``path`` during the ``with`` block; log a line before waiting for the lock.
+    """Hold an exclusive lock on the file ``path`` during the ``with`` block; log a line if that requires waiting.
 
     The kernel releases the lock if its holder dies (flock(2)).
     """

@@ -1,4 +1,4 @@
-"""Copy the output of a trial to its log, which keeps only the beginning and the end of a long output."""
+"""Copy the output of a trial to its log, which keeps only the beginning and the end of long output."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -68,7 +68,7 @@ class OutputCopier:
         self._thread.start()
 
     def finish(self, seconds: float = 10.0) -> None:
-        """Wait up to ``seconds`` for the end of the output. Raises the first exception that a sink raised."""
+        """Wait up to ``seconds`` for the output to end. Raises the first exception that a sink raised, if any."""
         self._thread.join(seconds)
         if self._error is not None:
             raise self._error

@@ -1,11 +1,11 @@
-"""Determine, from the exit status and the end of the output, why a trial ended."""
+"""Determine why a trial ended, from its exit status and the end of its output."""
 
 from epochal.errors import Reason
 from epochal.runtimes.log import last_lines
 from epochal.runtimes.runtime import Outcome
 
 _OUT_OF_MEMORY_MESSAGES = ("MemoryError", "std::bad_alloc", "ResourceExhaustedError", "Cannot allocate memory")
-"""Messages in the last lines of the output if Python, C++, TensorFlow or fork(2) could not allocate memory."""
+"""Messages in the last lines of the output when Python, C++, TensorFlow or fork(2) cannot allocate memory."""
 
 
 def determine_outcome(

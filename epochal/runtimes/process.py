@@ -1,4 +1,4 @@
-"""The process runtime: run every training in a plain process, without a sandbox."""
+"""The process runtime, which trains in a plain process, without a sandbox."""
 
 import tempfile
 import time
@@ -25,7 +25,7 @@ from epochal.settings import LimitSettings, ServerSettings
 _FETCH_SECONDS = 3600.0
 
 _LIMITED = 'ulimit -c 0; ulimit -f "$1" 2>/dev/null; ulimit -d "$2" 2>/dev/null; shift 2; exec "$@"'
-"""A script for sh that runs a command (the third and all further arguments) with limits.
+"""A script for sh that runs a command (the third and later arguments) with limits.
 
 The first argument is the limit on the size of a file, in blocks of 512 bytes; the second is the limit on the data
 segment, in KiB. Neither can exceed a hard limit that is already in force.
@@ -68,7 +68,7 @@ class ProcessRuntime:
         return describe_remarks(remarks.read_text(encoding="utf-8"), recipe.source)
 
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
-        """Import ``modules`` once with the Python of the environment ``image``. See ``Runtime.check_imports``."""
+        """Import ``modules`` once with the Python in the environment ``image``. See ``Runtime.check_imports``."""
         check_imports_once(
             self._home / "cache" / "proven",
             Path(image).name,  # the name contains the recipe's digest; the path differs between homes

@@ -1,4 +1,4 @@
-"""Start a process and kill it with all its descendants, which are found by a marker in their environment.
+"""Start a process, and kill it and all its descendants, which are found by a marker in their environment.
 
 Process groups alone are not enough: a child that starts its own session leaves the group, and after the job
 has been killed with kill -9, the id of the group may be reused. Children inherit the environment, and proc(5) shows it.
@@ -68,8 +68,8 @@ def wait_for_exit(process: subprocess.Popen[bytes], seconds: float) -> bool:
 def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]:
     """Kill the orphaned processes of an EPOCHAL_HOME, and return the numbers of their runs (0 for no run).
 
-    ``home`` is its ID (see ``home_id``). ``is_training`` takes the numbers of a run and a trial, and
-    returns whether a living process is training that trial.
+    ``home`` is the ID of the EPOCHAL_HOME (see ``home_id``). ``is_training`` takes the numbers of a run and a trial,
+    and returns whether a living process is training that trial.
     """
     runs = set()
 

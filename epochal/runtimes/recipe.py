@@ -46,7 +46,7 @@ class Recipe:
         return {} if self.torch_index == "pypi" else {"UV_TORCH_BACKEND": self.torch_index}
 
     def digest(self, *more: str) -> str:
-        """Return a digest of the recipe, of resolve.py and of the strings ``more``, as 16 hexadecimal digits."""
+        """Return a digest of the recipe, resolve.py and the strings ``more``, as 16 hexadecimal digits."""
         return digest(*astuple(self), RESOLVE.read_text(encoding="utf-8"), *more)
 
 

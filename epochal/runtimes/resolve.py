@@ -2,8 +2,9 @@
 
     python resolve.py UV FRAMEWORK PACKAGES FOLDER
 
-It runs in an image build or in a process, with the same Python as the environment, and uses only the standard library.
-UV is the path of uv, and PACKAGES is ``wheels`` or ``any``, as in the server's ``[sandbox]`` settings. FOLDER contains:
+The script runs during an image build or, without Docker, in an ordinary process, with the same Python as the
+environment. It uses only the standard library. UV is the path of uv, and PACKAGES is ``wheels`` or ``any``, as in the
+server's ``[sandbox]`` settings. FOLDER contains:
 
 FRAMEWORK.txt      the framework's pins
 FRAMEWORK.in       the packages wanted with the framework; if there is no such file, all pinned packages are wanted
@@ -13,7 +14,7 @@ The repository's versions take precedence. Pins are kept if they fit, and a want
 needs the same package under another name (see ``_read_wanted``). The script writes to FOLDER:
 
 packages.txt       the packages to install
-shared.txt         those of them that would also be installed if there were no requirements.txt
+shared.txt         the packages in packages.txt that would also be installed without a requirements.txt
 remarks.json       the changes that the repository caused; see ``epochal.runtimes.remarks``
 """
 
@@ -34,7 +35,10 @@ class _UnsolvableError(Exception):
 
 
 class _Resolver:
-    """Runs uv to choose versions; ``folder`` holds its files. ``only_wheels``: whether packages without a wheel are ruled out."""
+    """A wrapper around uv that chooses versions.
+
+    ``folder``: where it keeps its files. ``only_wheels``: whether packages without a wheel are ruled out.
+    """
 
     def __init__(self, uv: str, folder: Path, only_wheels: bool) -> None:
         self._command = [uv, "pip", "compile", "--no-config", "--quiet", "--no-header", "--no-annotate"]
@@ -45,7 +49,8 @@ class _Resolver:
     def choose(self, *files: Path, lines: Iterable[str] = (), preferred: str = "", options: Iterable[str] = ()) -> str:
         """Return a line ``name==version`` for each package that the requirements in ``files`` and ``lines`` need.
 
-        ``preferred``: lines of the same form, whose versions are chosen if they fit. Raises _UnsolvableError.
+        ``preferred``: lines of the same form, whose versions are chosen if they fit. Raises _UnsolvableError if no
+        versions fit the requirements.
         """
         output = self._folder / "preferred.txt"
         command = [*self._command, *self._options, *options, *map(str, files), "-"]
@@ -73,9 +78,9 @@ def _normalize(name: str) -> str:
 
 
 def _read_wanted(text: str) -> dict[str, tuple[str, ...]]:
-    """Return the packages in a FRAMEWORK.in, each with the other names under which the same modules are published.
+    """Return the packages in a FRAMEWORK.in file, each with the other names under which its modules are published.
 
-    These names are in a comment: ``tensorflow-cpu==2.21.*  # also as tensorflow, tf-nightly``.
+    The other names are in a comment: ``tensorflow-cpu==2.21.*  # also as tensorflow, tf-nightly``.
     """
     wanted = {}
     for line in text.splitlines():
@@ -103,7 +108,7 @@ def _resolve(resolver: _Resolver, framework: str, folder: Path, only_wheels: boo
         same = [twin for twin, version in map(_split, twins) if needed.get(twin, version) == version]
         in_use = needed.keys() - set(same)
         excluded_file.write_text("\n".join(same), encoding="utf-8")
-        # Whatever else is wanted, the repository gets the versions that it would get without it.
+        # Whatever else is wanted, the repository gets the versions that it would get on its own.
         (folder / "needed.txt").write_text(needed_lines, encoding="utf-8")
         options = [*excludes, "--constraints", str(folder / "needed.txt")]
         kept = [name for name, names in wanted.items() if not in_use & set(names)]
@@ -182,7 +187,7 @@ def _find_held_back(
 
 
 def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str]) -> tuple[str, str]:
-    """Return the package whose missing wheel makes ``lines`` uninstallable, and uv's explanation; both empty if there is none.
+    """Return the package whose missing wheel makes ``lines`` uninstallable and uv's explanation, or two empty strings.
 
     If there are wheels for the next Python version, no wheel counts as missing: the release has merely dropped
     support for this Python version.

@@ -11,7 +11,7 @@ from epochal.records import Log
 from epochal.runtimes.stop import Stop
 
 IsTraining = Callable[[int, int], bool]
-"""Takes the numbers of a run and of one of its trials, and returns whether a living process is training that trial."""
+"""Takes the numbers of a run and of one of its trials, and returns whether a live process is training that trial."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Training:
     nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
     validation accuracy (0 to 1) at which a fit stops; None to run all epochs. ``stop``: lets another thread end
     the training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
-    an exception, the log is still written, and ``train`` raises that exception. ``script``: the path in ``code`` of the
-    script to run.
+    an exception, the log is still written, and ``train`` raises that exception. ``script``: the path of the script to
+    run, relative to ``code``.
     """
 
     run: int
@@ -52,8 +52,8 @@ class Outcome:
 class Runtime(Protocol):
     """Where the jobs train networks: in Docker containers or in plain processes.
 
-    Any exception may interrupt a waiting method, including KeyboardInterrupt and exceptions from signal handlers. The
-    method then leaves no training running.
+    Any exception, including KeyboardInterrupt and those raised by signal handlers, may interrupt a method while it
+    waits. The method then leaves no training running.
     """
 
     name: str
@@ -94,14 +94,14 @@ class Runtime(Protocol):
     def train(self, training: Training) -> Outcome:
         """Run the script until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
 
-        If ``training.stop`` ends it, the outcome is that of a killed script. If the files that the training wrote
-        total more than ``limits.output_mb``, the biggest ones are removed, and the log says so. Raises
+        If ``training.stop`` ends it, the outcome is the same as for a killed script. If the files that the training
+        wrote total more than ``limits.output_mb``, the biggest ones are removed, and the log says so. Raises
         RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the server's ``data`` is not a folder.
         """
         ...
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
-        """Run ``script`` (Python) with network access and a writable dataset cache, even if training has neither.
+        """Run ``script`` (Python code) with network access and a writable dataset cache, even if training has neither.
 
         Raises UsageError with the last lines of the output if the script fails, and RunFailed(NO_ENGINE) if the
         Docker engine does not answer.
@@ -111,7 +111,8 @@ class Runtime(Protocol):
     def reap(self, is_training: IsTraining) -> list[int]:
         """Stop and remove this EPOCHAL_HOME's training processes or containers for which ``is_training`` returns False.
 
-        Returns the sorted numbers of the runs that they belonged to. Work that belongs to no run is stopped and removed
-        once it exceeds its time limit. Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
+        Processes and containers that belong to no run are stopped and removed once they exceed their time limit.
+        Returns the sorted numbers of the runs that the others belonged to. Raises RunFailed(NO_ENGINE) if the Docker
+        engine does not answer.
         """
         ...

@@ -1,4 +1,4 @@
-"""The temporary folders of a trial in either runtime, and the limit on the size of the files that the trial leaves."""
+"""The temporary folders of a trial in either runtime, and the limit on the size of the files that a trial leaves behind."""
 
 import os
 import shutil

@@ -17,9 +17,9 @@ class Stop:
         """The reason for the request; None if there has been no request."""
 
     def request(self, reason: Reason) -> None:
-        """Request the stop; only the first request counts.
+        """Request that the trial stop; only the first request counts.
 
-        If the trial is training, the ``callback`` of ``on_request`` is called before this method returns.
+        If the trial is training, the ``callback`` passed to ``on_request`` is called before this method returns.
         """
         with self._lock:
             if self.reason is None:

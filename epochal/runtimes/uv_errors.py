@@ -1,4 +1,4 @@
-"""Explain from uv's output why packages could not be chosen or downloaded, and what to do about it."""
+"""Explain, based on uv's output, why packages could not be resolved or downloaded, and what to do about it."""
 
 import re
 
@@ -16,7 +16,8 @@ _UNSOLVABLE = tuple(
         (
             r"Because (?:all versions of )?(?P<package>\S+) depends? on (?P<name>[^\s{<>=!~]+)(?:\{[^}]*\})?"
             r"(?P<range>[<>=!~]\S*)\s.*?(?:and|because) you require (?P<required>(?P=name)[<>=!~][^\s,]*)",
-            "{source}: {package} needs {name}{range}, but {required} is required, too. Change the version of one of them.",
+            "{source}: {package} needs {name}{range}, but {required} is also required. "
+            "Change the version of one of them.",
         ),
         (
             r"Pins without a wheel: (?P<packages>[^,\s]+(?:, [^,\s]+)*)",
@@ -31,22 +32,23 @@ _UNSOLVABLE = tuple(
         ),
         (
             r"(?P<package>[^\s=]+)==(?P<version>\S+) has no wheels with a matching Python",
-            "{source}: {package} {version} does not exist for this version of Python. Require a newer version.",
+            "{source}: {package} {version} is not available for this version of Python. Require a newer version.",
         ),
         (
             r"Because (?:all versions of )?(?P<package>\S+) ha(?:s|ve) no usable wheels and",
-            "{source}: {package} has no wheel, and building packages is not allowed. Require another version, or ask the "
-            'admin to set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+            "{source}: {package} has no usable wheel, and building packages is not allowed. "
+            'Require a different version, or ask the admin to set packages = "any" under [sandbox] in '
+            "$EPOCHAL_HOME/server.toml.",
         ),
         (
             r"Wheels are required for `(?P<package>[^`]+)`",
-            "{source} requires {package}, or a package that needs it, in a version that has no wheel, and building packages is "
-            "not allowed. Require another version, or ask the admin to set "
+            "{source} requires, directly or through another package, a version of {package} that has no wheel, "
+            "and building packages is not allowed. Require a different version, or ask the admin to set "
             'packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
         ),
         (
             r"there (?:is|are) no versions? of (?P<package>\S+) and you require",
-            "{source}: there is no {package}. Require another version.",
+            "{source}: {package} does not exist. Require a different version.",
         ),
         (
             r"Because only (?P<available>\S+) (?:is|are) available and you require (?P<required>[^\s,]+)",
@@ -54,11 +56,11 @@ _UNSOLVABLE = tuple(
         ),
         (
             r".*you require (?P<required>.+?), we can conclude that your requirements are unsatisfiable",
-            "{source}: there are no compatible versions that fulfil {required}. Change one of the requirements.",
+            "{source}: no combination of versions satisfies {required}. Change one of the requirements.",
         ),
     )
 )
-"""Patterns for what uv prints if no versions fit, each with an explanation. The last pattern matches every such error."""
+"""Patterns for uv's errors if no versions fit, each with an explanation. The last pattern matches every such error."""
 
 
 def explain_uv_error(output: str, requirements: str, source: str) -> str:
@@ -69,7 +71,7 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
     output = re.sub(r"\s*\n\s+", " ", output)
     if unreachable := _UNREACHABLE.search(output):
         host = unreachable["host"]
-        other = ', or set torch_index = "pypi" there to use the ordinary index' if host == _TORCH_HOST else ""
+        other = ', or set torch_index = "pypi" there to use PyPI instead' if host == _TORCH_HOST else ""
         return (
             f"The training environment could not be built: {unreachable['address']} could not be reached. Check the server's "
             f"network and, if it is behind a corporate proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml{other}."

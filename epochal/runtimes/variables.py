@@ -1,9 +1,9 @@
-"""Environment variables that keep libraries from opening a window or contacting a server where training cannot do so."""
+"""Environment variables that keep libraries from opening windows and, without a network, from contacting servers."""
 
 import os
 
 _NO_WINDOW = {"MPLBACKEND": "Agg"}
-"""With this backend, Matplotlib draws only into files, and its ``show()`` returns at once."""
+"""With this backend, Matplotlib draws only to files, and its ``show()`` returns at once."""
 
 _OFFLINE = {
     "CLEARML_OFFLINE_MODE": "1",
@@ -26,7 +26,7 @@ _NO_KEY = {"COMET_API_KEY": "offline"}
 
 
 def library_variables(*, network: bool) -> dict[str, str]:
-    """Return the variables for training. ``network``: whether the training may use the network.
+    """Return the environment variables for training. ``network``: whether the training may use the network.
 
     A variable that is set for Epochal itself keeps its value, unless it holds a key. The script may change any variable.
     """

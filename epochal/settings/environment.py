@@ -58,7 +58,7 @@ class Environment(BaseModel):
     ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
     """The authtoken for ngrok, which ``epochal tunnel`` needs."""
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
-    """The build's workspace. The pull job uses the checkout in it, if any, and jobs write files for Jenkins to it."""
+    """The build's workspace. The pull job uses the checkout in it, if any, and jobs leave files for Jenkins there."""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
     """The commit that the pull job fetches if EPOCHAL_RUN is not set."""
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
@@ -112,7 +112,7 @@ def read_secret(path: Path, setting_name: str) -> str:
 def read_secret_setting(from_environment: SecretStr | None, path: str, setting_name: str) -> str | None:
     """Return the secret ``from_environment`` if it is set, else the secret in the file ``path``, else None.
 
-    ``path``: the value of the setting ``setting_name``, empty if the setting is not set. Raises SettingsError if the
+    ``path``: the value of the setting ``setting_name``; empty if it is not set. Raises SettingsError if the
     file cannot be read or is empty.
     """
     if from_environment:

@@ -68,7 +68,7 @@ def _is_inside(path: PurePosixPath) -> bool:
 
 
 class RepositorySettings(Table):
-    """The settings of one repository, which its developer writes into epochal.toml."""
+    """A repository's settings, which its developer writes in epochal.toml."""
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ServerSettings.model_fields, "server.toml, which only the server's admin can edit"
@@ -81,14 +81,14 @@ class RepositorySettings(Table):
             ge=0,
             lt=1,
             description="The required confidence, for example 0.95, that the accuracy on all data, not only on the test\n"
-            "samples, is above the threshold. It must be more than 0.5, or 0 to compare the measured accuracy itself.",
+            "samples, is above the threshold. It must be more than 0.5, or 0 to judge by the measured accuracy alone.",
         ),
     ] = 0.0
     metric: Annotated[
         str,
         Field(
             max_length=64,
-            description='The name of the accuracy to compare if evaluate() measures several, for example "main_accuracy".',
+            description='The name of the accuracy to use if evaluate() measures several, for example "main_accuracy".',
         ),
     ] = ""
     repeated_rows: Annotated[
@@ -102,8 +102,8 @@ class RepositorySettings(Table):
         str,
         Field(
             max_length=255,
-            description="The path of the script or notebook to train; if empty, nn.py or else train.py, main.py or a\n"
-            "notebook in the top folder of the repository. The script is always started in the top folder.",
+            description="The path of the script or notebook to train; if empty, nn.py or, failing that, train.py,\n"
+            "main.py or a notebook in the top folder of the repository. The script always runs in the top folder.",
         ),
     ] = ""
     framework: Annotated[
@@ -116,9 +116,10 @@ class RepositorySettings(Table):
     search: Annotated[
         dict[str, Values],
         Field(
-            description="The constants of the script that a search may change if more epochs are not enough, each with a range,\n"
-            "{ low = 1, high = 4 }, optionally with log = true or a step, or with choices, { choices = [8, 16] }.\n"
-            "To enable the search, remove the '#' in front of [search] and of the constants that it may change."
+            description="The constants in the script that a search may change if more epochs are not enough. Each has\n"
+            "a range, such as { low = 1, high = 4 }, optionally with log = true or a step, or it has choices,\n"
+            "such as { choices = [8, 16] }. To enable the search, remove the '#' in front of [search] and in\n"
+            "front of the constants that it may change."
         ),
     ] = {}  # noqa: RUF012 (pydantic copies it)
 
@@ -134,7 +135,7 @@ class RepositorySettings(Table):
     def _check_projects(self) -> Self:
         others = sorted(self.model_fields_set - {"project"})
         if self.project and others:
-            raise ValueError(f"{', '.join(others)}: with [[project]], this belongs in the epochal.toml of each project")
+            raise ValueError(f"{', '.join(others)}: with [[project]], settings go in each project's epochal.toml")
         return self
 
     @field_validator("script")

@@ -9,7 +9,7 @@ from epochal.records import Value, is_same_value, value_kind
 from epochal.settings.toml import Table, table_tag
 
 _MAX_INTEGER = 2**53
-"""The largest whole number that a search may use: Optuna stores numbers as floats, which are exact up to it."""
+"""The largest whole number that a search may use: Optuna stores numbers as floats, which are exact up to this value."""
 
 
 def _check_number(value: Any) -> int | float:

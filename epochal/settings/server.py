@@ -15,7 +15,7 @@ FILE_NAME = "server.toml"
 
 
 class WatchedRepository(Table):
-    """A repository whose pushed code is trained."""
+    """A repository to watch. Pushes to its ``branches`` start runs."""
 
     url: Annotated[
         str,
@@ -25,7 +25,7 @@ class WatchedRepository(Table):
             examples=["https://github.com/ada/digits.git"],
         ),
     ]
-    branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches to train.")] = ("main",)
+    branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches to watch.")] = ("main",)
     credentials: Annotated[
         str,
         Field(
@@ -36,7 +36,7 @@ class WatchedRepository(Table):
         str,
         Field(
             pattern=r"^[A-Za-z0-9._-]*$",
-            description="The id of the credentials for the repository in Jenkins; optional.",
+            description="The ID of the Jenkins credentials for the repository; optional.",
         ),
     ] = ""
 
@@ -55,7 +55,7 @@ class LimitSettings(Table):
         Field(
             ge=0,
             le=64,
-            description="How many trials of a search train at once; 0 for as many as cpus and memory_mb allow.",
+            description="How many trials of a search run at once; 0 for as many as cpus and memory_mb allow.",
         ),
     ] = 0
     log_mb: Annotated[
@@ -70,7 +70,7 @@ class LimitSettings(Table):
         ),
     ] = 2048.0
     tmp_mb: Annotated[
-        int, Field(ge=1, description="The size of /tmp in a container, in MB; its files count as memory.")
+        int, Field(ge=1, description="The size of /tmp in a container, in MB; files in it count as memory.")
     ] = 1024
     engine_minutes: Annotated[
         float, Field(gt=0, description="How many minutes a run waits for a Docker engine that does not answer.")
@@ -133,7 +133,7 @@ class MailSettings(Table):
         Literal["starttls", "tls", "none"],
         Field(description="How the connection is encrypted: starttls, tls (implicit) or none."),
     ] = "starttls"
-    user: Annotated[str, Field(description="The user name; if empty, there is no login.")] = ""
+    user: Annotated[str, Field(description="The user name; if empty, Epochal does not log in.")] = ""
     password_file: Annotated[
         str, Field(description="A file with the password. Alternatively, set EPOCHAL_MAIL_PASSWORD.")
     ] = ""
@@ -212,7 +212,7 @@ class ServerSettings(Table):
         RuntimeName,
         Field(
             description="Where training runs: docker, process (no sandbox), or auto (docker if its engine answers, else process).\n"
-            "auto is for epochal run only: runs of epochal serve wait for Docker rather than train without a sandbox."
+            "auto is for epochal run only: under epochal serve, runs wait for Docker rather than train without a sandbox."
         ),
     ] = "docker"
     supersede: Annotated[
@@ -278,8 +278,8 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
     """Add a watched repository to ``home``/server.toml, which is created from the commented template if it is missing.
 
     The existing text of the file is kept. Returns False, and writes nothing, if the URL is already watched with these
-    branches. Raises SettingsError if the file is invalid, or if the URL is watched without one of the branches: the
-    admin has to add that branch to the file.
+    branches. Raises SettingsError if the file is invalid, or if the URL is watched, but not with all of these
+    branches: the admin then has to add the missing ones to the file.
     """
     path = home / FILE_NAME
     for watched in read_toml(path, ServerSettings).repository:
@@ -287,8 +287,8 @@ def watch_repository(home: Path, url: str, branches: tuple[str, ...]) -> bool:
             return False
         if watched.url == url:
             raise SettingsError(
-                f"{path} already lists {url}, but not all of these branches: {', '.join(branches)}. "
-                "Add the missing ones to its branches in that file."
+                f"{path} already lists {url}, but not with all of these branches: {', '.join(branches)}. "
+                "Add the missing branches to that entry."
             )
     # Read bytes, because text mode would turn CRLF into LF.
     text = path.read_bytes().decode("utf-8") if path.exists() else template(ServerSettings, "Epochal's server settings")

@@ -1,4 +1,4 @@
-"""Read a TOML file into a model, with error messages that help users fix it, and write a commented template for a model."""
+"""Read a TOML file into a model, with error messages that help users fix it, and write commented templates."""
 
 import difflib
 import re
@@ -25,7 +25,7 @@ class Table(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _refuse_quoted_numbers(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse strings such as "100", which pydantic would convert, and "90%"."""
+        """Refuse strings where a number is expected: "90%", and even "100", which pydantic would convert."""
         if isinstance(value, str) and cls.model_fields[info.field_name or ""].annotation in (int, float):
             raise ValueError(f"should be a number, without quotation marks{_give_example(info.field_name, value)}")
         return value
@@ -48,7 +48,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def _correct_line(path: Path, error: str) -> str:
-    """Return what to write instead of the line that an error names, if it looks like YAML or has a decimal comma."""
+    """Suggest a replacement for the line that an error names, if it looks like YAML or has a decimal comma."""
     position = re.search(r"\(at line (\d+), ", error)
     line = path.read_text(encoding="utf-8-sig").splitlines()[int(position[1]) - 1] if position else ""
     found = re.fullmatch(r"\s*([\w.-]+)\s*[:=]\s*([^\s#]+)\s*(?:#.*)?", line)
@@ -61,7 +61,7 @@ def _correct_line(path: Path, error: str) -> str:
 
 
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
-    """Validate ``values``, which were read from the file ``where``, and return them as a ``model``.
+    """Validate ``values``, which were read from the file ``where``, and return them as an instance of ``model``.
 
     Raises SettingsError with one line for each unknown key or invalid value; the line says what would be valid.
     """
@@ -72,7 +72,7 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
 
 
 def table_tag(table: type[Table]) -> str:
-    """Return the tag that identifies ``table`` if a key may hold any one of several tables.
+    """Return the tag that identifies ``table`` if a key may hold any of several tables.
 
     The tag becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
     """
@@ -141,7 +141,7 @@ def _differs(annotation: Any, value: Any) -> bool:
 def find_line(text: str, key: str) -> int:
     """Return the number, counted from 1, of the line in a TOML file that sets ``key``, such as ``retrain.max_epochs``.
 
-    The key may lead into an inline table. Returns 0 if no line sets it.
+    The key may point into an inline table. Returns 0 if no line sets it.
     """
     table, arrays = "", dict[str, int]()
     for number, line in enumerate(text.splitlines(), start=1):

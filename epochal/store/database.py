@@ -1,4 +1,4 @@
-"""Open the database of an EPOCHAL_HOME (SQLite or PostgreSQL) and run functions as transactions on it."""
+"""Open the database of an EPOCHAL_HOME (SQLite or PostgreSQL) and run functions on it as transactions."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -30,7 +30,7 @@ class Database:
     def __init__(self, url: str, retry_policy: RetryPolicy | None = None) -> None:
         """Open the database and upgrade it to the newest version.
 
-        ``retry_policy`` says how long to wait if the database does not answer; by default, there is no wait. Raises
+        ``retry_policy`` says how long to wait if the database does not answer; by default, not at all. Raises
         SettingsError if the database cannot be opened or does not answer in time, and EpochalError if it was written by
         a newer version of Epochal.
         """
@@ -54,7 +54,7 @@ Transaction = Callable[Concatenate[Database | Connection, _P], _T]
 def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
     """Decorate a function that reads from a connection, so that it takes a ``Database`` and runs as one transaction.
 
-    If the database does not answer, the transaction is repeated or an exception is raised: see ``RetryPolicy.run``. A
+    If the database does not answer, the transaction is retried or an exception is raised: see ``RetryPolicy.run``. A
     call with a connection instead of a ``Database`` becomes part of that connection's transaction.
     """
     return _in_transaction(function, Engine.connect)

@@ -26,9 +26,9 @@ def accept_commit(
     """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of the runs to stop.
 
     ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
-    A person's request always starts a new run. If an earlier push of the same commit to the same branch started a run,
-    another push gets that run instead of a new one; if the run was superseded and there is a delivery, it is queued
-    again and counts as new.
+    A person's request always starts a new run. A push reuses the run, if any, that an earlier push of the same commit
+    to the same branch started; if that run was superseded and there is a delivery, it is queued again and counts as
+    new.
 
     A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a living
     owner end at once. With ``supersede = "running"``, runs in later states without a living owner end at once, too, and
@@ -67,10 +67,10 @@ def _insert_run(connection: Connection, commit: Commit, origin: Origin, **column
 
 
 def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[int | None, bool]:
-    """Return the run that a push of the commit started, or None, and whether the commit has to be trained now.
+    """Return the run that a push of the commit started, or None, and whether the commit needs a training run now.
 
-    ``delivered``: whether a delivery reported the commit. If so and the run was superseded, a forced push has restored
-    the commit, so the run is queued again.
+    ``delivered``: whether a delivery reported the commit. If one did and the run was superseded, a force push has
+    restored the commit, so the run is queued again.
     """
     same = runs.c.repository == commit.repository, runs.c.branch == commit.branch, runs.c.sha == commit.sha
     pushed = select(runs.c.id).where(*same, runs.c.origin == Origin.PUSH)
@@ -89,11 +89,11 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
 
 @writes
 def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supersede: str) -> dict[str, AcceptedCommit]:
-    """Let ``run`` train the first project that its push changed, and queue a run for each other project that it changed.
+    """Assign to ``run`` the first project that its push changed, and queue a run for each other changed project.
 
-    ``trees``: the git object ID of each project's folder, by the project's path. A project has changed if that ID differs
-    from the ID in its newest run on the branch, not counting superseded runs. Each run supersedes older runs of its
-    project as described for ``accept_commit``. Returns an accepted commit for each changed project, in the order of
+    ``trees``: the git object ID of each project's folder, by the project's path. A project has changed if that ID
+    differs from the ID in its newest run on the branch, not counting superseded runs. Each run supersedes older runs of
+    its project as described for ``accept_commit``. Returns an accepted commit for each changed project, in the order of
     ``trees``. Raises NotOwner if the calling process does not own ``run``.
     """
     same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
@@ -127,7 +127,7 @@ def ignore_delivery(connection: Connection, delivery: str, event: str, result: s
 
 @reads
 def list_deliveries(connection: Connection, limit: int = 20) -> list[Delivery]:
-    """Return the newest ``limit`` deliveries, newest first."""
+    """Return the ``limit`` most recent deliveries, newest first."""
     rows = connection.execute(select(deliveries).order_by(deliveries.c.received.desc()).limit(limit))
     return [read_row(Delivery, row) for row in rows]
 
@@ -149,7 +149,7 @@ def _store_delivery(
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Supersede older runs that pushes to the branch and project of run ``successor`` started; return the owners to stop.
+    """Supersede older runs from pushes to the branch and project of ``successor``; return the owners to stop.
 
     Queued runs without a living owner end at once. With ``supersede = "running"``, runs in later states without a
     living owner end at once, too, and runs with a living owner are asked to stop.

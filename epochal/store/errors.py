@@ -1,11 +1,11 @@
-"""The exceptions that the functions of ``epochal.store`` raise."""
+"""The exceptions raised by the functions in ``epochal.store``."""
 
 from epochal.errors import EpochalError
 from epochal.records import State
 
 
 class Busy(EpochalError):
-    """A run cannot be claimed, because another process is working on it or its state does not allow it.
+    """A run cannot be claimed, because another process is working on it or because of its state.
 
     This is not a failure: the process that tried to claim the run simply has nothing to do.
     """

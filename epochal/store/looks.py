@@ -38,11 +38,11 @@ def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
 def store_judgement(
     connection: Connection, run: Run, trial: Trial, decide: Callable[[int | None], Judgement]
 ) -> Judgement:
-    """Judge a measured trial with ``decide``, and store and return the judgement, unless one is already stored.
+    """Judge a measured trial with ``decide``, store the judgement and return it.
 
-    A stored judgement is returned unchanged. ``decide`` is called with the number of this look at the test set, counted
-    from 1 across all runs of the branch, or with None if the test set is unknown. If ``decide`` raises an exception,
-    nothing is stored.
+    If a judgement is already stored, it is returned unchanged. ``decide`` is called with the number of this look at the
+    test set, counted from 1 across all runs of the branch, or with None if the test set is unknown. If ``decide``
+    raises an exception, nothing is stored.
     """
     branch = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     # Lock the branch, so that trials that are judged at the same time get different numbers.

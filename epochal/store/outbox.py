@@ -1,4 +1,4 @@
-"""Read and write the outbox, the table of messages. Each is sent at least once, always with the same Message-ID."""
+"""Read and write the outbox, the table of messages. Each message is sent at least once, always with the same Message-ID."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def take_message(connection: Connection, after: int = 0) -> Message | None:
 
 @writes
 def release_message(connection: Connection, message: int, state: MessageState, outcome: str) -> None:
-    """End the lease of a message, and store its state and its ``outcome``, which says what happened.
+    """End the lease on a message, and store its state and its ``outcome``, which says what happened.
 
     ``state`` is SENT, PENDING (to be sent later) or GIVEN_UP.
     """
@@ -55,7 +55,7 @@ def release_message(connection: Connection, message: int, state: MessageState, o
 
 @writes
 def retry_messages(connection: Connection) -> int:
-    """Mark all given-up messages as pending again, and return their number."""
+    """Mark all given-up messages as pending again, and return how many there were."""
     given_up = messages.c.state == MessageState.GIVEN_UP
     return connection.execute(update(messages).where(given_up).values(state=MessageState.PENDING)).rowcount
 

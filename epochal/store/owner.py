@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 20.0
-"""The interval between two heartbeats of an owner."""
+"""The interval between an owner's heartbeats."""
 
 _HEARTBEAT_TIMEOUT = timedelta(seconds=90)
 """After this time without a heartbeat, an owner on another machine counts as dead."""
 
 
 def this_process() -> str:
-    """Return the name of the calling process as an owner: machine, PID namespace, process id and start time."""
+    """Return the owner name of the calling process: its machine, PID namespace, process id and start time."""
     pid = os.getpid()
     return f"{_machine()}/{pid}/{_start_time(pid)}"
 

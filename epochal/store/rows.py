@@ -1,4 +1,4 @@
-"""Convert rows of the tables to the dataclasses in ``epochal.records``, whose fields are named after the columns."""
+"""Convert database rows to the dataclasses in ``epochal.records``, whose fields are named after the columns."""
 
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ _ACCURACY = "accuracy_"
 
 
 def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
-    """Return an instance of the dataclass ``record`` from a row, with ``others`` as the values of additional fields.
+    """Return an instance of the dataclass ``record``, built from a row and, for the remaining fields, from ``others``.
 
     The column for a field is named ``prefix`` followed by the field's name. Fields without a column get their defaults.
     """
@@ -27,7 +27,7 @@ def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -
 
 
 def read_trial(row: Row[Any]) -> Trial:
-    """Convert a row of the table ``run_trials`` to a Trial."""
+    """Convert a row of the ``run_trials`` table to a Trial."""
     measured = row._mapping[f"{_ACCURACY}value"] is not None
     return read_row(Trial, row, accuracy=read_row(Accuracy, row, _ACCURACY) if measured else None)
 

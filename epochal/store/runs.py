@@ -95,7 +95,7 @@ def next_runs(connection: Connection) -> list[Run]:
 
 @reads
 def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
-    """Return the oldest of ``next_runs`` that has no living owner and is not in ``busy``, or None if all are taken."""
+    """Return the oldest of ``next_runs`` that has no live owner and is not in ``busy``, or None if all are taken."""
     taken = set(busy)
     waiting = (run for run in next_runs(connection) if run.id not in taken)
     return next((run for run in waiting if owner_of_run(connection, run.id) is None), None)
@@ -103,7 +103,7 @@ def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
 
 @reads
 def owner_of_run(connection: Connection, run: int) -> str | None:
-    """Return the living owner of a run, or None if no process is working on it."""
+    """Return the owner of a run if that process is still alive, or None if no process is working on the run."""
     row = connection.execute(select(runs.c.owner, runs.c.heartbeat).where(runs.c.id == run)).first()
     return living_owner(row.owner, row.heartbeat) if row else None
 
@@ -113,7 +113,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     """Make the calling process the owner of a run, and return the run.
 
     Trials that were training in this process or in a dead process are marked as interrupted. Raises Busy if another
-    living process owns the run or the run is in none of ``states``, and UsageError if there is no such run.
+    live process owns the run or the run is in none of ``states``, and UsageError if there is no such run.
     """
     columns = runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.started
     row = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
@@ -139,7 +139,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
 
 @writes_at_once
 def record_heartbeat(connection: Connection, run: int) -> None:
-    """Store a heartbeat in the run, if the calling process owns it, and in those of its trials that the process owns."""
+    """Record a heartbeat for a run, if the calling process owns it, and for each of its trials that the process owns."""
     alive = {"heartbeat": datetime.now(UTC)}
     connection.execute(update(runs).where(runs.c.id == run, runs.c.owner == this_process()).values(**alive))
     connection.execute(update(trials).where(trials.c.run == run, trials.c.owner == this_process()).values(**alive))
@@ -160,7 +160,7 @@ def store_build_url(connection: Connection, run: int, url: str) -> None:
 
 @writes
 def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[str]:
-    """Add to a run those of ``notes`` that it does not have yet, and return them.
+    """Add to a run any ``notes`` that it does not have yet, and return the added ones.
 
     The run's row is locked, so that no note is lost if trials add notes at the same time.
     """

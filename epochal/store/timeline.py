@@ -1,4 +1,4 @@
-"""Read and write the table of moments: the steps of a run, with the times at which the jobs recorded them."""
+"""Read and write the table of moments, which lists the steps that each run has reached, and when."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ def record_step(
 ) -> None:
     """Record that a run, or its trial ``trial``, reached ``step``; earlier records of the same step are kept.
 
-    ``at`` is the time, which must have a time zone; the default is the current time.
+    ``at`` is the time, which must be timezone-aware; the default is the current time.
     """
     row = {"run": run, "step": step, "trial": trial, "at": at or datetime.now(UTC)}
     connection.execute(insert(moments).values(**row))

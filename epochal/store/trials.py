@@ -15,16 +15,16 @@ from epochal.store.schema import runs, trials
 from epochal.store.transitions import CHANGEABLE, interrupt_trials, require_owned
 
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED)
-"""The condition for a trial to count. Interrupted trials do not count, because they run again."""
+"""The condition for a trial to count. Interrupted trials do not count, because they are run again."""
 
 
 @writes
 def add_trial(
     connection: Connection, run: int, hyperparameters: dict[str, Value], strategy: Strategy = Strategy.COMMITTED
 ) -> int:
-    """Add a trial in state TRAINING to a run that the calling process owns; return its number, counted from 1.
+    """Add a trial in state TRAINING to a run that the calling process owns; return the trial's number.
 
-    Raises NotOwner or StopRequested as ``change_run`` does.
+    Trials are numbered from 1. Raises NotOwner or StopRequested as ``change_run`` does.
     """
     require_owned(connection, run)
     return _insert(connection, run, hyperparameters, strategy)
@@ -32,7 +32,7 @@ def add_trial(
 
 @writes
 def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str, Value], limit: int) -> int | None:
-    """Add a trial of a search, in state TRAINING, to a run that any process may own; return its number.
+    """Add a search trial in state TRAINING to a run, whichever process owns the run; return the trial's number.
 
     Returns None if the run already has ``limit`` trials or a trial with these hyperparameters, has ended, or was asked
     to end. Interrupted trials do not count. The limit also holds if several processes call this function at once.
@@ -56,7 +56,7 @@ def end_trial(connection: Connection, run: int, trial: Trial) -> None:
 
 @writes
 def store_forecast(connection: Connection, run: int, number: int, forecast: Forecast) -> None:
-    """Store the forecast from the learning curve of a measured trial."""
+    """Store the forecast made from a measured trial's learning curve."""
     same = trials.c.run == run, trials.c.number == number
     connection.execute(update(trials).where(*same).values(forecast=forecast))
 
@@ -85,7 +85,7 @@ def other_trainers(connection: Connection, run: int) -> list[str]:
 
 
 def training_rows(connection: Connection, run: int) -> list[Row[Any]]:
-    """Return the database rows of the trials that are training, including those whose process has died."""
+    """Return the database rows of the trials that are training, including those whose processes have died."""
     conditions = trials.c.run == run, trials.c.state == TrialState.TRAINING
     return list(connection.execute(select(trials).where(*conditions).order_by(trials.c.number)))
 

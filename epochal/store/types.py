@@ -1,4 +1,4 @@
-"""Column types for times in UTC, members of enumerations, dataclasses and tuples of strings."""
+"""Column types for UTC times, enum members, dataclasses and tuples of strings."""
 
 import enum
 from dataclasses import asdict, fields
@@ -24,7 +24,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def enum_type(enumeration: type[enum.Enum], length: int = 16) -> Enum:
-    """Return a column type that stores members of ``enumeration`` by value and refuses other values.
+    """Return a column type that stores members of ``enumeration`` by value and rejects other values.
 
     ``length`` is the length of the column in characters.
     """
@@ -38,7 +38,7 @@ def enum_type(enumeration: type[enum.Enum], length: int = 16) -> Enum:
 
 
 class DataclassJson(TypeDecorator[Any]):
-    """A dataclass of plain values and members of enumerations, stored as a JSON object.
+    """A dataclass of plain values and enum members, stored as a JSON object.
 
     When an object is read, stored fields that the dataclass no longer has are ignored.
     """

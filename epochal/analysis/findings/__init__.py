@@ -1,4 +1,4 @@
-"""Find problems in the source of the pushed code before anything is trained.
+"""Find problems in the pushed code before anything is trained.
 
 Only problems that are nearly certain are reported: a false alarm about a sound script is worse than a missed problem.
 """
@@ -89,8 +89,8 @@ def find_in_files(
     """Yield findings about files that are missing or too large, and about packages that are missing or refused.
 
     ``folder``: the folder to check. ``committed``: the paths of all files in the next commit. ``new``: the paths of
-    those that it would add or change. ``pointers``: the paths of those that git stores with Git LFS. ``untracked``:
-    the paths of those that it would contain only after ``git add``.
+    the files that it would add or change. ``pointers``: the paths of the files that are stored with Git LFS.
+    ``untracked``: the paths of the files that it would contain only after ``git add``.
     """
     yield from find_missing_files(sources, folder, committed, pointers)
     yield from find_untracked_files(sources, untracked)

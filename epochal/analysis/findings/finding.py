@@ -1,4 +1,4 @@
-"""A finding: a place in the code that may cause trouble in training, and what to do about it."""
+"""A finding: a place in the code that may cause trouble during training, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,11 +8,11 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     NOTE = "note"
-    """For information: neither training nor the verdict is affected."""
+    """For information only: neither training nor the verdict is affected."""
     WARNING = "warning"
-    """The training may fail, or its accuracy may be inflated or may not count."""
+    """Training may fail, or the measured accuracy may be inflated or may not count."""
     ERROR = "error"
-    """A run would fail before it trains."""
+    """A run would fail before training starts."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,6 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The finding's place in the format that compilers use: ``nn.py:12``, or ``digits.ipynb cell 3:2``."""
+        """The finding's location in the format that compilers use: ``nn.py:12``, or ``digits.ipynb cell 3:2``."""
         cell = f" cell {self.cell}" if self.cell else ""
         return f"{self.path}{cell}" + (f":{self.line}" if self.line else "")

@@ -1,4 +1,4 @@
-"""Find test data that leak into training: they are used for fitting before the split, for validation, or for training."""
+"""Find data leakage: fitting or copying rows before the split, and validating or testing on the wrong data."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ _DATA_FUNCTIONS = frozenset(
     {"array", "asarray", "c_", "column_stack", "concat", "concatenate", "DataFrame", "expand_dims", "hstack", "vstack"}
     | {"append", "stack", "shuffle"}
 )
-"""Functions in NumPy, pandas and sklearn.utils that return rows of their arguments."""
+"""Functions in NumPy, pandas and sklearn.utils whose results contain rows of their arguments."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(
@@ -66,13 +66,13 @@ class _Leak:
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that use all rows for fitting, or copy rows, before the rows are split into training and test data."""
+    """Yield calls that fit on all rows, or copy rows, before the rows are split into training and test data."""
     for source, scope in find_used(sources):
         yield from _Flow(source).follow(scope)
 
 
 class _Flow:
-    """Follows, through a scope, the results of calls that process all rows, until these results are split."""
+    """The flow of data through a scope, from calls that process all rows to the split into training and test data."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -140,7 +140,7 @@ class _Flow:
                 "copied_before_split",
                 self._source.path,
                 leak.line,
-                f"{leak.what} repeats or mixes rows {where}, so the test data contain copies of training rows.",
+                f"{leak.what} repeats or mixes rows {where}, so copies of training rows end up in the test data.",
                 f"Split first, then use {leak.what} on the training rows alone.",
             )
         return Finding(
@@ -181,7 +181,7 @@ class _Flow:
         return ""
 
     def _is_all_rows(self, call: ast.Call) -> bool:
-        """Return whether a call receives all rows: no argument may come from a split or have a name like ``x_train``."""
+        """Return whether a call receives all rows: no argument comes from a split or has a name like ``x_train``."""
         names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
         return bool(call.args) and not any(name in self._parts or _PART_NAME.search(name) for name in names)
 
@@ -245,7 +245,7 @@ class _Fit:
 class _Measurement:
     """A call to ``evaluate``, ``score`` or ``predict``, or one that compares the result of ``predict`` with labels.
 
-    ``owner``, ``data``: as in ``_Fit``. ``model``: the variable of the object that was measured.
+    ``owner``, ``data``: as in ``_Fit``. ``model``: the variable that holds the measured object.
     """
 
     call: ast.Call
@@ -282,7 +282,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
             measurement.call.lineno,
             f"{last_name(measurement.call.func)}() uses the same data as fit() on line {fit.call.lineno}, "
             "and accuracy on training data does not count.",
-            "Split off test data with train_test_split(…, random_state=0), and evaluate on them.",
+            "Split off test data with train_test_split(…, random_state=0), and evaluate the model on it.",
         )
 
 
@@ -324,7 +324,7 @@ class _Variables:
         return self._makers.get(value.id, "") if isinstance(value, ast.Name) else ""
 
     def identify(self, node: ast.expr | None) -> str:
-        """Return a string that is the same for two expressions with the same value; empty if unknown."""
+        """Return a string that is the same for two expressions with the same value; empty if the value is unknown."""
         if node is None or not all(isinstance(each, _PLAIN) for each in ast.walk(node)):
             return ""
         names = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)})
@@ -386,7 +386,7 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
             source.path,
             fit.call.lineno,
             "fit() validates on its training data, so val_accuracy says nothing about unseen data and does not count.",
-            "Split off validation data, or write validation_split=0.2.",
+            "Split off validation data, or pass validation_split=0.2.",
         )
         return
     after = [
@@ -403,6 +403,6 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
             fit.call.lineno,
             f"fit() validates on the data that evaluate() on line {after[-1].call.lineno} tests on{chosen}, "
             "so the accuracy may be too high.",
-            "Split off separate validation data, or write validation_split=0.2.",
+            "Split off separate validation data, or pass validation_split=0.2.",
             Severity.WARNING if callbacks else Severity.NOTE,
         )

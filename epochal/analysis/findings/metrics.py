@@ -1,4 +1,4 @@
-"""Find accuracies that mean nothing, such as the accuracy of a regression, and scripts that report no accuracy."""
+"""Find meaningless accuracies, such as the accuracy of a regression, and scripts that report no accuracy."""
 
 import ast
 import re
@@ -29,9 +29,9 @@ _KERAS = ("keras", "tensorflow", "tf_keras")
 
 @dataclass(frozen=True)
 class _Compile:
-    """A call to ``compile``. ``metrics``: the names of its metrics; None if they cannot be read.
+    """A call to ``compile``. ``metrics``: the names of its metrics; None if they are unknown.
 
-    ``units``, ``activation``: those of the model's last layer; 0 and an empty string if they cannot be read.
+    ``units``, ``activation``: the units and activation of the model's last layer; 0 and an empty string if unknown.
     """
 
     line: int
@@ -51,7 +51,7 @@ def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding
 
 
 def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tuple[str, ...]]]:
-    """Yield the file, line and metrics of each call to ``compile`` whose metrics can be read."""
+    """Yield the file, line and metrics of each call to ``compile`` whose metrics are known."""
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
             if each.metrics:
@@ -140,7 +140,7 @@ def _read_compiles(source: Source, scope: Scope) -> Iterator[_Compile]:
 
 
 def _is_keras_compile(source: Source, call: ast.Call) -> bool:
-    """Return whether a call compiles a Keras model, rather than being a call of re.compile or torch.compile."""
+    """Return whether a call to ``compile`` compiles a Keras model, unlike re.compile or torch.compile."""
     named = any(each.arg in ("loss", "optimizer", "metrics") for each in call.keywords)
     return named or (len(call.args) > 1 and not source.callee(call))
 
@@ -190,7 +190,7 @@ def _read_metrics(call: ast.Call) -> tuple[str, ...] | None:
 
 
 def _name_of(node: ast.expr | None) -> str:
-    """Return the name of a loss or metric that is given as a string or by a call; empty for other expressions."""
+    """Return the name of a loss or metric that is given as a string or a call; empty for other expressions."""
     if isinstance(node, ast.Call):
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", last_name(node.func)).lower()
     return text_of(node)

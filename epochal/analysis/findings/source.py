@@ -53,7 +53,7 @@ class Step:
 
     @property
     def assigned(self) -> Iterator[tuple[ast.expr, ast.expr | None]]:
-        """Each target of the statement's assignments, and the expression assigned to it, or None if there is none."""
+        """Each target that the statement assigns to, with the assigned expression (None for the target of a loop)."""
         for node in self.nodes:
             if isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -209,7 +209,7 @@ def text_of(node: ast.expr | None) -> str:
 
 
 def root_name(node: ast.expr | None) -> str:
-    """Return the variable that an expression starts with: ``df`` in ``df["x"].values``; empty if there is none."""
+    """Return the variable that an expression starts with (``df`` in ``df["x"].values``), or an empty string."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""

@@ -1,4 +1,4 @@
-"""Find splits into training and test data that differ each time the script runs, or whose parts overlap."""
+"""Find training/test splits that differ each time the script runs, or whose parts overlap."""
 
 import ast
 import re
@@ -33,7 +33,7 @@ _SEEDS = {
     "torch.cuda.manual_seed": frozenset(),
     "torch.cuda.manual_seed_all": frozenset(),
 }
-"""The random generators that a call seeds. Any other function with "seed" in its name is taken to seed all of them."""
+"""Which random generators each function seeds; other functions with "seed" in the name are assumed to seed them all."""
 
 
 def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -81,7 +81,7 @@ def _check_split(source: Source, call: ast.Call, seeded: frozenset[str]) -> Iter
                 source.path,
                 call.lineno,
                 f"{name}() has a validation_split but no seed, which Keras does not accept.",
-                f"Write {name}(…, seed=0) in each call.",
+                f"Pass the same seed in each call: {name}(…, seed=0).",
             )
 
 
@@ -95,7 +95,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
         "unseeded_split",
         source.path,
         call.lineno,
-        f"{name}() has no seed, so each trial is tested on different rows and none can resume from a checkpoint.",
+        f"{name}() has no seed, so each trial is tested on different rows and cannot resume from a checkpoint.",
         f"Write {name}(…, {argument}).",
     )
 
@@ -117,7 +117,7 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
-    """Return ``value`` if it calls a data frame's method ``sample`` with known arguments; otherwise None."""
+    """Return ``value`` if it is a call to a data frame's ``sample`` method with known arguments; otherwise None."""
     if not isinstance(value, ast.Call) or has_unknown_arguments(value):
         return None
     if not isinstance(value.func, ast.Attribute) or value.func.attr != "sample":
@@ -127,7 +127,7 @@ def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
 
 
 def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield test data that are independently sampled from the same rows as the training data."""
+    """Yield test data sampled from the same rows as the training data, so that the two overlap."""
     for source, scope in find_used(sources):
         training: dict[str, str] = {}
         for step in scope.steps:
@@ -148,13 +148,14 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         "overlapping_samples",
                         source.path,
                         sample.lineno,
-                        f"{name} and {same[0]} are sampled from the same rows, so {name} contains rows of {same[0]}.",
+                        f"{name} and {same[0]} are sampled from the same rows, so some rows of {name} are also in "
+                        f"{same[0]}.",
                         f"Write {name} = {drawn_from}.drop({same[0]}.index).",
                     )
 
 
 def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls to tf.data's ``shuffle`` before ``take`` and ``skip``: each part then gets different rows in each epoch."""
+    """Yield calls to tf.data's ``shuffle`` before ``take`` and ``skip``: the split then changes from epoch to epoch."""
     for source, scope in find_used(sources):
         imported = {name.partition(".")[0] for name in source.names.values()}
         if "tensorflow" not in imported or "datasets" in imported:  # Hugging Face's data sets have the same methods
@@ -179,7 +180,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         "reshuffled_split",
                         source.path,
                         shuffle.lineno,
-                        "shuffle() draws a new order each time the data are read, so take() and skip() (line "
+                        "shuffle() reshuffles the data each time they are read, so take() and skip() (line "
                         f"{skip.lineno}) mix training and test rows.",
                         "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
                     )
@@ -192,7 +193,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _find_shuffle(node: ast.expr, shuffles: dict[str, ast.Call]) -> ast.Call | None:
-    """Return the call to ``shuffle`` that sets the order of a data set, if it draws a new order in each epoch."""
+    """Return the call to ``shuffle`` that sets the order of a dataset, if it reshuffles in each epoch."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method in ("cache", "take", "skip") or (method == "shuffle" and has_unknown_arguments(node)):

@@ -80,7 +80,7 @@ _UNPACKING = frozenset(
     {"chdir", "extractall", "unpack_archive", "urlretrieve", "get_file", "system", "run", "check_call", "check_output"}
     | {"Popen", "snapshot_download", "download", "download_file", "dataset_download_files", "copy", "copytree", "move"}
 )
-"""Functions that may create any file."""
+"""Functions that may create arbitrary files."""
 
 
 def find_missing_files(

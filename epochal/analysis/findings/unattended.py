@@ -1,4 +1,4 @@
-"""Find code that fails when run unattended: prompts, arguments, GPUs, windows, notebook code, local paths and downloads."""
+"""Find code that may fail if run unattended: prompts, arguments, GPUs, windows, notebook code, paths and downloads."""
 
 import ast
 import re
@@ -35,25 +35,25 @@ _NAMED_READERS = frozenset(
     {"numpy.load", "joblib.load", "torch.load", "pandas.read_feather", "PIL.Image.open", "h5py.File"}
 )
 _DOWNLOADS = {
-    r"keras\.datasets\.\w+\.load_data": "a data set",
+    r"keras\.datasets\.\w+\.load_data": "a dataset",
     r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the weights of {name}",
     r"nltk\.download": "NLTK data",
-    r"tensorflow_datasets\.load": "a data set",
-    r"datasets\.load_dataset": "a data set",
-    r"sklearn\.datasets\.fetch_\w+": "a data set",
-    r"kagglehub\.\w+_download": "a data set",
+    r"tensorflow_datasets\.load": "a dataset",
+    r"datasets\.load_dataset": "a dataset",
+    r"sklearn\.datasets\.fetch_\w+": "a dataset",
+    r"kagglehub\.\w+_download": "a dataset",
     r"gdown\.download|wget\.download|urllib\.request\.(?:urlretrieve|urlopen)|requests\.get": "a file",
     r"keras\.utils\.(?:data_utils\.)?get_file": "a file",
     r"tensorflow_hub\.(?:load|KerasLayer)": "a model",
     r"torch\.hub\.load\w*": "a model",
     r"transformers\.\w+\.from_pretrained": "a model",
-    r"torchvision\.datasets\.\w+": "a data set",
+    r"torchvision\.datasets\.\w+": "a dataset",
 }
 """Patterns that match the names of functions that download something, and descriptions of what they download."""
 
 
 def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that need a keyboard, a screen or a notebook, in statements that always run."""
+    """Yield a finding for each call that always runs and needs a keyboard, a screen or a notebook."""
     defined = {scope.name for source in sources for scope in source.scopes}
     for source, step in find_certain(sources):
         for call in step.calls:
@@ -69,28 +69,28 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 )
             elif name == "get_ipython" and (is_builtin or full.startswith("IPython.")):
                 yield _finding(
-                    source, call, "needs_notebook", "get_ipython() exists only in a notebook.", "Remove the line."
+                    source, call, "needs_notebook", "get_ipython() works only in a notebook.", "Remove the line."
                 )
             elif full in _SCREENS:
                 yield _finding(
                     source,
                     call,
                     "needs_window",
-                    f"{full}() needs a screen, but training has none.",
-                    "Remove the line, or save the picture with cv2.imwrite().",
+                    f"{full}() needs a screen, but training runs without one.",
+                    "Remove the line, or save the image with cv2.imwrite().",
                 )
             elif full == "matplotlib.use" and _WINDOWS.fullmatch(backend := text_of(keyword(call, "backend", 0))):
                 yield _finding(
                     source,
                     call,
                     "needs_window",
-                    f'matplotlib.use("{backend}") needs a screen, but training has none.',
+                    f'matplotlib.use("{backend}") needs a screen, but training runs without one.',
                     "Remove the line.",
                 )
 
 
 def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield expressions that read a command-line argument without a default, in statements that always run."""
+    """Yield a finding for each expression that always runs and requires a command-line argument."""
     steps = list(find_certain(sources))
     if any(source.name_of(target) == "sys.argv" for source, step in steps for target, _ in step.assigned):
         return
@@ -102,7 +102,7 @@ def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
         for call in step.calls if uses_argparse else ():
             if last_name(call.func) == "add_argument" and (remedy := _make_optional(call)):
                 name = text_of(call.args[0])
-                message = f"The argument {name} is required, but training starts the script without arguments."
+                message = f"The argument {name} is required, but Epochal runs the script without arguments."
                 yield _finding(source, call, "needs_argument", message, remedy)
         is_conditional = any(isinstance(node, ast.IfExp | ast.BoolOp) for node in step.nodes)
         for node in () if is_conditional else step.nodes:
@@ -111,12 +111,12 @@ def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 and source.name_of(node.value) == "sys.argv"
                 and _is_argument(node.slice)
             ):
-                message = f"{ast.unparse(node)} does not exist, because training starts the script without arguments."
-                yield _finding(source, node, "needs_argument", message, "Write the value directly in the code.")
+                message = f"{ast.unparse(node)} does not exist, because Epochal runs the script without arguments."
+                yield _finding(source, node, "needs_argument", message, "Put the value directly in the code.")
 
 
 def _make_optional(call: ast.Call) -> str:
-    """Return how to make an argparse argument optional; empty if it already is, or if that is unknown."""
+    """Return how to make an argparse argument optional; empty if it already is, or if that cannot be determined."""
     name = text_of(call.args[0] if call.args else None)
     if not name or has_unknown_arguments(call):
         return ""
@@ -127,19 +127,19 @@ def _make_optional(call: ast.Call) -> str:
 
 
 def _is_argument(index: ast.expr) -> bool:
-    """Return whether an index of sys.argv is a positive number; sys.argv[0] is the script's name."""
+    """Return whether an index into sys.argv is a positive constant (sys.argv[0] is the script's name)."""
     return isinstance(index, ast.Constant) and isinstance(index.value, int) and index.value > 0
 
 
 def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield assertions that there is a GPU, and uses of items in a list of GPUs, in statements that always run."""
+    """Yield a finding for each statement that always runs and asserts that there is a GPU or indexes a list of GPUs."""
     gpus: set[str] = set()
     for source, step in find_certain(sources):
         found = [node for node in step.nodes if _asks_for_gpu(source, node) or getattr(node, "id", "") in gpus]
         indexed = [node for node in step.nodes if isinstance(node, ast.Subscript) and last_name(node.value) in gpus]
         if isinstance(step.node, ast.Assert) and found:
             yield _finding(
-                source, step.node, "needs_gpu", "The assertion needs a GPU, but training has none.", "Remove the line."
+                source, step.node, "needs_gpu", "The line needs a GPU, but training runs on a CPU.", "Remove the line."
             )
         elif indexed:
             name = last_name(indexed[0].value)
@@ -147,14 +147,14 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 source,
                 step.node,
                 "needs_gpu",
-                f"The line uses {ast.unparse(indexed[0])}, but training has no GPU.",
+                f"The line uses {ast.unparse(indexed[0])}, but training runs without a GPU.",
                 f"Put the line under `if {name}:`, or remove it.",
             )
         gpus |= {last_name(target) for target, value in step.assigned if value and _asks_for_gpu(source, value)}
 
 
 def _asks_for_gpu(source: Source, node: ast.AST) -> bool:
-    """Return whether an expression asks TensorFlow or PyTorch for a GPU."""
+    """Return whether an expression uses TensorFlow or PyTorch to look for a GPU."""
     if not isinstance(node, ast.Call):
         return False
     name = source.callee(node)
@@ -165,7 +165,7 @@ def _asks_for_gpu(source: Source, node: ast.AST) -> bool:
 
 
 def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the first ``plt.show()`` of a script that saves no pictures."""
+    """Yield a finding for the first ``plt.show()`` that always runs, if no code calls ``savefig``."""
     if any(last_name(call.func) == "savefig" for source in sources for call in source.calls):
         return
     for source, step in find_certain(sources):
@@ -175,17 +175,17 @@ def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "shows_picture",
-                    "plt.show() shows nothing during training, and the picture is lost.",
-                    'To keep the picture, write plt.savefig("plot.png").',
+                    "plt.show() shows nothing during training, so the plot is lost.",
+                    'To keep the plot, call plt.savefig("plot.png").',
                     Severity.NOTE,
                 )
                 return
 
 
 def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield absolute paths in the code that may not exist on the machine that trains it.
+    """Yield a finding for each absolute path in the code that may not exist on the machine where training runs.
 
-    ``files``: the paths that a commit would contain.
+    ``files``: the paths of the files that a commit would contain.
     """
     created = {
         name
@@ -216,7 +216,7 @@ def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> I
                     source,
                     node,
                     "foreign_path",
-                    f"{path} is a path on one machine, but the training may run on another.",
+                    f"{path} is specific to one machine, but the training may run on another.",
                     _explain_foreign_path(path, files),
                 )
 
@@ -228,7 +228,7 @@ def _explain_foreign_path(path: str, files: Collection[str]) -> str:
 
 
 def _parts(node: ast.expr) -> list[ast.expr]:
-    """Return the beginning of a path: the expression itself, or the first part of a concatenation or f-string."""
+    """Return the expression that starts a path: ``node`` or the first part of a concatenation, f-string or join."""
     if isinstance(node, ast.BinOp):
         return _parts(node.left)
     if isinstance(node, ast.JoinedStr) and node.values:
@@ -239,7 +239,7 @@ def _parts(node: ast.expr) -> list[ast.expr]:
 
 
 def reads_file(source: Source, call: ast.Call) -> bool:
-    """Return whether a call reads the file or folder that is its first argument."""
+    """Return whether a call reads the file or folder that its first argument names."""
     name = last_name(call.func)
     if source.callee(call) in _NAMED_READERS:
         return True
@@ -251,7 +251,7 @@ def reads_file(source: Source, call: ast.Call) -> bool:
 
 
 def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that download data, in statements that always run."""
+    """Yield a finding for each call that always runs and downloads data."""
     for source, step in find_certain(sources):
         for call in step.calls:
             if what := _describe_download(source, call):
@@ -292,7 +292,7 @@ def _describe_download(source: Source, call: ast.Call) -> str:
 
 
 def _fetchable(source: Source, call: ast.Call) -> str:
-    """Return the name of the dataset that a call downloads, if ``epochal data fetch`` knows it; otherwise empty."""
+    """Return the name of the dataset that a call downloads; empty if ``epochal data fetch`` does not support it."""
     full = source.callee(call)
     found = re.fullmatch(
         r"keras\.datasets\.(\w+)\.load_data|keras\.applications\.(?:\w+\.)?(\w+)|sklearn\.datasets\.(fetch_\w+)", full

@@ -25,9 +25,9 @@ class DatasetCache:
     """Where a framework caches the datasets that it downloads.
 
     folder: the name of the framework's folder in Epochal's dataset cache.
-    variable: the environment variable that sets the folder that the framework uses.
-    link_folder: for a framework that writes next to its cached files, the folder in the training's HOME for links to
-        these files; empty if ``variable`` is set for the training instead.
+    variable: the environment variable that sets the framework's cache folder.
+    link_folder: for a framework that writes next to its cached files, the folder in the training's HOME that holds
+        links to these files; empty if ``variable`` is set for the training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
     module: a regular expression that matches the path and name of the framework's functions that download datasets, as
         in ``sklearn/datasets/_covtype.py fetch_covtype``. Its group ``name`` is the dataset's name. Empty if there are
@@ -55,7 +55,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """What the recorder can do for a framework, as messages describe it; a field is empty if they name no such method.
+    """The methods of a framework that the recorder supports, as named in messages. A field without a method is empty.
 
     ``measures``: the framework's method that measures an accuracy; the recorder records this accuracy and the test
     samples. ``resumes``: the framework's method that the recorder can resume from a checkpoint.
@@ -70,7 +70,7 @@ class RemovedApi:
     """A line of code that uses an API that the framework has removed.
 
     ``line``: the number of the line, counted from 1. ``what``: the removed API. ``instead``: what to use instead.
-    ``owner``: the title of the package that had the API, if that is not the framework itself.
+    ``owner``: the title of the package that provided the API, if that is not the framework itself.
     """
 
     line: int
@@ -83,7 +83,7 @@ class Framework(Protocol):
     """The attributes that each module of this package defines."""
 
     TITLE: str
-    """The framework's name as its developers write it: ``scikit-learn``."""
+    """The framework's name as its developers write it, such as ``scikit-learn``."""
     IMPORTS: tuple[str, ...]
     """The top-level packages whose import identifies the framework."""
     RANK: int
@@ -103,10 +103,10 @@ class Framework(Protocol):
     RECORDER: Recorder
     """What the recorder can do for the framework."""
     SET_EPOCHS: str
-    """A sentence that says how a script sets its number of epochs so that a retrain can raise it."""
+    """A sentence that tells users how to set the number of epochs so that a retrain can raise it."""
 
     def find_removed_apis(self, source: str) -> list[RemovedApi]:
-        """Return where a module's ``source`` uses APIs that the framework has removed, in line order."""
+        """Return each place in a module's ``source`` that uses an API removed from the framework, in line order."""
 
 
 _NAMES = {*Framework.__annotations__, "find_removed_apis"}
@@ -118,7 +118,7 @@ def no_removed_apis(_source: str) -> list[RemovedApi]:
 
 
 def frameworks() -> dict[str, Framework]:
-    """Return the module of each framework by name, sorted by name.
+    """Return each framework's module, keyed and sorted by name.
 
     Raises TypeError if a module of this package lacks an attribute of ``Framework``.
     """
@@ -138,7 +138,7 @@ def dataset_caches() -> list[DatasetCache]:
 
 
 def check_framework(name: str) -> None:
-    """Raise SettingsError unless ``name``, the setting ``framework`` in epochal.toml, is empty or names a framework."""
+    """Raise SettingsError unless ``name`` (``framework`` in epochal.toml) is empty or the name of a framework."""
     known = list(frameworks())
     if name and name not in known:
         names = join_words([repr(each) for each in ["", *known]], "or")
@@ -159,9 +159,9 @@ def find_dataset(name: str) -> tuple[str, str]:
     if name in fetchable:
         return fetchable[name]
     raise UsageError(
-        f"There is no dataset {name} to fetch. Choose one of:\n  {', '.join(fetchable)}\n"
-        "To train on your own files, put them into the server's data folder (the data setting in server.toml); scripts "
-        "find its path in EPOCHAL_DATA."
+        f"There is no dataset named {name} to fetch. Choose one of:\n  {', '.join(fetchable)}\n"
+        "To train on your own files, put them in the server's data folder (the data setting in server.toml); scripts "
+        "find its path in the environment variable EPOCHAL_DATA."
     )
 
 

@@ -1,8 +1,8 @@
 """Keras 3, standalone or as part of TensorFlow.
 
-The tables list Keras 2 APIs that Keras 3 has removed. Each entry was tried with Keras 3.15, and a test tries them
-all with the version of Keras that training uses. APIs that still work (``input_shape=`` in a layer,
-``ImageDataGenerator`` in tf.keras) are not listed.
+The tables list APIs that Keras 3 or TensorFlow 2 has removed, with their replacements. Each entry was tried with
+Keras 3.15, and a test tries them all with the version of Keras that training uses. APIs that still work, such as
+``input_shape=`` in a layer or ``ImageDataGenerator`` in tf.keras, are not listed.
 """
 
 import ast
@@ -146,7 +146,7 @@ _REMOVED_FROM_KERAS_ONLY = {
     "keras.losses.mse": _WITH_NAME,
     "keras.preprocessing.image.ImageDataGenerator": (
         "RandomTranslation, RandomFlip and other layers at the beginning of the model, "
-        "and keras.utils.image_dataset_from_directory to read folders"
+        "and keras.utils.image_dataset_from_directory to read images from folders"
     ),
     "keras.preprocessing.sequence.TimeseriesGenerator": "keras.utils.timeseries_dataset_from_array",
     "keras.preprocessing.text": "keras.layers.TextVectorization",
@@ -170,7 +170,7 @@ _REMOVED_FROM_TENSORFLOW = {
     **{name: f"tf.compat.v1.{name}, {_IN_A_GRAPH}" for name in ("InteractiveSession", "Session", "placeholder")},
     "ceil": "tf.math.ceil",
     "confusion_matrix": "tf.math.confusion_matrix",
-    "contrib": "other packages, because TensorFlow 2 has no contrib",
+    "contrib": "other packages, because TensorFlow 2 has no contrib module",
     "count_nonzero": "tf.math.count_nonzero",
     "decode_raw": "tf.io.decode_raw",
     "diag": "tf.linalg.diag",
@@ -197,11 +197,11 @@ _REMOVED_FROM_TENSORFLOW = {
     "to_int64": "tf.cast(…, tf.int64)",
     "truncated_normal": "tf.random.truncated_normal",
 }
-"""Names, without ``tensorflow.``, that TensorFlow 2 has removed, and their replacements."""
+"""Names that TensorFlow 2 has removed (without the prefix ``tensorflow.``), with their replacements."""
 
 _OPTIMIZER = {
     "lr": "learning_rate=…",
-    "decay": "a schedule as learning_rate, such as keras.optimizers.schedules.InverseTimeDecay (decay is ignored)",
+    "decay": "a schedule such as keras.optimizers.schedules.InverseTimeDecay for learning_rate (decay is ignored)",
     "schedule_decay": "the optimizer without this argument",
 }
 _LAYER = {
@@ -239,7 +239,7 @@ _REMOVED_KEYWORDS = {
     "keras.models.Model": _MODEL,
     "keras.optimizers": _OPTIMIZER,
 }
-"""Removed keyword arguments of a callable, or of everything in a module; the longest matching name applies."""
+"""Removed keyword arguments, with their replacements, by callable or module; the longest matching name applies."""
 
 _REMOVED_METHODS = {
     "evaluate_generator": "evaluate(…)",
@@ -261,9 +261,10 @@ _REMOVED_METHOD_KEYWORDS = {
 
 
 def find_removed_apis(source: str) -> list[RemovedApi]:
-    """Return where a module's ``source`` uses Keras 2 APIs that Keras 3 has removed, in line order.
+    """Return each place in a module's ``source`` that uses an API removed from Keras or TensorFlow, in line order.
 
-    The list is empty if the source imports neither Keras nor TensorFlow, or is not valid Python (reported elsewhere).
+    The list is empty if the source imports neither Keras nor TensorFlow, or is not valid Python (which is
+    reported elsewhere).
     """
     try:
         tree = ast.parse(source)

@@ -1,4 +1,4 @@
-"""Plain Python: code that imports no supported framework. Its datasets are those of NLTK, which all code may use."""
+"""Plain Python (code that imports no supported framework), and NLTK's datasets, which any code may use."""
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

@@ -1,7 +1,7 @@
 """Find and change hyperparameters, the literals in the pushed code that a trial may change.
 
 The standard library's ``ast`` locates a literal in a Python file. A change replaces only the bytes of that literal,
-unless the statement assigns the literal to several names: then the statement is split in two.
+unless the statement assigns the literal to several names, in which case the statement is split in two.
 """
 
 import ast
@@ -21,7 +21,7 @@ def find_constants(source: bytes, path: str = "") -> list[Constant]:
 
     A literal is a number (including a minus sign), a string, True or False. The blocks of ``if``, ``try``, ``with`` and
     loops belong to the top level, but functions and classes do not. Assignments to tuples, assignments of computed
-    values, and those with ``:=`` or ``+=`` are not found. ``path``: the path of the module.
+    values, and those with ``:=`` or ``+=`` are ignored. ``path``: the path of the module.
     """
     module = Module.parse(source)
     return [make_constant(module, name, node, path) for name, node in module.assignments()] if module else []
@@ -37,7 +37,7 @@ def make_constant(
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
-    """Return, for each name, the line numbers, counted from 1, of all assignments to it at the module's top level, in order."""
+    """Return the line numbers (in order, counted from 1) of all assignments to each name at the module's top level."""
     module = Module.parse(source)
     found: dict[str, list[int]] = {}
     for node in module.scope_nodes() if module else ():
@@ -49,7 +49,7 @@ def assigned_lines(source: bytes) -> dict[str, list[int]]:
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
 
-    All constants must be in the same file. One that already has its new value keeps its spelling. A literal that a
+    All constants must be in the same file. A constant that already has its new value is not rewritten. A literal that a
     Python statement assigns to several names (``epochs = batch_size = 10``) changes for the constant's name only,
     because the statement is split in two. Raises ValueError if a constant is not in this source, if two are in the same
     place, if a value is not of the constant's kind (number, string or boolean), or if parsing the result does not give
@@ -114,7 +114,7 @@ def _apply_edits(source: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tuple[int, int], int, bytes] | None:
-    """Return the edits that take a constant's name out of a statement that assigns its literal to several names.
+    """Return the edits that remove a constant's name from a statement that assigns its literal to several names.
 
     The result has three parts: the span to remove, the end of the statement, and the source of the removed target. It
     is None if the statement does not assign the literal to another name.
@@ -134,7 +134,7 @@ def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tup
 
 
 def _has_literal(module: Module, start: int, end: int, value: Value) -> bool:
-    """Return whether the bytes ``start:end`` are a literal with this ``value``, or a string that spells the number."""
+    """Return whether the bytes ``start:end`` are a literal with this ``value``, or a string that spells this number."""
     found = module.literal_at(start, end)
     if isinstance(found, str) and value_kind(value) == "number":
         found = parse_number(found)
@@ -142,7 +142,7 @@ def _has_literal(module: Module, start: int, end: int, value: Value) -> bool:
 
 
 def _format_literal(present: bytes, value: Value) -> bytes:
-    """Return ``value`` as an ASCII literal, which is valid in any encoding. A string keeps its quotes if possible."""
+    """Return ``value`` as an ASCII literal, valid in any encoding. A string keeps its quote style if possible."""
     if value_kind(value) == "number" and present.endswith((b'"', b"'")):
         value = repr(value)
     text = ascii(value)
@@ -152,7 +152,7 @@ def _format_literal(present: bytes, value: Value) -> bytes:
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
-    """Return a ``git diff`` of the file ``name``, which ``git apply`` accepts if the source is UTF-8."""
+    """Return a diff of the file ``name``, which ``git apply`` accepts if the source is UTF-8."""
     # Split only at line feeds, as git does; str.splitlines would split at form feeds, too.
     old, new = (
         re.findall(r"[^\n]*\n|[^\n]+", source.decode(encoding_of(source), "replace")) for source in (before, after)

@@ -1,4 +1,4 @@
-"""Find and change the values in YAML, JSON and TOML files, without touching any other byte."""
+"""Find the values in YAML, JSON and TOML files, so that they can be changed without touching any other bytes."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ CONFIG_SUFFIXES = (".yaml", ".yml", ".json", ".toml")
 
 _Key = tuple[str, ...]
 _Found = tuple[_Key, Value, int, int]
-"""The full key of a value, the value, and the byte offsets where it starts and ends."""
+"""A value's full key, the value itself, and the byte offsets of its start and end."""
 
 _TOML_SCALAR = r"""[+-]?\d[\w.+-]*|true|false|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'"""
 _TOML_KEY = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
@@ -30,8 +30,8 @@ _PLAIN_YAML = re.compile(r"[A-Za-z_][\w.-]*")
 def find_keys(path: str, content: bytes) -> list[Constant]:
     """Return the numbers, strings and booleans in the configuration file ``path``, in order, with their keys.
 
-    The ``qualified_name`` is the full key, as in ``train.epochs``; items of a list are counted from 0. The result is
-    empty if the file is not valid, or if its suffix is not one of ``CONFIG_SUFFIXES``.
+    The ``qualified_name`` of each constant is its full key, such as ``train.epochs``; list items are numbered from 0.
+    The result is empty if the file is not valid, or if its suffix is not one of ``CONFIG_SUFFIXES``.
     """
     try:
         found = list(_read(path, content))
@@ -45,7 +45,7 @@ def find_keys(path: str, content: bytes) -> list[Constant]:
 
 
 def format_value(path: str, before: bytes, value: Value) -> bytes:
-    """Return ``value`` in the format of the configuration file ``path``, with the quotes of the old value ``before``."""
+    """Return ``value`` formatted for the configuration file ``path``, quoted like the old value ``before``."""
     quote = before[:1].decode("ascii", "replace")
     if isinstance(value, bool):
         text = str(value).lower()
@@ -64,14 +64,14 @@ def format_value(path: str, before: bytes, value: Value) -> bytes:
 
 
 def _is_plain_yaml(text: str) -> bool:
-    """Return whether YAML needs no quotes to read ``text`` as a string with the same characters."""
+    """Return whether YAML reads ``text``, written without quotes, as a string with the same characters."""
     import yaml
 
     return bool(_PLAIN_YAML.fullmatch(text)) and yaml.safe_load(text) == text
 
 
 def check_change(path: str, before: bytes, after: bytes, changes: Mapping[Constant, Value]) -> bool:
-    """Parse ``before`` and ``after``, two versions of a file, and return whether they differ exactly by ``changes``."""
+    """Parse ``before`` and ``after``, two versions of a file, and return whether they differ by exactly ``changes``."""
     expected = [
         (
             each.qualified_name,
@@ -166,9 +166,9 @@ def _walk_json(node: ast.expr, key: _Key) -> Iterator[tuple[_Key, ast.expr]]:
 
 
 def _read_toml(content: bytes) -> Iterator[_Found]:
-    """Yield the values that are on the same line as their key, including those in inline tables.
+    """Yield the values that are on the same line as their keys, including those in inline tables.
 
-    Multi-line strings are skipped. Each value is checked against the one that ``tomllib`` reads for its key.
+    Multi-line strings are skipped, and so is any value that differs from what ``tomllib`` reads for the same key.
     """
     data = tomllib.loads(content.decode("utf-8"))
     table: _Key = ()

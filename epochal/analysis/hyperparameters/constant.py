@@ -15,9 +15,9 @@ class Constant:
 
     ``name``: the variable, option, key or argument that it sets. ``value``: its value; a number even if it is written
     as a string, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its
-    bytes are ``content[start:end]``. ``path``: the file, relative to the top of the code. ``qualified_name``: the name,
-    preceded by that of its table, class, function or module if that is known, as in ``train.epochs``. ``place``: a
-    description of the place, as in "the default of --epochs".
+    byte offsets in the file, ``end`` exclusive. ``path``: the file's path, relative to the root of the code.
+    ``qualified_name``: the name, preceded by that of its table, class, function or module if that is known, as in
+    ``train.epochs``. ``place``: a description of where the literal is, as in "the default of --epochs".
     """
 
     name: str

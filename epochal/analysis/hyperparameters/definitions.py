@@ -149,7 +149,7 @@ def is_environment(node: ast.Call) -> bool:
 
 
 def find_default(function: Function, parameter: ast.arg) -> ast.expr | None:
-    """Return the default of a function's parameter; None if it has none."""
+    """Return the default value of a function's parameter, or None if the parameter has no default."""
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]
     defaults = dict(zip(reversed(positional), reversed(arguments.defaults), strict=False))

@@ -47,7 +47,8 @@ _ITERATIONS: dict[str, tuple[str, ...]] = {
 _STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **_ITERATIONS}
 """For each function or class, the arguments that set the number of training steps.
 
-For any other: ``max_steps`` and ``max_train_steps``. ``train`` is the method of TensorFlow's estimators.
+For functions and classes not listed, these are ``max_steps`` and ``max_train_steps``. ``train`` is a method of
+TensorFlow's estimators.
 """
 _BOOSTING = frozenset({"xgboost", "lightgbm"})
 """Packages whose train(params, data, num_boost_round) trains a model."""
@@ -56,7 +57,7 @@ _TRAINING_CALLS = frozenset(
     {"backward", "step", "train_on_batch", "apply_gradients", "train_step", "zero_grad", "partial_fit", "fit", "train"}
     | {"train_epoch", "train_one_epoch", "minimize", "update", "apply_updates", "GradientTape", "training_step"}
 )
-"""Names of functions that a loop over epochs calls, directly or in a nested loop."""
+"""Names of functions that a loop over epochs typically calls, directly or in a nested loop."""
 _TRAINING_OPERATION = re.compile(r"train|optim|minimi[sz]e", re.IGNORECASE)
 _LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.IGNORECASE)
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
@@ -69,7 +70,7 @@ class Epochs:
     """A literal that may set the number of epochs, which is ``factor`` times the literal plus ``offset``.
 
     ``constant``: the literal, with its file, line, value, and a description of its place. ``is_used``: whether it was
-    found to set the number of epochs of a call or loop that trains; otherwise, only its name suggests it.
+    found to set the number of epochs of a call or loop that trains; if false, only its name suggests that it does.
     """
 
     constant: Constant
@@ -201,7 +202,7 @@ class _Finder:
                 yield from self._tracer.trace_key(unit, stars[0], "epochs")
 
     def _find_loop_of_fits(self, unit: Unit, call: ast.Call, epochs: ast.expr | None) -> ast.For | None:
-        """Return the loop around ``call`` that trains the same model for one more epoch in each pass, or None."""
+        """Return the loop around ``call`` that trains the same model for one more epoch in each iteration, or None."""
         loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
         if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
             return None
@@ -217,7 +218,7 @@ class _Finder:
         return loop if one_more and model and not made_in_loop else None
 
     def _in_calls(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield arguments whose names suggest a number of epochs, from other calls, as in ``Trainer(max_epochs=5)``."""
+        """Yield the arguments of other calls that seem to set a number of epochs, as in ``Trainer(max_epochs=5)``."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":
@@ -229,7 +230,7 @@ class _Finder:
                     yield from self._tracer.trace(unit, keyword.value, label_argument(name, keyword.arg))
 
     def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield numbers of training steps (``Trainer(max_steps=100)``), estimator iterations and boosting rounds."""
+        """Yield the literals that set the number of training steps, estimator iterations or boosting rounds."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             arguments = _STEPS_ARGUMENTS.get(name, ("max_steps", "max_train_steps"))
@@ -250,7 +251,10 @@ class _Finder:
                         yield from self._tracer.trace_key(unit, keyword.value, argument)
 
     def _in_loops(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the numbers of passes of loops that train or seem to count epochs, the latter first."""
+        """Yield the literals that set how often loops run.
+
+        Loops that seem to count epochs come first, then other loops that train.
+        """
         loops = sorted((each for each in nodes if isinstance(each, ast.For | ast.While)), key=position)
         named = [each for each in loops if self._counts_epochs(unit, each)]
         # If loops that train are nested, the outermost one most likely counts epochs.
@@ -264,7 +268,7 @@ class _Finder:
         return _find_range(self._tracer.resolve(unit, loop.iter))
 
     def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:
-        """Return whether the name of a loop's variable, or of its number of passes, suggests epochs."""
+        """Return whether a name in a loop's header, such as its variable or ``range`` argument, suggests epochs."""
         heads: list[ast.expr | None] = (
             [loop.test] if isinstance(loop, ast.While) else [loop.target, self._find_passes(unit, loop)]
         )
@@ -340,7 +344,7 @@ def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset())
 
 
 def _fits_new_model(loop: ast.For | ast.While, call: ast.Call) -> bool:
-    """Return whether a call fits a model that the loop creates in each pass, such as one per fold or class."""
+    """Return whether a call fits a new model that the loop creates in each iteration, such as one per fold or class."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
         return False
     model = _base_name(call.func)
@@ -353,7 +357,7 @@ def _fits_new_model(loop: ast.For | ast.While, call: ast.Call) -> bool:
 
 
 def _is_training_call(call: ast.Call) -> bool:
-    """Return whether a call is like ``loss.backward()`` or TensorFlow 1's ``session.run(train_op)``."""
+    """Return whether a call trains, like ``loss.backward()`` or TensorFlow 1's ``session.run(train_op)``."""
     name = last_name(call.func)
     if name == "run" and isinstance(call.func, ast.Attribute):
         nodes = [node for each in (call.func.value, *call.args[:1]) for node in ast.walk(each)]
@@ -363,7 +367,7 @@ def _is_training_call(call: ast.Call) -> bool:
 
 
 def _is_gradient_step(node: ast.AST) -> bool:
-    """Return whether a statement is like ``weights -= learning_rate * slope`` or ``w = w - lr * slope``."""
+    """Return whether a statement is a gradient step, such as ``weights -= lr * slope`` or ``w = w - lr * slope``."""
     if isinstance(node, ast.AugAssign):
         step = node.value if isinstance(node.op, ast.Sub | ast.Add) else None
     else:

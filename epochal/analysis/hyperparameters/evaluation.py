@@ -1,4 +1,4 @@
-"""Evaluate expressions in the pushed code without running it, as far as possible.
+"""Evaluate expressions in the pushed code, as far as possible without running it.
 
 Epochal runs the script without arguments and without special environment variables, so many conditions have a known
 result.
@@ -23,12 +23,12 @@ from epochal.analysis.hyperparameters.unit import Binding, Function, Scope, Unit
 from epochal.analysis.syntax import Module, last_name
 
 UNKNOWN: Any = object()
-"""The value of an expression that cannot be known without running the code."""
+"""Stands for the value of an expression that cannot be evaluated without running the code."""
 
 _KINDS = dict.fromkeys(("parse_args", "parse_known_args"), "option") | dict.fromkeys(
     ("safe_load", "load", "full_load", "loads", "compose", "merge", "unsafe_load", "to_container"), "config"
 )
-"""For functions that return an object, the kind of definition that its attributes or keys come from."""
+"""The kind of definition that an object's attributes or keys come from, keyed by the function that returns it."""
 _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -48,7 +48,7 @@ _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 }
 MAX_DEPTH = 40
 MAX_STEPS = 500
-"""The maximum number of expressions to follow from one expression, as their number may grow exponentially."""
+"""The maximum number of steps in evaluating an expression. Without a limit, the number could grow exponentially."""
 
 
 Owner = tuple[ast.AST | None, str]
@@ -56,7 +56,7 @@ Owner = tuple[ast.AST | None, str]
 
 
 class Evaluator:
-    """The code of a script, indexed so that expressions can be evaluated."""
+    """The code of a script, indexed so that expressions in it can be evaluated."""
 
     def __init__(self, sources: Sources) -> None:
         self._script = sources.script
@@ -202,12 +202,12 @@ class Evaluator:
         return UNKNOWN
 
     def find_module(self, statement: ast.ImportFrom, unit: Unit) -> Unit | None:
-        """Return the local module that ``from module import …`` imports from; None if it is not local."""
+        """Return the local module that ``from module import …`` imports from; None if the module is not local."""
         paths = imported_module(statement, unit.path, self._script)
         return next((self.units[path] for path in paths if path in self.units), None)
 
     def find_imported_module(self, unit: Unit, node: ast.Name) -> Unit | None:
-        """Return the local module that a name refers to, for example after ``import config``; None if it is not a module."""
+        """Return the local module, if any, that a name refers to, as after ``import config``; otherwise None."""
         scope = unit.find_scope(node, node.id)
         for binding in unit.bindings(scope, node.id) if scope else ():
             statement = binding.statement
@@ -226,7 +226,7 @@ class Evaluator:
         return None
 
     def find_effective(self, unit: Unit, scope: Scope, name: str, use: ast.AST | None) -> list[Binding]:
-        """Return the bindings of a variable that may be in effect at the node ``use``, the most likely first.
+        """Return the bindings of a variable that may be in effect at the node ``use``, most likely first.
 
         If ``use`` is None, return those in effect at the end of the scope. Later bindings override earlier ones.
         Bindings under a condition that does not hold are left out.
@@ -250,7 +250,7 @@ class Evaluator:
         return [binding for _, binding in sorted(found, key=lambda each: not each[0])]
 
     def resolve(self, unit: Unit, node: ast.expr) -> ast.expr:
-        """Return the expression assigned to the variable ``node``, or ``node`` itself if there is not exactly one."""
+        """Return the expression assigned to the variable ``node`` if there is exactly one, else ``node`` itself."""
         scope = unit.find_scope(node, node.id) if isinstance(node, ast.Name) else None
         if scope is None or not isinstance(node, ast.Name):
             return node
@@ -258,7 +258,7 @@ class Evaluator:
         return values[0] if len(values) == 1 else node
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs before ``use``, or None if that is unknown, and whether it probably does."""
+        """Return whether a statement runs before ``use`` (None if unknown), and whether it probably does."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -280,9 +280,9 @@ class Evaluator:
 
     @cached_property
     def running(self) -> set[ast.AST]:
-        """The nodes that may run when the script does.
+        """The AST nodes that may be executed when the script runs.
 
-        Functions that the running code does not name, branches of conditions that do not hold, and exception handlers
+        Functions that the running code does not name, branches whose conditions do not hold, and exception handlers
         are left out.
         """
         running: set[ast.AST] = set()
@@ -324,7 +324,7 @@ class Evaluator:
         return list(ast.iter_child_nodes(node))
 
     def find_arguments(self, unit: Unit, function: Function, name: str) -> Iterator[tuple[Unit, ast.expr | None]]:
-        """Yield the argument for the parameter ``name`` in each call to ``function``, or None if it is missing."""
+        """Yield the argument for the parameter ``name`` in each call to ``function``; None if the call omits it."""
         owner = unit.scope(function)
         called = [function.name]
         if isinstance(owner, ast.ClassDef) and function.name == "__init__":
@@ -352,7 +352,7 @@ class Evaluator:
                 yield call_unit, None
 
     def _find_heirs(self, owner: ast.ClassDef) -> list[str]:
-        """Return the names of the subclasses of a class that have no ``__init__`` of their own."""
+        """Return the names of a class's subclasses that do not define ``__init__`` themselves."""
         return [
             name
             for name, each in self._classes.items()
@@ -363,8 +363,8 @@ class Evaluator:
     def _find_calls(self, called: str) -> Iterator[tuple[Unit, ast.Call, list[ast.expr], list[ast.keyword]]]:
         """Yield the calls to the function named ``called``, each with its positional and keyword arguments.
 
-        Calls that pass the function to another one, such as ``partial(f, …)`` or ``Process(target=f, args=(…))``, are
-        included.
+        Calls that pass the function to another function, such as ``partial(f, …)`` or ``Process(target=f, args=(…))``,
+        are included.
         """
         for unit, call in self._calls.get(called, []):
             yield unit, call, call.args, call.keywords
@@ -384,7 +384,10 @@ class Evaluator:
                     yield unit, call, [*rank, *arguments.elts], []
 
     def read_keys(self, unit: Unit, node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
-        """Like ``definitions.read_keys``, but also accept keys that are held in variables: ``presets[args.preset]["epochs"]``."""
+        """Read keys as ``definitions.read_keys`` does, but also accept keys that are held in variables.
+
+        For example: ``presets[args.preset]["epochs"]``.
+        """
         base, keys = read_keys(node)
         while isinstance(base, ast.Subscript) and isinstance(key := self.evaluate(unit, base.slice), str):
             base, more = read_keys(base.value)
@@ -441,7 +444,7 @@ class Evaluator:
             self._evaluating.discard(value)
 
     def find_owner_of_value(self, unit: Unit, value: ast.expr) -> Owner:
-        """Return the class or dictionary that an expression creates, in the format of ``find_owner``."""
+        """Return the class or dictionary that an expression creates, in the same form as ``find_owner``."""
         if isinstance(value, ast.Dict):
             return value, "item"
         name = last_name(value.func) if isinstance(value, ast.Call) else ""

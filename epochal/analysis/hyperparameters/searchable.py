@@ -24,7 +24,7 @@ _CASTS = frozenset({"int", "float", "str", "bool", "Option", "Argument", "Field"
 _NOT_HYPERPARAMETERS = re.compile(
     r"print|add_argument|option|argument|open|log|info|format|train_test_split|read_\w+|(?:load|fetch)_\w+"
 )
-"""Functions whose keyword arguments are not hyperparameters, or whose defaults are already found as options."""
+"""Matches the names of functions whose keyword arguments are not hyperparameters, or are already found as options."""
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:

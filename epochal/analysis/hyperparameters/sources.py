@@ -20,10 +20,11 @@ _NOT_READ = frozenset({"epochal.toml", "pyproject.toml", "package.json", "packag
 
 @dataclass(frozen=True)
 class Sources:
-    """Files that may set hyperparameters, by their paths relative to the top of the code.
+    """The files that may set hyperparameters. All paths are relative to the folder with the code.
 
-    ``script``: the path of the script. ``modules``: the script and then the local modules that it imports, directly or
-    indirectly. ``configs``: YAML, JSON and TOML files that these modules seem to read.
+    ``script``: the path of the script. ``modules``: the contents, by path, of the script and the local modules that it
+    imports, directly or indirectly. ``configs``: the contents, by path, of the YAML, JSON and TOML files that these
+    modules seem to read.
     """
 
     script: str
@@ -32,14 +33,15 @@ class Sources:
 
     @property
     def contents(self) -> dict[str, bytes]:
-        """The contents of all files by path."""
+        """The contents of all files, keyed by path."""
         return {**self.modules, **self.configs}
 
 
 def read_sources(code: Path, script: str, content: bytes) -> Sources:
-    """Read the local modules and configuration files of the script at the path ``script`` in the folder ``code``.
+    """Read the script's local modules and configuration files from the folder ``code``.
 
-    ``content``: the content of the script, which need not be in the folder. Only regular files of at most 256 KB are read.
+    ``script``: the script's path in that folder. ``content``: the content of the script, which need not exist in the
+    folder. Only regular files of at most 256 KB are read.
     """
     modules = {script: content}
     folder = PurePosixPath(script).parent
@@ -91,8 +93,8 @@ def _module_paths(folder: PurePosixPath, name: str) -> list[str]:
 def _read_configs(code: Path, folder: PurePosixPath, modules: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the configuration files that the modules mention by name, with or without the suffix.
 
-    A configuration file may mention further ones, which are returned, too: in Hydra's files, ``defaults: [{model:
-    small}]`` reads model/small.yaml. Files in ``folder``, the script's folder, come first.
+    A configuration file may mention others, which are returned, too: with Hydra, ``defaults: [{model: small}]`` loads
+    model/small.yaml. Files in ``folder``, the script's folder, come first.
     """
     trees = (module.tree for module in map(Module.parse, modules.values()) if module)
     texts = {
@@ -142,5 +144,5 @@ def _read_file(code: Path, path: str) -> bytes | None:
 
 
 def find_config_constants(sources: Sources) -> list[Constant]:
-    """Return the values in the configuration files, in order."""
+    """Return the values in the configuration files, in order of appearance."""
     return [constant for path, content in sources.configs.items() for constant in find_keys(path, content)]

@@ -1,6 +1,6 @@
 """Trace an expression in the pushed code back to the literals that set its value, without running the code.
 
-Variables, parameters, attributes, keys, options and configuration files are followed.
+A value is followed through variables, parameters, attributes, keys, options and configuration files.
 """
 
 import ast
@@ -26,12 +26,12 @@ from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "round", "abs", "ceil", "floor", "int32", "int64", "str", "bool"})
 _DEFAULTS = frozenset({"Option", "Argument", "Field", "field", "attrib", "ib"})
-"""Functions that define an option or field, whose default is their first argument or the argument ``default``."""
+"""Functions that define an option or field and take its default as the first argument or as the argument ``default``."""
 
 
 @dataclass(frozen=True)
 class Traced:
-    """A literal that sets the value of an expression, which is ``factor`` times the literal plus ``offset``."""
+    """A literal that sets the value of an expression: the value is ``factor`` × literal + ``offset``."""
 
     constant: Constant
     factor: Fraction = Fraction(1)
@@ -47,9 +47,9 @@ class Tracer(Evaluator):
         self._traced = 0
 
     def trace(self, unit: Unit, node: ast.expr, label: Label) -> list[Traced]:
-        """Return the literals that may set the value of ``node``, a whole number; the most likely ones come first.
+        """Return the literals that may set the whole-number value of ``node``, most likely first.
 
-        ``label``: the name and place of ``node`` in case it is itself a literal.
+        ``label``: the name and place of ``node``, used if it is itself a literal.
         """
         self._traced = self._traced + 1 if self._tracing else 0
         if node in self._tracing or len(self._tracing) > MAX_DEPTH or self._traced > MAX_STEPS:
@@ -103,7 +103,7 @@ class Tracer(Evaluator):
         return self._trace_bindings(unit, scope, node.id, node)
 
     def trace_variable(self, unit: Unit, scope: Scope, name: str) -> list[Traced]:
-        """Return the literals that may set the value that a variable has at the end of its scope."""
+        """Return the literals that may set a variable's value at the end of its scope."""
         return self._trace_bindings(unit, scope, name, None)
 
     def trace_key(self, unit: Unit, node: ast.expr, key: str) -> list[Traced]:
@@ -132,7 +132,7 @@ class Tracer(Evaluator):
         return found
 
     def _trace_parameter(self, unit: Unit, parameter: ast.arg) -> list[Traced]:
-        """Trace a function's parameter to the arguments passed for it, and to its default if a call passes none."""
+        """Trace a function's parameter to the arguments passed for it, and to its default if a call may omit it."""
         function = unit.function(parameter)
         if function is None:
             return []
@@ -164,7 +164,7 @@ class Tracer(Evaluator):
         return self._look_up(unit, base, keys)
 
     def _look_up(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> list[Traced]:
-        """Trace an attribute or key, the last of ``keys``, of the object ``base``."""
+        """Trace the attribute or key that the path ``keys`` leads to from the object ``base``."""
         base, keys = self._expand(unit, base, keys)
         owner, kind = self.find_owner(unit, base)
         for key in keys[:-1]:
@@ -217,7 +217,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the configuration files' values whose key is the last of ``keys``, those with the most matching keys first."""
+        """Return the values that configuration files set for the last of ``keys``; those that match more of ``keys`` come first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")
@@ -309,7 +309,7 @@ class Tracer(Evaluator):
 
 
 def _find_items(loop: ast.For, name: str) -> list[ast.expr]:
-    """Return the values of a loop variable, as in ``for epochs in [5, 20]``, the last one first."""
+    """Return the values of a loop variable, such as ``epochs`` in ``for epochs in [5, 20]``, last value first."""
     if not isinstance(loop.target, ast.Tuple):
         return [loop.iter]
     places = [index for index, each in enumerate(loop.target.elts) if last_name(each) == name]

@@ -26,7 +26,7 @@ class Binding:
 class Unit:
     """A parsed Python file, with the bindings of its names.
 
-    ``path``: the file's path relative to the top of the code.
+    ``path``: the file's path relative to the root folder of the code.
     """
 
     def __init__(self, path: str, module: Module) -> None:
@@ -95,7 +95,10 @@ class Unit:
         return sorted(self._bindings, key=lambda key: position(self._bindings[key][0].statement))
 
     def branches(self, node: ast.AST) -> list[tuple[ast.If, bool]]:
-        """Return each ``if`` statement around ``node`` in its function, and whether its body, not ``else``, holds ``node``."""
+        """Return each ``if`` statement around ``node`` in the same function, and whether its body contains ``node``.
+
+        If the body does not contain ``node``, the ``else`` branch does.
+        """
         found = []
         child = node
         for each in self.ancestors(node):

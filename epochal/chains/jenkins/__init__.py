@@ -1,1 +1,1 @@
-"""The chain with Jenkins: create and check its jobs, start their builds and follow them."""
+"""The Jenkins chain: create and check its jobs, and start and follow their builds."""

@@ -14,7 +14,7 @@ _PLAIN = str.maketrans("<>&", "‹›+")
 
 
 class BuildNames:
-    """Keeps the names and descriptions of builds up to date until their run has ended.
+    """The names and descriptions of builds, kept up to date until their run has ended.
 
     The names of Epochal's jobs begin with ``prefix``. ``log_once`` takes a subject and a text, and logs the text unless
     it was the last text logged about that subject.
@@ -58,7 +58,7 @@ def name_build(build: Build, job: str, run: Run, snapshot: JenkinsSnapshot) -> t
     """Return the display name and the description for a build of ``run``.
 
     ``job`` is "pull", "train" or "retrain". Neither text contains ``<``, ``>`` or ``&``, so both look the same with
-    every markup formatter that Jenkins may use.
+    any markup formatter that Jenkins may use.
     """
     commit = run.commit
     name = f"{display_name(commit)} {commit.branch} {commit.sha[:7]}"

@@ -1,7 +1,7 @@
-"""The chain with Jenkins: requests the jobs of each run until Jenkins accepts them, and follows their builds.
+"""The chain that uses Jenkins: it requests each run's jobs until Jenkins accepts them, and follows their builds.
 
 No important state is kept in memory. The next action is derived from the runs in the database and from the builds and
-queue items in Jenkins, so Epochal and Jenkins may be killed at any moment.
+queue items in Jenkins, so both Epochal and Jenkins can be killed at any time.
 """
 
 import logging
@@ -40,7 +40,7 @@ _POLL_SECONDS = 1.0
 """Seconds between two polls while there is work to do. Jenkins is polled because it sends no notifications."""
 
 _IDLE_SECONDS = 60.0
-"""Seconds between two polls while there is no work. Somebody may still start a build in Jenkins directly."""
+"""Seconds between two polls while there is no work. Even then, somebody may start a build directly in Jenkins."""
 
 _MAX_PAUSE_SECONDS = 60.0
 _GRACE_SECONDS = 10.0
@@ -51,7 +51,7 @@ _BUILDS_PER_JOB = 100
 _JOB_ERROR_STATUSES = (400, 403, 404, 409, 500)
 """The HTTP statuses of errors that affect only one job. After such an error, the chain continues with the other runs.
 
-Any other failure, such as a missing answer, 401 or 503, affects all of Jenkins.
+Any other failure (no response, or a status such as 401 or 503) affects all of Jenkins.
 """
 
 
@@ -134,7 +134,7 @@ class JenkinsChain:
         return JenkinsSnapshot(tuple(builds), tuple(items), frozenset(upstream_jobs))
 
     def _record_jenkins_dispatch(self, run: Run, snapshot: JenkinsSnapshot) -> None:
-        """Record a queue item or build that Jenkins created by itself, so that its loss is noticed."""
+        """Record a queue item or build that Jenkins created on its own, so that the chain notices if it is lost."""
         item = snapshot.item_of(run.id)
         builds = snapshot.builds_of(run.id)
         number, job = (item.number, item.job) if item else (builds[-1].item, builds[-1].job) if builds else (None, "")
@@ -180,9 +180,9 @@ class JenkinsChain:
                 drain_outbox(self._app, _log.info)
 
     def _seconds_since_end(self, run: Run, snapshot: JenkinsSnapshot) -> float:
-        """Return the seconds since the run's newest build was first seen to have ended.
+        """Return the number of seconds since the run's latest build was first seen to have ended.
 
-        If the run has no build, return the seconds since it was first seen in its state.
+        If the run has no builds, count from when it was first seen in its current state.
         """
         builds = snapshot.builds_of(run.id)
         key = (builds[-1].job, builds[-1].number) if builds else (f"run {run.state}", run.id)
@@ -217,8 +217,8 @@ class JenkinsChain:
     def _stop_ended(self, snapshot: JenkinsSnapshot) -> None:
         """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end as ABORTED.
 
-        A stop is repeated only after a minute, because a second stop would interfere while the first is still ending
-        the build's processes.
+        A stop request is repeated only after a minute, because a second one would interfere while the first is still
+        ending the build's processes.
         """
         for item in snapshot.items:
             if item.run is not None and self._should_stop(item.run):
@@ -239,7 +239,7 @@ class JenkinsChain:
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (requested is not None and not run.state.ended)
 
     def _find_run(self, number: int) -> Run | None:
-        """Return the run, or None if this EPOCHAL_HOME does not have it: a build may name any run."""
+        """Return the run, or None if it is not in this EPOCHAL_HOME (a build can name any run)."""
         try:
             return load_run(self._app.database, number)
         except UsageError:

@@ -31,7 +31,7 @@ _AGENT_CHECK_JOB = """\
 
 
 class CheckFailed(EpochalError):
-    """A check failed. The text says what to do."""
+    """A check failed. The message says what to do."""
 
     exit_status = 1
 
@@ -117,7 +117,7 @@ def _check_agent(client: JenkinsClient, label: str) -> str:
         raise CheckFailed(
             f"no node has the label {label}. Connect an agent with this label, or change [jenkins] label in server.toml."
         )
-    raise CheckFailed("there is no node. Connect an agent.")
+    raise CheckFailed("there are no nodes. Connect an agent.")
 
 
 def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:

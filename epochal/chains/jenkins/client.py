@@ -1,8 +1,8 @@
 """A client for one Jenkins server: python-jenkins, with errors that say what to do.
 
-Methods of python-jenkins are used wherever they fit. If none fits, a comment says why, and the request is sent with the
-general request method of python-jenkins. tests/chains/jenkins/answers.py contains recorded responses from a real
-Jenkins 2.568.2.
+Methods of python-jenkins are used wherever they fit. Otherwise, a comment says why they do not fit, and the request is
+sent with python-jenkins' general request method. tests/chains/jenkins/answers.py contains recorded responses from a
+real Jenkins 2.568.2.
 """
 
 import json
@@ -155,7 +155,8 @@ class JenkinsClient:
     def trigger(self, job: str, parameters: dict[str, str]) -> int | None:
         """Request a build with parameters. Returns the number of its queue item, or None if Jenkins does not send one.
 
-        Jenkins answers 201 for a new item, and 303 if an item with exactly the same parameters is already waiting.
+        Jenkins responds with 201 for a new item, and with 303 if an item with exactly the same parameters is already
+        waiting.
         """
         # After a 303, build_job finds no number, because it reads Location from the last answer, not from the redirect.
         response = self._request("POST", f"job/{_path(job)}/buildWithParameters", data=parameters)

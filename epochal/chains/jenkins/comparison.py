@@ -44,7 +44,7 @@ def description_with_seal(xml: str, stored: str | None = None) -> str:
 
 
 def read_seal(xml: str) -> Seal | None:
-    """Return the seal in a config.xml, or None if it has no seal, because Epochal did not create the job or view."""
+    """Return the seal in a config.xml. None means that it has no seal, so Epochal did not create the job or view."""
     found = _SEAL.search(parse_config(xml).findtext("description") or "")
     if not found:
         return None
@@ -54,7 +54,7 @@ def read_seal(xml: str) -> Seal | None:
 def digest(xml: str) -> str:
     """Return a digest of ``xml``: the first 16 hexadecimal digits of a SHA-256 hash.
 
-    The digest ignores the seal, plugin versions, Job Builder's note in the description, and white space between
+    The digest ignores the seal, plugin versions, Job Builder's note in the description, and whitespace between
     elements.
     """
     root = parse_config(xml)
@@ -69,14 +69,14 @@ def digest(xml: str) -> str:
 
 
 def missing_classes(rendered: str, stored: str) -> list[str]:
-    """Return, sorted, the Java classes missing from *stored*: Jenkins silently drops elements of classes it lacks."""
+    """Return the Java classes missing from *stored*, sorted. Jenkins silently drops elements of classes it lacks."""
     missing = Counter(class_names(parse_config(rendered))) - Counter(class_names(parse_config(stored)))
     return sorted(missing)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that differs between the rendered XML and what Jenkins has.
+    """A value that differs between the rendered XML and the XML in Jenkins.
 
     path: the path of the element that holds the value.
     expected: the rendered value, or None if only Jenkins has the element.
@@ -88,7 +88,7 @@ class Difference:
     actual: str | None
 
     def __str__(self) -> str:
-        """Return a diff line for the value in Jenkins and one for the rendered value, leaving out a value that is None."""
+        """Return a diff line for the value in Jenkins and one for the rendered value. A value of None gets no line."""
         lines = [f"  - {self.path}: {self.actual}"] if self.actual is not None else []
         return "\n".join([*lines, *([f"  + {self.path}: {self.expected}"] if self.expected is not None else [])])
 
@@ -113,7 +113,7 @@ def differences(rendered: str, stored: str) -> list[Difference]:
 
 
 def _leaf_values(element: Element, path: str) -> Iterator[tuple[str, str]]:
-    """Yield the path and text of *element*'s leaves. An empty *path* means the root, whose description is left out."""
+    """Yield the path and text of each leaf of *element*. If *path* is empty, the root's description is left out."""
     if not len(element):
         yield path, (element.text or "").strip()
     seen: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Parse the XML of Jenkins and of Jenkins Job Builder.
+"""Parse XML from Jenkins and Jenkins Job Builder.
 
 The standard library's parser is safe enough for XML from the admin's own programs, and rejects undeclared entities.
 """
@@ -16,6 +16,6 @@ def parse_config(xml: str) -> Element:
 
 
 def class_names(element: Element) -> list[str]:
-    """Return the Java class names at and below ``element``: dotted tags and ``class`` attributes, with duplicates."""
+    """Return the Java class names in ``element`` and below: dotted tags and ``class`` attributes, with duplicates."""
     tags = [each.tag for each in element.iter() if "." in each.tag]
     return tags + [each.attrib["class"] for each in element.iter() if "." in each.attrib.get("class", "")]

@@ -1,4 +1,4 @@
-"""Decide what the Jenkins chain does next for a run. Pure functions: they send no requests."""
+"""Decide what the Jenkins chain does next for a run. The functions are pure: they send no requests."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,7 +7,7 @@ from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
 from epochal.records import Dispatch, Run, State
 
 MAX_FAILURES = 3
-"""How many builds may end without a result before Epochal fails the run, so that it does not block its branch."""
+"""The number of builds without a result after which Epochal fails the run, so that it does not block its branch."""
 
 
 class ItemState(Enum):
@@ -24,12 +24,15 @@ class ItemState(Enum):
 
 @dataclass(frozen=True)
 class Wait:
-    """Do nothing: Jenkins is working on the run, or will start its next job without a request."""
+    """The decision to do nothing: Jenkins is working on the run, or will start its next job without a request."""
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """Request a build of ``job``. ``failures`` is how many of its builds for this run ended without a result."""
+    """The decision to request a build of ``job``.
+
+    ``failures``: the number of builds of ``job`` for this run that have ended without a result.
+    """
 
     job: str
     failures: int = 0
@@ -37,12 +40,18 @@ class Trigger:
 
 @dataclass(frozen=True)
 class CancelRun:
-    """Cancel the run: a person stopped its build or removed it from the queue, so it must not be triggered again."""
+    """The decision to cancel the run.
+
+    A person stopped the run's build or removed it from the queue, so the run must not be triggered again.
+    """
 
 
 @dataclass(frozen=True)
 class FailRun:
-    """Fail the run: ``build`` is the last of MAX_FAILURES builds without a result. Its console may say why."""
+    """The decision to fail the run.
+
+    ``build``: the last of MAX_FAILURES builds without a result. Its console output may say why.
+    """
 
     build: Build
 
@@ -72,13 +81,13 @@ def decide(
     *,
     grace_over: bool,
 ) -> Decision:
-    """Decide what to do for a run that has not ended and that no living process is working on.
+    """Decide what to do about a run that has not ended and that no living process is working on.
 
     needed_job: the name of the Jenkins job that the run's state requires.
     dispatch: the job that Jenkins was last asked to start for the run, or None.
     item: what became of the run's lost item (``find_lost_item``), or None if no item is lost.
-    grace_over: whether Jenkins has had enough time to start the next job by itself since the newest build ended or, if
-    there is no build, since the run was first seen in its state.
+    grace_over: whether Jenkins has had enough time to start the next job by itself since the latest build ended or, if
+    there is no build, since the run was first seen in its current state.
     """
     builds = snapshot.builds_of(run.id)
     if is_under_way(run.id, snapshot) or item is ItemState.STARTED:
@@ -86,7 +95,7 @@ def decide(
     if item is ItemState.CANCELLED:
         return CancelRun()
     if not builds and dispatch is None and run.state is not State.QUEUED and not grace_over:
-        # A build that was started in Jenkins directly pulled the commit, so Jenkins starts the next job, too.
+        # A build that was started directly in Jenkins pulled the commit, so Jenkins starts the next job, too.
         return Wait()
     if item is ItemState.UNKNOWN or not builds:
         # If Jenkins is killed, a queue item or a new build can be lost without a trace.

@@ -1,4 +1,4 @@
-"""Render the Jenkins jobs and their view as XML, from ``jobs/*.yaml`` and the settings, with Jenkins Job Builder."""
+"""Render the Jenkins jobs and their view as XML with Jenkins Job Builder, from ``jobs/*.yaml`` and the settings."""
 
 import json
 import re
@@ -44,15 +44,15 @@ class Definition:
 
     @property
     def plugins(self) -> set[str]:
-        """Return the plugins (keys of ``PLUGIN_PREFIXES``) that the definition uses."""
+        """The plugins (keys of ``PLUGIN_PREFIXES``) that the definition uses."""
         names = class_names(parse_config(self.xml))
         return {plugin for plugin, prefix in PLUGIN_PREFIXES.items() if any(name.startswith(prefix) for name in names)}
 
 
 def pull_job_name(settings: ServerSettings, repository: str) -> str:
-    """Return the name of the Jenkins job that pulls a watched repository, given by its URL.
+    """Return the name of the Jenkins job that pulls the watched repository with the URL ``repository``.
 
-    The name is the configured prefix followed by ``pull`` for the first watched repository, and by a name such as
+    The name is the configured prefix followed by ``pull`` for the first watched repository, or by a name such as
     ``pull-ada-digits`` for any other. Raises SettingsError if the repository is not watched.
     """
     for number, watched in enumerate(settings.repository):
@@ -70,7 +70,7 @@ def job_names(settings: ServerSettings) -> list[str]:
 
 
 def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Definition]:
-    """Return the definitions of all jobs and, last, of the view.
+    """Return the definitions of all jobs, followed by the definition of the view.
 
     ``without`` names plugins from OPTIONAL_PLUGINS that the jobs should not use. Raises SettingsError if no repository
     is watched, if two jobs would have the same name, or if a plugin cannot be left out. Raises EpochalError if Job
@@ -98,7 +98,7 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
 def _run_job_builder(project: str) -> dict[str, str]:
     """Return the XML that Job Builder renders for each job and view, keyed by name.
 
-    Job Builder reads jobs/*.yaml and ``project``, which is YAML, too. Raises EpochalError if Job Builder fails.
+    Job Builder reads jobs/*.yaml and ``project``, which is also YAML. Raises EpochalError if Job Builder fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, output = Path(folder) / "project.yaml", Path(folder) / "made"

@@ -1,4 +1,4 @@
-"""The oldest supported version of Jenkins, and the pinned plugins that ``jenkins/plugins.txt`` lists."""
+"""The oldest supported version of Jenkins, and the plugins pinned in ``jenkins/plugins.txt``."""
 
 import re
 

@@ -42,7 +42,7 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
 def preview(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
     """Log the changes that ``apply`` would make, as a diff, and return how many jobs and views would change.
 
-    Raises JenkinsError if Jenkins is too old or lacks plugins, or for a job or view that ``apply`` would not overwrite.
+    Raises JenkinsError if Jenkins is too old, lacks plugins, or has a job or view that ``apply`` would not overwrite.
     """
     definitions = render(settings, without)
     require_usable_jenkins(client, definitions)
@@ -75,7 +75,7 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
 
 
 def compare_definition(definition: Definition, current: str | None) -> str:
-    """Return how a definition differs from the one in Jenkins, in words for the user: ``unchanged``, ``missing``, ….
+    """Return how a definition compares with the one in Jenkins, in words for the user: ``unchanged``, ``missing``, ….
 
     *current* is the config.xml in Jenkins, or None if Jenkins has no job or view of that name.
     """
@@ -101,14 +101,14 @@ def require_usable_jenkins(client: JenkinsClient, definitions: list[Definition])
     if missing:
         listed = "\n".join(f"  {plugin}:{version}" for plugin, version in missing)
         raise JenkinsError(
-            f"{client.url} lacks plugins that the jobs use, and would silently drop parts of the jobs:\n{listed}\n"
+            f"{client.url} would silently drop parts of the jobs, because it lacks these plugins:\n{listed}\n"
             "Install them (jenkins-plugin-cli --plugins NAME:VERSION, or Manage Jenkins, Plugins), or leave them out: "
             "epochal jenkins apply --without NAME."
         )
 
 
 def missing_plugins(client: JenkinsClient, definitions: list[Definition]) -> list[tuple[str, str]]:
-    """Return the plugins that the definitions use and Jenkins lacks, each with the version to install."""
+    """Return the plugins that the definitions use but Jenkins lacks, each with the version to install."""
     installed, pinned = client.plugins(), pinned_plugins()
     used = set().union(*(definition.plugins for definition in definitions))
     return [(plugin, pinned[plugin]) for plugin in sorted(used) if plugin not in installed]

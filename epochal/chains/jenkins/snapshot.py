@@ -10,13 +10,13 @@ RUN_PARAMETER = "EPOCHAL_RUN"
 class Build:
     """A build of a pull, train or retrain job.
 
-    run: the run's number, or None if the build has no parameter ``EPOCHAL_RUN``.
-    result: Jenkins' word for the outcome, for example ``SUCCESS``; None while the build runs.
+    run: the run's number, or None if the build has no ``EPOCHAL_RUN`` parameter.
+    result: Jenkins' word for the outcome, for example ``SUCCESS``; None while the build is running.
     item: the number of the queue item that became this build, or -1 if Jenkins does not report it.
     timestamp: Jenkins' timestamp of the build, as Unix time in milliseconds.
-    aborted_by_person: whether a user stopped the build, or Epochal did, which looks the same in Jenkins.
+    aborted_by_person: whether a user or Epochal stopped the build; Jenkins does not distinguish the two.
     interrupted: whether a user or Jenkins stopped the build, for example at its time limit. Like ``aborted_by_person``,
-    it is False for a build that a shutdown of Jenkins ended.
+    it is False for a build that ended because Jenkins shut down.
     """
 
     job: str
@@ -35,7 +35,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Item:
-    """An item waiting in Jenkins' queue. ``run`` is None if the item has no parameter ``EPOCHAL_RUN``."""
+    """An item waiting in Jenkins' queue. ``run`` is None if the item has no ``EPOCHAL_RUN`` parameter."""
 
     number: int
     job: str
@@ -46,7 +46,7 @@ class Item:
 class JenkinsSnapshot:
     """A snapshot of Jenkins: the recent builds and the waiting queue items of Epochal's jobs.
 
-    ``upstream_jobs`` holds the names of the jobs that start their next job themselves: they have a downstream project.
+    ``upstream_jobs``: the names of the jobs that start the next job themselves, because they have a downstream project.
     """
 
     builds: tuple[Build, ...]

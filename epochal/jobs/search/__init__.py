@@ -1,1 +1,1 @@
-"""Hyperparameter search: its space, its study in Optuna, and the workers that train its trials."""
+"""Hyperparameter search: the search space, the Optuna study, and the workers that run the trials."""

@@ -11,13 +11,13 @@ from epochal.runtimes.stop import Stop
 from epochal.store.errors import DatabaseUnavailable
 
 _MAX_EPOCHS = 10_000
-"""The last epoch after which a trial is compared with others.
+"""The last epoch after which a trial is compared with the others.
 
 Each comparison queries two databases, and a script may report any number of epochs.
 """
 
 ShouldContinue = Callable[[int, float], bool]
-"""Takes a trial's number of epochs so far and its validation accuracy (0 to 1); returns whether it should continue."""
+"""Takes the number of epochs a trial has trained for and its validation accuracy (0 to 1); returns whether it should continue."""
 
 
 class Pruner:

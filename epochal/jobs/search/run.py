@@ -20,8 +20,8 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     """Search for hyperparameters that reach the threshold, and return why the search ended.
 
     The result is an EndCause if a trial reached the threshold or the run was stopped, and a GiveUp if no more trials
-    may start. ``give_up``: why more epochs would not help; the cause in the returned GiveUp begins with that of
-    ``give_up``. Raises RunFailed for a failure that other hyperparameters cannot fix.
+    may start. ``give_up``: why more epochs would not help; a returned GiveUp states this first. Raises RunFailed
+    for a failure that other hyperparameters cannot fix.
     """
     database = active.app.database
     workers = _open_workers(active, active.load())
@@ -42,7 +42,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
         return end
     trial_count = sum(trial.strategy is Strategy.SEARCH for trial in active.load().trials)
     cause = (
-        f"{give_up.cause} A search (number of trials: {trial_count}) did not reach the threshold either. {end.cause}"
+        f"{give_up.cause} A search did not reach the threshold either (number of trials: {trial_count}). {end.cause}"
     )
     return GiveUp(end.reason, cause, end.remedy)
 
@@ -55,7 +55,7 @@ def join(app: App, number: int) -> None:
     """
     run = load_run(app.database, number)
     if run.state is not State.RETRAINING or not any(trial.strategy is Strategy.SEARCH for trial in run.trials):
-        raise UsageError(f"Run {number} is {run.state}, and there is no search to join.")
+        raise UsageError(f"Run {number} is {run.state}; there is no search to join.")
     active = plan_run(app, run)
     check_imports(active, prepare_environment(active))
     _open_workers(active, active.load()).work()  # load the run again, because prepare_environment may take a long time

@@ -17,14 +17,14 @@ from epochal.settings import Choices, Range
 _MAX_NAMES = 20
 """The maximum number of names or places that a message lists."""
 _NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
-"""Names that a search may change, but that messages do not suggest, because they set no property of the network."""
+"""Names that a search may change, but that messages do not suggest, because they are not properties of the network."""
 _SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
 """Matches the names of seeds, and of arguments and functions that take one, in lower case and without underscores."""
 _TEST_SHARE = re.compile(r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share)|trainsize")
 """Matches names that decide how many rows are test data, in lower case and without underscores."""
 _EXPECTED_VALUES = {
-    "number": "a range, or choices that are numbers",
-    "text": "choices that are strings",
+    "number": "a range, or numbers as choices",
+    "text": "strings as choices",
     "boolean": "{ choices = [true, false] }",
 }
 
@@ -77,9 +77,9 @@ def find_searchable(script: Script) -> dict[str, Constant]:
 
 
 def _find_constant(script: Script, name: str) -> Constant | None:
-    """Return the constant that an entry of [search] called ``name`` changes; None if there is not exactly one.
+    """Return the constant that the [search] entry ``name`` changes; None if there is not exactly one such constant.
 
-    The constant is renamed to the entry's name, which may be qualified.
+    The constant is renamed to ``name``, which may be qualified.
     """
     if constant := find_searchable(script).get(name):
         return constant
@@ -138,8 +138,10 @@ def _explain_unsearchable(script: Script, name: str) -> str:
     if similar_names:
         hint = f"Did you mean {similar_names[0]}?"
     elif not searchable:
-        hint = f"Assign one to {name} at the top level of {script.path}, and use {name} in the code."
-    return f"{script.path} and the files that it reads set no number, string, True or False under this name. {hint}"
+        hint = f"Assign a value to {name} at the top level of {script.path}, and use {name} in the code."
+    return (
+        f"Neither {script.path} nor the files that it reads set a number, string, True or False under this name. {hint}"
+    )
 
 
 def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:

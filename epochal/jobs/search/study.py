@@ -1,4 +1,4 @@
-"""Keep the search of one run as an Optuna study: ask it for combinations to try, and record their results."""
+"""The search of one run as an Optuna study, which suggests combinations to try and records their results."""
 
 import itertools
 import math
@@ -64,7 +64,7 @@ _LONGEST_START = timedelta(minutes=10)
 class Candidate:
     """A combination of hyperparameters to try.
 
-    ``trial``: Optuna's trial. ``changes``: the new value of each constant of nn.py.
+    ``trial``: Optuna's trial. ``changes``: the new value of each searched constant.
     """
 
     trial: optuna.Trial
@@ -75,7 +75,7 @@ class Study:
     """The Optuna study of one run, which is safe to use from several threads and processes."""
 
     def __init__(self, storage: str, run: int, space: Sequence[Dimension], epochs: int | None) -> None:
-        """Open the run's study over ``space`` in ``storage`` (an SQLAlchemy URL), or create it.
+        """Open the run's study of the search space ``space`` in ``storage`` (an SQLAlchemy URL), or create it.
 
         ``epochs``: the maximum number of epochs of a trial; None if it is unknown, in which case no trial is pruned.
         """
@@ -113,7 +113,7 @@ class Study:
         self._study.add_trial(trial)
 
     def ask(self) -> Candidate | None:
-        """Return a combination that has not been tried; None if none is left.
+        """Return a combination that has not been tried; None if all have been tried.
 
         Also returns None if _MAX_DRAWS combinations in a row had already been tried and the space cannot be
         enumerated, because it is too large or contains a range of floats.
@@ -153,9 +153,9 @@ class Study:
         self._study.tell(candidate.trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def mark_interrupted(self, interrupted: Iterable[int]) -> None:
-        """Record that trials of the run, given by their numbers, were interrupted, so that they may run again.
+        """Record that the run's trials with these numbers were interrupted, so that they may run again.
 
-        Also release each combination if the process that asked for it died before recording its trial.
+        Also release any combination requested by a process that died before recording a trial for it.
         """
         numbers = set(interrupted)
         for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
@@ -164,7 +164,7 @@ class Study:
                 self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
 
     def _ask(self) -> optuna.Trial:
-        """Ask Optuna for a new trial, and mark the trial as asked for by this process."""
+        """Ask Optuna for a new trial, and mark the trial as requested by this process."""
         trial = self._study.ask(self._distributions)
         trial.set_user_attr(_ASKED_BY, [this_process(), time.time()])
         return trial
@@ -192,7 +192,7 @@ class Study:
         )
 
     def _ask_untried(self) -> Candidate | None:
-        """Return a random untried combination, or None if there is none or the space cannot be enumerated."""
+        """Return a random untried combination, or None if all have been tried or the space cannot be enumerated."""
         choices: list[Sequence[Any]] = []
         for distribution in self._distributions.values():
             if isinstance(distribution, CategoricalDistribution):

@@ -9,7 +9,7 @@ from epochal.records import Value
 from epochal.settings import Choices, Range
 
 _PART = r"(?:(?:n|num|conv|dense|hidden|base|first|last|lstm|gru|rnn|fc|mlp)\d*)*"
-"""Matches any prefix that the name of a layer size may have, as in num_filters, conv1_filters, dense_units."""
+"""Matches any prefix that the name of a layer size may have, as in num_filters, conv1_filters or dense_units."""
 
 _KINDS = {
     r"(?:base|init|initial|start|adam|sgd)?(?:lr|learningrate)(?:init)?": "magnitude",
@@ -20,7 +20,7 @@ _KINDS = {
     r"(?:sgd)?momentum": "momentum",
     r"weightdecay|wd|(?:kernel)?l2(?:reg|regularization|lambda|penalty|strength)?": "decay",
 }
-"""Maps a pattern for a whole name (lower case, no underscores) to a kind of hyperparameter. The first match counts."""
+"""Maps patterns for whole names (lower case, no underscores) to kinds of hyperparameters. The first match wins."""
 _SKLEARN_KINDS = {
     r"nestimators|nneighbors|minsamplesleaf": "estimators",
     r"maxdepth": "layers",
@@ -29,10 +29,10 @@ _SKLEARN_KINDS = {
 
 
 def suggest(script: Script) -> dict[str, Range | Choices]:
-    """Suggest a range or choices for each constant of ``script`` (nn.py) whose name is that of a known hyperparameter.
+    """Suggest a range or choices for each constant of ``script`` (nn.py) that is named like a known hyperparameter.
 
-    The result is in the order of the script, and ``read_space`` accepts it for the same script. Other constants, such
-    as seeds, image sizes and numbers of classes, are left out.
+    The result keeps the order of the script, and ``read_space`` accepts it for the same script. Other constants, such
+    as seeds, image sizes and class counts, are left out.
     """
     searchable = find_searchable(script)
     has_height = any(name.lower() == "height" for name in searchable)

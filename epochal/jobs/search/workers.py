@@ -48,8 +48,8 @@ _COMBINATION_FAILURES = frozenset(
 class _SearchTrial:
     """A trial that has been started.
 
-    ``candidate``: its combination in the study; None if it resumes another trial. ``number``: its number within the
-    run, counted from 1.
+    ``candidate``: its combination of hyperparameters in the study; None if it resumes another trial. ``number``: its
+    number within the run, counted from 1.
     """
 
     proposal: Proposal
@@ -61,7 +61,7 @@ class Workers:
     """The threads of this process that run the trials of a search, as many as the server's limits allow."""
 
     def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
-        """Run the trials of ``study``. ``epochs``: how many epochs each new trial trains for; None for the script's number."""
+        """Prepare to run the trials of ``study``. ``epochs``: the number of epochs for new trials; None for the script's number."""
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
@@ -141,7 +141,7 @@ class Workers:
                     return started
 
     def _judge_measured(self) -> Sequence[Trial]:
-        """Judge trials whose process died before judging them; return all trials of the run as they were before that."""
+        """Judge trials whose process died before judging them; return all the run's trials, as they were beforehand."""
         trials = self._active.load().trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:
@@ -172,10 +172,10 @@ class Workers:
         return Proposal(Strategy.SEARCH, changes, stop_at), candidate
 
     def _start(self, proposal: Proposal, candidate: Candidate | None) -> _SearchTrial | None:
-        """Start a trial; return None if it may not start.
+        """Start a trial; return None if it cannot be started.
 
-        A trial may not start if another process has taken the same combination or the last trial of the budget, or if
-        the run has ended or was asked to end.
+        A trial cannot be started if another process has taken the same combination or the last trial in the budget, or
+        if the run has ended or has been asked to stop.
         """
         values = self._active.hyperparameters(proposal.changes)
         number = add_search_trial(self._database, self._active.run.id, values, self._settings.max_trials)
@@ -241,7 +241,7 @@ class Workers:
         assert best is not None
         assert best.accuracy is not None
         accuracy, threshold = format_with_threshold(best.accuracy.value, self._active.threshold)
-        log(f"best so far: {accuracy} of {threshold}, trial {best.number}")
+        log(f"best so far: {accuracy} in trial {best.number} (threshold: {threshold})")
         kept_numbers = {best.number, *(trial.number for trial in find_promising(run.trials))}
         for other in run.trials:
             if (
@@ -281,7 +281,7 @@ def count_parallel_trials(settings: ServerSettings) -> int:
 
     This is ``limits.trials``, if it is set. Otherwise, it is the number of trials for which the machine has enough cores
     (``limits.cpus``) and memory (``limits.memory_mb``), divided by the number of runs that train in parallel, but at
-    least 1. If a trial may use all cores, it is 1.
+    least 1. If a trial may use all cores, the result is 1.
     """
     limits = settings.limits
     if limits.trials:

@@ -1,4 +1,4 @@
-"""Compose the mail about a run that has ended: first the result, then the facts behind it.
+"""Compose the email about a run that has ended: first the result, then the facts behind it.
 
 The functions read no files except the templates.
 """
@@ -60,7 +60,7 @@ class Report:
 
 
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
-    """Compose the mail about a run that is REACHED, EXHAUSTED or FAILED, as plain text and as simple HTML.
+    """Compose the email about a run that is REACHED, EXHAUSTED or FAILED, as plain text and as simple HTML.
 
     The same arguments give the same bytes. Text from a commit, a script or a log cannot add a header, a recipient or
     markup, and cannot be mistaken for a line that Epochal wrote.
@@ -85,7 +85,7 @@ def serialise(message: EmailMessage) -> bytes:
 
 
 def _subject(report: Report) -> str:
-    """Return the outcome, repository, branch and commit. Long names are cut, so that the commit id remains visible."""
+    """Return the outcome, repository, branch and commit. Long names are shortened to keep the commit id visible."""
     commit = report.run.commit
     names = (to_one_line(name, _MAX_NAME_LENGTH) for name in (report.repository, commit.branch))
     reused = f", reused from run {report.run.reused_run}" if report.run.reused_run else ""
@@ -129,7 +129,7 @@ def _collect_parts(report: Report) -> dict[str, Any]:
 
 
 def _render(parts: dict[str, Any]) -> tuple[str, str]:
-    """Return the body of the mail as plain text and as HTML."""
+    """Return the body of the email as plain text and as HTML."""
     # Import Jinja here, so that a job that sends no mail starts faster.
     import jinja2
 

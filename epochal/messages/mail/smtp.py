@@ -30,18 +30,19 @@ def send(
     """Send ``message`` (RFC 5322 bytes) to ``recipients`` through the mail server in ``settings``.
 
     Returns the recipients that the server refused, each with the server's reply, if it accepted the mail for at least
-    one other recipient. Certificates are verified with the system's certificate authorities, or those in the file that
-    SSL_CERT_FILE names. The server has ``timeout_seconds`` for each reply.
+    one other recipient. Certificates are verified against the system's certificate authorities, or those in the file
+    that SSL_CERT_FILE names. The server has ``timeout_seconds`` for each reply.
 
     Raises MailError. The error is temporary if no server is configured, if the server cannot be reached, or if it
-    replies 4xx. It is permanent if the server replies 5xx (to a wrong login, for example), if the password is missing,
-    if the user name or password is not ASCII, or if the connection cannot be secured as ``settings`` requires.
+    replies with a 4xx code. It is permanent if the server replies with a 5xx code (to a wrong login, for example), if
+    the password is missing, if the user name or password is not ASCII, or if the connection cannot be secured as
+    ``settings`` requires.
     """
     if not settings.host:
         raise MailError("no mail server is set; set [mail] host in server.toml", temporary=True)
     if settings.user and not password:
         remedy = (
-            "write it to the file that [mail] password_file in server.toml names, or set EPOCHAL_MAIL_PASSWORD_FILE"
+            "write it to the file named by password_file under [mail] in server.toml, or set EPOCHAL_MAIL_PASSWORD_FILE"
         )
         raise MailError(f"the password for {settings.user} is missing: {remedy}", temporary=False)
     if settings.user and not f"{settings.user}{password}".isascii():

@@ -1,4 +1,4 @@
-"""Fit untrusted text into an email: on one line, as an indented block, or in columns. Any text is made safe."""
+"""Format untrusted text safely for an email: on one line, as an indented block, or in columns."""
 
 import re
 import textwrap
@@ -15,7 +15,7 @@ _UNSAFE_HEADER_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def to_one_line(text: str, max_length: int | None = None) -> str:
-    """Return ``text`` on one line that is safe in a header, cut to ``max_length`` characters if that is given.
+    """Return ``text`` as one line that is safe in a header, cut to ``max_length`` characters if that is given.
 
     Control characters, line separators and lone surrogates become spaces. Encoded words (RFC 2047) are broken up,
     because Python would decode them in a header, including any line breaks in them.
@@ -26,7 +26,10 @@ def to_one_line(text: str, max_length: int | None = None) -> str:
 
 
 def split_lines(text: str) -> list[str]:
-    """Split ``text`` into at most 60 lines of at most 300 characters; one more line says how many were left out."""
+    """Split ``text`` into lines, and cut each to 300 characters.
+
+    Only the first 60 lines are kept; if there are more, a final line says how many were left out.
+    """
     found = [_cut(line, _MAX_LINE_LENGTH) for line in text.strip("\r\n").splitlines()]
     left_out = len(found) - _MAX_LINES
     return [*found[:_MAX_LINES], f"… (lines left out: {left_out})"] if left_out > 0 else found
@@ -45,7 +48,7 @@ def wrap_paragraph(text: str, indent: int = 0) -> str:
 
 
 def align_columns(table: Sequence[Sequence[str]]) -> list[str]:
-    """Format a table as lines: the last two columns (words) aligned left, all others (numbers) aligned right."""
+    """Format a table as lines: the last two columns (words) are left-aligned, all others (numbers) right-aligned."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     aligned = []
     for row in table:

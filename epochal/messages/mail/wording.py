@@ -1,4 +1,4 @@
-"""The wording of the mail about a run: its headline, the sentences on the result, and the table of trials. No I/O."""
+"""The wording of the email about a run: its headline, its summary of the result, and its table of trials. No I/O."""
 
 from collections.abc import Sequence
 
@@ -32,14 +32,16 @@ def describe_best_accuracy(run: Run) -> str:
 
 
 def result_sentence(run: Run, changes: Sequence[str]) -> str:
-    """Return the result of the run in a few sentences, for people who read nothing else in the mail.
+    """Return the result of the run in a few sentences, for people who read nothing else in the email.
 
     ``changes``: a string for each change in the best trial, such as ``epochs = 20 → 30``.
     """
     accuracy, threshold = _format_best_and_threshold(run)
     if run.state not in (State.REACHED, State.EXHAUSTED):
         why = f"{headline(run)}. {run.explanation or (run.reason.explanation if run.reason else '')}".rstrip()
-        return why + (f" The best accuracy before the failure was {accuracy} of {threshold}." if run.best else "")
+        return why + (
+            f" Before the failure, the best accuracy was {accuracy}; the threshold is {threshold}." if run.best else ""
+        )
     how = f"with {', '.join(changes)}" if changes else "as committed"
     of = f"run {run.reused_run}" if run.reused_run else len(run.trials)
     if run.best:
@@ -61,7 +63,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
 
 
 def describe_forecast(run: Run) -> str:
-    """Return the forecast of a run that ended below its threshold; empty if the explanation already contains it."""
+    """Return the forecast for a run that ended below its threshold; empty if the explanation already includes it."""
     is_open = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
     return f"the accuracy that counts: {run.forecast.description}" if run.forecast and is_open else ""
 
@@ -84,7 +86,7 @@ def trial_table(run: Run) -> list[tuple[str, ...]]:
 
 
 def resumption_notes(run: Run) -> list[str]:
-    """Return one note per reason why trials did not resume from a checkpoint."""
+    """Return one note for each reason why trials did not resume from a checkpoint."""
     reasons: dict[str, list[int]] = {}
     for trial in run.trials[1:]:
         if trial.resumption and not trial.epochs_resumed:

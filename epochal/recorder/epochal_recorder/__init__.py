@@ -1,8 +1,8 @@
 """Observe ML libraries and the end of the script in the training process, and resume Keras fits.
 
-The recorder runs beside nn.py in the training environment. It uses only the standard library and, once a framework is
-imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the training;
-it is recorded as a fault. Only a fit that can neither resume nor train from the beginning ends the script.
+The recorder runs alongside nn.py in the training environment. It uses only the standard library and, once a framework
+is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the
+training; it is recorded as a fault. Only a fit that can neither resume nor train from the beginning ends the script.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
 from 1 in the order of their first use, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,
@@ -49,7 +49,7 @@ RAISED is a chain of exceptions, latest first; a frame is a file, a line and a f
 ``ended`` is written when the main thread of a Python process has ended; ``main`` says whether it is the script's own
 process. ``exit`` describes the last call to sys.exit or the like, with the exceptions that were being handled; it is
 null if there was no such call. ``raised`` is empty if no exception ended the main thread. ``threads`` lists the
-functions of threads that were still running but idle, so the process ended without them.
+functions of threads that were still running but idle, so the process ended without waiting for them.
 
 ``continued`` is the epoch that the fit resumed from, or 0 if it did not resume, and ``history`` holds the metrics of
 the epochs up to it. ``why`` says why the fit did not resume from the newest checkpoint, or why it cannot keep
@@ -73,17 +73,17 @@ compiled with, and ``line`` is the line of the script that made the call; ``metr
 ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see the
 predictions of such a call.
 
-``test_set`` is a digest of the rows without their labels, whatever their order. If the rows cannot be seen, it is
-null or, in ``score``, a digest of the labels. The ``sketch`` in the event test_set contains the 1,024
-smallest hashes of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows
-cannot be known without reading the data. ``weights`` identifies the state of the network: it differs between networks,
-and changes when a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one
-that it resumed from; it is null if that is unknown. For each output, by its name (empty if there is only one),
-``labels`` gives the kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always giving the most
-frequent answer. ``seen`` says whether the test rows were among the rows that the network was fitted on
-(``fitted_rows.compare``); ``checked`` is false if that could not be checked completely, and ``why`` gives the reason;
-``"redrawn": true`` is added if the test set is drawn anew each time it is read, from rows that the network may have
-been fitted on. ``validated`` is true if a fit validated on at least 5% of these rows.
+``test_set`` is a digest of the rows without their labels, regardless of their order. If the rows cannot be seen, it is
+null or, in ``score``, a digest of the labels. The ``sketch`` in a ``test_set`` event contains the 1,024 smallest hashes
+of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows cannot be known
+without reading the data. ``weights`` identifies the state of the network: it differs between networks, and changes when
+a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one that it resumed
+from; it is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the
+kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always giving the most frequent answer.
+``seen`` says whether the test rows were among the rows that the network was fitted on (``fitted_rows.compare``);
+``checked`` is false if that could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added
+if the test set is drawn anew each time it is read, from rows that the network may have been fitted on. ``validated`` is
+true if a fit validated on at least 5% of these rows.
 
 accuracy.json holds the result of the last call to evaluate that measured an accuracy, unless the script itself has
 written that file:
@@ -92,5 +92,5 @@ written that file:
      "metrics": {"loss": 0.6, "accuracy": 0.83}}
 
 JSON cannot represent NaN and infinity: they are written as the strings "NaN", "Infinity" and "-Infinity", as in
-Protocol Buffers' JSON. Python's ``float`` reads them.
+Protocol Buffers' JSON format. Python's ``float`` can parse them.
 """

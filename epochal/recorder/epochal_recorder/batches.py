@@ -6,7 +6,7 @@ from .library import find_dataset_class, tree
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
-"""Words that occur in the names of tf.data classes that leave out rows."""
+"""Words in the names of the tf.data classes that leave out rows."""
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
@@ -15,9 +15,9 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
     ``y`` is None if there are no labels. ``end_pass()`` is called when all data have been read once and, for a
     generator, also after every ``steps`` batches. It is not called for a tf.data.Dataset, where each epoch is a pass.
     With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
-    called if the batches read so far do not count because a PyDataset is read again from its beginning.
+    called if a PyDataset is read again from its beginning, so that the batches read so far do not count.
     ``note_first(x, y)`` is called with the first batch of each epoch of a tf.data.Dataset or a generator; an epoch has
-    ``steps`` batches, or all of them if ``steps`` is None.
+    ``steps`` batches, or all batches if ``steps`` is None.
 
     Returns ``x`` or its replacement, and the reason why the rows cannot be seen (empty if they can).
     """
@@ -41,16 +41,16 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
 
 
 def unpack_batch(batch):
-    """Return the x and y of a batch from a generator or data set; y is None if the batch has no labels."""
+    """Return the x and y of a batch from a generator or dataset; y is None if the batch has no labels."""
     if isinstance(batch, (tuple, list)) and batch:
         return batch[0], batch[1] if len(batch) > 1 else None
     return batch, None
 
 
 def shares_reshuffled_source(dataset, others):
-    """Return whether ``dataset`` is a part of a reshuffled data set that one of ``others`` was also made from.
+    """Return whether ``dataset`` is part of a reshuffled dataset from which one of ``others`` was also made.
 
-    ``dataset`` is a tf.data pipeline; ``others`` are data sets that a model was fitted on. If a data set is shuffled
+    ``dataset`` is a tf.data pipeline; ``others`` are datasets that a model was fitted on. If a dataset is shuffled
     anew each time it is read, a take or skip after the shuffle yields different rows each time, so the model may have
     been trained on any of them.
     """
@@ -59,12 +59,12 @@ def shares_reshuffled_source(dataset, others):
 
 
 def find_reshuffled(dataset):
-    """Return the ids of the data sets in a tf.data pipeline that shuffle anew in each epoch; empty for other data."""
+    """Return the ids of the datasets in a tf.data pipeline that are reshuffled in each epoch; empty for other data."""
     return {identity for identity, _, is_shuffled in _walk(dataset) if is_shuffled}
 
 
 def _walk(dataset):
-    """Yield, for each data set in a pipeline, its ``id``, whether rows are left out later, and whether it reshuffles."""
+    """Yield, for each dataset in a pipeline, its id, whether a later step drops rows, and whether it is reshuffled."""
     pending, seen = [(dataset, False)], set()
     while pending:
         node, is_cut = pending.pop()
@@ -80,7 +80,7 @@ def _walk(dataset):
 
 
 def inputs_of(node):
-    """Return the data sets that a tf.data.Dataset was made from; empty if ``node`` is not a tf.data.Dataset."""
+    """Return the datasets that a tf.data.Dataset was made from; empty if ``node`` is not a tf.data.Dataset."""
     inputs = getattr(node, "_inputs", None)
     return list(inputs()) if callable(inputs) else []
 
@@ -115,7 +115,7 @@ def _observe_pydataset(dataset, kind, see, end_pass, restart):
     is_keras_2 = not hasattr(dataset, "num_batches")
 
     class Observed(kind):
-        """A PyDataset whose batches are seen once per pass, although Keras reads the first batches twice."""
+        """A PyDataset that passes each batch to ``see`` once per pass, although Keras reads the first batches twice."""
 
         @property
         def num_batches(self):
@@ -158,9 +158,9 @@ def _observe_generator(batches, see, end_pass, steps, note_first):
 
 
 def make_safe(see, output, fail):
-    """Wrap ``see`` so that an exception in it leads to ``fail(why)`` instead of ending the training.
+    """Wrap ``see`` so that, if it raises an exception, ``fail(why)`` is called and the training continues.
 
-    The exception is also recorded as a fault in ``output``, unless its cause is that the rows cannot be hashed.
+    The exception is also recorded as a fault in ``output``, unless the cause is that the rows cannot be hashed.
     """
 
     def wrapper(x, y):

@@ -1,4 +1,4 @@
-"""Count the boosting rounds of XGBoost and LightGBM, whose estimators also train through the function ``train``."""
+"""Count the boosting rounds of XGBoost and LightGBM in the function ``train``, which their estimators also call."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ _trainings = itertools.count()
 
 
 def observe(module, out, **_):
-    """Patch ``train`` in ``module``: ``xgboost.training`` or ``lightgbm.engine``. ``out``: the folder for events."""
+    """Patch ``train`` in ``module`` (``xgboost.training`` or ``lightgbm.engine``). ``out``: the folder for events."""
     shared, train = shared_state(out), module.train
     signature = inspect.signature(train)
     # XGBoost's callbacks must be instances of this class; LightGBM's are functions.
@@ -37,7 +37,7 @@ def observe(module, out, **_):
 
 
 class _Counter:
-    """A callback that counts rounds. It runs first, because callbacks after one that ends the training do not run.
+    """A callback that counts rounds. It runs first: once a callback ends the training, later ones are not called.
 
     ``limit``: the number of rounds unless training stops early.
     """

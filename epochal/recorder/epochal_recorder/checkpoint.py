@@ -18,7 +18,7 @@ import numpy
 _CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
-"""Suffix of the rows file, which is beside the checkpoint and holds the rows that the fit was trained on."""
+"""The suffix of the rows file, which is beside the checkpoint and holds the rows that the fit trained on."""
 _ARRAY, _COLLECTION, _BYTES, _FUNCTION = (f"__{name}__" for name in ("array", "collection", "bytes", "function"))
 _COLLECTIONS = {kind.__name__: kind for kind in (tuple, set, frozenset, dict, deque, Counter, OrderedDict, defaultdict)}
 _KINDS_OF_BYTES = {kind.__name__: kind for kind in (bytes, bytearray)}
@@ -33,14 +33,14 @@ class DamagedCheckpoint(Exception):
 
 
 class NotResumable(Exception):
-    """A fit cannot resume, and trains from the beginning instead. The message is the reason, for users."""
+    """A fit cannot resume, and trains from the beginning instead. The message tells users why."""
 
 
 class StartOver(SystemExit):
     """A fit can neither resume nor train from the beginning, because its data or its state has been changed.
 
-    It ends the script without a traceback, and the trial is then trained again from the beginning. ``why``: the reason,
-    for users.
+    It ends the script without a traceback, and the trial then runs again from the beginning. ``why``: the reason to
+    show to users.
     """
 
     def __init__(self, why):
@@ -49,7 +49,7 @@ class StartOver(SystemExit):
 
 
 class Checkpoints:
-    """The checkpoints of one fit in ``folder``; ``model`` and ``call`` are the numbers of the model and the fit."""
+    """The checkpoints of one fit, stored in ``folder``. ``model``, ``call``: the numbers of the model and the fit."""
 
     def __init__(self, folder, model, call):
         self._folder = Path(folder)
@@ -105,8 +105,8 @@ def read(path):
 def pack(value, arrays, depth=0):
     """Return ``value`` in a form that JSON can represent, and append its arrays to ``arrays``.
 
-    Raises TypeError if it holds anything other than plain data, arrays, built-in collections, and the collections in
-    Python's module ``collections``. A function that Keras defines counts as plain data and is stored by name.
+    Raises TypeError if ``value`` contains anything other than plain data, arrays, built-in collections, and those of
+    Python's ``collections`` module. A function that Keras defines counts as plain data and is stored by name.
     """
     if depth > _MAX_DEPTH:
         raise TypeError("the state is nested too deeply")
@@ -142,7 +142,7 @@ def _pack_collection(value, arrays, depth):
 def _name_function(value):
     """Return the module and name of a Keras function, or of a built-in type that a defaultdict may use; None otherwise.
 
-    A callback may hold one of Keras' functions, such as the comparison that EarlyStopping chose.
+    A callback may hold one of Keras' functions, such as the comparison function that EarlyStopping uses.
     """
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if name and _is_from_keras(module) and getattr(sys.modules.get(module), name, None) is value:

@@ -17,7 +17,7 @@ def describe(data):
 
     A tf.data.Dataset is described by the specification and number of its elements, and by the arrays that it was made
     from; a PyDataset by its class, its length and the arrays that it holds; data that can only be read in order, by
-    their class alone.
+    its class alone.
     """
     import keras
 
@@ -27,7 +27,7 @@ def describe(data):
 def count_samples(x):
     """Return the number of samples in ``x``, or None if counting them would require reading the data.
 
-    ``x`` may be an array, or a list or dictionary of arrays, one per input. Returns None for data sets and generators.
+    ``x`` may be an array, or a list or dictionary of arrays, one per input. Returns None for datasets and generators.
     """
     arrays = list(x.values()) if isinstance(x, dict) else x
     first = arrays[0] if isinstance(arrays, (list, tuple)) and arrays else arrays

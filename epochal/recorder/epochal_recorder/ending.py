@@ -1,7 +1,7 @@
-"""Record how the script ends: its exit status, the line that set it, the exceptions behind it, and remaining threads.
+"""Record how the script ends: its exit status, the line that set it, the exceptions behind it, and running threads.
 
 The event ``ended`` is written when the main thread of the process has ended, before Python waits for other threads. If
-these stay idle for a while, the process ends without them, as if they were daemon threads.
+these stay idle for a while, the process ends without waiting for them, as if they were daemon threads.
 """
 
 import atexit
@@ -17,7 +17,7 @@ from .raised import CODE, describe, describe_stack, relative
 _IDLE_WINDOW = 10.0
 """The process ends without waiting for the remaining threads once they have been idle for this many seconds."""
 _IDLE_SHARE = 0.05
-"""Threads count as idle if they use less than this share of one processor: some wake up now and then."""
+"""Threads count as idle if they use less than this share of one processor, because some wake up now and then."""
 _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 """The environment variable that distinguishes the script's own process from the processes that it starts."""
 
@@ -27,7 +27,7 @@ class _ThreadsAreIdle(BaseException):
 
 
 class Ending:
-    """Observes how this process ends. ``out``: the folder for events."""
+    """An observer of how this process ends. ``out``: the folder for events."""
 
     def __init__(self, out):
         self._out = out
@@ -44,7 +44,7 @@ class Ending:
         self._exit = {"status": status, "frames": describe_stack(frame), "handled": describe(sys.exc_info()[1])}
 
     def write(self):
-        """Write the event ``ended``, once per process."""
+        """Write the ``ended`` event, at most once per process."""
         if self._is_written or not self.is_own_process():
             return
         self._is_written = True
@@ -110,7 +110,7 @@ def _quietly(function):
         except OSError:
             pass  # the folder for events is not writable, which the rest of the recorder reports
         except Exception as fault:
-            sys.stderr.write(f"epochal: the end of the script cannot be recorded: {fault!r}\n")
+            sys.stderr.write(f"epochal: cannot record how the script ended: {fault!r}\n")
 
     return wrapper
 
@@ -165,7 +165,7 @@ def _interrupt_when_idle():
 
 
 def _processor_seconds():
-    """Return the processor time that this process and its living descendants have used (proc(5))."""
+    """Return the CPU time, in seconds, that this process and its living descendants have used; see proc(5)."""
     ticks, parents = {}, {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -1,4 +1,4 @@
-"""Observe calls to Keras' evaluate and predict: record the rows that they read, and their metrics or answers."""
+"""Observe calls to Keras' evaluate and predict: record the rows they read and the resulting metrics or predictions."""
 
 import numpy
 
@@ -13,7 +13,7 @@ from .rows import hash_rows
 
 
 class _Call:
-    """Observer of a call. Keras notifies the observer through a callback when the call begins."""
+    """Observer of a call to evaluate or predict. A Keras callback notifies it when the call begins."""
 
     def __init__(self, shared, number, model, arguments, origin):
         self._shared = shared
@@ -24,7 +24,7 @@ class _Call:
         self._line = find_line_of_script()
         self.test_rows = TestRows(*outputs_of(model))
         self.is_tf_dataset = False
-        """Whether the data are a tf.data.Dataset, whose first batch Keras reads twice: the first time for its shape."""
+        """Whether the data are a tf.data.Dataset, whose first batch Keras reads twice, the first time for its shape."""
 
     def _on_begin(self, logs=None):
         if self.is_tf_dataset:
@@ -74,7 +74,7 @@ class Predict(_Call):
         return (), [library_of(self._model).callbacks.LambdaCallback(on_predict_begin=self._on_begin)]
 
     def finish(self, returned):
-        """Record the prediction and keep its answers, unless it has too few rows for a test."""
+        """Record the prediction and keep the predicted classes, unless there are too few rows for a test."""
         if self.test_rows.count < MIN_TEST_ROWS:
             return
         answers = answers_of(returned) if hasattr(returned, "shape") else ()

@@ -14,9 +14,9 @@ from .script_code import read_callback
 _MAX_BYTES = 256_000_000
 _MAX_FILES = 2_000
 _MAX_ENTRIES = 200_000
-"""The search for changed files ends after this many files below the working directory."""
+"""The search for changed files stops after this many files below the working directory."""
 _LARGE_FOLDER = 100
-"""A folder with more files than this counts as an unchanging data set, unless files were added to it."""
+"""A folder with more files than this counts as an unchanging dataset, unless files were added to it."""
 _SECONDS_OF_A_CLOCK = 0.05
 """A file's modification time may be this many seconds too early, because it is the time of the kernel's last tick."""
 _FIELD = re.compile(r"\{[^{}]*\}")
@@ -24,7 +24,7 @@ _FIELD = re.compile(r"\{[^{}]*\}")
 
 
 class WrittenFiles:
-    """The files that change during a fit: those that callbacks name, and others below the working directory.
+    """The files that change during a fit: those named by callbacks, and others below the working directory.
 
     ``start``: when the fit began. ``started``: when the training process was started; both in seconds since 1970.
     ``excluded``: folders whose files are not kept.
@@ -41,8 +41,8 @@ class WrittenFiles:
     def capture(self):
         """Return the data for ``restore``: the files' contents (arrays of bytes) by path, and the paths in callbacks.
 
-        Paths below the working directory are relative to it. At most 2,000 files and 256 MB are kept: first those that
-        callbacks name, then the newest ones. A file that does not fit is left out.
+        Paths below the working directory are relative to it. At most 2,000 files and 256 MB are kept: first those
+        named by callbacks, then the others, newest first. A file that does not fit is left out.
         """
         paths = self._name_paths()
         named = self._find_named(paths)

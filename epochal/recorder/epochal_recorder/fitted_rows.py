@@ -3,7 +3,7 @@
 A test on rows that the network was fitted on is meaningless, but even correctly split data may contain duplicate rows.
 So s, the share of test rows that the network was fitted on, is compared with e, the share that a clean split of the
 same data would show. e is estimated as the share of training rows that have a twin (an equal row) in the same pass:
-Good and Turing's estimate of the probability that another row from the same source is already among the training rows.
+the Good-Turing estimate of the probability that another row from the same source is already among the training rows.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import numpy
 from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_labels
 
 MAX_ROWS = 4_000_000
-"""At most this many hashes of rows are kept for a fit (32 MB): the smallest ones, which are a random sample."""
+"""At most this many row hashes are kept for each fit (32 MB): the smallest ones, which are a random sample."""
 _SIGNIFICANT = 4.0
 """A test is refused only if the share of known rows exceeds the expected share by this many standard errors.
 
@@ -26,11 +26,14 @@ With four standard errors, none of 800 clean splits of data with many repeated r
 _SMALL = 0.05
 """A test is refused only if the share of known rows exceeds the expected share by more than this.
 
-A smaller excess raises the accuracy by at most half of the excess if the labels are random and there are two balanced classes.
+With random labels and two balanced classes, a smaller excess raises the accuracy by at most half that excess.
 """
 _MAX_CLASSES = 1000
 _MAX_TRIED_LABELS = 100
-"""At most this many labels are tried for a test row without a label. A fit with more labels also keeps unlabelled rows."""
+"""At most this many labels are tried for a test row without a label.
+
+A fit with more labels also keeps the hashes of its rows without their labels.
+"""
 _UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
 _COPIED_EVENLY = 0.95
 _SMALL_LABELS = 16
@@ -68,23 +71,23 @@ class FittedRows:
         self.hashes = numpy.empty(0, numpy.uint64)
         """Sorted unique hashes of the rows with their labels; only those up to ``ceiling`` if there are too many."""
         self.counts = numpy.empty(0, numpy.uint8)
-        """How often each row of ``hashes`` occurred in the first complete pass, counted up to 255; 0 if it did not occur."""
+        """How often each row in ``hashes`` occurred in the first complete pass, capped at 255; 0 if it did not."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
         """Sorted hashes of the rows without their labels; empty unless there are too many labels to try them all."""
         self.repeats = []
-        """How the rows of each class repeat in the first pass; empty if unknown.
+        """How often the rows of each class repeat in the first pass; empty if unknown.
 
-        Each class has a list of pairs: a number of occurrences, and the number of different rows that occur that often.
+        Each class has a list of pairs: a number of occurrences, and the number of distinct rows that occur that often.
         """
         self.classes = numpy.empty(0, numpy.uint64)
         """Hashes of the labels of the classes in ``repeats``."""
         self.explained = []
         """The share (0 to 1) of each class's rows that would repeat if the columns were independent.
 
-        The share is None if unknown. It is not estimated, but set to 1, for classes whose rows hardly repeat.
+        The share is None if unknown. For classes whose rows rarely repeat, it is not estimated but set to 1.
         """
         self.repeats_of_data = []
         """Pairs as in ``repeats``, but for all rows together, without their labels."""
@@ -104,7 +107,7 @@ class FittedRows:
         self._sample = []
         self._passes = 0
         self.is_complete = False
-        """Whether further passes need not be observed, because they would contain no new rows."""
+        """Whether to ignore further passes: the last one had no new rows, or nearly all rows are new in every pass."""
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
@@ -300,15 +303,15 @@ class FittedRows:
 
 
 def compare(rows, labels, fits, by_class=True, fitted=None):
-    """Compare test rows with the rows of ``fits``, and return as JSON whether the test is refused.
+    """Compare test rows with the rows of ``fits``, and return a dict that says whether the test is refused.
 
     ``rows``: hashes of the test rows, labels included; ``labels``: hashes of the labels alone. ``by_class``: whether to
-    compare class by class how often rows repeat. ``fitted``: for each fit, the sorted hashes of the rows to compare
+    compare, class by class, how often rows repeat. ``fitted``: for each fit, the sorted hashes of the rows to compare
     with; by default, the hashes that include the labels.
 
     In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the network was
     fitted on, ``expected`` the share that a clean split would show, and ``refused`` whether these rows make the test
-    meaningless. Shares are from 0 to 1.
+    meaningless. Shares range from 0 to 1.
     """
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
     fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
@@ -353,10 +356,10 @@ def compare_unlabelled(rows, fits):
 
 
 def find_labels(rows, fits):
-    """Return a mask of the rows that were fitted with any label, and the hashes of these labels.
+    """Return a mask of the rows that were fitted with any label, and the hashes of those labels.
 
     ``rows``: hashes of rows without labels. Both results have one element per row; a label is 0 if its row was not
-    fitted. Returns None if there are more than 100 labels, which are too many to try.
+    fitted. Returns None if there are more than 100 labels, too many to try.
     """
     candidates = _union([fit.labels for fit in fits])
     if len(candidates) > _MAX_TRIED_LABELS:
@@ -393,9 +396,9 @@ def _repeats_of(fit, by_class):
 def _expected_share(test_repeats, train_repeats):
     """Return the share of test rows that would be among the training rows after a clean split.
 
-    ``test_repeats``: for each class, how the test rows repeat, as in ``FittedRows.repeats``. ``train_repeats``: for
-    each class, how the training rows repeat, and the class's entry in ``FittedRows.explained``. Each class is weighted
-    by its share of the test rows, because the training rows may have been balanced.
+    ``test_repeats``: for each class, how often the test rows repeat, as in ``FittedRows.repeats``. ``train_repeats``:
+    for each class, how often the training rows repeat, and the class's entry in ``FittedRows.explained``. Each class is
+    weighted by its share of the test rows, because the training rows may have been balanced.
     """
     copied = _find_copied_classes(train_repeats)
     rows = sum(map(_count_rows, test_repeats.values()))
@@ -422,7 +425,7 @@ def _expected_share(test_repeats, train_repeats):
 
 
 def _count_rows(pairs):
-    """Return the number of rows that ``pairs`` describe. The pairs are those of one class in ``FittedRows.repeats``."""
+    """Return the number of rows described by ``pairs``, the entry for one class in ``FittedRows.repeats``."""
     return sum(times * number for times, number in pairs)
 
 
@@ -433,8 +436,8 @@ def _count_distinct(pairs):
 def _twin_share(fits):
     """Return the share of rows that have a twin in the first passes of several fits, taken together.
 
-    If a fit has more rows in common with the earlier fits than repeated rows explain, those rows are not twins: they
-    were fitted again.
+    If a fit has more rows in common with the earlier fits than repeated rows would explain, the shared rows are not
+    twins: they were fitted again.
     """
     hashes, counts = fits[0].hashes, fits[0].counts.astype(int)
     for fit in fits[1:]:
@@ -453,7 +456,7 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Return classes whose rows were copied before the split, and the share of each that would repeat without copies.
+    """Map each class whose rows were copied before the split to the share of its rows that would repeat without copies.
 
     A copied class has repeats that its columns do not explain, and either at least 80% of its rows repeat, or it has
     fewer distinct rows than another class whose rows do not repeat.
@@ -474,7 +477,7 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all rows of a fit and a test set, taken together, occur equally often and at least twice."""
+    """Return whether nearly all rows of a fit and a test set together occur the same number of times (two or more)."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)
@@ -503,7 +506,7 @@ def _share_at_size(share, rows, more):
 
 
 def _repeats_by_class(rows, labels):
-    """Return the sorted unique hashes of the labels, and how the rows with each label repeat (``FittedRows.repeats``)."""
+    """Return the sorted unique hashes of the labels, and how often the rows of each repeat (``FittedRows.repeats``)."""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > _MAX_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)

@@ -56,14 +56,14 @@ class Fit:
         self._validation = None
         self._watches_validation = False
         self._is_tf_dataset = self._validates_on_tf_dataset = False
-        """For training and validation data: whether they are a tf.data.Dataset, whose first batch Keras reads twice."""
+        """Whether the training or validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
         self._why_unseen = ""
         self._is_regression = is_regression(model)
         self._has_diverged = False
         self._nonfinite = {"x": 0, "y": 0}
         """The number of rows that contain NaN or infinity."""
         self._rows = 0
-        """The number of rows that were searched for NaN and infinity."""
+        """The number of rows that were checked for NaN and infinity."""
         self._nonfinite_columns = set()
         self._has_nan = False
 
@@ -285,7 +285,7 @@ class Fit:
         return digest_of_all(arrays)
 
     def _before_train_end(self, logs=None):
-        """Show the script's callbacks the history, and the metrics of the last epoch if no epoch was left to train."""
+        """Show the script's callbacks the history and, if no epochs were left to run, the metrics of the last epoch."""
         self._fill_history()
         if self._resumption and not logs:
             logs.update(self._resumption.logs)

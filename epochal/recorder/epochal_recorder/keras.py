@@ -27,7 +27,7 @@ from .networks import weights_of
 from .resume import Resumption
 
 _MAX_FITS = 32
-"""At most this many fits of a script keep checkpoints, because a script may call fit in a loop."""
+"""The maximum number of fits that keep checkpoints; limited because a script may call fit in a loop."""
 
 
 def observe(module, out, checkpoints, stop_at, started):
@@ -35,7 +35,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
     ``out``: the folder for events. ``checkpoints``: the folder in which fits write checkpoints and find those to resume
     from; None for no checkpoints. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped;
-    None if fits are not to be stopped. ``started``: when Python was started, in seconds since 1970.
+    None if fits are not to be stopped. ``started``: when Python started, in seconds since 1970.
     """
     shared = shared_state(out)
     if hasattr(module, "Model"):
@@ -83,7 +83,7 @@ def _wrap_to_observe(method, recorder, make_observer, output):
     """Wrap ``method`` so that each call is observed through additional callbacks.
 
     ``make_observer(model, arguments)`` returns the observer that provides the callbacks, or None if the call is not to
-    be observed. ``make_observer`` may replace arguments of the call.
+    be observed. ``make_observer`` may replace the call's arguments.
     """
     signature = inspect.signature(method)
 
@@ -138,7 +138,7 @@ def _make_recorder(*arguments):
 
 
 class _Recorder:
-    """Creates the observer of each call, and numbers models and fits."""
+    """A recorder that creates an observer for each call, and numbers models and fits."""
 
     def __init__(self, out, shared, checkpoints, stop_at, started):
         self._out = out
@@ -155,11 +155,11 @@ class _Recorder:
         self.running = []
         """The observers of the fits in progress."""
         self.calls_in_progress = 0
-        """Number of calls to fit, evaluate and predict in progress. During these, Keras itself calls models."""
+        """The number of fit, evaluate and predict calls in progress. During these calls, Keras itself calls models."""
         self._fitted_datasets = []
 
     def fit(self, model, arguments):
-        """Return the observer of a call to fit, and change ``arguments`` so that the observer sees the rows."""
+        """Return an observer for a call to fit, and change ``arguments`` so that the observer sees the rows."""
         library = library_of(model)
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number_of(model), "call": self._calls[model]}
@@ -193,13 +193,13 @@ class _Recorder:
         return fit
 
     def evaluate(self, model, arguments):
-        """Return the observer of a call to evaluate, and change ``arguments`` so that the observer sees the rows."""
+        """Return an observer for a call to evaluate, and change ``arguments`` so that the observer sees the rows."""
         test = Evaluate(self._shared, self._number_of(model), model, dict(arguments), self._find_origin(model))
         self._watch(test, arguments, arguments.get("y"))
         return test
 
     def predict(self, model, arguments):
-        """Return the observer of a call to predict, and change ``arguments`` so that the observer sees the rows.
+        """Return an observer for a call to predict, and change ``arguments`` so that the observer sees the rows.
 
         Returns None if there are too few rows for a test, or if too many predictions have been recorded already.
         """
@@ -220,7 +220,7 @@ class _Recorder:
             test.is_tf_dataset = hasattr(x, "element_spec")
 
     def _find_origin(self, model):
-        """Return where the model's weights come from, including the fits in progress that train them."""
+        """Return where the model's weights come from, including any fits in progress that are training them."""
         arrays = weights_of(model)
         origin = self._shared.find_origin(arrays)
         variables = {id(variable) for variable in model.weights}
@@ -244,7 +244,7 @@ class _Recorder:
             except FileExistsError:
                 self._process = 0
         if self._process != os.getpid():
-            return "another process of nn.py writes the checkpoints"
+            return "another nn.py process writes the checkpoints"
         return f"only the first {_MAX_FITS} fits of nn.py keep checkpoints" if next(self._fits) > _MAX_FITS else ""
 
     def _number_of(self, model):

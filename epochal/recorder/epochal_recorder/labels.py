@@ -35,7 +35,7 @@ class Labels:
         """Add a batch of labels.
 
         ``tokens``: the rows, if they may be sequences of tokens (rows × length) padded with zeros, else None. ``rank``:
-        the number of dimensions of the network's output, including the rows; None if it is not known.
+        the number of dimensions of the network's output, including the batch dimension; None if it is not known.
         """
         try:
             array = as_array(labels)
@@ -79,7 +79,7 @@ class Labels:
                 self._counts[answer] = self._counts.get(answer, 0) + count
 
     def _count_columns(self, array):
-        """Count rows with several columns: one-hot labels, class shares that sum to 1, several labels, or numbers."""
+        """Count rows with several columns: one-hot labels, class probabilities, several labels per row, or numbers."""
         self.columns = array.shape[1]
         is_truth = ((array == 0) | (array == 1)).all()
         sums = array.sum(axis=1)
@@ -113,9 +113,10 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count the answers at each position of segmentation masks of equal size.
+        """Count how often each label occurs at each position of the segmentation masks, if they are all the same size.
 
-        Masks that are similar can be predicted from each other.
+        If the masks are alike, the most frequent label at each position predicts them better than the most frequent
+        label overall.
         """
         answers = numpy.unique(array)
         if len(answers) > _MAX_ANSWERS_AT_PLACES or array[0].size > _MAX_PLACES:
@@ -130,7 +131,7 @@ class Labels:
 
     @property
     def kind(self):
-        """The kind of the labels that have been added so far; the class's docstring lists the kinds."""
+        """The kind of the labels added so far; the class's docstring lists the kinds."""
         if self._unknown or not self._rows:
             return "unknown"
         if self._fractions:
@@ -142,12 +143,12 @@ class Labels:
     def as_json(self, counts_padding=False):
         """Return the kind of the labels, the most frequent label, and the accuracy of always predicting it.
 
-        In the result, ``answers`` is the number of different answers, ``answer`` the most frequent one, ``chance`` its
-        accuracy (0 to 1), and ``by_element`` whether each element of a row has a label. For numbers, unknown labels or
-        too many different answers, the result has only the ``kind``.
+        In the result, ``answers`` is the number of distinct labels, ``answer`` the most frequent one, ``chance`` the
+        accuracy of always predicting it (0 to 1), and ``by_element`` whether each element of a row has its own label.
+        For numbers, unknown labels or too many distinct labels, the result has only the ``kind``.
 
-        ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as predicted
-        correctly, because a network that has learned to recognize padding predicts it correctly.
+        ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as correct,
+        because a network that has learned to recognize padding gets it right.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}
@@ -170,11 +171,11 @@ class Labels:
 
 
 def are_regression_targets(labels, data, is_regression=False):
-    """Return whether the labels are the targets of a regression, that is, numbers that are not all whole.
+    """Return whether the labels are regression targets, that is, numbers that are not all whole.
 
-    Shares of classes that add up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising
-    autoencoder. Numbers from 0 to 1 may be probabilities of one class, so they count only if ``is_regression`` is
-    set, that is, if the fit minimizes a distance between numbers.
+    Class probabilities that add up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising
+    autoencoder. Numbers from 0 to 1 may be the probabilities of one class, so they count only if ``is_regression`` is
+    set, which means that the fit minimizes a regression loss.
     """
     leaves = leaves_of(labels)
     for leaf in leaves:

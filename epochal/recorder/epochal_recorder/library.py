@@ -1,6 +1,6 @@
 """Find out which Keras a model or data set comes from: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras.
 
-The package tf_keras is Keras 2 for later versions of TensorFlow. Several of the three may be imported at once:
+The package tf_keras is Keras 2 for later versions of TensorFlow. More than one of the three may be imported at once:
 TensorFlow imports Keras 3 in addition to tf_keras.
 """
 
@@ -19,7 +19,7 @@ def _package(kind):
 
 
 def is_keras_2(library):
-    """Return whether ``library`` is Keras 2, whose fits are observed and stopped, but not resumed."""
+    """Return whether ``library`` is Keras 2, in which a fit can be observed and stopped, but not resumed."""
     return not hasattr(library, "tree")
 
 
@@ -33,7 +33,7 @@ def tree():
 
 
 def find_dataset_class(data):
-    """Return the class PyDataset (Sequence in Keras 2) that ``data`` is an instance of, or None."""
+    """Return the PyDataset class (Sequence in Keras 2) that ``data`` is an instance of, or None."""
     for library in (sys.modules[name] for name in _NAMES if name in sys.modules):
         kind = getattr(library.utils, "PyDataset", None) or library.utils.Sequence
         if isinstance(data, kind):

@@ -15,12 +15,12 @@ _SAMPLE = 512
 _MIN_COSINE = 0.25
 """Weights count as related if samples of 512 of their values have a higher cosine similarity than this.
 
-For independent samples, it stays below 0.18 (4/√512).
+For independent samples, the similarity stays below 0.18 (4/√512).
 """
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 _MAX_ROWS_OF_ALL = 32_000_000
-"""At most about this many hashes of rows (288 MB) are kept across all fits."""
+"""At most about this many row hashes (288 MB) are kept across all fits."""
 
 
 class Lineage:
@@ -97,14 +97,14 @@ class Lineage:
                 self._identities_by_digest.setdefault(digest, frozenset())
 
     def remember_saved(self, arrays):
-        """Record weights that this trial saves to a file. A training loop without fit may have produced them."""
+        """Record weights that this trial saves to a file. A training loop that does not call fit may have produced them."""
         self._saved_digests.update(map(digest_of, arrays))
 
     def find_origin(self, arrays):
         """Return the identities of the fits that any of the weights come from, and whether all weights are known.
 
-        Arrays whose values are all equal identify nothing and are left out. If no other arrays remain, the weights
-        count as unknown.
+        Arrays whose values are all equal identify nothing and are left out. If no arrays remain, the weights count
+        as unknown.
         """
         digests = [(digest, array) for array in arrays if (digest := digest_of(array)) is not None]
         found, unknown = set(), []
@@ -123,7 +123,7 @@ class Lineage:
         return [self.fits[identity] for identity in identities if identity in self.fits]
 
     def state(self, identities):
-        """Return the fits, and which of them each known weight comes from, as plain data for a checkpoint."""
+        """Return the fits ``identities``, and which of them each known array comes from, as plain data for a checkpoint."""
         known = [(digest, sorted(of & set(identities))) for digest, of in self._identities_by_digest.items()]
         groups = sorted({tuple(of) for _, of in known})
         places = {group: place for place, group in enumerate(groups)}
@@ -171,7 +171,7 @@ def digest_of_all(arrays):
 
 
 def _direction(array):
-    """Return a sample of values as a vector of length 1; None for small or one-dimensional arrays and for integers."""
+    """Return a sample of an array's values as a unit vector; None for small or one-dimensional arrays and for integers."""
     array = numpy.asarray(array)
     if array.ndim < 2 or array.size < _SAMPLE or array.dtype.kind != "f":
         return None
@@ -180,7 +180,7 @@ def _direction(array):
 
 
 def _direction_of_all(arrays):
-    """Return one vector, as ``_direction`` does, for several small arrays together; None if they are too small."""
+    """Return one unit vector, as ``_direction`` does, for several small arrays together; None if they are too small."""
     arrays = [numpy.asarray(array) for array in arrays]
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:

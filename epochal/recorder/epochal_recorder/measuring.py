@@ -20,7 +20,7 @@ from .output import Output
 from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
 
 SKETCH = 1024
-"""A test set is identified by this many hashes of its rows: the smallest ones."""
+"""The number of row hashes that identify a test set. The smallest hashes are used."""
 MIN_TEST_ROWS = 16
 """A prediction for fewer rows than this counts as a demonstration, not as a test."""
 _UNCHECKED = {
@@ -34,7 +34,7 @@ _UNCHECKED = {
 _MAX_TEST_SETS = 256
 _MAX_PREDICTIONS = 64
 _MAX_EVENTS = 5_000
-"""At most this many predictions are recorded, because a script that plays a game makes one for each move."""
+"""The maximum number of predictions to record. A script that plays a game, for example, makes one for each move."""
 _MIN_OVERLAP = 0.05
 """A test set counts as used for validation if at least this share of its rows is in a validation set."""
 
@@ -61,13 +61,13 @@ class TestRows:
         """Start with no rows. ``outputs``: the names of the network's outputs. ``rank``, ``is_masked``: see ``Labels``."""
         self.count = 0
         self.labels = {}
-        """The ``Labels`` of each output, by the name of the output (empty if there is only one output)."""
+        """The ``Labels`` of each output, keyed by its name (an empty string if there is only one output)."""
         self.forms = set()
         self.why_unseen = ""
         """Why the rows could not be seen; empty if they could."""
         self.is_autoencoder = False
         self.is_redrawn = False
-        """Whether a tf.data pipeline draws the rows anew each time, from rows that may include training rows."""
+        """Whether a tf.data pipeline redraws the rows on each pass, from rows that may include training rows."""
         self._outputs = outputs
         self._rank = rank
         self._is_masked = is_masked
@@ -85,7 +85,7 @@ class TestRows:
         self.why_unseen = self.why_unseen or why
 
     def add(self, x, y):
-        """Add a batch of rows ``x`` and their labels ``y`` (may be None). Raises NotHashable if the rows cannot be hashed."""
+        """Add a batch of rows ``x`` and their labels ``y`` (or None). Raises NotHashable if a row cannot be hashed."""
         x_hashes = hash_rows(x)
         self.forms.add(form_of(x))
         y_hashes = None if y is None else hash_labels(y)
@@ -171,14 +171,14 @@ class SharedState:
         self.lineage = Lineage()
         self.predictions = collections.deque(maxlen=_MAX_PREDICTIONS)
         self.fits_by_model = weakref.WeakKeyDictionary()
-        """The identities of each Keras model's fits, used if the weights of the model do not identify its fits."""
+        """The identities of each Keras model's fits, used if the model's weights do not identify them."""
         self.validation_sets = []
         """The row hashes of each validation set so far."""
         self._transformations = []
         self._test_sets = set()
         self._prediction_count = 0
         self.cross_validated_answers = collections.deque(maxlen=_MAX_PREDICTIONS)
-        """Weak references to answers that no single network gave, such as those of a cross-validation."""
+        """Weak references to answers that do not come from a single network, such as those of a cross-validation."""
         self._is_call_recorded = False
         self._lock = threading.Lock()
 
@@ -216,7 +216,7 @@ class SharedState:
     def record_call(self):
         """Record that the script called a network directly, in which case the recorder does not see the answers.
 
-        Further calls are recorded only after the next prediction.
+        Later calls are ignored until the next prediction.
         """
         if not self._is_call_recorded:
             self._is_call_recorded = True
@@ -318,7 +318,7 @@ class Prediction:
         return self._returned is not None and self._returned() is answers
 
     def has_answers(self, answers):
-        """Return whether ``answers`` are those of the prediction, perhaps with other names for the classes."""
+        """Return whether ``answers`` are those of the prediction, even if the classes have different names."""
         return len(answers) == self.test_rows.count and digest_answers(answers) in self._answers
 
 
@@ -339,5 +339,5 @@ def digest_answers(answers):
 
 @functools.cache
 def shared_state(out):
-    """Return the only ``SharedState`` of this process, which writes to the folder ``out``."""
+    """Return the process-wide ``SharedState``, which writes to the folder ``out``."""
     return SharedState(Output(out))

@@ -8,7 +8,7 @@ import numpy
 from .library import tree
 
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
-"""Matches the names of top-k accuracies, for which an answer is right if the true class is among the k likeliest."""
+"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the k likeliest."""
 _ACCURACY_CLASSES = ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
 _DISTANCES = (
     "huber",
@@ -46,9 +46,10 @@ def weights_of(model):
 
 
 def outputs_of(model):
-    """Return the names of the model's outputs, the number of dimensions of its output, and whether it masks tokens.
+    """Return the names of the model's outputs, the number of dimensions of its output, and whether it masks padding.
 
-    The rows count as a dimension. The number is None if there are several outputs or the shape is unknown.
+    The number of dimensions includes the batch dimension; it is None if there are several outputs or the shape is
+    unknown.
     """
     names = getattr(model, "output_names", None) or ()
     try:
@@ -60,14 +61,14 @@ def outputs_of(model):
 
 
 def is_regression(model):
-    """Return whether all losses that the model was compiled with are distances between numbers (as in mean_squared_error)."""
+    """Return whether all losses that the model was compiled with measure distances, as mean_squared_error does."""
     losses = [loss for loss in tree().flatten(getattr(model, "loss", None)) if loss is not None]
     names = (loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__) for loss in losses)
     return bool(losses) and all(name.replace("_", "").lower() in _DISTANCES for name in names)
 
 
 def counts_padding(model):
-    """Return whether an accuracy on sequences also counts padding tokens, because no layer masks these tokens."""
+    """Return whether an accuracy on sequences also counts padding tokens, because no layer masks them."""
     return not any(
         getattr(layer, "mask_zero", False) or type(layer).__name__ == "Masking" for layer in model._flatten_layers()
     )
@@ -76,7 +77,7 @@ def counts_padding(model):
 def count_measured_samples(model):
     """Return the number of samples that Keras counted for the loss in a call to evaluate.
 
-    Returns None if Keras did not count them, because the script defines its own test_step or metrics.
+    Returns None if Keras did not count them, for example because the script defines its own test_step or metrics.
     """
     tracker = getattr(model, "_loss_tracker", None)
     # A tracker that is not among the model's metrics is not reset, so it has also counted the training samples.
@@ -88,7 +89,7 @@ def count_measured_samples(model):
 def accuracy_name(metrics, kinds=()):
     """Return the name of the accuracy among ``metrics``, or None if they include no accuracy.
 
-    ``kinds``: a dict from the names of metrics to their classes, which identify an accuracy whatever its name.
+    ``kinds``: a dict from metric names to class names, which identify an accuracy whatever the metric is called.
     """
     others = [name for name in metrics if name.endswith(("_accuracy", "_acc")) and not _TOP_K.search(name)]
     others += [name for name in metrics if name in kinds and kinds[name] in _ACCURACY_CLASSES]
@@ -96,7 +97,7 @@ def accuracy_name(metrics, kinds=()):
 
 
 def metric_classes(model):
-    """Return the class of each metric that the model was compiled with, by the metric's name."""
+    """Return a dict from the name of each metric that the model was compiled with to the name of its class."""
     # The second name is Keras 2's, where metrics that are functions share one class.
     compiled = getattr(model, "_compile_metrics", None) or getattr(model, "compiled_metrics", None)
     classes = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Output:
-    """Writes metrics.jsonl and accuracy.json in ``folder``, and records faults of the recorder."""
+    """Writes metrics.jsonl and accuracy.json to ``folder``, and records the recorder's own faults."""
 
     def __init__(self, folder):
         self._metrics = Path(folder, "metrics.jsonl")
@@ -50,7 +50,7 @@ class Output:
             self.record_fault(f"{type(fault).__name__}: {fault}")
 
     def record_fault(self, message):
-        """Record a fault of the recorder, once per message."""
+        """Record a fault in the recorder, unless one with the same message has been recorded before."""
         if message in self._recorded:
             return
         self._recorded.add(message)
@@ -62,7 +62,7 @@ class Output:
 
 
 def as_json(logs):
-    """Return Keras' logs as JSON values, without metrics that are not single numbers (such as one number per class)."""
+    """Return Keras' logs as JSON values, leaving out any metric with several values (such as one for each class)."""
     metrics = {}
     for name, value in (logs or {}).items():
         with suppress(TypeError, ValueError):

@@ -4,7 +4,7 @@ import os
 import sys
 
 CODE = "EPOCHAL_CODE"
-"""The environment variable with the path of the code's folder, in which the script's own process was started."""
+"""The environment variable that holds the path of the code's folder, where the script was started."""
 _MAX_EXCEPTIONS = 12
 _MAX_FRAMES = 80
 _MAX_MESSAGE = 2000
@@ -13,7 +13,7 @@ _MAX_MESSAGE = 2000
 def describe(error, caller=None):
     """Describe an exception and the chain of exceptions that led to it, latest first.
 
-    The chain includes hidden contexts (``raise … from None``), because Keras hides a layer's error in this way.
+    The chain includes hidden contexts (``raise … from None``), because Keras hides errors in layers this way.
     ``caller``: the frame that made the failing call, if the traceback does not contain it.
     """
     chain = []
@@ -54,7 +54,7 @@ def describe_stack(frame):
 
 
 def find_line_of_script():
-    """Return the line number of the script's call that is being observed; None if it comes from a library's thread."""
+    """Return the number of the script line that made the observed call; None if a library's thread made the call."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
     frame = sys._getframe()
     while frame is not None and frame.f_code.co_filename != script:

@@ -1,8 +1,8 @@
 """Read the data of past epochs again, so that a resumed fit continues with the batches that would have come next.
 
 The state of a shuffling tf.data pipeline or of a Python generator cannot be saved. But TensorFlow derives the seed
-of each shuffle from the number of iterators made before, and a generator depends on what has been taken from it. So
-reading the same data in the same way restores the state, and comparing some batches shows whether it did.
+of each shuffle from the number of iterators made so far, and a generator's state depends on what has been read from
+it. So reading the same data in the same way restores the state, and comparing some batches shows whether it did.
 """
 
 import hashlib
@@ -70,10 +70,10 @@ class Replay:
         self.is_reading = False
         """Whether the data of past epochs are currently being read again, without training the model on them."""
         self.digests = []
-        """A digest of the first batch of each epoch that has been read so far."""
+        """The digest of the first batch of each epoch read so far."""
 
     def note(self, x, y):
-        """Note the first batch of an epoch."""
+        """Record the digest of the first batch of an epoch."""
         digest = hashlib.blake2b(digest_size=8)
         for leaf in (*leaves_of(x), *leaves_of(y)):
             array = numpy.asarray(leaf)
@@ -85,10 +85,10 @@ class Replay:
         """Read the data of the first ``epochs`` epochs of the fit again.
 
         ``digests``: the digests in the checkpoint. Returns the names (``python``, ``numpy``) of the random generators
-        that reading has changed. If only the data draw from them, they are then as they were after these epochs. Data
-        that differ are accepted if the script sets no seed, because its training never repeats exactly. Raises
-        NotResumable if the fit must train from the beginning, and StartOver if only a new process can do so. Must be
-        called while Keras' fit is running.
+        whose state was changed by the reading. If only the data draw from them, their state is now the same as it was
+        after these epochs. Data that differ are accepted if the script sets no seed, because its training never repeats
+        exactly. Raises NotResumable if the fit must train from the beginning, and StartOver if only a new process can
+        do so. Must be called while Keras' fit is running.
         """
         if not self.is_needed or not epochs:
             return set()
@@ -165,8 +165,8 @@ class Replay:
     def _count_whole_epochs(self, epochs, iterator):
         """Return how many of the ``epochs`` past epochs, counted from the first, must be read to the end.
 
-        Of each later epoch, reading the first batch is enough if at least two such epochs remain: only the first batch
-        of the second one shows whether reading so little brought the data to the right state.
+        For each later epoch, reading the first batch is enough, provided that there are at least two such epochs: only
+        the first batch of the second one shows whether reading so little brought the data to the right state.
         """
         if not self.is_tf_dataset or self._steps or int(self._data.cardinality()) <= 0:
             return epochs
@@ -195,7 +195,7 @@ def _find_epoch_iterator():
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:
             return frame.f_locals["epoch_iterator"]
         frame = frame.f_back
-    raise NotResumable("this version of Keras reads data in a way that Epochal does not know")
+    raise NotResumable("this version of Keras reads data in a way that Epochal does not support")
 
 
 def _is_generator(data):
@@ -203,7 +203,7 @@ def _is_generator(data):
 
 
 def _describe_pipeline(dataset):
-    """Return the kinds of data sets in a tf.data pipeline, and its functions' operations.
+    """Return the kinds of datasets in a tf.data pipeline, and the operations in its functions.
 
     The third result is whether the functions use resources, such as variables and tables.
     """

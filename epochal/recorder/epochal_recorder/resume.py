@@ -21,7 +21,7 @@ from .state import capture, draws_hidden_numbers, find_generators, find_nonfinit
 _MAX_SHARE = 0.01
 """The share of the training time that writing checkpoints may take, not counting the last checkpoint of a fit."""
 _BYTES_A_SECOND = 200_000_000
-"""The expected speed, in bytes per second, of writing the first checkpoint."""
+"""The assumed speed of writing the first checkpoint, in bytes per second."""
 
 
 class Resumption:
@@ -32,7 +32,7 @@ class Resumption:
 
         ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
         Variables are identified by their values, so it does not matter how they got from one model into another.
-        ``excluded``: folders whose files are not kept in checkpoints. ``started``: when Python was started, in seconds
+        ``excluded``: folders whose files are not kept in checkpoints. ``started``: when Python started, in seconds
         since 1970.
         """
         self._checkpoints = checkpoints
@@ -51,7 +51,7 @@ class Resumption:
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self._has_run_schedule = False
-        """Whether one of the script's schedules has been called and may have changed the values that it reads."""
+        """Whether one of the script's schedules has been called and may have changed variables that it uses."""
         self._changed_key = None
         """The resume key of a checkpoint that was refused because the training has changed."""
         self.history = {}
@@ -159,7 +159,7 @@ class Resumption:
             self._changed_key = content["fingerprint"]
             return f"the training has changed: {difference}"
         if content["parents"] != self._parents:
-            return "an earlier fit of the same model was continued after this checkpoint"
+            return "an earlier fit of the same model has changed since this checkpoint was written"
         if content["epoch"] > self._epochs:
             return f"the checkpoint is from epoch {content['epoch']}, but the fit ends after epoch {self._epochs}"
         if content.get("flaw"):
@@ -171,7 +171,7 @@ class Resumption:
     def _known_key(self, content):
         """Return a checkpoint's resume key, with this fit's schedules in place of any that gave the same learning rates.
 
-        A schedule may read the number of epochs although its learning rates up to the checkpoint do not depend on it.
+        A schedule may read the number of epochs even if its learning rates up to the checkpoint do not depend on it.
         """
         import keras
 
@@ -211,7 +211,7 @@ class Resumption:
         return [bool(variable.trainable) for variable in self._model.variables], id(self._model.optimizer)
 
     def _find_flaw(self):
-        """Return why no fit can resume from the checkpoint that is about to be written; empty if a fit can."""
+        """Return why no fit can resume from the checkpoint that is about to be written; empty if it is usable."""
         if self._describe_form() != self._form:
             return "a callback changes the optimizer, or which layers are trained, during the fit"
         if self._states.lost:
@@ -248,5 +248,5 @@ class Resumption:
 
 
 def _digest(variable):
-    """Return a 64-bit digest of a variable's values but not its shape, because a copy may differ in shape."""
+    """Return a 64-bit digest of a variable's values, ignoring its shape, because a copy may have a different shape."""
     return digest_of(numpy.ravel(variable))

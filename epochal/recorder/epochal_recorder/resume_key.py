@@ -11,9 +11,9 @@ _MAX_VALUE_LENGTH = 40
 def resume_key(model, arguments, callbacks):
     """Return the resume key of a fit as JSON: descriptions of its model, compilation, callbacks, batches and data.
 
-    ``model`` must be built. ``arguments``: those of the call to fit, by name. ``callbacks``: those of the script.
-    Users see the keys of the result (``describe_difference``). The numbers that Keras appends to names
-    (dense_3) are replaced, because they depend on the other objects that the script has created.
+    ``model`` must be built. ``arguments``: the arguments of the call to fit, by name. ``callbacks``: the script's
+    callbacks. Users see the keys of the result (see ``describe_difference``). The numbers that Keras appends to names
+    (dense_3) are replaced, because they depend on what else the script has created.
     """
     compiled = _read_config(model.get_compile_config)
     epochs = int(arguments.get("epochs", 1))
@@ -62,7 +62,7 @@ _BATCHES = (
 
 
 def describe_difference(before, now):
-    """Return a description, for users, of the first two differences between two resume keys; empty if they are equal.
+    """Describe to users the first two differences between two resume keys. Return an empty string if they are equal.
 
     ``before`` is the resume key in a checkpoint, ``now`` the resume key of this fit.
     """

@@ -1,4 +1,4 @@
-"""Compute 64-bit hashes of rows, which are the same for equal rows, whatever their position and data type.
+"""Compute 64-bit hashes of rows. Equal rows have the same hash, whatever their position and data type.
 
 A row is the data of one sample, that is, of one index along the first axis. Numbers are hashed as 32-bit floats,
 one-hot labels as the index of their class, and dictionaries in sorted key order. Zeros at the end
@@ -13,7 +13,7 @@ import math
 import numpy
 
 _VALUES_AT_A_TIME = 1 << 14
-"""Number of values that are hashed at a time: 64 KB fits in the cache, and malloc reuses the memory."""
+"""The number of values that are hashed at a time: 64 KB fits in the cache, and malloc reuses the memory."""
 _MIX = numpy.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: Knuth's multiplicative hashing
 _MIX_2 = numpy.uint64(0xBF58476D1CE4E5B9)  # this and the next: the finalizer of splitmix64 (Steele, Lea, Flood 2014)
 _MIX_3 = numpy.uint64(0x94D049BB133111EB)
@@ -180,10 +180,10 @@ def _as_numbers(array):
 
 
 def _hash_matrix(matrix):
-    """Return a hash for each row of numbers: the sum of its words, each mixed and multiplied by a number for its position.
+    """Return a hash for each row of numbers: the sum of its words, each mixed and multiplied by a constant.
 
-    A word consists of two values. The multipliers are pseudorandom 64-bit numbers (multiply-shift hashing,
-    Dietzfelbinger et al. 1997).
+    A word consists of two values. The multipliers, one for each position, are pseudorandom 64-bit numbers
+    (multiply-shift hashing, Dietzfelbinger et al. 1997).
     """
     rows, columns = matrix.shape
     words = (columns + 1) // 2

@@ -49,7 +49,7 @@ Numbers below 1,000 do not count because they are too common, even though a rece
 class Code:
     """The script's functions among ``roots``, the functions that these call, and the values that all of them read.
 
-    ``roots``: functions, classes and other callables. Code of installed packages is not followed.
+    ``roots``: functions, classes and other callables. Code in installed packages is not followed.
     """
 
     def __init__(self, roots=()):
@@ -60,18 +60,18 @@ class Code:
         self.names = set()
         """All names and string constants in the code."""
         self.variables = []
-        """For each function: the globals, the names of the globals that it uses, and its closure (a dict of cells)."""
+        """For each function: its globals, the names of the globals that it uses, and its closure (a dict of cells)."""
         self._seen = set()
         for root in roots:
             self._follow(root)
 
     @property
     def touches_model(self):
-        """Return whether the code may change a model or an optimizer, because it mentions or reads one."""
+        """Whether the code may change a model or an optimizer, because it mentions or reads one."""
         return bool(self.names & _MODEL_NAMES) or any(map(is_stateful, self.objects.values()))
 
     def read_attributes(self, owner):
-        """Add what the code reads from the attributes of ``owner`` and of its base classes in the script."""
+        """Record the attributes of ``owner``, and of its script-defined classes, as values that the code reads."""
         found = {}
         for base in reversed(type(owner).__mro__):
             if _is_script_class(base):
@@ -167,7 +167,7 @@ class Code:
 
 
 def read_callback(callback):
-    """Return the ``Code`` of a callback, including the attributes that it reads and the names in its base classes' code."""
+    """Return the ``Code`` of a callback, including its attributes and the names in the code of its base classes."""
     import keras
 
     code = Code([type(callback)])
@@ -181,7 +181,7 @@ def read_callback(callback):
 
 
 def is_from_script(function):
-    """Return whether a function is defined in the script or its modules, and not in an installed package."""
+    """Return whether a function is defined in the script or its modules, rather than in an installed package."""
     return not _is_library(function.__code__.co_filename)
 
 
@@ -274,13 +274,13 @@ def _names_in(code):
 
 
 def _globals_in(code):
-    """Return the names of the globals that a code object and the code objects nested in it read."""
+    """Return the names of the globals read by a code object and by the code objects nested in it."""
     found = {each.argval for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     return found.union(*(_globals_in(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)))
 
 
 def _globals_with_random(code):
-    """Return the names of the globals whose attribute ``random`` is read by a code object or by one nested in it."""
+    """Return the names of the globals whose ``random`` attribute is read by a code object or by one nested in it."""
     found, name = set(), None
     for each in dis.get_instructions(code):
         if name and each.opname in ("LOAD_ATTR", "LOAD_METHOD") and each.argval == "random":

@@ -12,7 +12,10 @@ from .checkpoint import pack
 from .script_code import SET_BY_KERAS, Code, is_instance_of_script, is_stateful, only_writes, read_callback
 
 _LIVE = "__live__"
-"""Marks state that is restored in place: that of a random generator, variables, or an object of a script class."""
+"""Marks state that is restored in place.
+
+Such state belongs to a random generator, to variables, or to an object whose class is defined in the script.
+"""
 _MAX_DEPTH = 8
 _MAX_BYTES_HASHED = 16_000_000
 
@@ -21,8 +24,8 @@ class ScriptState:
     """The state that a fit changes in its callbacks and PyDatasets, and in the globals and closures that they use.
 
     It must be created when training begins: only values that have changed since then belong to the state. Values that
-    the script sets before training are therefore not overwritten. ``model``: the fitted model, whose variables are
-    saved separately.
+    the script sets before training are therefore not overwritten. ``model``: the model being fitted, whose variables
+    are saved separately.
     """
 
     def __init__(self, callbacks, datasets, model):
@@ -33,13 +36,13 @@ class ScriptState:
         # Keras' own PyDatasets keep generators that training does not use.
         self._codes = [*codes, *(Code([type(dataset)]) for dataset in datasets)]
         self._matters = [*matters, *map(is_instance_of_script, datasets)]
-        """For each owner, whether the training depends on its state."""
+        """For each callback and PyDataset, whether training depends on its state."""
         slots = self._slots()
         self._initial_digests = self.digests()
         self._initial_ids = {name: id(slot.get()) for name, slot in slots.items()}
         self._initial_values = [slot.get() for slot in slots.values()]  # keeps the ids from being reused
         self.lost = ""
-        """Why the last ``capture`` missed state that the training may depend on; empty if it missed none."""
+        """Why the last ``capture`` left out state that training may depend on; empty if it captured all of it."""
 
     @property
     def objects(self):
@@ -128,7 +131,7 @@ class ScriptState:
         return value
 
     def _own_variables(self, value):
-        """Return the variables in ``value`` (or ``value``, if it is itself a variable) that are not saved with the model."""
+        """Return the variables in ``value`` (or ``value`` itself, if a variable) that are not saved with the model."""
         optimizer = self._model.optimizer
         saved = {id(each) for each in (*self._model.variables, *(optimizer.variables if optimizer else ()))}
         if value is optimizer:
@@ -175,7 +178,8 @@ class ScriptState:
             variables = [] if current is None else self._own_variables(current)
             if len(variables) != len(state):
                 raise ValueError(
-                    f"the number of variables of an object in the script is {len(variables)}, but {len(state)} in the checkpoint"
+                    f"an object in the script now has a different number of variables ({len(variables)}) "
+                    f"than in the checkpoint ({len(state)})"
                 )
             for variable, array in zip(variables, state, strict=True):
                 variable.assign(array)
@@ -200,11 +204,11 @@ class _Item:
         self.label, self.matters = label, matters
 
     def get(self):
-        """Return the value of the dict's item."""
+        """Return the item's value."""
         return self._items[self._name]
 
     def set(self, value):
-        """Set the dict's item to ``value``."""
+        """Set the item to ``value``."""
         self._items[self._name] = value
 
 

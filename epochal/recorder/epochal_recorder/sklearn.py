@@ -23,16 +23,17 @@ from .raised import describe, find_line_of_script
 from .rows import NotHashable, as_array, hash_rows
 
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
-"""Names of scikit-learn functions that only return the score of another function.
+"""Names of scikit-learn functions that only return a score computed by another function.
 
-They are methods of Pipeline and of scorers (including those before 1.4), and a decorator's wrapper that both use.
+They are methods of Pipeline and of scorers (including scorers before scikit-learn 1.4), and the wrapper function of a
+decorator that both use.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
 _MARK = "_epochal_fits"
 """Attribute that the recorder adds to an estimator to identify its fits; kept if the estimator is copied or saved."""
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
-"""Identifier of this training, which is the same in all processes of the training."""
+"""Identifier of this training, shared by all of its processes."""
 _UNKNOWN = "the test rows are unknown"
 
 _MAX_ITERATION_EVENTS = 2000
@@ -40,12 +41,12 @@ _iterations = itertools.count()
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
-"""The number of each measured estimator, from 1."""
+"""The number of each measured estimator, counted from 1."""
 
 
 @dataclass(eq=False)
 class _Call:
-    """A call in progress to an estimator's method, which may make further calls."""
+    """A call to an estimator's method that is in progress and may make further calls."""
 
     method: str
     estimator: Any
@@ -101,7 +102,7 @@ def _observe_estimators(module, shared):
 
 
 def _wrap_cross_val_predict(function, shared):
-    """Wrap ``cross_val_predict`` so that its answers are not mistaken for those of a single estimator."""
+    """Wrap ``cross_val_predict`` so that its predictions are not mistaken for those of a single estimator."""
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
@@ -267,7 +268,7 @@ def _read_test_rows(x, y):
 
 
 def _record_prediction(call, returned, shared):
-    """Record a prediction that the script asked for, and keep its answers for a later comparison with labels."""
+    """Record a prediction that the script asked for, and keep its results for a later comparison with labels."""
     test_rows = _read_test_rows(call.x, None)
     if test_rows.count < MIN_TEST_ROWS:
         return
@@ -294,7 +295,7 @@ def _identify(estimator):
 
 
 def _wrap_cross_validation(function, shared):
-    """Return ``cross_val_score`` or ``cross_validate`` wrapped so that its mean accuracy is recorded."""
+    """Wrap ``cross_val_score`` or ``cross_validate`` so that its mean accuracy is recorded."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -315,7 +316,7 @@ def _wrap_cross_validation(function, shared):
 
 
 def _record_search(search, call, shared):
-    """Record the validation accuracy of the best candidate of a GridSearchCV or another search."""
+    """Record the validation accuracy of the best candidate of a GridSearchCV or similar search."""
     name, measures = _find_scored_accuracy(search.estimator, search.scoring)
     if measures and (not name or name == search.refit):
         count = len(search.cv_results_["params"])
@@ -360,7 +361,7 @@ def _record_cross_validation(estimator, labels, mean, measures, shared, *, folds
 
 
 def _wrap_metric(function, shared, accuracy=None):
-    """Return a metric, or a ``score`` method, wrapped so that what it measures for the script is recorded.
+    """Wrap a metric function or a ``score`` method so that what it measures for the script is recorded.
 
     ``accuracy``: the function that computes the accuracy if ``function`` returns something else, such as a report.
     """
@@ -418,7 +419,7 @@ def _record_score(function, call, measures, returned, shared):
 
 
 def _find_prediction(labels, answers, shared):
-    """Find the prediction whose answers the script compares with labels, even if it has swapped the two.
+    """Find the prediction that the script compares with labels, even if the script passes the two in the wrong order.
 
     Returns the test rows, the network's origin, the event fields that identify the network, and the labels.
     """
@@ -445,8 +446,8 @@ def _is_for_script(frame):
     """Return whether the script itself requested what ``frame`` measures, either directly or through a scorer.
 
     A measurement is not for the script if it is part of another score (which is recorded instead), of a fit or a
-    cross-validation (even with the script's own scorer), or of a joblib job (such jobs can end in any order, so none of
-    them is the last measurement).
+    cross-validation (even with the script's own scorer), or of a joblib job (such jobs can end in any order, so it is
+    unclear which measurement is the last).
     """
     above = frame.f_back
     while above:

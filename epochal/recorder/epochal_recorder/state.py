@@ -1,4 +1,4 @@
-"""Capture and restore the state of a fit, which determines its next epochs."""
+"""Capture and restore the state of a fit: everything that determines its next epochs."""
 
 import functools
 import random
@@ -10,10 +10,10 @@ _GENERATORS = numpy.random.Generator, numpy.random.RandomState, random.Random
 
 
 def capture(model):
-    """Return the state of a fit: the variables of the model and its optimizer, and the random states of the process.
+    """Return the state of a fit: the variables of the model and its optimizer, and the states of the random generators.
 
-    The random states are those of Python, NumPy, Keras and TensorFlow's eager operations; the random state of the
-    layers is among the model's variables.
+    The generators are those of Python, NumPy, Keras and TensorFlow's eager operations; the random state of the layers
+    is among the model's variables.
     """
     from keras.src.backend.common import global_state
 
@@ -33,7 +33,7 @@ def capture(model):
 
 
 def restore(model, state, kept):
-    """Restore the state that ``capture`` returned, either all variables or none.
+    """Restore the state that ``capture`` returned. If any variable cannot be restored, none is changed.
 
     ``kept``: which of the random generators ``python`` and ``numpy`` to leave as they are.
 
@@ -66,7 +66,10 @@ def restore(model, state, kept):
 
 
 def find_generators(objects):
-    """Return which of the global random generators ``python`` and ``numpy`` are among ``objects``, or used by them."""
+    """Return which of the global random generators (``python``, ``numpy``) are among ``objects``.
+
+    A method of a generator, such as random.random, counts as the generator itself.
+    """
     owners = [getattr(each, "__self__", each) for each in objects]  # of a function such as random.random
     known = {"python": (random, random.random.__self__), "numpy": (numpy.random, numpy.random.random.__self__)}
     return {name for name, generators in known.items() if any(each is one for each in owners for one in generators)}
@@ -75,7 +78,7 @@ def find_generators(objects):
 def draws_hidden_numbers(model):
     """Return whether a training step draws seeded random numbers with a stateful TensorFlow operation.
 
-    Operations without a seed do not count, because they draw different numbers in every training anyway.
+    Operations without a seed do not count, because they draw different numbers every time anyway.
     """
     cells = getattr(getattr(model, "train_function", None), "__closure__", None) or ()
     functions = [cell.cell_contents for cell in cells if hasattr(cell.cell_contents, "_list_all_concrete_functions")]
@@ -94,9 +97,10 @@ def _draws_numbers(concrete_function):
 def find_untracked_state(model, code):
     """Return the names of objects that hold training state outside the model's variables.
 
-    Such an object is an attribute of the model or its layers, or is read by ``code``, the script's code for the model.
-    It is an optimizer that the model was not compiled with, a TensorFlow variable, a random generator of Python or
-    NumPy (from which TensorFlow draws only once, while it traces the code), or a layer of another model.
+    Such an object is an attribute of the model or one of its layers, or is read by ``code``, the script's code for the
+    model. It may be an optimizer that the model was not compiled with, a TensorFlow variable, a random generator from
+    Python or NumPy (TensorFlow draws from these only once, while tracing the code), or a layer or Keras variable that
+    is not part of the model.
     """
     import keras
 
@@ -127,7 +131,7 @@ def find_nonfinite(variables):
 
 
 def is_finite(array):
-    """Return whether an array holds no NaN and no infinity."""
+    """Return whether all values in an array are finite, that is, neither NaN nor infinite."""
     # The sum is not finite if any value is not, but it may also overflow.
     if array.dtype.kind in "biuO":
         return True
@@ -138,7 +142,7 @@ def is_finite(array):
 def _holds_state(value, compiled):
     """Return whether ``value`` is a TensorFlow variable, a random generator, or an optimizer other than ``compiled``.
 
-    The optimizer inside ``compiled``, if there is one, does not count.
+    The optimizer that ``compiled`` wraps, if any, does not count either.
     """
     import keras
 
@@ -151,7 +155,7 @@ def _holds_state(value, compiled):
 
 
 def _find_operation_seeds():
-    """Return the random.Random from which TensorFlow seeds eager operations; None if the script has set no seed."""
+    """Return the random.Random instance that TensorFlow seeds eager operations from; None if the script set no seed."""
     context = sys.modules.get("tensorflow.python.eager.context")
     return getattr(context.context(), "_rng", None) if context else None
 

@@ -11,7 +11,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Create the tables of runs, trials, deliveries and notices."""
+    """Create the tables for runs, trials, deliveries and notices."""
     op.create_table(
         "runs",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),

@@ -1,4 +1,4 @@
-"""Add columns for a trial's validation accuracy, the checkpoint that it resumed from, and the reason for its early end.
+"""Add columns for a trial's validation accuracy, the checkpoint that it resumed from, and what stopped it early.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

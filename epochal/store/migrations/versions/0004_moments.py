@@ -1,4 +1,4 @@
-"""Add a table with the times at which the steps of a run were reached.
+"""Add a table of the times at which each run reached its steps.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
@@ -11,7 +11,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Create the table of moments."""
+    """Create the table ``moments``."""
     op.create_table(
         "moments",
         sa.Column("id", sa.Integer, primary_key=True),

@@ -11,7 +11,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add the columns to the table of trials."""
+    """Add the columns to the ``run_trials`` table."""
     op.add_column("run_trials", sa.Column("strategy", sa.String(16), nullable=False, server_default="committed"))
     op.add_column("run_trials", sa.Column("owner", sa.Text))
     op.add_column("run_trials", sa.Column("heartbeat", sa.DateTime))

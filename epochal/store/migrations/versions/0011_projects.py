@@ -1,4 +1,4 @@
-"""Add columns for the project that a run trains, the git object ID of its folder, and the path of its script.
+"""Add columns for a run's project, the git object ID of the project's folder, and the path of the script.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
@@ -11,7 +11,7 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Add the columns to the table of runs. Earlier runs trained nn.py at the top of the repository."""
+    """Add the columns to the ``runs`` table. Earlier runs trained nn.py at the top level of the repository."""
     op.add_column("runs", sa.Column("project", sa.Text, nullable=False, server_default=""))
     op.add_column("runs", sa.Column("tree", sa.String(64), nullable=False, server_default=""))
     op.add_column("runs", sa.Column("script", sa.Text, nullable=False, server_default="nn.py"))
