@@ -70,7 +70,7 @@ class Reason(StrEnum):
     )
     NO_GPU = (
         "no_gpu",
-        "The script uses a GPU, but the training environment has none.",
+        "The script uses a GPU, but training runs without one.",
         "Use a GPU only if one is available, or remove the line that the message names.",
     )
     NO_DISPLAY = (
@@ -81,7 +81,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = (
         "out_of_memory",
         "The script ran out of memory.",
-        "Use a smaller batch or network, or ask the admin to raise [limits] memory_mb in server.toml.",
+        "Use a smaller batch or model, or ask the admin to raise [limits] memory_mb in server.toml.",
     )
     KILLED = (
         "killed",
@@ -92,7 +92,7 @@ class Reason(StrEnum):
     TIMED_OUT = (
         "timed_out",
         "The script trained for longer than a trial may take.",
-        "Train for fewer epochs or use a smaller network, or ask the admin to raise [limits] minutes in server.toml.",
+        "Train for fewer epochs or use a smaller model, or ask the admin to raise [limits] minutes in server.toml.",
     )
     NO_NETWORK = (
         "no_network",
@@ -103,7 +103,7 @@ class Reason(StrEnum):
     NO_ACCURACY = (
         "no_accuracy",
         "The script ended without an error but reported no accuracy that counts.",
-        "If the message says why a number does not count, correct the cause. Otherwise, evaluate the trained network "
+        "If the message says why a number does not count, correct the cause. Otherwise, evaluate the trained model "
         "on test data that it has not seen, or print a line like Test accuracy: 0.83.",
     )
     ACCURACY_NOT_FINITE = (
@@ -124,8 +124,8 @@ class Reason(StrEnum):
     )
     SEVERAL_FRAMEWORKS = (
         "several_frameworks",
-        "The script imports several frameworks, any of which could train the network.",
-        "Set framework in epochal.toml to the framework that trains the network.",
+        "The script imports several frameworks, any of which could train the model.",
+        "Set framework in epochal.toml to the framework that trains the model.",
     )
 
     # Something in the repository cannot be used.
@@ -194,7 +194,7 @@ class Reason(StrEnum):
     MAX_EPOCHS = (
         "max_epochs",
         "The next trial would train for more epochs than max_epochs in epochal.toml allows.",
-        "Raise [retrain] max_epochs, or change the network.",
+        "Raise [retrain] max_epochs, or change the model.",
     )
     MAX_MINUTES = (
         "max_minutes",
@@ -204,17 +204,17 @@ class Reason(StrEnum):
     MAX_TRIALS = (
         "max_trials",
         "The run had as many trials as max_trials in epochal.toml allows.",
-        "Raise [retrain] max_trials, or change the network.",
+        "Raise [retrain] max_trials, or change the model.",
     )
     STOPS_ITSELF = (
         "stops_itself",
         "The script itself stopped training before its last epoch, so more epochs would change nothing.",
-        "Raise the patience of the script's early stopping, or change the network.",
+        "Raise the patience of the script's early stopping, or change the model.",
     )
     LEVELS_OFF = (
         "levels_off",
         "The learning curve levels off below the threshold.",
-        "Change the network or the data, or add a [search] table to epochal.toml.",
+        "Change the model or the data, or add a [search] table to epochal.toml.",
     )
     LOSS_NOT_FINITE = (
         "loss_not_finite",
@@ -229,12 +229,12 @@ class Reason(StrEnum):
     NO_IMPROVEMENT = (
         "no_improvement",
         "The accuracy did not improve for as many consecutive trials as patience in epochal.toml allows.",
-        "Change the network or the data, or raise [retrain] patience.",
+        "Change the model or the data, or raise [retrain] patience.",
     )
     SPACE_USED_UP = (
         "space_used_up",
         "The search found no new combination of values to try in the [search] table of epochal.toml.",
-        "Widen the ranges in [search], or change the network.",
+        "Widen the ranges in [search], or change the model.",
     )
 
     # A trial or a run was stopped from outside.

@@ -152,9 +152,9 @@ class Evidence:
     metric: the name of the metric.
     chance: the accuracy (0 to 1) of a model that always predicts ``answer``, the most frequent test label; None if the
         labels are unknown.
-    checked: whether the test rows were compared with the rows that the network was fitted on.
+    checked: whether the test rows were compared with the rows that the model was fitted on.
     unchecked: why the rows were not compared.
-    seen: the share of test rows (0 to 1) that the network was fitted on.
+    seen: the share of test rows (0 to 1) that the model was fitted on.
     expected: the share that even a clean split would show, because a dataset may contain identical rows.
     accepted: whether ``seen`` is too high, but the accuracy counts anyway because ``repeated_rows`` in epochal.toml
         allows it.
@@ -180,7 +180,7 @@ class Accuracy:
     test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
     test_rows: the smallest hashes of the test samples (at most 1,024 sorted 64-bit little-endian numbers); None if
         unknown.
-    looks: the number of different networks that the training measured on this test set, including the one that
+    looks: the number of different models that the training measured on this test set, including the one that
         has this accuracy.
     evidence: facts about the data behind the accuracy.
     """
@@ -419,7 +419,7 @@ class Run:
     """The progress of one commit through the three jobs.
 
     fingerprint: a digest of everything that the verdict depends on.
-    offered_fingerprint: the fingerprint that the commit would have with the change that the mail offers.
+    offered_fingerprint: the fingerprint that the commit would have with the change that the email offers.
     script: the path of the script or notebook, relative to the repository or to the project's folder.
     reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
     reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial

@@ -93,7 +93,7 @@ def test_verdict_is_right(name: str, case: Case, home: Path, tmp_path: Path) -> 
 def test_unseeded_split_is_not_resumed_by_later_commits(home: Path, tmp_path: Path) -> None:
     """Three commits raise the epochs by hand, and no run resumes from the checkpoint of an earlier one.
 
-    Each run draws another test set, so an earlier run's network has already seen some of its rows.
+    Each run draws another test set, so an earlier run's model has already seen some of its rows.
     """
     repository = make_repository(tmp_path / "repository", read_files(CASES / "unseeded_split_across_runs"))
     script = (repository / "nn.py").read_text(encoding="utf-8")

@@ -48,7 +48,7 @@ def show(
 def run_lines(run: Run, folder: Path, message: Message | None, diff: Path | None) -> list[str]:
     """Return the lines that ``epochal show`` prints for a run: a summary, then notes, trials and failure details.
 
-    ``folder`` is the run's folder. ``message`` is the mail about the run, or None if there is no mail.
+    ``folder`` is the run's folder. ``message`` is the email about the run, or None if there is none.
     ``diff`` is the file that contains the change to adopt, or None.
     """
     commit = run.commit

@@ -1,6 +1,6 @@
-"""``python -m epochal.demo FOLDER [--search]``: commit nn.py and show what happens until the mail arrives.
+"""``python -m epochal.demo FOLDER [--search]``: commit nn.py and show what happens until the email arrives.
 
-The exit status is 0 only if the mail arrived.
+The exit status is 0 only if the email arrived.
 """
 
 import argparse
@@ -36,17 +36,17 @@ _ENDED = object()
 _REFRESH_SECONDS = 0.5
 
 Events = queue.SimpleQueue[object]
-"""A queue that receives the mail, and then _ENDED once the server has ended."""
+"""A queue that receives the email, and then _ENDED once the server has ended."""
 
 
 def main() -> None:
     """Run the demo in the folder given on the command line, and exit with its status."""
     parser = argparse.ArgumentParser(
-        prog="python -m epochal.demo", description="Commit a network, train it, and receive the mail about it."
+        prog="python -m epochal.demo", description="Commit a model, train it, and receive the email about it."
     )
     parser.add_argument("folder", type=Path, help="the folder for the demo's files")
     parser.add_argument(
-        "--search", action="store_true", help="use a network that needs a hyperparameter search, not just more epochs"
+        "--search", action="store_true", help="use a model that needs a hyperparameter search, not just more epochs"
     )
     console = Console(highlight=False)
     try:
@@ -78,11 +78,11 @@ def _run_demo(stage: Stage, console: Console) -> int:
         mail, run = _follow(stage, events, console)
         if mail is None or run is None:
             console.print(
-                f"No mail arrived. To find out why, see the server's log: {_short(stage.folder / 'serve.log')}",
+                f"No email arrived. To find out why, see the server's log: {_short(stage.folder / 'serve.log')}",
                 markup=False,
             )
             return 1
-        console.rule(f"the mail, {time.monotonic() - start:.0f} s after the commit")
+        console.rule(f"the email, {time.monotonic() - start:.0f} s after the commit")
         for name in ("From", "To", "Subject"):
             console.print(f"{name}: {mail[name]}", markup=False)
         body = mail.get_body(("plain",))
@@ -175,7 +175,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its mail arrives. Return the mail and the run; either may be None."""
+    """Show the run until its email arrives. Return the email and the run; either may be None."""
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

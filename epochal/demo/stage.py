@@ -29,7 +29,7 @@ allowed_domains = ["example.com"]
 """
 
 _TOO_SMALL: dict[str, Value] = {"learning_rate": 0.1, "conv_blocks": 1, "filters": 2, "dense_units": 2}
-"""Hyperparameters that make the network too small: with two units feeding ten outputs, its accuracy stays near 0.6."""
+"""Hyperparameters that make the model too small: with two units feeding ten outputs, its accuracy stays near 0.6."""
 
 _SEARCH = """\
 # Written by the demo.
@@ -50,7 +50,7 @@ dense_units = { choices = [2, 4, 8, 16, 32, 64] }
 class Stage:
     """The demo's folders, all inside ``folder``.
 
-    A new demo recreates the repositories and keeps the EPOCHAL_HOME. ``search``: whether to make the sample network too
+    A new demo recreates the repositories and keeps the EPOCHAL_HOME. ``search``: whether to make the sample model too
     small to reach its threshold even with more epochs, and to give it a search space.
     """
 
@@ -77,8 +77,8 @@ class Stage:
         """An introduction that tells the user what the demo will show."""
         if self.search:
             return (
-                f"A demo: {SCRIPT} is committed with a network too small for its threshold of 0.90. More epochs will not "
-                "help, so a search changes the network until it reaches the threshold, and Epochal reports this by mail."
+                f"A demo: {SCRIPT} is committed with a model too small for its threshold of 0.90. More epochs will not "
+                "help, so a search changes the model until it reaches the threshold, and Epochal reports this by mail."
             )
         return (
             f"A demo: {SCRIPT} is committed with too few epochs for its threshold of 0.80. Epochal trains it, trains "

@@ -27,7 +27,7 @@ class ProvidedCheckpoints:
     """The checkpoints provided to a trial, or the reason why none are provided.
 
     ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if none are provided.
-    ``test_set``: the test set on which the network in the checkpoints was last measured, as a digest or the script's
+    ``test_set``: the test set on which the model in the checkpoints was last measured, as a digest or the script's
     name for it; None if it was never measured. ``why``: why no checkpoints are provided, if it should be reported.
     """
 

@@ -1,4 +1,4 @@
-"""End a run, and store its final state and the mail about it in one transaction."""
+"""End a run, and store its final state and the email about it in one transaction."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ _MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
 def end_run(
     app: App, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
 ) -> None:
-    """End the run in ``state``, and store the mail about it, if any is due, in the same transaction.
+    """End the run in ``state``, and store the email about it, if any is due, in the same transaction.
 
     ``explanation`` and ``detail`` are shown to the user along with ``reason``. Raises the same errors as ``end_owned_run``.
     """
@@ -31,13 +31,13 @@ def end_run(
 
 
 def store_end(app: App, run: Run) -> None:
-    """Record that ``run`` ended at the current time, and store the mail about it. Raises the same errors as ``end_owned_run``."""
+    """Record that ``run`` ended at the current time, and store the email about it. Raises the same errors as ``end_owned_run``."""
     ended = replace(run, ended=datetime.now(UTC))
     end_owned_run(app.database, ended, _compose_mail(app, ended))
 
 
 def fail_stuck_run(app: App, number: int, reason: Reason, explanation: str) -> None:
-    """End a run as FAILED because its jobs ended without a result too many times, and queue the mail about it.
+    """End a run as FAILED because its jobs ended without a result too many times, and queue the email about it.
 
     Do nothing if the run has a living owner, has already ended, or has been asked to end.
     """

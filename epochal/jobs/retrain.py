@@ -24,7 +24,7 @@ _SEARCH_REASONS = frozenset(
 
 
 def retrain(app: App, run: Run) -> State:
-    """Train with more epochs, then search for better hyperparameters, end the run as REACHED or EXHAUSTED, and queue its mail.
+    """Train with more epochs, then search for better hyperparameters, end the run as REACHED or EXHAUSTED, and queue its email.
 
     Raises RunFailed if training fails or the accuracy cannot be measured, StopRequested if the run was cancelled or
     superseded, and NotOwner if another process ended it.

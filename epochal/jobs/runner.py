@@ -199,7 +199,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
-    """End a run in ``state`` for the reason in ``failure``, send its mail, and return the exit status."""
+    """End a run in ``state`` for the reason in ``failure``, send its email, and return the exit status."""
     # Imported here, because ``finish`` imports the code that composes emails, which a job with nothing to do can skip.
     from epochal.jobs.finish import end_run
     from epochal.pages.outcome import describe_reason

@@ -128,7 +128,7 @@ def next_trial(
             Reason.STOPS_ITSELF,
             f"{_describe_callback(script)} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
             "would change nothing.",
-            "Give the callback more patience, or change the network.",
+            "Give the callback more patience, or change the model.",
         )
     last = measured[-1].forecast if measured else None
     if last and last.hopeless:
@@ -186,6 +186,6 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
         return GiveUp(
             Reason.NO_IMPROVEMENT,
             f"{cause}, and {describe_baseline(best.evidence)} would be at least as accurate.",
-            "Oversample rare labels in the training data, scale the inputs, or change the network.",
+            "Oversample rare labels in the training data, scale the inputs, or change the model.",
         )
     return GiveUp(Reason.NO_IMPROVEMENT, f"{cause}.")

@@ -15,7 +15,7 @@ from epochal.store.transitions import change_run
 def train(app: App, run: Run) -> State:
     """Train a run's code as pushed and return the run's new state. Raises RunFailed.
 
-    If the state is REACHED, the run has ended and its mail is queued; if it is BELOW, the retrain job has to continue.
+    If the state is REACHED, the run has ended and its email is queued; if it is BELOW, the retrain job has to continue.
     If the verdict of an earlier run is reused, nothing is trained, and the run ends in the same state as that one. If
     an earlier job was killed right after it measured its trial, that trial gets its verdict and does not run again.
     """

@@ -72,7 +72,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Train a started trial, measure it, and return it after storing the outcome.
 
-    If the trial resumed, but was then tested on a different test set than the network in its checkpoints, it is trained
+    If the trial resumed, but was then tested on a different test set than the model in its checkpoints, it is trained
     again from the beginning. If its script failed after a fit was stopped early, it is trained again with exactly as
     many epochs as before. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
     RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial has meanwhile been marked as
@@ -233,9 +233,9 @@ def _train_again(
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
-    """Return whether a trial resumed and was tested on a different test set than the network in its checkpoints was.
+    """Return whether a trial resumed and was tested on a different test set than the model in its checkpoints was.
 
-    The network in the checkpoints of an interrupted trial may never have been tested. In that case, return True unless
+    The model in the checkpoints of an interrupted trial may never have been tested. In that case, return True unless
     the test rows were compared with the training rows.
     """
     if not trial.epochs_resumed:

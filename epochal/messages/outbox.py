@@ -29,7 +29,7 @@ def _deliver(app: App, message: Message, log: Log) -> bool:
         password = read_secret_setting(app.environment.mail_password, mail.password_file, "[mail] password_file")
         refused = send(message.content, message.sender, message.recipients, mail, password)
     except (MailError, SettingsError) as error:
-        # A SettingsError means that the password file is unusable; the admin can fix it while the mail is pending.
+        # A SettingsError means that the password file is unusable; the admin can fix it while the email is pending.
         retry = isinstance(error, SettingsError) or error.temporary
         release_message(app.database, message.id, MessageState.PENDING if retry else MessageState.GIVEN_UP, str(error))
         what = "Epochal will try again" if retry else "to try again, run epochal mail --retry"

@@ -1,4 +1,4 @@
-"""Choose who gets the mail: the addresses in server.toml or, if the author's domain is allowed, the commit's author."""
+"""Choose who gets the email: the addresses in server.toml or, if the author's domain is allowed, the commit's author."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NOREPLY = re.compile(r"^(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[+@]|@users\.no
 
 @dataclass(frozen=True)
 class Recipients:
-    """The addresses to send the mail to; may be empty.
+    """The addresses to send the email to; may be empty.
 
     ``problem``: who gets no mail, and which setting to change; empty if nobody was left out.
     """
@@ -27,7 +27,7 @@ class Recipients:
 
 
 def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
-    """Return the recipients of the mail about a run of ``commit``.
+    """Return the recipients of the email about a run of ``commit``.
 
     The recipients are ``mail.to`` or, if that is empty, the author of the commit, unless the author's address is
     malformed, is a noreply address, or has a domain that is not in ``mail.allowed_domains``. Each address is bare

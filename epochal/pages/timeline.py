@@ -1,4 +1,4 @@
-"""The timeline of a run: when it reached each step from the commit to the mail."""
+"""The timeline of a run: when it reached each step from the commit to the email."""
 
 import math
 import sys
@@ -30,7 +30,7 @@ def timeline(
     """Return all known moments of the run, oldest first.
 
     ``deliveries``: the deliveries of the run. ``stored``: the moments that the run's jobs stored. ``mailed``: when the
-    mail server accepted the mail about the run, or None. ``metrics``: the text of each trial's metrics.jsonl, by trial
+    mail server accepted the email about the run, or None. ``metrics``: the text of each trial's metrics.jsonl, by trial
     number. Moments in it count only if they fall within the training, which is assumed to last until ``now`` if its end
     is not stored.
     """

@@ -88,13 +88,13 @@ class AccuracyView(TypedDict):
     answer: str
     """The most frequent test label."""
     looks: int
-    """How many different networks the training evaluated on the test set, including this one."""
+    """How many different models the training evaluated on the test set, including this one."""
     rows_checked: bool
-    """Whether the test rows were compared with the rows that the network was fitted on."""
+    """Whether the test rows were compared with the rows that the model was fitted on."""
     rows_unchecked: str
     """Why the test rows were not compared with the training rows."""
     rows_seen: float | None
-    """The share of test rows that the network was fitted on; null if the rows were not compared."""
+    """The share of test rows that the model was fitted on; null if the rows were not compared."""
     rows_expected: float | None
     """The value of rows_seen to expect from a clean split, due to duplicates; null if the rows were not compared."""
     rows_accepted: bool

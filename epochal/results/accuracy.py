@@ -14,7 +14,7 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import plural
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
-from epochal.results.measurements import Kind, Labels, Measurement, Measurements, count_networks, find_latest
+from epochal.results.measurements import Kind, Labels, Measurement, Measurements, count_models, find_latest
 from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
 from epochal.results.printed import PrintedAccuracy, PrintedLines
 from epochal.results.written import WrittenFile
@@ -110,7 +110,7 @@ class _Chooser:
         self._sound_predictions = [each for each in predictions if not self._explain_refusal(each)]
         self._refused_predictions = [each for each in predictions if self._explain_refusal(each)]
         sound = [each for each in self._measurements if not self._explain_refusal(each)]
-        # A network of unknown origin may have been loaded, so it does not count if this run trained other networks.
+        # A model of unknown origin may have been loaded, so it does not count if this run trained other models.
         is_any_known = any(each.trained for each in sound)
         self._sound = [each for each in sound if each.trained or each.kind is not Kind.EVALUATE or not is_any_known]
         self._refused = [each for each in self._measurements if self._explain_refusal(each)]
@@ -148,7 +148,7 @@ class _Chooser:
         """Return the last sound measurement, or None.
 
         If it is a score for predictions of unknown origin, but the script printed the last measurement of a trained
-        network as its accuracy, return that measurement instead.
+        model as its accuracy, return that measurement instead.
         """
         last = find_latest(self._sound)
         if last is None or last.trained or last.kind is not Kind.SCORE:
@@ -310,7 +310,7 @@ class _Chooser:
     def _accept_share(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
         """Return the share of close predictions from the script's accuracy.json, with evidence from ``prediction``.
 
-        Raises RunFailed if the network was trained on the test rows.
+        Raises RunFailed if the model was trained on the test rows.
         """
         if refusal := _explain_row_refusal(prediction, self._findings.copied, self._accepts_repeats):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
@@ -397,8 +397,8 @@ class _Chooser:
             return f"{self._script} only measured a DummyClassifier, which learns nothing. Measure a trained model."
         if measurement.trained is False:
             return (
-                f"{self._script} only measured a network that it loaded, not one that it trained in this run. "
-                "Evaluate the network that fit() trained."
+                f"{self._script} only measured a model that it loaded, not one that it trained in this run. "
+                "Evaluate the model that fit() trained."
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
             # The origin of the answers is unknown. If all predictions for the same number of rows are refused, so
@@ -448,7 +448,7 @@ class _Chooser:
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
         judged_text = f"the verdict uses the accuracy {accuracy.source.description}, {shown}. {_OTHER_NUMBER}"
-        facts = [f"measured {count_networks(self._sound)} networks"] if count_networks(self._sound) > 1 else []
+        facts = [f"measured {count_models(self._sound)} models"] if count_models(self._sound) > 1 else []
         if lines and not any(
             _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
         ):
@@ -535,7 +535,7 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
         return refusal
     if labels.answers == 1:
         return (
-            f"All test labels are {labels.answer!r}, so a network that always gives this answer is never wrong. "
+            f"All test labels are {labels.answer!r}, so a model that always gives this answer is never wrong. "
             "Test on data that contains every class."
         )
     is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")

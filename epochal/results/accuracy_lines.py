@@ -440,7 +440,7 @@ def _find_split(text: str, mention: _Mention, between: str, following: str) -> S
 
 
 def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
-    """Return whether an accuracy is for one class or fold or the best epoch, not for the network on all test data."""
+    """Return whether an accuracy is for one class or fold or the best epoch, not for the model on all test data."""
     nearby = " ".join([*lead.split()[-4:], mention.name, between])
     if _PART.search(re.sub(r"(?i)majority class|\bclassif\w+", "", nearby)):
         return True

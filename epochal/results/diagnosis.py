@@ -167,7 +167,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
     sentence = f"fit(){where} raised {_quote(real[0]).rstrip('.')}{cause}, but {origin.script} caught it and continued."
     return (
         reason,
-        f"{sentence} {remedy or 'The network was not trained: correct the call, or the data passed to fit().'}",
+        f"{sentence} {remedy or 'The model was not trained: correct the call, or the data passed to fit().'}",
     )
 
 

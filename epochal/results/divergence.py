@@ -1,4 +1,4 @@
-"""Explain why the weights of a network became NaN, and how to fix it. No I/O."""
+"""Explain why the weights of a model became NaN, and how to fix it. No I/O."""
 
 from dataclasses import dataclass
 from typing import Any

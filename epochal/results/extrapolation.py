@@ -29,14 +29,14 @@ _PRIOR_LEVEL_AND_DROP = 0.5
 _DRIFT = 0.3
 """How far a curve may depart from the mean forecast, as a fraction of the accuracy gained in the last doubling of epochs."""
 _LATE_START = 0.15
-"""Like ``_DRIFT`` for a network that has not begun to learn (it may at any time); a fraction of the remaining error."""
+"""Like ``_DRIFT`` for a model that has not begun to learn (it may at any time); a fraction of the remaining error."""
 _LATE_START_DECAY = 2
-"""The exponent that determines how fast ``_LATE_START`` loses weight as the network learns."""
+"""The exponent that determines how fast ``_LATE_START`` loses weight as the model learns."""
 _MAX_SURGE = 0.5
 """The most that a surplus slope can add to the standard deviation, as a fraction of the remaining error."""
 _MIN_RECENT = 5
 _MIN_LEARNT = 0.1
-"""A network has begun to learn once this fraction of its initial error is gone."""
+"""A model has begun to learn once this fraction of its initial error is gone."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Extrapolation:
     """The accuracies (0 to 1) predicted for later epochs, and the precision of these predictions.
 
     ``deviations``: the standard deviations of the accuracies that would be measured after these epochs.
-    ``is_learning``: whether the network has begun to learn. If not, it is impossible to predict when it will.
+    ``is_learning``: whether the model has begun to learn. If not, it is impossible to predict when it will.
     """
 
     accuracies: list[float]

@@ -25,7 +25,7 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshol
 
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
-    if the network has begun to learn, but the curve has never reached the threshold and is expected to stay clearly
+    if the model has begun to learn, but the curve has never reached the threshold and is expected to stay clearly
     below it. With fewer than eight known epochs, or no later epochs to forecast, the forecast is undecided. Identical
     curves give identical forecasts.
     """

@@ -10,7 +10,7 @@ from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
 _CHANCE_ERROR = 0.05
-"""The permitted probability, at each look, that a network no better than chance is judged better than chance."""
+"""The permitted probability, at each look, that a model no better than chance is judged better than chance."""
 _TOLERANCE = 0.01
 """How far a rounded accuracy (float32 or six decimals), multiplied by ``samples``, may fall below the exact count."""
 _NEGLIGIBLE = 1e-16
@@ -22,8 +22,8 @@ _MAX_ANSWER_LENGTH = 40
 class Rule:
     """The gate's requirement: an accuracy of at least ``threshold`` (0 to 1), optionally with a ``confidence``.
 
-    ``confidence``: the minimum probability (above 0.5 and below 1) that no network below the threshold passes, however
-    often networks are measured on the same test set (each measurement is a "look" at it). If it is 0, the measured
+    ``confidence``: the minimum probability (above 0.5 and below 1) that no model below the threshold passes, however
+    often models are measured on the same test set (each measurement is a "look" at it). If it is 0, the measured
     accuracy itself is compared with the threshold.
     """
 
@@ -75,16 +75,16 @@ def permitted_error(rule: Rule, look: int) -> float:
     """Return the permitted probability of a false positive at look number ``look``, counted from 1.
 
     It is α/(k(k+1)) at look k, with α = 1 - confidence. The sum over any number of looks stays below α. So, by
-    Bonferroni's inequality, the probability of any false positive is below α, however correlated the networks are
+    Bonferroni's inequality, the probability of any false positive is below α, however correlated the models are
     (alpha spending; Lan and DeMets 1983, Biometrika 70).
     """
     return (1 - rule.confidence) / (look * (look + 1))
 
 
 def binomial_tail(correct: int, samples: int, accuracy: float) -> float:
-    """Return the probability that a network gets at least ``correct`` of ``samples`` answers right.
+    """Return the probability that a model gets at least ``correct`` of ``samples`` answers right.
 
-    ``accuracy``: the true accuracy (0 to 1) of the network.
+    ``accuracy``: the true accuracy (0 to 1) of the model.
     """
     if correct <= 0:
         return 1.0
@@ -201,14 +201,14 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
     return (
         f"A test set of size {samples} is too small: even if every answer were right, it would not be {wrong}.",
-        f"Test on at least {needed} samples; a network that makes mistakes needs more.",
+        f"Test on at least {needed} samples; a model that makes mistakes needs more.",
     )
 
 
 def pass_probability(accuracy: float, samples: int, required: float) -> float:
-    """Return the probability that a network's measured accuracy on ``samples`` test samples is at least ``required``.
+    """Return the probability that a model's measured accuracy on ``samples`` test samples is at least ``required``.
 
-    ``accuracy``: the true accuracy of the network. Both accuracies are between 0 and 1.
+    ``accuracy``: the true accuracy of the model. Both accuracies are between 0 and 1.
     """
     return binomial_tail(math.ceil(Decimal(repr(required)) * samples), samples, accuracy)
 

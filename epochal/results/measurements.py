@@ -1,4 +1,4 @@
-"""Parse the recorded measurements: which network was measured on which rows, and whether it was fitted on them."""
+"""Parse the recorded measurements: which model was measured on which rows, and whether it was fitted on them."""
 
 import base64
 import binascii
@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Labels:
-    """The test labels of one output of a network.
+    """The test labels of one output of a model.
 
     ``kind``: "classes", "one-hot", "several" (more than one label per row), "numbers" (in a regression), "inputs" (in
     an autoencoder) or "unknown". ``answers``: the number of different labels. ``answer``: the most frequent label.
@@ -55,9 +55,9 @@ class Labels:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Whether the test rows were among the rows that the network was fitted on.
+    """Whether the test rows were among the rows that the model was fitted on.
 
-    ``share``: the share of the test rows that the network was fitted on; ``expected``: the share to expect in a clean
+    ``share``: the share of the test rows that the model was fitted on; ``expected``: the share to expect in a clean
     split (both 0 to 1).
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
@@ -76,11 +76,11 @@ class Overlap:
 class Measurement:
     """A call to evaluate(), score() or accuracy_score(), a prediction, the validation of a fit, or a cross-validation.
 
-    ``network``: identifies the network within this training; ``weights``: identifies its weights at the time.
+    ``model``: identifies the model within this training; ``weights``: identifies its weights at the time.
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
     samples; ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output,
-    by name. ``trained``: whether this run trained the network; None if that is not known. ``is_dummy``: whether a
+    by name. ``trained``: whether this run trained the model; None if that is not known. ``is_dummy``: whether a
     DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds
     since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates in a
     hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(), score()
@@ -88,7 +88,7 @@ class Measurement:
     """
 
     kind: Kind
-    network: str
+    model: str
     measured_by: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Measurements:
 
     ``validations``: the validations of fits, by model and fit. ``test_sets``: a sketch of each test set (in the
     format of ``Accuracy.test_rows``), by the digest of the test set. ``epochs``: digests of the weights after each
-    epoch, by model and fit. ``last_direct_call``: when nn.py last called a network directly, in seconds since 1970; 0
+    epoch, by model and fit. ``last_direct_call``: when nn.py last called a model directly, in seconds since 1970; 0
     if it never did. The recorder does not see the answers that such a call returns.
     """
 
@@ -142,9 +142,9 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def count_looks(self, test_set: str | None) -> int:
-        """Return how many different networks were measured on a test set, but at least 1.
+        """Return how many different models were measured on a test set, but at least 1.
 
-        Test sets that share at least 5% of their rows count as one. Each state of the weights counts as a network, so
+        Test sets that share at least 5% of their rows count as one. Each state of the weights counts as a model, so
         each epoch that was validated on the test set counts.
         """
         rows = self.test_sets.get(test_set or "")
@@ -189,16 +189,16 @@ def parse_measurements(metrics_jsonl: str) -> Measurements:
 
 def _parse_measurement(event: dict[str, Any]) -> Measurement:
     overlap = event.get("seen") or {}
-    model, estimator, trained = event.get("model"), event.get("estimator"), event.get("trained")
+    number, estimator, trained = event.get("model"), event.get("estimator"), event.get("trained")
     weights = keep_printable(event.get("weights") or "")
-    network = weights
-    if model is not None:
-        network = f"model {read_count(model)}"
+    model = weights
+    if number is not None:
+        model = f"model {read_count(number)}"
     elif estimator:
-        network = f"estimator {read_count(estimator)}"
+        model = f"estimator {read_count(estimator)}"
     return Measurement(
         kind=Kind(event["event"]),
-        network=network,
+        model=model,
         measured_by=keep_printable(event.get("of") or ""),
         metrics={keep_printable(name): read_number(value) for name, value in (event.get("metrics") or {}).items()},
         classes={keep_printable(name): keep_printable(value) for name, value in (event.get("kinds") or {}).items()},
@@ -249,16 +249,16 @@ def _decode_sketch(text: str) -> bytes:
     return sketch
 
 
-def count_networks(measurements: Iterable[Measurement]) -> int:
-    """Return how many different networks were measured."""
-    return len({each.network for each in measurements})
+def count_models(measurements: Iterable[Measurement]) -> int:
+    """Return how many different models were measured."""
+    return len({each.model for each in measurements})
 
 
 def find_latest(measurements: Sequence[Measurement]) -> Measurement | None:
     """Return the latest measurement that was made on enough samples; None if there are no measurements.
 
     Measurements on less than a tenth of the largest number of samples are left out. If answers of unknown origin were
-    scored on fewer samples than a trained network was tested on, that score is left out, too, because it covers only
+    scored on fewer samples than a trained model was tested on, that score is left out, too, because it covers only
     part of the test set.
     """
     max_samples = max((each.samples or 0 for each in measurements), default=0)

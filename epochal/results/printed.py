@@ -67,7 +67,7 @@ class PrintedLines:
 
     @property
     def all_tests(self) -> list[PrintedAccuracy]:
-        """All printed test accuracies or, if no line mentions a test, all accuracies in lines that mention no data set.
+        """All printed test accuracies or, if no line mentions a test, all accuracies in lines that mention no dataset.
 
         Identical lines are listed once, ordered by their last appearance. If there are more than ten lines, only the
         first five and the last five are kept.

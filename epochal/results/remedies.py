@@ -96,7 +96,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/torchvision/datasets/"),
-        f"download the data set once into {_DATA_FOLDER}, and pass that path as root",
+        f"download the dataset once into {_DATA_FOLDER}, and pass that path as root",
     ),
     (
         re.compile(r"/(?:torch/hub\.py|torchvision/models/|timm/)"),
@@ -104,7 +104,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"-packages/datasets/"),
-        f"save the data set once with save_to_disk() in {_DATA_FOLDER}, and read it with datasets.load_from_disk()",
+        f"save the dataset once with save_to_disk() in {_DATA_FOLDER}, and read it with datasets.load_from_disk()",
     ),
     (
         re.compile(r"-packages/(?:transformers|huggingface_hub|sentence_transformers|tokenizers)/"),
@@ -112,7 +112,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/tensorflow_datasets/"),
-        f"prepare the data set once in {_DATA_FOLDER}, and pass that path as data_dir with download=False",
+        f"prepare the dataset once in {_DATA_FOLDER}, and pass that path as data_dir with download=False",
     ),
     (
         re.compile(r"/tensorflow_hub/"),
@@ -341,7 +341,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
     trains = any(frame.is_library and frame.function in _TRAINING_CALLS for frame in frames)
     if place is None or trains:
         where = f" in {place.place}" if place else ""
-        problem, remedy = f"The training ran out of memory{where}{limit}.", "Use a smaller batch or a smaller network"
+        problem, remedy = f"The training ran out of memory{where}{limit}.", "Use a smaller batch or a smaller model"
     else:
         wanted = next((found for each in exceptions if (found := _WANTED_MEMORY.search(each.message))), None)
         needs = f"needs {wanted['size']} more memory" if wanted else "ran out of memory"

@@ -1,4 +1,4 @@
-"""Recognise that a network was measured even though its fit had raised an exception that the script caught."""
+"""Recognise that a model was measured even though its fit had raised an exception that the script caught."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from epochal.results.remedies import Origin
 def find_swallowed_fit(
     failed_fits: Sequence[FailedFit], findings: Findings, origin: Origin
 ) -> tuple[Reason, str] | None:
-    """Return why the measured network was not trained to the end, and what to do about it; None if it was.
+    """Return why the measured model was not trained to the end, and what to do about it; None if it was.
 
     A fit that ran at least one epoch before the script itself raised an exception counts as stopped on purpose.
     """
@@ -26,7 +26,7 @@ def find_swallowed_fit(
         model, call = failed.key
         fits = [fit for fit in findings.fits if fit.model == model]
         is_repeated = any(fit.ended and fit.call > call for fit in fits)
-        is_measured = measured is None or measured.network == f"model {model}"
+        is_measured = measured is None or measured.model == f"model {model}"
         trained = any(fit.trained for fit in fits if fit.call == call)
         is_on_purpose = trained and is_own_statement(failed.raised[0], origin)
         if is_measured and not is_repeated and not is_on_purpose:

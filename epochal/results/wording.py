@@ -11,7 +11,7 @@ from epochal.results.interval import wilson_interval
 from epochal.results.metrics import keep_printable
 
 _DOUBT_MARGIN = 0.05
-"""If no confidence is set, the report gives the probability that a network this far below the threshold passes."""
+"""If no confidence is set, the report gives the probability that a model this far below the threshold passes."""
 _MAX_REASON_LENGTH = 120
 
 
@@ -113,7 +113,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
             f" This was look number {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
         )
         sentences.append(
-            f"If measured once on {plural(samples, 'test sample')}, a network with a true accuracy of "
+            f"If measured once on {plural(samples, 'test sample')}, a model with a true accuracy of "
             f"{lower_accuracy:.4g} would pass by luck with a probability of {_percent(odds)}.{look}"
         )
     return sentences

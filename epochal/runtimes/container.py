@@ -35,7 +35,7 @@ class Task:
 
     ``environment``: its environment variables. ``mounts``: triples of a path on the host, the path in the container,
     and whether it is writable. ``command``: empty for the image's default command. ``network``: whether it may use the
-    network. ``seconds``: its time limit.
+    model. ``seconds``: its time limit.
     """
 
     image: str

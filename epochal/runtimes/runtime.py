@@ -50,7 +50,7 @@ class Outcome:
 
 
 class Runtime(Protocol):
-    """Where the jobs train networks: in Docker containers or in plain processes.
+    """Where the jobs train models: in Docker containers or in plain processes.
 
     Any exception, including KeyboardInterrupt and those raised by signal handlers, may interrupt a method while it
     waits. The method then leaves no training running.

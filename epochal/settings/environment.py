@@ -38,7 +38,7 @@ class Environment(BaseModel):
     threshold: Annotated[float | None, Field(alias="EPOCHAL_THRESHOLD", gt=0, le=1)] = None
     """Used instead of ``threshold`` in epochal.toml."""
     no_mail: Annotated[bool, Field(alias="EPOCHAL_NO_MAIL")] = False
-    """Whether to suppress the mail about the run."""
+    """Whether to suppress the email about the run."""
     force: Annotated[bool, Field(alias="EPOCHAL_FORCE")] = False
     """Whether the train job trains even if it could reuse the verdict of an earlier run."""
     base_image: Annotated[str, Field(alias="EPOCHAL_BASE_IMAGE")] = ""
@@ -64,7 +64,7 @@ class Environment(BaseModel):
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
     """The repository that contains the commit GIT_COMMIT."""
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
-    """The URL of the build's page, which the mail shows."""
+    """The URL of the build's page, which the email shows."""
     build_tag: Annotated[str, Field(alias="BUILD_TAG")] = ""
     """Set by Jenkins. If set, a job whose run fails waits 2 s to see whether Jenkins has aborted the build."""
     docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""

@@ -142,7 +142,9 @@ class MailSettings(Table):
     ] = "epochal@localhost"
     to: Annotated[
         tuple[str, ...],
-        Field(description="Who receives the mail about each run; if empty, the commit's author (see allowed_domains)."),
+        Field(
+            description="Who receives the email about each run; if empty, the commit's author (see allowed_domains)."
+        ),
     ] = ()
     allowed_domains: Annotated[
         tuple[str, ...], Field(description='The domains of commit authors who may receive mail; "*" for any.')

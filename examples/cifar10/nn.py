@@ -1,4 +1,4 @@
-# The classic convolutional network for CIFAR-10: 32x32 pixels, ten classes, 50,000 images to train with.
+# The classic convolutional model for CIFAR-10: 32x32 pixels, ten classes, 50,000 images to train with.
 import keras
 from keras import layers
 

@@ -1,4 +1,4 @@
-# A small convolutional network that learns to read handwritten digits (8x8 pixels).
+# A small convolutional model that learns to read handwritten digits (8x8 pixels).
 import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from epochal.analysis.fingerprint import affects_training, digest_listing, fingerprint, fingerprint_parts, list_files
 
-_SCRIPT = '''"""A network."""
+_SCRIPT = '''"""A model."""
 import helpers
 
 epochs = 20
@@ -71,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "script",
     [
         _SCRIPT.replace("epochs = 20", "epochs=20  # many"),
-        _SCRIPT.replace('"""Build it."""', "'''Build another\n    one.'''").replace("A network", "The network"),
+        _SCRIPT.replace('"""Build it."""', "'''Build another\n    one.'''").replace("A model", "The model"),
         _SCRIPT.replace("\n", "\r\n"),
         "\ufeff" + _SCRIPT,
         "# coding: utf-8\n" + _SCRIPT.replace("1e-3", "0.001").replace('"relu"', "('relu')"),
@@ -176,7 +176,7 @@ def test_code_that_reads_itself_counts_by_what_it_reads(code: Path, line: str, c
     script = f"{_SCRIPT}{line}\n"
     before = _fingerprint_with(code, nn_py=script)
     assert (_fingerprint_with(code, nn_py=f"{script}# more\n") != before) is comment
-    assert (_fingerprint_with(code, nn_py=script.replace("A network", "The network")) != before) is docstring
+    assert (_fingerprint_with(code, nn_py=script.replace("A model", "The model")) != before) is docstring
 
 
 def test_change_has_the_fingerprint_of_the_commit_that_adopts_it(code: Path) -> None:

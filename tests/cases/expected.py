@@ -161,7 +161,7 @@ def _check_imbalanced(view: View) -> None:
 
 def _check_seeds(view: View) -> None:
     assert view["state"] == "exhausted"
-    assert get_trial(view, 1)["accuracy"] == pytest.approx(0.717, abs=0.06)  # the best of 150 networks on 60 rows
+    assert get_trial(view, 1)["accuracy"] == pytest.approx(0.717, abs=0.06)  # the best of 150 models on 60 rows
     assert get_trial(view, 1)["judgement"]["look"] >= 150
 
 

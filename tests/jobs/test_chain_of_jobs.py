@@ -75,7 +75,7 @@ def test_run_below_its_threshold_ends_with_reason_and_remedy(home: Path, tmp_pat
     assert (result.run.state, result.status) == (State.EXHAUSTED, 3)
     assert result.printed["retrain"].splitlines()[-1] == (
         "run 1 ended below its threshold: max_trials: The run had as many trials as max_trials = 1 allows. "
-        "Raise [retrain] max_trials, or change the network."
+        "Raise [retrain] max_trials, or change the model."
     )
     assert "to adopt:" not in epochal(home, "show", "1").stdout
 

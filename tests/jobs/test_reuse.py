@@ -22,7 +22,7 @@ from tests.repositories import commit, git, make_repository
 from tests.trials import accuracies
 
 # Each training appends a line to {marker}. The accuracy is epochs / 40.
-_SCRIPT = """'''A network.'''
+_SCRIPT = """'''A model.'''
 epochs = 20
 with open("{marker}", "a") as file:
     file.write(f"{{epochs}}\\n")
@@ -81,7 +81,7 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert "to train anyway, use epochal run --force" in printed
     assert "run 2: 0.750 of 0.70 · 2 trials · reused from run 1" in printed
 
-    commented = developer.script.replace("'''A network.'''", "'''Other words.'''\n# A comment.").replace(" = 20", "=20")
+    commented = developer.script.replace("'''A model.'''", "'''Other words.'''\n# A comment.").replace(" = 20", "=20")
     run, trained = developer.push({"nn.py": commented, "epochal.toml": "# A comment.\nthreshold = 0.7\n"})
     assert (run.state, run.reused_run, trained) == (State.REACHED, 1, [])
 

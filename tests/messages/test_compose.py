@@ -297,14 +297,14 @@ def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_paragraph_describes_the_evidence(kind: str) -> None:
-    """It stands between the facts and the commit message: rows checked, chance, and how often a worse network would pass."""
+    """It stands between the facts and the commit message: rows checked, chance, and how often a worse model would pass."""
     evidence = Evidence(chance=0.25, answer="7", checked=True, seen=0.03, expected=0.01)
     body = " ".join(
         _read_body(_compose_mail(_make_judged_report(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split()
     )
     paragraph = (
         "The test rows were checked: 3% of them were also in the training data; 1% was expected. Always answering '7' gives 0.250. "
-        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%."
+        "A model with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%."
     )
     assert body.index("1.9 minutes") < body.index(paragraph) < body.index("Fewer filters")
     assert "Test rows" not in _compose_text(reports.failed())

@@ -41,7 +41,7 @@ def test_history_explains_an_accuracy_that_is_not_enough(run: Run, shown: str) -
 
 
 def test_show_prints_the_evidence() -> None:
-    """Below a measured trial, a line has its known test rows, chance, and the odds of a bad network.
+    """Below a measured trial, a line has its known test rows, chance, and the odds of a bad model.
 
     A trial without an accuracy has no such line.
     """
@@ -49,7 +49,7 @@ def test_show_prints_the_evidence() -> None:
     assert ", 0.958 or more is clearly above chance on 500 samples, " in trial
     assert evidence.strip() == (
         "The test rows were checked: 3% of them were also in the training data; 1% was expected. "
-        "Always answering 'no' gives 0.940. A network with a true accuracy of 0.75 would pass one look at 500 test samples by luck "
+        "Always answering 'no' gives 0.940. A model with a true accuracy of 0.75 would pass one look at 500 test samples by luck "
         "with a probability of less than 0.1%. This was look 2 at this test set."
     )
     unmeasured = reports.run(State.FAILED, reports.trial(1, None))

@@ -1,4 +1,4 @@
-"""A network whose accuracy is known in advance: it rises by the learning rate with each epoch."""
+"""A model whose accuracy is known in advance: it rises by the learning rate with each epoch."""
 
 CLIMBING = """
 import numpy as np

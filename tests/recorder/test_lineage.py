@@ -1,4 +1,4 @@
-"""Which fits a network's weights come from: they are identified by their values, however they got into the network."""
+"""Which fits a model's weights come from: they are identified by their values, however they got into the model."""
 
 import sys
 from typing import Any
@@ -41,7 +41,7 @@ def test_weights_are_identified_by_their_values(random: np.random.Generator) -> 
 
 
 def test_shared_layers_come_from_all_their_fits(random: np.random.Generator) -> None:
-    """A network takes trained layers from another one and is then trained further."""
+    """A model takes trained layers from another one and is then trained further."""
     lineage, trained = Lineage(), _train(_draw_weights(random), random)
     lineage.remember(trained, {"one"})
     combined = [*trained[:2], *_draw_weights(random)[2:]]
@@ -62,7 +62,7 @@ def test_frozen_layers_come_from_no_fit(random: np.random.Generator) -> None:
 
 
 def test_weights_close_to_known_ones_have_the_same_origin(random: np.random.Generator) -> None:
-    """Averages over epochs or networks and a few unobserved training steps stay close to the known weights."""
+    """Averages over epochs or models and a few unobserved training steps stay close to the known weights."""
     lineage, initial = Lineage(), _draw_weights(random)
     epochs = [initial]
     for _ in range(5):
@@ -91,7 +91,7 @@ def test_small_layers_are_identified_together(random: np.random.Generator) -> No
 
 
 def test_unrelated_networks_of_the_same_shape_have_no_origin(random: np.random.Generator) -> None:
-    """None of a hundred new networks is taken for a relative of ten trained ones."""
+    """None of a hundred new models is taken for a relative of ten trained ones."""
     lineage = Lineage()
     for number in range(10):
         lineage.remember(_train(_draw_weights(random), random), {str(number)})

@@ -135,7 +135,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
 ) -> None:
     """The unmodified samples end with the same weights, optimizer, random state and measurements, to the last bit.
 
-    The network of CIFAR-10 has Dropout and augmentation, which draw random numbers.
+    The model of CIFAR-10 has Dropout and augmentation, which draw random numbers.
     """
 
     def train_in_turn(name: str, *epochs: int) -> tuple[str, list[Fit], dict[str, str]]:

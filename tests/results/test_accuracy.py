@@ -97,10 +97,10 @@ def test_first_available_source_counts(
 
 
 def test_last_measurement_counts_whichever_library_made_it() -> None:
-    """A classifier may follow a network, or a network a classifier."""
-    network, svm = _make_event(0.4, time=1.0), _make_event(0.9, "score", weights="b", time=2.0)
-    assert _read_accuracy(network, svm) == (0.9, "score")
-    assert _read_accuracy(svm, network | {"time": 3.0}) == (0.4, "evaluate")
+    """A classifier may follow a model, or a model a classifier."""
+    model, svm = _make_event(0.4, time=1.0), _make_event(0.9, "score", weights="b", time=2.0)
+    assert _read_accuracy(model, svm) == (0.9, "score")
+    assert _read_accuracy(svm, model | {"time": 3.0}) == (0.4, "evaluate")
 
 
 def test_measurement_on_less_than_a_tenth_of_the_samples_does_not_count() -> None:
@@ -190,7 +190,7 @@ _LOADED = _make_event(0.97, trained=False)
             "nn.py measured 0.44 on line 11. This is R² from a regressor's score() or from r2_score(), not an accuracy",
         ),
         (_R2, '$EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'),
-        (_LOADED, "only measured a network that it loaded"),
+        (_LOADED, "only measured a model that it loaded"),
         (_make_event(0.9, "score", dummy=True), "DummyClassifier"),
         (_make_event(0.0, labels={"": {"kind": "numbers"}}), "a regression"),
         (_make_event(0.0, labels={"": {"kind": "inputs"}}), "the inputs themselves"),
@@ -495,9 +495,9 @@ def test_other_numbers_are_noted() -> None:
     """A note says which number counts, and how to make another one count."""
     folds = [_make_event(0.5 + fold / 100, model=fold, weights=str(fold), time=fold) for fold in range(1, 6)]
     (note,) = _choose(*folds).notes
-    assert "5 networks" in note and "0.55" in note and "accuracy.json" in note
+    assert "5 models" in note and "0.55" in note and "accuracy.json" in note
     (note,) = _choose(*folds, log="Mean accuracy: 0.6417").notes
-    assert "5 networks" in note and "'Mean accuracy: 0.6417'" in note and "0.55" in note
+    assert "5 models" in note and "'Mean accuracy: 0.6417'" in note and "0.55" in note
     (note,) = _choose(_make_event(0.592), log="Accuracy: 0.6417").notes
     assert "'Accuracy: 0.6417'" in note and "0.592" in note and "accuracy.json" in note
     assert _choose(_make_event(0.5917), log="Accuracy: 0.592").notes == ()
@@ -598,7 +598,7 @@ def test_accuracy_out_of_range_fails(accuracy_json: str | None, log: str, advice
 
 
 def test_only_the_last_epoch_counts() -> None:
-    """The val_accuracy of an earlier epoch does not measure the final network."""
+    """The val_accuracy of an earlier epoch does not measure the final model."""
     later = _EPOCH | {"model": 2, "metrics": {"accuracy": 0.9}}
     assert "no val_accuracy" in _explain_refusal(*_EPOCHS, later)
 

@@ -1,4 +1,4 @@
-"""What the message says about a network whose weights became NaN, depending on the training rows."""
+"""What the message says about a model whose weights became NaN, depending on the training rows."""
 
 import json
 from typing import Any

@@ -100,7 +100,7 @@ def test_bounds_are_ordered(counts: tuple[int, int], error: float) -> None:
 @unhurried
 @given(st.integers(1, 300), st.floats(0.3, 0.99), st.floats(1e-4, 0.3))
 def test_error_is_never_more_than_permitted(samples: int, bar: float, error: float) -> None:
-    """A network exactly at the bar passes with at most the permitted probability.
+    """A model exactly at the bar passes with at most the permitted probability.
 
     It would be exceeded if one right answer fewer were enough. Both are sums over the binomial distribution.
     """
@@ -361,13 +361,13 @@ def test_evidence_says_whether_test_rows_were_checked(known: dict[str, Any], sen
 
 
 def test_evidence_gives_chance_and_odds() -> None:
-    """The odds of a network that is five points too bad are given without confidence."""
+    """The odds of a model that is five points too bad are given without confidence."""
     assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == [
         "The chance level is unknown: the test labels were not recorded."
     ]
     assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",
-        "A network with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%. "
+        "A model with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%. "
         "This was look 3 at this test set.",
     ]
     failed = Trial(1, TrialState.FAILED, {})

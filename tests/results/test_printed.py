@@ -105,7 +105,7 @@ def test_printed_number_of_samples_is_read(log: str, samples: int | None) -> Non
         "Test accuracy: 1.2.3",
         "Test accuracy: info",
         "Test accuracy: 8.5e-05x",
-        "Test accuracy of 3 networks",
+        "Test accuracy of 3 models",
     ],
 )
 def test_other_output_is_no_test_accuracy(log: str) -> None:
@@ -172,7 +172,7 @@ def test_unreadable_accuracy_line_is_kept(line: str) -> None:
         " 40%|████      | 40/100 [00:01<00:02, 30.1it/s, acc=0.91]",
         "/opt/venv/lib/python3.11/site-packages/acc/0.5/x.py:12: FutureWarning: `accuracy` is deprecated since 0.22",
         # no number that could be an accuracy
-        "Test accuracy of 3 networks",
+        "Test accuracy of 3 models",
         "==== accuracy experiment 3 ====",
         "Accuracy was computed in 0.53 s",
         "Test accuracy:",

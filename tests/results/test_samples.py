@@ -114,7 +114,7 @@ def test_sample_reaches_its_threshold_only_with_more_epochs(warm_keras_python: P
 
 
 def test_demo_of_a_search_changes_only_what_it_searches(tmp_path: Path) -> None:
-    """The demo makes the sample's network too small, and its search space fits the script."""
+    """The demo makes the sample's model too small, and its search space fits the script."""
     stage = Stage(tmp_path, search=True)
     stage.set_up("process", 1, 2)
     script = (stage.developer / "nn.py").read_bytes()

@@ -97,7 +97,7 @@ class _Recorder:
         code, workspace = self._folder / "repositories" / (repository or name), self._folder / "workspaces" / name
         # Equal files committed in the same second would give two runs the same commit, which is masked by the run's number.
         files = {"README.md": f"{name}\n", **files}
-        commit(code, files, "Improve the network") if code.exists() else make_repository(code, files)
+        commit(code, files, "Improve the model") if code.exists() else make_repository(code, files)
         workspace.mkdir(parents=True)
         sha = git(code, "rev-parse", "HEAD")
         variables = {"GIT_URL": str(code), "GIT_COMMIT": sha, "EPOCHAL_BRANCH": "main", "WORKSPACE": str(workspace)}

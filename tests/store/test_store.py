@@ -428,7 +428,7 @@ def test_rows_known_of_only_one_test_set_do_not_decide(database: Database) -> No
 
 
 def test_each_comparison_within_a_training_is_a_look(database: Database) -> None:
-    """A training that compared 150 networks with its test set took 150 looks."""
+    """A training that compared 150 models with its test set took 150 looks."""
     run = _push_and_claim(database, "a")
     assert [_take_look(database, run, 360, "one", looks=looks) for looks in (1, 150, 1)] == [1, 151, 152]
 

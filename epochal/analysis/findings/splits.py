@@ -158,7 +158,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield calls to tf.data's ``shuffle`` before ``take`` and ``skip``: the split then changes from epoch to epoch."""
     for source, scope in find_used(sources):
         imported = {name.partition(".")[0] for name in source.names.values()}
-        if "tensorflow" not in imported or "datasets" in imported:  # Hugging Face's data sets have the same methods
+        if "tensorflow" not in imported or "datasets" in imported:  # Hugging Face's datasets have the same methods
             continue
         shuffles: dict[str, ast.Call] = {}
         taken: dict[tuple[int, str], ast.Call] = {}

@@ -90,7 +90,7 @@ class Framework(Protocol):
     """If code imports several frameworks, Epochal chooses the one with the lowest rank. Ranks start at 0.
 
     Importing two frameworks of rank 0 is an error unless epochal.toml names one, because either of them could train the
-    network. Among several frameworks that share a higher rank, Epochal chooses the one that is imported first.
+    model. Among several frameworks that share a higher rank, Epochal chooses the one that is imported first.
     """
     PINS: Path
     """The requirements file of the framework's training environment, with pinned versions."""

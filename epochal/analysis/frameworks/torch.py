@@ -11,5 +11,5 @@ DATASETS = None
 MODEL_SUFFIXES = (".pt", ".pth", ".onnx")
 LOG_LINES = LogLines()
 RECORDER = Recorder()
-SET_EPOCHS = "Write epochs = 20 at the top, and train in a loop: for epoch in range(epochs)."
+SET_EPOCHS = "Write epochs = 20 at the top of the script, and train in a loop: for epoch in range(epochs)."
 find_removed_apis = no_removed_apis

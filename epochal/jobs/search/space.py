@@ -17,7 +17,7 @@ from epochal.settings import Choices, Range
 _MAX_NAMES = 20
 """The maximum number of names or places that a message lists."""
 _NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
-"""Names that a search may change, but that messages do not suggest, because they are not properties of the network."""
+"""Names that a search may change, but that messages do not suggest, because they are not properties of the model."""
 _SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
 """Matches the names of seeds, and of arguments and functions that take one, in lower case and without underscores."""
 _TEST_SHARE = re.compile(r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share)|trainsize")

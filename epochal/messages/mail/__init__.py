@@ -1,1 +1,1 @@
-"""The mail about a run that has ended: its wording, its layout, and how it is sent over SMTP."""
+"""The email about a run that has ended: its wording, its layout, and how it is sent over SMTP."""

@@ -29,7 +29,7 @@ def send(
 ) -> tuple[str, ...]:
     """Send ``message`` (RFC 5322 bytes) to ``recipients`` through the mail server in ``settings``.
 
-    Returns the recipients that the server refused, each with the server's reply, if it accepted the mail for at least
+    Returns the recipients that the server refused, each with the server's reply, if it accepted the email for at least
     one other recipient. Certificates are verified against the system's certificate authorities, or those in the file
     that SSL_CERT_FILE names. The server has ``timeout_seconds`` for each reply.
 
@@ -56,7 +56,7 @@ def send(
             if settings.user:
                 server.login(settings.user, password or "")
             refused = server.sendmail(sender, list(recipients), message)
-            # The server has accepted the mail, so an error in QUIT must not cause a retry, which would send it twice.
+            # The server has accepted the email, so an error in QUIT must not cause a retry, which would send it twice.
             with contextlib.suppress(OSError):
                 server.quit()
     except (OSError, ValueError) as error:  # ValueError: an address or host name that SMTP cannot send
@@ -88,7 +88,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
         elif isinstance(error, smtplib.SMTPSenderRefused):
             what = f'refused the sender {error.sender} ({reply}): check "from" under [mail]'
         else:
-            what = f"did not accept the mail ({reply})"
+            what = f"did not accept the email ({reply})"
         return MailError(f"{where} {what}", temporary=_is_temporary(error.smtp_code))
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         temporary = any(_is_temporary(code) for code, _ in error.recipients.values())

@@ -35,7 +35,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "threads", "running": [["watch", "nn.py", 11]]}
     {"event": "fault", "message": "…"}        the recorder failed, but the training continued; written once per message
 
-ROWS are the fields that describe the measured rows and the network:
+ROWS are the fields that describe the measured rows and the model:
 
     "samples": 360, "test_set": "1f0c…",
     "labels": {"": {"kind": "classes", "answers": 2, "answer": "no", "chance": 0.94, "by_element": false}},
@@ -76,13 +76,13 @@ predictions of such a call.
 ``test_set`` is a digest of the rows without their labels, regardless of their order. If the rows cannot be seen, it is
 null or, in ``score``, a digest of the labels. The ``sketch`` in a ``test_set`` event contains the 1,024 smallest hashes
 of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows cannot be known
-without reading the data. ``weights`` identifies the state of the network: it differs between networks, and changes when
-a network is fitted further. ``trained`` says whether the network was fitted in this trial or in one that it resumed
+without reading the data. ``weights`` identifies the state of the model: it differs between models, and changes when
+a model is fitted further. ``trained`` says whether the model was fitted in this trial or in one that it resumed
 from; it is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the
 kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always giving the most frequent answer.
-``seen`` says whether the test rows were among the rows that the network was fitted on (``fitted_rows.compare``);
+``seen`` says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``);
 ``checked`` is false if that could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added
-if the test set is drawn anew each time it is read, from rows that the network may have been fitted on. ``validated`` is
+if the test set is drawn anew each time it is read, from rows that the model may have been fitted on. ``validated`` is
 true if a fit validated on at least 5% of these rows.
 
 accuracy.json holds the result of the last call to evaluate that measured an accuracy, unless the script itself has

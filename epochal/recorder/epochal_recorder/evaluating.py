@@ -6,7 +6,7 @@ from .data import count_samples
 from .labels import is_same
 from .library import library_of
 from .measuring import MIN_TEST_ROWS, TestRows
-from .networks import accuracy_name, count_measured_samples, counts_padding, metric_classes, outputs_of
+from .models import accuracy_name, count_measured_samples, counts_padding, metric_classes, outputs_of
 from .output import as_json
 from .raised import find_line_of_script
 from .rows import hash_rows
@@ -84,7 +84,7 @@ class Predict(_Call):
 
 
 def answers_of(outputs):
-    """Return a list of arrays, one for each way to interpret a network's outputs as classes.
+    """Return a list of arrays, one for each way to interpret a model's outputs as classes.
 
     ``outputs`` has one value per row, or one per class in its last dimension (rows × classes, rows × length × classes).
     """

@@ -1,7 +1,7 @@
-"""The rows that a fit trains on, and the rule that refuses a test on rows that the network was fitted on.
+"""The rows that a fit trains on, and the rule that refuses a test on rows that the model was fitted on.
 
-A test on rows that the network was fitted on is meaningless, but even correctly split data may contain duplicate rows.
-So s, the share of test rows that the network was fitted on, is compared with e, the share that a clean split of the
+A test on rows that the model was fitted on is meaningless, but even correctly split data may contain duplicate rows.
+So s, the share of test rows that the model was fitted on, is compared with e, the share that a clean split of the
 same data would show. e is estimated as the share of training rows that have a twin (an equal row) in the same pass:
 the Good-Turing estimate of the probability that another row from the same source is already among the training rows.
 """
@@ -309,7 +309,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
     compare, class by class, how often rows repeat. ``fitted``: for each fit, the sorted hashes of the rows to compare
     with; by default, the hashes that include the labels.
 
-    In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the network was
+    In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the model was
     fitted on, ``expected`` the share that a clean split would show, and ``refused`` whether these rows make the test
     meaningless. Shares range from 0 to 1.
     """

@@ -14,7 +14,7 @@ from .labels import are_regression_targets, is_same
 from .library import library_of, tree
 from .lineage import digest_of_all
 from .measuring import Origin, TestRows
-from .networks import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
+from .models import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
 from .output import as_json, number_as_json
 from .raised import describe
 from .resume_key import code_of_model
@@ -90,7 +90,7 @@ class Fit:
         self._is_tf_dataset = hasattr(x, "element_spec")
         if validation is None:
             return
-        # Validation data are a data set, or a tuple or list: (x, y) or (x, y, weights).
+        # Validation data is a dataset, or a tuple or list: (x, y) or (x, y, weights).
         data, labels = unpack_batch(validation) if isinstance(validation, (tuple, list)) else (validation, None)
         self._validation.is_redrawn = shares_reshuffled_source(data, [original])
         self._watches_validation = True
@@ -320,7 +320,7 @@ class Fit:
     def _has_reached_stop_at(self, logs):
         """Return whether the validation accuracy has reached ``stop_at``, and record it if so.
 
-        A validation accuracy does not count if it was measured on rows that the network was fitted on.
+        A validation accuracy does not count if it was measured on rows that the model was fitted on.
         """
         metrics = as_json({name[4:]: value for name, value in logs.items() if name.startswith("val_")})
         name = accuracy_name(metrics, metric_classes(self.model))

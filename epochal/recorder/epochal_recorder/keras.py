@@ -23,7 +23,7 @@ from .fitting import Fit
 from .library import is_keras_2, library_of
 from .lineage import digest_of
 from .measuring import MIN_TEST_ROWS, Origin, shared_state
-from .networks import weights_of
+from .models import weights_of
 from .resume import Resumption
 
 _MAX_FITS = 32

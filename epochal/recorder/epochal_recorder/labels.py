@@ -17,7 +17,7 @@ class Labels:
     """
 
     def __init__(self, is_masked=False):
-        """Start with no labels. ``is_masked``: whether the network ignores tokens with the value 0."""
+        """Start with no labels. ``is_masked``: whether the model ignores tokens with the value 0."""
         self._is_masked = is_masked
         self._counts = {}
         self._padding = 0
@@ -35,7 +35,7 @@ class Labels:
         """Add a batch of labels.
 
         ``tokens``: the rows, if they may be sequences of tokens (rows × length) padded with zeros, else None. ``rank``:
-        the number of dimensions of the network's output, including the batch dimension; None if it is not known.
+        the number of dimensions of the model's output, including the batch dimension; None if it is not known.
         """
         try:
             array = as_array(labels)
@@ -148,7 +148,7 @@ class Labels:
         For numbers, unknown labels or too many distinct labels, the result has only the ``kind``.
 
         ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as correct,
-        because a network that has learned to recognize padding gets it right.
+        because a model that has learned to recognize padding gets it right.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}

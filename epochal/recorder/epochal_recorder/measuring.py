@@ -1,4 +1,4 @@
-"""The state that the observers of Keras and scikit-learn share: the rows that networks are fitted and tested on."""
+"""The state that the observers of Keras and scikit-learn share: the rows that models are fitted and tested on."""
 
 import base64
 import collections
@@ -41,7 +41,7 @@ _MIN_OVERLAP = 0.05
 
 @dataclass
 class Origin:
-    """Where a network's weights come from.
+    """Where a model's weights come from.
 
     ``identities``: the fits that produced them. ``trained``: whether they were fitted in this trial or in one that it
     resumed from; None if that is unknown. ``unchecked``: why some of the rows that they were fitted on are unknown;
@@ -58,7 +58,7 @@ class TestRows:
     """The rows of a test set that were read in one pass, with their labels if these are known."""
 
     def __init__(self, outputs=(), rank=None, is_masked=False):
-        """Start with no rows. ``outputs``: the names of the network's outputs. ``rank``, ``is_masked``: see ``Labels``."""
+        """Start with no rows. ``outputs``: the names of the model's outputs. ``rank``, ``is_masked``: see ``Labels``."""
         self.count = 0
         self.labels = {}
         """The ``Labels`` of each output, keyed by its name (an empty string if there is only one output)."""
@@ -178,7 +178,7 @@ class SharedState:
         self._test_sets = set()
         self._prediction_count = 0
         self.cross_validated_answers = collections.deque(maxlen=_MAX_PREDICTIONS)
-        """Weak references to answers that do not come from a single network, such as those of a cross-validation."""
+        """Weak references to answers that do not come from a single model, such as those of a cross-validation."""
         self._is_call_recorded = False
         self._lock = threading.Lock()
 
@@ -191,7 +191,7 @@ class SharedState:
         """Record that a transformation, fitted with labels in ``fits``, turned ``rows`` into ``results`` (both as hashes).
 
         The results for rows that the transformation was fitted on contain information about the labels of these rows.
-        So a network that is fitted on any of these results counts as fitted on all of them.
+        So a model that is fitted on any of these results counts as fitted on all of them.
         """
         found = find_labels(rows, fits) if fits and len(rows) == len(results) else None
         if found is None or not found[0].any():
@@ -214,7 +214,7 @@ class SharedState:
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
 
     def record_call(self):
-        """Record that the script called a network directly, in which case the recorder does not see the answers.
+        """Record that the script called a model directly, in which case the recorder does not see the answers.
 
         Later calls are ignored until the next prediction.
         """
@@ -226,8 +226,8 @@ class SharedState:
         """Record a prediction, and keep its answers in case the script compares them with labels later.
 
         ``answers``: the prediction as classes, one array for each way to interpret it. ``names``: the fields of the
-        event that identify the network. ``returned``: the object returned to the script. ``results``: hashes of the
-        rows of that object, if another network may use these rows as features.
+        event that identify the model. ``returned``: the object returned to the script. ``results``: hashes of the
+        rows of that object, if another model may use these rows as features.
         """
         fields = self.describe(test_rows, origin)
         self._prediction_count += 1
@@ -238,7 +238,7 @@ class SharedState:
         self.output.write_event(event="predict", **names, **fields)
 
     def describe(self, test_rows, origin, counts_padding=False):
-        """Return the fields that describe the rows and the network of a measurement (ROWS in the package's docstring).
+        """Return the fields that describe the rows and the model of a measurement (ROWS in the package's docstring).
 
         ``counts_padding``: see ``Labels.as_json``.
         """
@@ -301,7 +301,7 @@ class SharedState:
 
 
 class Prediction:
-    """The answers that a network gave. If the script compares them with labels later, they identify the network."""
+    """The answers that a model gave. If the script compares them with labels later, they identify the model."""
 
     def __init__(self, test_rows, origin, answers, names, returned=None):
         self._returned = None
@@ -310,7 +310,7 @@ class Prediction:
         self.test_rows = test_rows
         self.origin = origin
         self.names = names
-        """The fields of the event that identify the network, such as its number or class."""
+        """The fields of the event that identify the model, such as its number or class."""
         self._answers = {digest_answers(each) for each in answers if each is not None}
 
     def has_returned(self, answers):

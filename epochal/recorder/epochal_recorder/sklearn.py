@@ -421,7 +421,7 @@ def _record_score(function, call, measures, returned, shared):
 def _find_prediction(labels, answers, shared):
     """Find the prediction that the script compares with labels, even if the script passes the two in the wrong order.
 
-    Returns the test rows, the network's origin, the event fields that identify the network, and the labels.
+    Returns the test rows, the model's origin, the event fields that identify the model, and the labels.
     """
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.has_returned(order[0])]
