@@ -81,7 +81,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = (
         "out_of_memory",
         "The script ran out of memory.",
-        "Use a smaller batch or model, or ask the admin to raise [limits] memory_mb in server.toml.",
+        "Use a smaller batch size or a smaller model, or ask the admin to raise [limits] memory_mb in server.toml.",
     )
     KILLED = (
         "killed",

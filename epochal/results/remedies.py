@@ -341,7 +341,10 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
     trains = any(frame.is_library and frame.function in _TRAINING_CALLS for frame in frames)
     if place is None or trains:
         where = f" in {place.place}" if place else ""
-        problem, remedy = f"The training ran out of memory{where}{limit}.", "Use a smaller batch or a smaller model"
+        problem, remedy = (
+            f"The training ran out of memory{where}{limit}.",
+            "Use a smaller batch size or a smaller model",
+        )
     else:
         wanted = next((found for each in exceptions if (found := _WANTED_MEMORY.search(each.message))), None)
         needs = f"needs {wanted['size']} more memory" if wanted else "ran out of memory"
