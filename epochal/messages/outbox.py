@@ -35,8 +35,9 @@ def _deliver(app: App, message: Message, log: Log) -> bool:
         what = "Epochal will try again" if retry else "to try again, run epochal mail --retry"
         log(f"mail: run {message.run}: not sent to {recipients}: {error} ({what})")
         return False
-    accepted = ", ".join(each for each in message.recipients if not any(one.startswith(f"{each} (") for one in refused))
-    outcome = f"sent to {accepted}" + (f"; the mail server refused {', '.join(refused)}" if refused else "")
+    outcome = f"sent to {', '.join(each for each in message.recipients if each not in refused)}"
+    if refused:
+        outcome += f"; the mail server refused {', '.join(f'{each} ({reply})' for each, reply in refused.items())}"
     release_message(app.database, message.id, MessageState.SENT, outcome)
     log(f"mail: run {message.run}: {outcome}")
     return True

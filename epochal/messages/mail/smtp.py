@@ -26,11 +26,11 @@ def send(
     settings: MailSettings,
     password: str | None,
     timeout_seconds: float = 30.0,
-) -> tuple[str, ...]:
+) -> dict[str, str]:
     """Send ``message`` (RFC 5322 bytes) to ``recipients`` through the mail server in ``settings``.
 
-    Returns the recipients that the server refused, each with the server's reply, if it accepted the email for at least
-    one other recipient. Certificates are verified against the system's certificate authorities, or those in the file
+    Returns the server's reply for each recipient that it refused, if it accepted the email for at least one other
+    recipient. Certificates are verified against the system's certificate authorities, or those in the file
     that SSL_CERT_FILE names. The server has ``timeout_seconds`` for each reply.
 
     Raises MailError. The error is temporary if no server is configured, if the server cannot be reached, or if it
@@ -61,7 +61,7 @@ def send(
                 server.quit()
     except (OSError, ValueError) as error:  # ValueError: an address or host name that SMTP cannot send
         raise _explain_failure(error, settings) from None
-    return tuple(_format_refusals(refused))
+    return {address: _format_reply(code, text) for address, (code, text) in refused.items()}
 
 
 def _connect(settings: MailSettings, timeout_seconds: float) -> smtplib.SMTP:
@@ -92,9 +92,8 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
         return MailError(f"{where} {what}", temporary=_is_temporary(error.smtp_code))
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         temporary = any(_is_temporary(code) for code, _ in error.recipients.values())
-        return MailError(
-            f"{where} refused mail for {', '.join(_format_refusals(error.recipients))}", temporary=temporary
-        )
+        refused = (f"{address} ({_format_reply(code, text)})" for address, (code, text) in error.recipients.items())
+        return MailError(f"{where} refused mail for {', '.join(refused)}", temporary=temporary)
     if isinstance(error, ssl.SSLError):
         if isinstance(error, ssl.SSLCertVerificationError):
             why = f"has a certificate that is not trusted ({error.verify_message})"
@@ -113,10 +112,6 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
 def _is_temporary(code: int) -> bool:
     """Return True unless the reply code is 5xx (RFC 5321, section 4.2.1). A malformed reply (-1 in smtplib) is temporary."""
     return not 500 <= code < 600
-
-
-def _format_refusals(refused: dict[str, tuple[int, bytes]]) -> list[str]:
-    return [f"{address} ({_format_reply(code, text)})" for address, (code, text) in refused.items()]
 
 
 def _format_reply(code: int, text: bytes | str) -> str:
