@@ -109,7 +109,7 @@ class Reason(StrEnum):
     ACCURACY_NOT_FINITE = (
         "accuracy_not_finite",
         "The accuracy that the script reported is not a finite number.",
-        "Lower the learning rate if the training diverged, and check that the test set is not empty.",
+        "Lower the learning rate if training diverged, and check that the test set is not empty.",
     )
     ACCURACY_OUT_OF_RANGE = (
         "accuracy_out_of_range",
@@ -199,7 +199,7 @@ class Reason(StrEnum):
     MAX_MINUTES = (
         "max_minutes",
         "The trials used up the training time that max_minutes in epochal.toml allows.",
-        "Raise [retrain] max_minutes, or make the training faster.",
+        "Raise [retrain] max_minutes, or make training faster.",
     )
     MAX_TRIALS = (
         "max_trials",
@@ -250,7 +250,7 @@ class Reason(StrEnum):
     )
     INTERRUPTED = (
         "interrupted",
-        "The training was interrupted; it resumes when the run is continued.",
+        "Training was interrupted; it resumes when the run is continued.",
         "Keep epochal serve running: it continues the runs of pushed commits.",
     )
     SUPERSEDED = (

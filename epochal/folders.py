@@ -28,7 +28,7 @@ class TrialFolder:
         self.checkpoints = path / "checkpoints"
         """The checkpoints ($EPOCHAL_CHECKPOINTS), which are moved to a later trial if it may resume from them."""
         self.log = path / "train.log"
-        """Standard output and standard error of the training, interleaved."""
+        """Standard output and standard error of training, interleaved."""
         self.changed_files = path / "change"
         """The folder of changed files, at the same paths as in the code; absent if the trial changed no files."""
         self.diff = path / "change.diff"

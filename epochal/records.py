@@ -180,7 +180,7 @@ class Accuracy:
     test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
     test_rows: the smallest hashes of the test samples (at most 1,024 sorted 64-bit little-endian numbers); None if
         unknown.
-    looks: the number of different models that the training measured on this test set, including the one that
+    looks: the number of different models that the script measured on this test set, including the one that
         has this accuracy.
     evidence: facts about the data behind the accuracy.
     """
@@ -518,7 +518,7 @@ class Dispatch:
 
 
 class Step(StrEnum):
-    """The steps of a run in chronological order; their values are stored in the database."""
+    """The steps of a run, roughly in chronological order; their values are stored in the database."""
 
     COMMITTED = "commit"
     DELIVERED = "webhook received"

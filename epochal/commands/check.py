@@ -44,7 +44,7 @@ class FindingView(TypedDict):
     kind: str
     """The kind of finding, such as `unsafe_symlink`."""
     severity: str
-    """`error`: a run would fail before it trains. `warning`: the training may fail, or its accuracy may be inflated or
+    """`error`: a run would fail before it trains. `warning`: training may fail, or its accuracy may be inflated or
     may not count. `note`: something worth knowing."""
     path: str
     """The file, relative to DIR."""

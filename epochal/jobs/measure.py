@@ -23,9 +23,9 @@ _LAST_OUTPUT = 256 * 1024
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy that counts, from ``findings``. Raises RunFailed if the training failed or yielded no accuracy."""
+    """Return the accuracy that counts, from ``findings``. Raises RunFailed if training failed or yielded no accuracy."""
     output = ""
-    if folder.log.exists():  # there is no log if the training was stopped before it started
+    if folder.log.exists():  # there is no log if training was stopped before it started
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
     # A notebook's export is only in the trial's copy of the code.
     code = folder.code if active.script.notebook else active.folder.code
@@ -75,13 +75,13 @@ def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> No
 
 
 def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> str:
-    """Explain which time limit the training exceeded, how far it got, and what to do."""
+    """Explain which time limit training exceeded, how far it got, and what to do."""
     trained, reached = count_epochs(read_metrics(folder.metrics), output), ""
     if trained and not trained.are_iterations:
         last = max(trained.targets)
         reached = f" after epoch {trained.total}" + (f" of {last}" if last > trained.total else "")
     limit = f"{active.app.settings.limits.minutes:g} min"
-    return f"The training exceeded its time limit of {limit}{reached}. {Reason.TIMED_OUT.remedy}"
+    return f"Training exceeded its time limit of {limit}{reached}. {Reason.TIMED_OUT.remedy}"
 
 
 def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:

@@ -65,7 +65,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
             record_forecast(active, trial, target)
         choice = choose_epochs(active)
         if trial and (raised := choice.ineffective.get(trial.number)):
-            log(f"trial {trial.number}: raising {raised.describe()} did not make the training longer")
+            log(f"trial {trial.number}: raising {raised.describe()} did not make training longer")
         framework, settings = active.plan.code.detection.framework, active.plan.settings.retrain
         proposal = next_trial(active.script, framework, active.load().trials, settings, target, choice)
         if isinstance(proposal, GiveUp):

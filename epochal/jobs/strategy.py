@@ -104,12 +104,13 @@ def next_trial(
     target: float,
     choice: EpochsChoice,
 ) -> Proposal | GiveUp:
-    """Propose a trial of the pushed ``script`` with more epochs, or return why that would not help.
+    """Propose a trial of the pushed ``script`` with more epochs, or return why none should follow.
 
     ``framework``: the name of the framework that the script trains with.
-    ``trials``: the run's trials so far. Trials without an accuracy, such as interrupted ones, do not count and are
-    run again. Trials of a search do not count either, nor do trials in which raising the number of epochs had no effect.
-    ``target``: an accuracy (0 to 1) that passes the gate. ``choice``: the literal to raise.
+    ``trials``: the run's trials so far. Trials of a search, and trials without an accuracy (for example because they
+    were interrupted), are ignored. Trials in which raising the number of epochs had no effect count only towards the
+    budget. ``target``: an accuracy (0 to 1) that passes the gate. ``choice``: which literal to raise, and whether that
+    can help.
     """
     if choice.epochs is None:
         return _explain_no_epochs(script, framework, choice)
@@ -119,14 +120,14 @@ def next_trial(
     if choice.converged:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"The training in {script.path} ended before it reached its maximum number of iterations, so raising that number "
+            f"Training in {script.path} ended before it reached its maximum number of iterations, so raising that number "
             "would change nothing.",
             "Lower the tolerance (tol), give early stopping more patience, or change the model.",
         )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
             Reason.STOPS_ITSELF,
-            f"{_describe_callback(script)} stopped the training early, after epoch {measured[-1].epochs}, so more epochs "
+            f"{_describe_callback(script)} stopped training early, after epoch {measured[-1].epochs}, so more epochs "
             "would change nothing.",
             "Give the callback more patience, or change the model.",
         )
@@ -143,7 +144,7 @@ def next_trial(
 
 
 def _describe_callback(script: Script) -> str:
-    """Describe the callback that stops the training, with its line if it is the only EarlyStopping in the code."""
+    """Describe the callback that stops training, with its line if it is the only EarlyStopping in the code."""
     found = list(script.find_calls("EarlyStopping"))
     if len(found) == 1:
         path, call = found[0]

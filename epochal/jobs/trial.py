@@ -53,7 +53,7 @@ class StartedTrial:
     """A trial that has been started.
 
     ``number``: its number within the run, counted from 1. ``proposal``: what to train. ``stop``: lets another thread
-    end the training early. ``on_epoch``: called with each epoch as soon as it has ended.
+    end training early. ``on_epoch``: called with each epoch as soon as it has ended.
     """
 
     number: int
@@ -75,7 +75,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     If the trial resumed, but was then tested on a different test set than the model in its checkpoints, it is trained
     again from the beginning. If its script failed after a fit was stopped early, it is trained again with exactly as
     many epochs as before. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
-    RunFailed if the training failed or yielded no accuracy, and NotOwner if the trial has meanwhile been marked as
+    RunFailed if training failed or yielded no accuracy, and NotOwner if the trial has meanwhile been marked as
     interrupted.
     """
     proposal, number, database = started.proposal, started.number, active.app.database
@@ -282,7 +282,7 @@ def _write_change(active: ActiveRun, folder: TrialFolder, change: Change) -> Non
 
 def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> None:
     faults = parse_faults(read_metrics(active.folder.trial(trial.number).metrics))
-    notes = [f"trial {trial.number}: internal error while recording the training: {fault}" for fault in faults]
+    notes = [f"trial {trial.number}: internal error while recording training: {fault}" for fault in faults]
     notes += [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TEST_SET_CHANGES] * trial.caught
     if isinstance(choice, Choice):
         notes += choice.notes

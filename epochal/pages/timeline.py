@@ -31,7 +31,7 @@ def timeline(
 
     ``deliveries``: the deliveries of the run. ``stored``: the moments that the run's jobs stored. ``mailed``: when the
     mail server accepted the email about the run, or None. ``metrics``: the text of each trial's metrics.jsonl, by trial
-    number. Moments in it count only if they fall within the training, which is assumed to last until ``now`` if its end
+    number. Moments in it count only if they fall within the training time, which is assumed to last until ``now`` if its end
     is not stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
@@ -48,7 +48,7 @@ def timeline(
 def _recorded_moments(trial: int, text: str, stored: Sequence[Moment], now: datetime) -> list[Moment]:
     """Return the moments recorded in a trial's metrics.jsonl, whose content is ``text``.
 
-    The code being trained can write to that file, too, so times outside the training are ignored.
+    The code being trained can write to that file, too, so times outside it are ignored.
     """
     step_times = {moment.step: moment.at for moment in stored if moment.trial == trial}
     if Step.TRAINING_STARTED not in step_times:

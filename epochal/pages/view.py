@@ -88,7 +88,7 @@ class AccuracyView(TypedDict):
     answer: str
     """The most frequent test label."""
     looks: int
-    """How many different models the training evaluated on the test set, including this one."""
+    """How many different models the script evaluated on the test set, including this one."""
     rows_checked: bool
     """Whether the test rows were compared with the rows that the model was fitted on."""
     rows_unchecked: str
@@ -125,7 +125,7 @@ class TrialView(AccuracyView):
     validates_on_test: bool
     """Whether a fit used some of the test rows as validation data."""
     seconds: float | None
-    """How long the training took; null until it has ended."""
+    """How long training took; null until it has ended."""
     state: TrialState
     """The state of the trial; pruned if it was stopped because other trials did better."""
     reason: Reason | None
@@ -160,9 +160,9 @@ class RunView(TypedDict):
     framework: str | None
     """The framework that the code trains with."""
     runtime: str | None
-    """Where the training ran: docker or process."""
+    """Where training ran: docker or process."""
     image: str | None
-    """The Docker image that the training ran in, or the folder of its environment."""
+    """The Docker image that training ran in, or the folder of its environment."""
     threshold: float | None
     """The accuracy that the run has to reach."""
     accuracy: float | None

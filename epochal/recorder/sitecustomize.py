@@ -2,9 +2,9 @@
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
-whose checkpoints Keras fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped. If a
-script imports no framework, the hook costs only one dict lookup per import. This module runs alongside nn.py in the
-training environment, so it imports only the standard library and supports Python 3.10 and later.
+of the checkpoints that Keras fits resume from, and EPOCHAL_STOP_AT the validation accuracy at which a fit is stopped.
+Until a framework is imported, each import costs only one more dict lookup. This module runs alongside nn.py in the
+training environment, so it needs no installed packages and supports Python 3.10 and later.
 """
 
 # Every Python process runs this file at startup, so modules that take milliseconds to import (pathlib, importlib.util)
@@ -58,7 +58,7 @@ class _Finder:
                     recorder = import_module(f"epochal_recorder.{recorder_name}")
                     stop_at = os.environ.get("EPOCHAL_STOP_AT")
                     recorder.observe(module, out=_OUT, checkpoints=_CHECKPOINTS, stop_at=stop_at, started=_STARTED)
-                except Exception as fault:  # a failing recorder must not stop the training
+                except Exception as fault:  # a failing recorder must not stop training
                     sys.stderr.write(f"epochal: cannot observe {name}: {fault!r}\n")
 
             spec.loader.exec_module = exec_module
@@ -69,7 +69,7 @@ def _observe_ending():
     """Have the recorder observe how this process ends."""
     try:
         import_module("epochal_recorder.ending").observe(_OUT)
-    except Exception as fault:  # a failing recorder must not stop the training
+    except Exception as fault:  # a failing recorder must not stop training
         sys.stderr.write(f"epochal: cannot observe how the script ends: {fault!r}\n")
 
 

@@ -632,7 +632,7 @@ def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
     if not math.isfinite(accuracy.value):
         raise RunFailed(
             Reason.ACCURACY_NOT_FINITE,
-            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value}, not a finite number: the training "
+            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value}, not a finite number: training "
             "diverged, or the test set is empty.",
         )
     if not 0 <= accuracy.value <= 1:

@@ -33,7 +33,7 @@ def diagnose(
 ) -> tuple[Reason, str] | None:
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
-    ``exit_status``: if a signal ended the training, the negated signal number, or 128 plus that number as in a shell.
+    ``exit_status``: if a signal ended training, the negated signal number, or 128 plus that number as in a shell.
     ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; otherwise None, and the reason is inferred
     from the exit status and the exceptions in ``endings`` or, if it contains no exceptions, from the last traceback in
     ``log_tail``.
@@ -131,7 +131,7 @@ def _apply_backspaces(state: str) -> str:
 def _explain_signal(number: int) -> str:
     names = {known.value: known.name for known in signal.Signals}
     name = names.get(number, f"signal {number}" if number else "a signal")
-    return f"The training was killed by {name}{_SIGNALS.get(number, '.')}"
+    return f"Training was killed by {name}{_SIGNALS.get(number, '.')}"
 
 
 def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:

@@ -76,7 +76,7 @@ class Overlap:
 class Measurement:
     """A call to evaluate(), score() or accuracy_score(), a prediction, the validation of a fit, or a cross-validation.
 
-    ``model``: identifies the model within this training; ``weights``: identifies its weights at the time.
+    ``model``: identifies the model within this trial; ``weights``: identifies its weights at the time.
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
     samples; ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output,

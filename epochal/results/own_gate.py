@@ -21,7 +21,10 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Frame | None:
-    """Return the line at which the script deliberately ended with ``exit_status``; None if it ended otherwise."""
+    """Return the line at which the script deliberately ended with ``exit_status`` after it had measured its accuracy.
+
+    Returns None if it ended for another reason, or if it might have measured the accuracy again after that line.
+    """
     if ending is None or not 0 < exit_status < 128:
         return None
     if ending.raised or ending.handled:

@@ -125,7 +125,7 @@ _DOWNLOADS = (
 class Origin:
     """The pushed code that failed: its folder, and the path of its script.
 
-    ``network``: whether the training may use the network. ``memory_mb``: the memory that it may use, in megabytes; None if
+    ``network``: whether training may use the network. ``memory_mb``: the memory that it may use, in megabytes; None if
     that is not known.
     """
 
@@ -216,7 +216,7 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     text = f"{last.name}: {last.message}"
     if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
         return Reason.SYSTEM_LIBRARY, (
-            f"{last.file or 'The program that the line starts'} is not installed where the training runs. Remove the line, or "
+            f"{last.file or 'The program that the line starts'} is not installed where training runs. Remove the line, or "
             f"ask the admin to install the program {ON_THE_SERVER}."
         )
     found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
@@ -342,7 +342,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
     if place is None or trains:
         where = f" in {place.place}" if place else ""
         problem, remedy = (
-            f"The training ran out of memory{where}{limit}.",
+            f"Training ran out of memory{where}{limit}.",
             "Use a smaller batch size or a smaller model",
         )
     else:

@@ -1,4 +1,4 @@
-"""Determine from a trial's fits at which epoch each one resumed, and what ended the trial early. No I/O."""
+"""Describe how a trial's fits resumed from checkpoints, and what ended the trial early. No I/O."""
 
 from collections.abc import Sequence
 

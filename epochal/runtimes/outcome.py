@@ -1,4 +1,4 @@
-"""Determine why a trial ended, from its exit status and the end of its output."""
+"""Determine why a trial ended, from its exit status, its output and the limits that it hit."""
 
 from epochal.errors import Reason
 from epochal.runtimes.log import last_lines

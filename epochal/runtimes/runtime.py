@@ -21,7 +21,7 @@ class Training:
     ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, in which ``code`` (with
     nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
     validation accuracy (0 to 1) at which a fit stops; None to run all epochs. ``stop``: lets another thread end
-    the training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
+    training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
     an exception, the log is still written, and ``train`` raises that exception. ``script``: the path of the script to
     run, relative to ``code``.
     """
@@ -94,7 +94,7 @@ class Runtime(Protocol):
     def train(self, training: Training) -> Outcome:
         """Run the script until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
 
-        If ``training.stop`` ends it, the outcome is the same as for a killed script. If the files that the training
+        If ``training.stop`` ends it, the outcome is the same as for a killed script. If the files that the script
         wrote total more than ``limits.output_mb``, the biggest ones are removed, and the log says so. Raises
         RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the server's ``data`` is not a folder.
         """

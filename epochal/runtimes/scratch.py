@@ -63,9 +63,9 @@ def data_folder(settings: ServerSettings) -> Path | None:
 def scratch_folders(folder: TrialFolder, limits: LimitSettings, datasets: Path, visible_at: Path) -> Iterator[Scratch]:
     """Yield the scratch folders of the trial in ``folder``, and remove them on exit.
 
-    ``datasets`` is the dataset cache, and ``visible_at`` is the path at which the training sees it. If the files that
-    the training wrote total more than ``limits.output_mb``, the biggest ones are removed on exit, and the log lists
-    them; after an exception, all files are kept. No process of the training may still be running on exit.
+    ``datasets`` is the dataset cache, and ``visible_at`` is the path at which the script sees it. If the files that
+    the script wrote total more than ``limits.output_mb``, the biggest ones are removed on exit, and the log lists
+    them; after an exception, all files are kept. No training process may still be running on exit.
     """
     scratch = folder.path / "scratch"
     home, recorder = scratch / "home", scratch / "recorder"
@@ -86,7 +86,7 @@ def scratch_folders(folder: TrialFolder, limits: LimitSettings, datasets: Path, 
 
 
 def _link(folder: Path, cached: Path, visible_at: Path) -> None:
-    # Link each file, so that the training can write beside the links. Folders (unpacked archives) are skipped.
+    # Link each file, so that the script can write beside the links. Folders (unpacked archives) are skipped.
     for file in cached.glob("*/*"):
         if file.is_file():
             link = folder / file.relative_to(cached)
@@ -108,9 +108,9 @@ def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
 
 
 def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
-    """Remove the biggest files that the training wrote until the rest fit in ``limit_mb``; return a log line for each.
+    """Remove the biggest files that the script wrote until the rest fit in ``limit_mb``; return a log line for each.
 
-    ``before`` is the result of ``_list_files`` before the training.
+    ``before`` is the result of ``_list_files`` before training.
     """
     written = {path: state[0] for path, state in _list_files(folder).items() if before.get(path) != state}
     total = sum(written.values())

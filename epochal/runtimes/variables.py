@@ -22,11 +22,11 @@ disabled), and then logs nothing.
 """
 
 _NO_KEY = {"COMET_API_KEY": "offline"}
-"""Without a key, Comet's ``Experiment()`` ends the script. The admin's key is not passed to the training."""
+"""Without a key, Comet's ``Experiment()`` ends the script. The admin's key is not passed to training."""
 
 
 def library_variables(*, network: bool) -> dict[str, str]:
-    """Return the environment variables for training. ``network``: whether the training may use the network.
+    """Return the environment variables for training. ``network``: whether training may use the network.
 
     A variable that is set for Epochal itself keeps its value, unless it holds a key. The script may change any variable.
     """

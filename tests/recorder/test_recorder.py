@@ -252,7 +252,7 @@ shutil.move("told", "out")
         "fault",
         "evaluate",
     ]
-    assert result.stderr.count("epochal: the training cannot be recorded: FileNotFoundError") == 1
+    assert result.stderr.count("epochal: training cannot be recorded: FileNotFoundError") == 1
 
 
 def test_shadowed_sitecustomize_still_runs(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ AFRESH = {
     "numpy": ("make(Draws()), x, y", "outside of its variables: np.random"),
     "shared": (
         "make(), shuffled.skip(32).batch(32), validation_data=shuffled.take(32).batch(32)",
-        "the validation data are shuffled",
+        "the validation data is shuffled",
     ),
     "drawn": (
         "make(), x, y, validation_steps=3, validation_data=generate(np.random.default_rng(7))",
@@ -270,7 +270,7 @@ fit("one", make(), x, y, validation_data=Rows())
     ("code", "reason"),
     [
         (NOISY, "reading the validation data changes their state"),
-        (COUNTS, "the training has changed: the callback LearningRateScheduler: EPOCHS 2 → 3"),
+        (COUNTS, "the training setup has changed: the callback LearningRateScheduler: EPOCHS 2 → 3"),
         (UNREPEATED, "the data of epoch 2 are not the same as in the earlier trial (is their order seeded?)"),
         (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),
     ],

@@ -248,16 +248,16 @@ fit(copy, epochs=4)
 """Fits a model for each case, in this order; the last training changes something in each of the first ten."""
 
 CHANGES = {
-    1: "the training has changed: the model: layer 2: activation 'relu' → 'tanh'",
-    2: "the training has changed: the optimizer: class_name 'SGD' → 'Adam'",
-    3: "the training has changed: the optimizer: learning_rate 0.009",
-    4: "the training has changed: the loss: loss",
-    5: "the training has changed: the model: layer 2: trainable True → False",
-    6: "the training has changed: the batches: batch_size 8 → 16",
-    7: "the training has changed: the training data: x: 1 has different values",
-    8: "the training has changed: the training data: x: 1",
+    1: "the training setup has changed: the model: layer 2: activation 'relu' → 'tanh'",
+    2: "the training setup has changed: the optimizer: class_name 'SGD' → 'Adam'",
+    3: "the training setup has changed: the optimizer: learning_rate 0.009",
+    4: "the training setup has changed: the loss: loss",
+    5: "the training setup has changed: the model: layer 2: trainable True → False",
+    6: "the training setup has changed: the batches: batch_size 8 → 16",
+    7: "the training setup has changed: the training data: x: 1 has different values",
+    8: "the training setup has changed: the training data: x: 1",
     9: "the checkpoint is from epoch 3, but the fit ends after epoch 1",
-    10: "the training has changed: the batches: class_weight: 1 2.0 → 3.0",
+    10: "the training setup has changed: the batches: class_weight: 1 2.0 → 3.0",
 }
 
 

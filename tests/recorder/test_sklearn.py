@@ -174,7 +174,7 @@ def test_recorder_fault_does_not_change_the_score(sklearn_python: Path, tmp_path
 
     assert (result.returncode, result.stdout) == (0, "0.96 1.0\n"), result.stderr
     assert result.stderr.count("\n") == 1
-    assert result.stderr.startswith("epochal: the training cannot be recorded: FileNotFoundError")
+    assert result.stderr.startswith("epochal: training cannot be recorded: FileNotFoundError")
 
 
 @pytest.mark.sklearn

@@ -180,7 +180,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         "reshuffled_split",
                         source.path,
                         shuffle.lineno,
-                        "shuffle() reshuffles the data each time they are read, so take() and skip() (line "
+                        "shuffle() reshuffles the data each time it is read, so take() and skip() (line "
                         f"{skip.lineno}) mix training and test rows.",
                         "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
                     )

@@ -216,7 +216,7 @@ def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> I
                     source,
                     node,
                     "foreign_path",
-                    f"{path} is specific to one machine, but the training may run on another.",
+                    f"{path} is specific to one machine, but training may run on another.",
                     _explain_foreign_path(path, files),
                 )
 

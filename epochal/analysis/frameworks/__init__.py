@@ -27,7 +27,7 @@ class DatasetCache:
     folder: the name of the framework's folder in Epochal's dataset cache.
     variable: the environment variable that sets the framework's cache folder.
     link_folder: for a framework that writes next to its cached files, the folder in the training's HOME that holds
-        links to these files; empty if ``variable`` is set for the training instead.
+        links to these files; empty if ``variable`` is set for training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
     module: a regular expression that matches the path and name of the framework's functions that download datasets, as
         in ``sklearn/datasets/_covtype.py fetch_covtype``. Its group ``name`` is the dataset's name. Empty if there are

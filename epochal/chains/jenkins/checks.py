@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _AGENT_CHECK_JOB = """\
 <?xml version="1.0" encoding="utf-8"?>
 <project>
-  <description>Prints which EPOCHAL_HOME, database and scripts an agent uses, for epochal jenkins check.</description>
+  <description>Used by the command epochal jenkins check to find out whether an agent shares the gateway's EPOCHAL_HOME, database and scripts.</description>
   <quietPeriod>0</quietPeriod>
   {node}
   <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>

@@ -33,7 +33,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "ended", "main": true, "exit": {"status": 1, "frames": [["nn.py", 18, "<module>"]], "handled": RAISED},
      "raised": RAISED, "time": 9.8}
     {"event": "threads", "running": [["watch", "nn.py", 11]]}
-    {"event": "fault", "message": "…"}        the recorder failed, but the training continued; written once per message
+    {"event": "fault", "message": "…"}        the recorder failed, but training continued; written once per message
 
 ROWS are the fields that describe the measured rows and the model:
 

@@ -12,7 +12,7 @@ _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
 def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
     """Arrange for ``see(x, y)`` to be called with the rows that Keras reads, and return the data to pass to Keras.
 
-    ``y`` is None if there are no labels. ``end_pass()`` is called when all data have been read once and, for a
+    ``y`` is None if there are no labels. ``end_pass()`` is called when all data has been read once and, for a
     generator, also after every ``steps`` batches. It is not called for a tf.data.Dataset, where each epoch is a pass.
     With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
     called if a PyDataset is read again from its beginning, so that the batches read so far do not count.
@@ -23,7 +23,7 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
     """
     end_pass, restart = end_pass or (lambda: None), restart or (lambda: None)
     if x is None:
-        return x, "no data were passed"
+        return x, "no data was passed"
     if hasattr(x, "element_spec"):
         return _observe_tf_dataset(x, see, steps, note_first)
     if kind := find_dataset_class(x):
@@ -158,7 +158,7 @@ def _observe_generator(batches, see, end_pass, steps, note_first):
 
 
 def make_safe(see, output, fail):
-    """Wrap ``see`` so that, if it raises an exception, ``fail(why)`` is called and the training continues.
+    """Wrap ``see`` so that, if it raises an exception, ``fail(why)`` is called and training continues.
 
     The exception is also recorded as a fault in ``output``, unless the cause is that the rows cannot be hashed.
     """

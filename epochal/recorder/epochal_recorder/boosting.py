@@ -37,7 +37,7 @@ def observe(module, out, **_):
 
 
 class _Counter:
-    """A callback that counts rounds. It runs first: once a callback ends the training, later ones are not called.
+    """A callback that counts rounds. It runs first: once a callback ends training, later ones are not called.
 
     ``limit``: the number of rounds unless training stops early.
     """

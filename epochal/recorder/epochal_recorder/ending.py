@@ -102,7 +102,7 @@ def observe(out):
 
 
 def _quietly(function):
-    """Return ``function`` wrapped so that it never raises: a failing recorder must not stop the training."""
+    """Return ``function`` wrapped so that it never raises: a failing recorder must not stop training."""
 
     def wrapper(*args):
         try:

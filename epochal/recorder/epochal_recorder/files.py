@@ -116,7 +116,10 @@ class WrittenFiles:
         return found
 
     def _stat_changed(self, paths):
-        """Return the regular files among ``paths`` that have changed since the fit began, with their status."""
+        """Return the stat result of each regular file in ``paths`` that has changed since the fit began.
+
+        Files in excluded folders are left out.
+        """
         found = {}
         for path in paths:
             with suppress(OSError):

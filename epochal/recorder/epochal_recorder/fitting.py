@@ -56,7 +56,7 @@ class Fit:
         self._validation = None
         self._watches_validation = False
         self._is_tf_dataset = self._validates_on_tf_dataset = False
-        """Whether the training or validation data are a tf.data.Dataset, whose first batch Keras reads twice."""
+        """Whether the training or validation data is a tf.data.Dataset, whose first batch Keras reads twice."""
         self._why_unseen = ""
         self._is_regression = is_regression(model)
         self._has_diverged = False

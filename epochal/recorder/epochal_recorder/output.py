@@ -43,7 +43,7 @@ class Output:
 
     @contextmanager
     def recording_faults(self):
-        """Catch any exception that the recorder raises, and record it as a fault, so that the training continues."""
+        """Catch any exception that the recorder raises, and record it as a fault, so that training continues."""
         try:
             yield
         except Exception as fault:
@@ -58,7 +58,7 @@ class Output:
             self.write_event(event="fault", message=message)
         except OSError:
             with suppress(Exception):
-                sys.stderr.write(f"epochal: the training cannot be recorded: {message}\n")
+                sys.stderr.write(f"epochal: training cannot be recorded: {message}\n")
 
 
 def as_json(logs):

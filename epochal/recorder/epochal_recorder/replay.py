@@ -95,7 +95,7 @@ class Replay:
         if self.has_hidden_state and (not digests or self._differs(digests)):
             # No batch could be seen, or the first batch, which Keras reads from a generator in advance, differs.
             if _is_seeded():
-                raise NotResumable("the training data are not the same as in the earlier trial, or cannot be compared")
+                raise NotResumable("the training data is not the same as in the earlier trial, or cannot be compared")
             return set()
         iterator = _find_epoch_iterator()
         whole = self._count_whole_epochs(epochs, iterator)
@@ -131,14 +131,14 @@ class Replay:
         if sys.modules["keras"].backend.backend() == "torch" or type(self._data).__module__.startswith("torch."):
             raise NotResumable("PyTorch shuffles the training data, and a checkpoint does not include its random state")
         if _is_generator(self._validation):
-            raise NotResumable("the validation data come from a generator, whose position is unknown")
+            raise NotResumable("the validation data comes from a generator, whose position is unknown")
         if find_dataset_class(self._validation) and not is_instance_of_script(self._validation):
             # Keras' image iterators draw random numbers for each batch, even if they change no image.
             raise NotResumable("reading the validation data may draw random numbers")
         if hasattr(self._validation, "element_spec"):
             _, operations, _ = _describe_pipeline(self._validation)
             if find_reshuffled(self._validation) or any(map(_OWN_STATE.search, operations)):
-                raise NotResumable("the validation data are shuffled or drawn anew in each epoch")
+                raise NotResumable("the validation data is shuffled or drawn anew in each epoch")
         shuffled = find_reshuffled(self._data)
         if any(hasattr(each, "element_spec") and shuffled & find_reshuffled(each) for each in objects):
             raise NotResumable("a callback also reads the training data, which changes how they are shuffled")

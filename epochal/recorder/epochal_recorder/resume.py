@@ -53,7 +53,7 @@ class Resumption:
         self._has_run_schedule = False
         """Whether one of the script's schedules has been called and may have changed variables that it uses."""
         self._changed_key = None
-        """The resume key of a checkpoint that was refused because the training has changed."""
+        """The resume key of a checkpoint that was refused because the training setup has changed."""
         self.history = {}
         """The values of each metric in the epochs so far."""
         self.logs = {}
@@ -82,7 +82,7 @@ class Resumption:
         if untracked := find_untracked_state(self._model, code_of_model(self._model)):
             raise NotResumable(f"the model keeps state outside of its variables: {', '.join(untracked)}")
         self._files = WrittenFiles(time.time(), self._started, self._excluded, self._callbacks)
-        # Endless data are read in advance, so their state belongs to a later batch, and they are read again instead.
+        # Endless data is read in advance, so its state belongs to a later batch, and it is read again instead.
         datasets = find_datasets(self._arguments, with_training=not self.replay.is_needed)
         self._states = ScriptState(self._callbacks, datasets, self._model)
         self.replay.check(self._states.objects)
@@ -157,7 +157,7 @@ class Resumption:
         known_key = self._known_key(content) if content["fingerprint"] != self._changed_key else self._changed_key
         if difference := describe_difference(known_key, self._resume_key):
             self._changed_key = content["fingerprint"]
-            return f"the training has changed: {difference}"
+            return f"the training setup has changed: {difference}"
         if content["parents"] != self._parents:
             return "an earlier fit of the same model has changed since this checkpoint was written"
         if content["epoch"] > self._epochs:
@@ -217,7 +217,7 @@ class Resumption:
         if self._states.lost:
             return self._states.lost
         if draws_hidden_numbers(self._model):
-            return "the training draws random numbers with tf.random, so it cannot be resumed (use keras.random)"
+            return "the script draws random numbers with tf.random, so it cannot be resumed (use keras.random)"
         optimizer = self._model.optimizer
         if find_nonfinite([*self._model.variables, *(optimizer.variables if optimizer else ())]):
             return f"after epoch {self.epoch}, the weights or the optimizer's variables contain NaN or infinity"

@@ -77,7 +77,7 @@ def describe_difference(before, now):
 
 
 def _describe_callback(callback, epochs):
-    """Return a callback's class and, if it may affect the training, the values that its code reads."""
+    """Return a callback's class and, if it may affect training, the values that its code reads."""
     code = read_callback(callback)
     values = {}
     if code.touches_model and not only_writes(callback):

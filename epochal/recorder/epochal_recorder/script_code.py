@@ -206,7 +206,7 @@ def is_stateful(value):
 def describe_plain(value):
     """Return a number as it is, and a container of plain data as a string; None for anything else.
 
-    Strings are left out, because names and paths do not affect the training. Times are left out, because they always
+    Strings are left out, because names and paths do not affect training. Times are left out, because they always
     differ.
     """
     if isinstance(value, (bool, int)):
