@@ -117,7 +117,8 @@ class GatewaySettings(Table):
     secret_file: Annotated[
         str,
         Field(
-            description="The path of the file that holds the webhook's secret; if empty, $EPOCHAL_HOME/webhook-secret (created on first start)."
+            description="The path of the file that holds the webhook's secret; if empty, "
+            "$EPOCHAL_HOME/webhook-secret (created on first start)."
         ),
     ] = ""
 

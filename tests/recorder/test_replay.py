@@ -173,7 +173,7 @@ EXACT = {
 AFRESH = {
     "loss of TensorFlow": (
         "make(loss=noisy_with_tensorflow), x, y",
-        "the training draws random numbers with tf.random",
+        "the script draws random numbers with tf.random",
     ),
     "own generator": ("make(Noise(lambda inputs: hidden.normal())), x, y", "outside of its variables: hidden"),
     "numpy": ("make(Draws()), x, y", "outside of its variables: np.random"),

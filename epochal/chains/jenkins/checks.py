@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _AGENT_CHECK_JOB = """\
 <?xml version="1.0" encoding="utf-8"?>
 <project>
-  <description>Used by the command epochal jenkins check to find out whether an agent shares the gateway's EPOCHAL_HOME, database and scripts.</description>
+  <description>epochal jenkins check runs this job to compare an agent's EPOCHAL_HOME and scripts with its own.</description>
   <quietPeriod>0</quietPeriod>
   {node}
   <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>
