@@ -30,7 +30,7 @@ class App:
 
     @property
     def home(self) -> Home:
-        """``$EPOCHAL_HOME``, the folder in which Epochal keeps everything."""
+        """``$EPOCHAL_HOME``, the folder in which Epochal keeps its files."""
         return Home(self.environment.home)
 
     @property
@@ -41,7 +41,7 @@ class App:
 
     @property
     def interactive_runtime(self) -> RuntimeName:
-        """The runtime for commands run by hand: the one set in the environment or server.toml, otherwise ``auto``."""
+        """The runtime for commands run by hand, as set in the environment or server.toml; ``auto`` if it is not set."""
         return self.settings.runtime if "runtime" in self.settings.model_fields_set else "auto"
 
     def credentials(self, repository: str) -> str:

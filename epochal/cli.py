@@ -14,8 +14,8 @@ from epochal import __version__
 from epochal.errors import EpochalError, UsageError
 
 COMMANDS = {
-    "init": "Set up a folder so that its commits are pushed automatically. Running it again with the same options changes nothing.",
-    "check": "Show, without training, what a run would train and search, and what in the code would cause trouble.",
+    "init": "Set up a folder so that its commits are pushed automatically. Repeating the same command changes nothing.",
+    "check": "Show what a run would train and search, and report problems, without training anything.",
     "status": "Show whether a commit was pushed and delivered, and the state of its runs.",
     "watch": "Add a repository to server.toml, so that each push to it starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
@@ -65,7 +65,7 @@ def main() -> None:
     """Run the command in ``sys.argv`` and exit with its status."""
     status = _run_command(sys.argv[1:])
     if "ngrok" in sys.modules:
-        # The threads of ngrok's library (1.4.0) abort an interpreter that shuts down normally.
+        # The threads of the ngrok library (1.4.0) abort an interpreter that shuts down normally.
         sys.stdout.flush()
         os._exit(status)
     sys.exit(status)
@@ -78,13 +78,13 @@ def _print_version(wanted: bool) -> None:
 
 
 def make_app(command: str | None) -> typer.Typer:
-    """Return a Typer app that can run *command* and lists the help texts of all commands.
+    """Return a Typer app that can run ``command`` and lists the help texts of all commands.
 
-    Only the module of *command* is imported, so that a job script does not load modules that it does not use.
+    Only the module of ``command`` is imported, so that a job script does not load modules that it does not use.
     """
     app = typer.Typer(
         name="epochal",
-        help="Train a script on every push, retrain it if its accuracy is below the threshold, and mail the verdict.",
+        help="Train your model after every push, retrain it if its accuracy is below the threshold, and mail the verdict.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""Repository names, and the parts of commit messages that ask to skip training."""
+"""Repository names, and instructions in commit messages to skip training."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ from epochal.records import Commit
 
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]")
 _SKIP_TRAILER = re.compile(r"skip-checks:\s*true", re.IGNORECASE)
-# The last line of the message of a commit that Epochal made. Training such a commit would lead to another one.
+# The last line of the message of a commit made by Epochal. A run for such a commit would lead to another one.
 _EPOCHAL_TRAILER = re.compile(r"Epochal-Run: \d+")
 _HOST = r"(?P<host>\[[^\]/@]*\]|[^/:\[]*)"
 _URL = re.compile(rf"[a-z][a-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[^/]*)?(?P<path>(?:/.*)?)", re.IGNORECASE | re.DOTALL)
@@ -20,10 +20,10 @@ _HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
 def identity(url: str) -> str:
     """Return a name for a repository, such as ``github.com/ada/digits``, that is the same for all its addresses.
 
-    For an address, the name is the lower-case host followed by the path, without user, password, port, trailing slashes or
-    ``.git``. For a file:// URL, or a path that begins with a slash or a dot, it is ``local`` followed by the absolute path:
-    ``local/srv/digits.git``. If the argument is already such a name, it is returned unchanged. No part of a name is
-    ``..``, so it is safe to use as a path.
+    For an address, the name is the lower-case host followed by the path, without user, password, port, trailing slashes
+    or ``.git``. For a file:// URL, or a path that begins with a slash or a dot, it is ``local`` followed by the
+    absolute path: ``local/srv/digits.git``. If the argument is already such a name, it is returned unchanged. No part
+    of a name is ``..``, so the name is safe to use as a path.
     """
     host, path = _split_host_and_path(url)
     host = host.lower().strip(".") or "local"
@@ -66,22 +66,22 @@ def repository_name(url: str) -> str:
 
 
 def display_name(commit: Commit) -> str:
-    """Return the display name of the repository or project to train, as in ``ada/digits`` or ``ada/digits:faces``."""
+    """Return the display name of a commit's repository (``ada/digits``) or project (``ada/digits:faces``)."""
     name = repository_name(commit.repository)
     return f"{name}:{commit.project}" if commit.project else name
 
 
 def safe_url(url: str) -> str:
-    """Return ``url`` without user name and password, so that it is safe to show."""
+    """Return ``url`` without any user name or password, so that it is safe to show."""
     return re.sub(r"://[^/]*@", "://", url)
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the part of a commit message that asks to skip training, or None if no part does.
+    """Return the instruction in a commit message to skip training; None if the message has no such instruction.
 
     It is one of GitHub's instructions (see "Skipping workflow runs" in GitHub's documentation), or the last line of the
-    message if Epochal made the commit. The trailer ``skip-checks: true`` has to be the last line and follow an empty
-    line; GitHub asks for two empty lines, but git by default keeps only one.
+    message if Epochal made the commit. The trailer ``skip-checks: true`` must be the last line, with an empty line
+    somewhere above it; GitHub asks for two empty lines, but git keeps only one by default.
     """
     found = next((word for word in _SKIP_WORDS if word in message.lower()), None)
     if found:

@@ -29,7 +29,7 @@ class Reason(StrEnum):
     # The code or its training failed.
     NO_SCRIPT = (
         "no_script",
-        "The repository has no script to train, or several candidates.",
+        "The repository has no training script, or it has several candidates.",
         "Commit the training script as nn.py at the top of the repository, or set script in epochal.toml to its path.",
     )
     SYNTAX_ERROR = (
@@ -50,8 +50,8 @@ class Reason(StrEnum):
     SYSTEM_LIBRARY = (
         "system_library",
         "The script needs a system library or a program that is not installed in the training environment.",
-        "Remove the line that the message names, or ask the admin to install what is missing in the server's "
-        "base image (or on the server itself, if it trains without Docker).",
+        "Remove the line that the message names, or ask the admin to add what is missing to the server's "
+        "base image (or to the server itself, if it trains without Docker).",
     )
     MISSING_FILE = (
         "missing_file",
@@ -61,7 +61,7 @@ class Reason(StrEnum):
     NEEDS_INPUT = (
         "needs_input",
         "The script asks for input, but training runs unattended.",
-        "Write the value into the script instead of asking for it.",
+        "Set the value in the script instead of asking for it.",
     )
     NOTEBOOK_CODE = (
         "notebook_code",
@@ -75,8 +75,8 @@ class Reason(StrEnum):
     )
     NO_DISPLAY = (
         "no_display",
-        "The script opens a window, but training runs without a screen.",
-        "Remove the line that the message names, or save the picture to a file.",
+        "The script opens a window, but training runs without a display.",
+        "Remove the line that the message names, or save the image to a file.",
     )
     OUT_OF_MEMORY = (
         "out_of_memory",
@@ -86,17 +86,17 @@ class Reason(StrEnum):
     KILLED = (
         "killed",
         "The script was killed by a signal.",
-        "After SIGKILL, which often means that the machine ran out of memory, use a smaller batch; after SIGSEGV, pin "
-        "another version of the library that crashed.",
+        "After SIGKILL, which often means that the machine ran out of memory, use a smaller batch size; after SIGSEGV, "
+        "pin another version of the library that crashed.",
     )
     TIMED_OUT = (
         "timed_out",
-        "The script trained for longer than a trial may take.",
+        "The script exceeded the time limit for a trial.",
         "Train for fewer epochs or use a smaller model, or ask the admin to raise [limits] minutes in server.toml.",
     )
     NO_NETWORK = (
         "no_network",
-        "The script tried to use the network and could not reach it.",
+        "The script tried to use the network but could not reach it.",
         "Put the files into the server's data folder, which the script finds at $EPOCHAL_DATA, or, for a dataset that "
         "the framework downloads, run epochal data fetch on the server.",
     )
@@ -165,7 +165,7 @@ class Reason(StrEnum):
     )
     BUILD_FAILED = (
         "build_failed",
-        "The build in Jenkins failed several times before its script could report a result.",
+        "The Jenkins build failed several times before it could report a result.",
         "Read the build's console log, fix the job or its agent, and then train the commit with epochal run.",
     )
     NO_ENGINE = (
@@ -203,7 +203,7 @@ class Reason(StrEnum):
     )
     MAX_TRIALS = (
         "max_trials",
-        "The run had as many trials as max_trials in epochal.toml allows.",
+        "The run used all the trials that max_trials in epochal.toml allows.",
         "Raise [retrain] max_trials, or change the model.",
     )
     STOPS_ITSELF = (
@@ -224,11 +224,11 @@ class Reason(StrEnum):
     TOO_FEW_SAMPLES = (
         "too_few_samples",
         "The test set is too small: even if every prediction were correct, the accuracy would not be certain enough.",
-        "Measure the accuracy on as many test samples as the message asks for, or lower the threshold.",
+        "Measure the accuracy on more test samples (the message says how many), or lower the threshold.",
     )
     NO_IMPROVEMENT = (
         "no_improvement",
-        "The accuracy did not improve for as many consecutive trials as patience in epochal.toml allows.",
+        "The accuracy did not improve for the number of consecutive trials specified by patience in epochal.toml.",
         "Change the model or the data, or raise [retrain] patience.",
     )
     SPACE_USED_UP = (
@@ -271,7 +271,7 @@ class Reason(StrEnum):
     NO_CHANGE = (
         "no_change",
         "The commit changes no files in the projects that epochal.toml lists.",
-        "No action is needed; epochal run --project trains a project anyway.",
+        "No action is needed; to train a project anyway, use epochal run --project.",
     )
 
 
@@ -288,7 +288,7 @@ class UsageError(EpochalError):
 
 
 class SettingsError(UsageError):
-    """A settings file or an environment variable is unreadable, misspelt or out of range."""
+    """A settings file cannot be read, or a setting or an environment variable is invalid."""
 
 
 class RunFailed(EpochalError):

@@ -41,7 +41,7 @@ class GitFolder:
         self.folder = folder
 
     def exists(self) -> bool:
-        """Return whether the folder is in a git repository, even if git refuses to read it."""
+        """Return whether the folder is in a git repository, even one that git refuses to read."""
         try:
             self.run("rev-parse", "--git-dir")
         except GitError as error:
@@ -65,9 +65,9 @@ class GitFolder:
         return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
     def uncommitted(self) -> str:
-        """Return the paths that differ from the commit that is checked out or are not in it, as a short list.
+        """Return a short list of the paths with uncommitted changes, as text; empty if nothing has changed.
 
-        Files that git ignores are left out, and a new folder is listed as one path. The text is empty without changes.
+        Files that git ignores are left out, and a new folder is listed as one path.
         """
         entries = iter(self.run("status", "--porcelain", "-z").decode("utf-8", "replace").split("\0"))
         paths = []
@@ -98,7 +98,7 @@ class GitFolder:
             return None
 
     def tree(self, sha: str, path: str) -> str | None:
-        """Return the id of the git tree for the folder ``path`` in the commit ``sha``; None if there is no such folder."""
+        """Return the ID of the git tree for the folder ``path`` in commit ``sha``; None if no such folder exists."""
         try:
             found = self.run_text("rev-parse", "--verify", "--quiet", f"{sha}:{path}")
             return found if self.run_text("cat-file", "-t", found) == "tree" else None
@@ -106,9 +106,9 @@ class GitFolder:
             return None
 
     def submodule_notes(self, revision: str) -> tuple[str, ...]:
-        """Return a one-line note that submodules are not fetched; no note if there are no submodules.
+        """Return a one-line note that submodules are not fetched, or an empty tuple if there are no submodules.
 
-        ``revision``: a commit, or the id of one of its folders (see ``tree``).
+        ``revision``: a commit, or the ID of one of its folders (see ``tree``).
         """
         lines = self.run("ls-tree", "-r", "-z", revision).split(b"\0")
         paths = [line.partition(b"\t")[2].decode("utf-8", "replace") for line in lines if line.startswith(b"160000 ")]
@@ -119,7 +119,7 @@ class GitFolder:
     def write_files(self, revision: str, folder: Path) -> None:
         """Write the files of a commit into the existing ``folder``, as a checkout would.
 
-        ``revision``: the commit, or the id of one of its folders (see ``tree``).
+        ``revision``: the commit, or the ID of one of its folders (see ``tree``).
 
         This does not use ``git archive``, which would omit files that .gitattributes marks as export-ignore. The
         repository's index and work tree are not touched.
@@ -220,7 +220,7 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
         if not repository.has(sha):
             raise RunFailed(
                 Reason.UNKNOWN_COMMIT,
-                f"{shown} does not have the commit {sha} on {branch}: it was not pushed, or a forced push has replaced it.",
+                f"{shown} does not have the commit {sha} on {branch}: it was not pushed, or a force push replaced it.",
             )
     return repository
 

@@ -65,7 +65,7 @@ class Origin(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The outcome of the gate's comparison of an accuracy with the threshold; FAILED if no comparison was possible."""
+    """The result of comparing an accuracy with the threshold; FAILED if no comparison was possible."""
 
     REACHED = "reached"
     BELOW = "below"
@@ -180,8 +180,8 @@ class Accuracy:
     test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
     test_rows: the smallest hashes of the test samples (at most 1,024 sorted 64-bit little-endian numbers); None if
         unknown.
-    looks: the number of different models that the script measured on this test set, including the one that
-        has this accuracy.
+    looks: the number of different models that the script measured on this test set, including the model with this
+        accuracy.
     evidence: facts about the data behind the accuracy.
     """
 
@@ -198,10 +198,10 @@ class Accuracy:
 class Judgement:
     """The gate's verdict on a trial, and the numbers behind it.
 
-    look: how many comparisons on this branch, including this one, used the same test set; None if the set is unknown.
-    confidence: the confidence that the settings require, or 0 if they require none.
-    spent: if a confidence is required, the probability of a false positive that was allowed for this look.
-    bound: if a confidence is required, the lower confidence bound of the accuracy.
+    look: how many comparisons on this branch, including this one, used the same test set; None if unknown.
+    confidence: the confidence that the settings require; 0 if no confidence is required.
+    spent: the probability of a false positive that was allowed for this look; 0 if no confidence is required.
+    bound: the lower confidence bound of the accuracy; None if no confidence is required.
     required: the smallest accuracy that would have passed with the same number of samples; None if even 1.0
         would have failed.
     """
@@ -291,14 +291,14 @@ class Fit:
 
     @property
     def validation_accuracy(self) -> float | None:
-        """The validation accuracy (0 to 1) after the last epoch that measured it; None if it was never measured."""
+        """The last measured validation accuracy (0 to 1); None if it was never measured or is out of range."""
         measured = (epoch.validation_accuracy for epoch in reversed(self.epochs))
         accuracy = next((each for each in measured if each is not None), None)
         return accuracy if accuracy is not None and 0 <= accuracy <= 1 else None
 
     @property
     def stopped_by(self) -> StoppedBy | None:
-        """What stopped the fit before the target epoch, or None if nothing did."""
+        """What stopped the fit before its target epoch; None if it reached that epoch or if fit did not return."""
         if not self.ended or self.last_epoch >= self.target_epoch:
             return None
         return StoppedBy.THRESHOLD if self.stopped else StoppedBy.SCRIPT
@@ -376,12 +376,12 @@ class Trial:
 
     epochs_trained: the number of epochs that the trial ran, excluding those before its checkpoint; None if unknown.
     epochs_resumed: the number of epochs before the checkpoint that the trial resumed from; 0 if it did not resume.
-    resumption: a description of the checkpoint that the trial resumed from, or of why it did not resume.
+    resumption: a description of the checkpoint that the trial resumed from, or the reason why it did not resume.
     validation_accuracy: the validation accuracy (0 to 1) after the last epoch of the last fit.
     forecast: the forecast of the learning curve; None if no forecast is possible.
     validates_on_test: whether a fit used some of the test rows as validation data.
-    caught: whether the trial was run again from the beginning, because after resuming from a checkpoint the script
-        tested on different rows than when it wrote the checkpoint.
+    caught: whether the trial was run again from the beginning because the test rows changed when the script
+        resumed from a checkpoint.
     """
 
     number: int
@@ -454,14 +454,14 @@ class Run:
 
     @property
     def trained_by(self) -> int:
-        """The id of the run that ran the trials and holds their folders: this run, or the run whose verdict it reuses."""
+        """The id of the run that owns the trials and their folders: this run, or the run whose verdict it reuses."""
         return self.reused_run or self.id
 
     @property
     def best(self) -> Trial | None:
-        """The measured trial with the highest accuracy, or None; trials that reached the threshold take precedence.
+        """The measured trial with the highest accuracy; None if no trial was measured.
 
-        If several trials are equally good, the earliest is the best.
+        Trials that reached the threshold take precedence, and ties go to the earliest trial.
         """
         return max((trial for trial in self.trials if trial.accuracy is not None), key=_rank, default=None)
 

@@ -1,4 +1,4 @@
-"""Collect everything that Epochal must know about the pushed code before training, without running the code."""
+"""Collect everything that Epochal needs to know about the pushed code before training, without running the code."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from epochal.analysis.script import Script, read_script
 class Code:
     """The results of analysing the pushed code, as plain data.
 
-    ``detection``: the code's framework and the modules that it needs. ``removed_apis``: the script's uses of APIs that
+    ``detection``: the framework and the modules that the code needs. ``removed_apis``: the script's uses of APIs that
     the current version of the framework has removed. ``percentages``: how the code computes percentages.
     """
 
@@ -26,7 +26,7 @@ class Code:
 
     @cached_property
     def copied(self) -> Finding | None:
-        """The call that copies rows before the split into training and test data; None if there is no such call."""
+        """The finding about a call that copies rows before the train-test split; None if there is no such call."""
         return find_copied_before_split(read_sources(self.script))
 
 

@@ -12,7 +12,7 @@ cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel 
 llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
 setuptools wheel
 """.split()  # noqa: SIM905 (a list of names reads better without quotes)
-"""Conda packages to leave out: training already has them or does not need them, or they are part of pip packages."""
+"""Conda packages to leave out: training already has them, does not need them, or gets them as part of pip packages."""
 
 _RENAMED = {
     "dask-core": "dask",
@@ -50,7 +50,7 @@ _PLAIN = re.compile(r"[\w.*+!]+")
 
 
 def conda_to_pip(text: str, source: str) -> str:
-    """Translate ``text``, the content of an environment.yml, into requirements, one package per line.
+    """Translate ``text``, the contents of an environment.yml, into requirements, one package per line.
 
     Python itself is left out, because training uses the same Python version as Epochal. ``source``: the file's name,
     for messages. Raises RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
@@ -59,9 +59,9 @@ def conda_to_pip(text: str, source: str) -> str:
         content = yaml.safe_load(text)
         dependencies = content["dependencies"]
     except (yaml.YAMLError, TypeError, KeyError, RecursionError):
-        raise _refusal(source, "it has no list of dependencies") from None
+        raise _refusal(source, "the file has no list of dependencies") from None
     if not isinstance(dependencies, list):
-        raise _refusal(source, "its dependencies are not a list")
+        raise _refusal(source, "the dependencies are not a list")
     unknown: list[str] = []
     lines = [line for dependency in dependencies for line in _translate(dependency, source, unknown)]
     if unknown:
@@ -71,7 +71,7 @@ def conda_to_pip(text: str, source: str) -> str:
 
 
 def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:
-    """Return a dependency as lines for requirements.txt; add its name to ``unknown`` if Epochal does not know it."""
+    """Translate a dependency into lines for requirements.txt; add its name to ``unknown`` if Epochal does not know it."""
     if isinstance(dependency, dict) and list(dependency) == ["pip"] and isinstance(dependency["pip"], list):
         return [str(line) for line in dependency["pip"]]
     spec = _SPEC.fullmatch(dependency.strip()) if isinstance(dependency, str) else None

@@ -73,7 +73,7 @@ def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> 
     """Detect which framework a script and its local modules use, and which modules they need.
 
     ``code``: the folder of the pushed code. ``path``: the script's path in it. ``content``: the script's bytes.
-    ``override``: the framework to use instead of the detected one, if not empty. Raises RunFailed (SYNTAX_ERROR,
+    ``override``: the name of the framework to use; empty to detect it. Raises RunFailed (SYNTAX_ERROR,
     SEVERAL_FRAMEWORKS).
     """
     folder = (code / path).parent  # Python looks for modules beside the script first.
@@ -127,7 +127,7 @@ def detect(script: str, read_module: ReadModule, override: str = "", path: str =
 
 
 def _choose_framework(imports: list[_Import]) -> tuple[str, str]:
-    """Return the framework that the imports identify, and a description of its first import."""
+    """Return the framework that the imports identify, and the reason for this choice."""
     known = frameworks()
     names = {package: name for name, framework in known.items() for package in framework.IMPORTS}
     first: dict[str, str] = {}
@@ -230,7 +230,7 @@ def _parse(text: str, file: str) -> ast.Module:
 
 
 def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
-    """Explain what to do about lines that work only in a notebook: ``!pip install tqdm``, ``%matplotlib inline``.
+    """Explain what to do about notebook-only lines, such as ``!pip install tqdm`` or ``%matplotlib inline``.
 
     ``first``: the line number of the first such line, counted from 1. ``magic``: the text of that line.
     """

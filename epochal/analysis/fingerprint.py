@@ -1,4 +1,4 @@
-"""The fingerprint: a digest of everything that a verdict depends on, so that equivalent code is not trained twice.
+"""The fingerprint: a digest of everything that a verdict depends on, so that equivalent code need not be run again.
 
 Python files are compared by their syntax trees (``ast``), ignoring comments, formatting, docstrings and other string
 statements; notebooks by their code cells; other files in the commit by their bytes. Files that ``affects_training``

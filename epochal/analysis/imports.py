@@ -49,7 +49,7 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
     """Return a framework's title and the removed API that caused an error on a line; None if there was another cause.
 
-    ``message``: the error message. It must contain the API's name, or part of it if that line uses the API.
+    ``message``: the error message. It must contain the API's name or, if that line uses the API, part of the name.
     """
     if Module.read(code / file) is None:
         return None
@@ -65,7 +65,7 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
 
 
 def find_local_module(code: Path, name: str) -> str:
-    """Return the path of the module ``name`` (dotted) in any folder of the repository; empty if it is not there."""
+    """Return the path of the module ``name`` (dotted) in any folder of the repository; empty if not found."""
     path = name.replace(".", "/")
     paths = sorted(str(each.relative_to(code)) for each in code.rglob("*.py"))
     for candidate in (f"{path}.py", f"{path}/__init__.py"):

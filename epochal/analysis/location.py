@@ -1,4 +1,4 @@
-"""Find the script to train among the pushed files: a Python file, or a notebook, which is exported to Python."""
+"""Find the training script among the pushed files: a Python file, or a notebook, which is exported to Python."""
 
 import difflib
 import json
@@ -28,13 +28,13 @@ class Notebook:
 
 
 def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Notebook | None]:
-    """Return the path and content of the script to train, and the notebook that it was exported from, if any.
+    """Return the path and content of the training script, and the notebook that it was exported from, if any.
 
     The path of an exported script is that of its notebook, followed by ``.py``.
 
     ``code``: the folder of the pushed code. ``configured``: the ``script`` setting in epochal.toml; empty if it is not
-    set. Without it, the script is nn.py; if there is no nn.py, it is train.py or main.py (whichever exists, but not if
-    both do) or, failing that, the only notebook at the top level.
+    set. Without it, the script is nn.py; if there is no nn.py, it is train.py or main.py, whichever exists (having both
+    is an error); if neither exists, it is the only notebook at the top level.
 
     Raises RunFailed: NO_SCRIPT if there is no script, if there are several candidates, or if the notebook cannot be
     exported; SYNTAX_ERROR if the notebook cannot be read.
@@ -51,7 +51,8 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
 def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes | None:
     """Return ``notebook`` with the same changes that turned its export, ``exported``, into ``changed``.
 
-    All other bytes stay the same. Returns None if the notebook does not contain each changed line exactly once.
+    All other bytes stay the same. Returns None if lines were added or removed, or if the notebook does not contain each
+    changed line exactly once.
     """
     text = notebook.decode("utf-8")
     old_lines, new_lines = exported.decode("utf-8").splitlines(), changed.decode("utf-8").splitlines()
@@ -90,7 +91,7 @@ def _find_at_top(code: Path) -> str:
         raise RunFailed(
             Reason.NO_SCRIPT,
             f"The repository has {join_words(found)} but no {SCRIPT}. "
-            f"In epochal.toml, name the script to train: {settings}.",
+            f"In epochal.toml, name the training script: {settings}.",
         )
     scripts = [name for name in list_code_files(code) if name.endswith(".py")]
     elsewhere = [name for name in scripts if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
@@ -98,8 +99,8 @@ def _find_at_top(code: Path) -> str:
     elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
     raise RunFailed(
         Reason.NO_SCRIPT,
-        f"There is no {SCRIPT}, train.py, main.py or notebook at the top of the repository. "
-        f'In epochal.toml, name the script to train: script = "{elsewhere[0] if elsewhere else "path/to/train.py"}".',
+        f"There is no {SCRIPT}, train.py, main.py or notebook at the top level of the repository. "
+        f'In epochal.toml, name the training script: script = "{elsewhere[0] if elsewhere else "path/to/train.py"}".',
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
-"""The folder for files that are not committed. Its path is in ``EPOCHAL_DATA``, which is set only if ``data`` is."""
+"""The folder for files that are not committed. If it is set, its path is in the variable ``EPOCHAL_DATA``."""
 USE_DATA_FOLDER = f'put the data into {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 FETCH = f"Epochal does not fetch the data: commit the file itself, or {USE_DATA_FOLDER}."
@@ -47,7 +47,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     if start := _find_start(path, code, files) if is_computed else "":
         write = f"{start} builds the path from its own folder (__file__): make it point to"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
-        return f"{name} is not in the commit, but {same} is: they differ only in upper and lower case. {write} {same}."
+        return f"{name} is not in the commit, but {same} is: the two paths differ only in letter case. {write} {same}."
     return _explain_left_out(path, code, files) or _explain_absent(path, files, line, write)
 
 

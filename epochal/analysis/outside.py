@@ -93,7 +93,7 @@ class _Uses:
 
 
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the absolute paths and URLs that the code in ``folder`` may read from, sorted; /data is left out.
+    """Return a sorted tuple of the absolute paths and URLs that the code in ``folder`` may read from, except /data.
 
     ``exported``: additional modules to search, such as an exported notebook, by path. Configuration files are
     searched if a string in the code contains their name. Code that is not valid Python is skipped.
@@ -205,7 +205,7 @@ class _Reader(ast.NodeVisitor):
             self._visit_as(_Use.READ, node.value, [name] if name and _is_building(node.value) else [])
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
-        """Record the beginning of an f-string. Skip the text after an inserted value, which continues the path."""
+        """Record the beginning of an f-string. Skip the text after inserted values: it only continues the path."""
         for place, value in enumerate(node.values):
             if place == 0 or not _is_text(value):
                 self.visit(value)
@@ -222,7 +222,7 @@ class _Reader(ast.NodeVisitor):
             self._visit_as(_Use.INERT, part)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        """Skip a key in square brackets, which is not a path."""
+        """Skip a string in square brackets: it is a key, not a path."""
         self.visit(node.value)
         if not _is_text(node.slice):
             self._visit_as(_Use.READ, node.slice)

@@ -118,9 +118,9 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return the node that uses the percentage ``node``, and the expression that it uses.
+        """Return the node that uses the percentage ``node``, and the child of that node that contains the percentage.
 
-        That expression may round or convert the percentage.
+        The child may round or convert the percentage.
         """
         if isinstance(node, ast.AugAssign):
             return node, node.value

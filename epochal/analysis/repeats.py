@@ -13,7 +13,7 @@ _GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devi
 
 
 def find_call_lines(code: Path, path: str, function: str) -> list[int]:
-    """Return the lines of the file ``path`` in the folder ``code`` that call ``function``, with or without a prefix."""
+    """Return the lines of ``path`` in the folder ``code`` that call a function or method named ``function``."""
     module = Module.read(code / path)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return sorted({node.lineno for node in calls if last_name(node.func) == function})

@@ -45,7 +45,7 @@ def check_requirements(text: str, source: str = "requirements.txt") -> None:
 
 
 def find_refused(text: str) -> list[tuple[int, str]]:
-    """Return the number of each line that ``check_requirements`` refuses, and the line, quoted, with the reason."""
+    """Return the number of each line that ``check_requirements`` refuses, and the quoted line with the reason."""
     found = []
     for number, line in _logical_lines(text):
         if why := _check_line(line, number):
@@ -55,7 +55,7 @@ def find_refused(text: str) -> list[tuple[int, str]]:
 
 
 def find_import_names(text: str) -> list[tuple[int, str, str]]:
-    """Return the requirements that name a module, not a package: line number, name, and the package to require."""
+    """Return the requirements that name a module instead of its package: line number, name, and intended package."""
     found = []
     for number, line in _logical_lines(text):
         name = re.match(r"\s*([\w.-]+)", line)

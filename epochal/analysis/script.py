@@ -1,4 +1,4 @@
-"""The script to train: its constants, its number of epochs, and the files that set other hyperparameters."""
+"""The training script: its constants, its number of epochs, and the files that set other hyperparameters."""
 
 import ast
 import sys
@@ -55,7 +55,7 @@ class Script:
         return self.notebook.path if self.notebook else self.path
 
     def find_calls(self, name: str) -> Iterator[tuple[str, ast.Call]]:
-        """Yield the calls to functions and classes named ``name`` in the script and its modules, with their files."""
+        """Yield each call to a function or class named ``name`` in the script and its modules, with the file's path."""
         for path, content in self.files.items():
             module = Module.parse(content) if path.endswith(".py") else None
             for node in ast.walk(module.tree) if module else ():
@@ -65,8 +65,8 @@ class Script:
     def apply(self, values: Mapping[Constant, Value]) -> Change:
         """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.
 
-        If the script was exported from a notebook, the notebook takes its place among these files, or is left out if
-        ``change_notebook`` cannot change it.
+        If the script was exported from a notebook, the changed notebook takes the script's place. If
+        ``change_notebook`` cannot change the notebook, neither is returned.
         """
         change = self._change(values)
         if self.notebook and self.path in change:
@@ -92,9 +92,9 @@ class Script:
     def hyperparameters(self, values: Mapping[Constant, Value]) -> dict[str, Value]:
         """Return the hyperparameters of a trial by name: all constants, with the new values of those in ``values``.
 
-        Of the literals that may set the number of epochs, those in ``values`` are included, or else the most likely
-        one. Values that JSON or some databases cannot hold (long or unprintable strings, numbers outside the range of a
-        float) are left out, because nobody tunes them.
+        Of the literals that may set the number of epochs, only those in ``values`` are included, or the most likely one
+        if ``values`` contains none of them. Values that JSON or some databases cannot hold (long or unprintable
+        strings, numbers outside the range of a float) are left out, because nobody tunes them.
         """
         changed = [each.constant for each in self.epochs if each.constant in values]
         epochs = changed or [each.constant for each in self.epochs[:1]]

@@ -101,7 +101,7 @@ def last_name(node: ast.expr) -> str:
 
 
 def resolve_imports(tree: ast.Module) -> dict[str, str]:
-    """Return a dict from each name that the module imports to its full name: ``{"K": "keras.backend"}``."""
+    """Return a dict that maps each name that the module imports to its full name, as in ``{"K": "keras.backend"}``."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -1,1 +1,1 @@
-"""The two chains, embedded and Jenkins. A chain runs the pull, train and retrain jobs of each run, in that order."""
+"""The two chains, embedded and Jenkins. A chain runs the jobs of each run: pull, train and, if needed, retrain."""

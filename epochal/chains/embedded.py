@@ -15,7 +15,7 @@ from epochal.store.runs import list_runs, load_run, next_run, owner_of_run
 _log = logging.getLogger("epochal.chain")
 
 _MAX_ATTEMPTS = 3
-"""How many attempts may end without a result before Epochal fails the run, so that it does not block its branch."""
+"""How many attempts at a run may end without a result before the run fails, so that it does not block its branch."""
 
 _PAUSE_SECONDS = 5.0
 """How long a worker pauses after an error, or after an attempt that produced no result."""
@@ -114,7 +114,7 @@ class EmbeddedChain:
         except (ChainStopped, DatabaseUnavailable):
             raise
         except Exception:
-            self._count_attempt(run.id)  # A run that always fails like this must be given up, too.
+            self._count_attempt(run.id)  # A run that always fails like this must be ended, too.
             raise
         finally:
             with self._changed:

@@ -12,7 +12,7 @@ from epochal.store.transitions import request_stop
 
 
 def cancel(number: RunNumber) -> None:
-    """Cancel a run that has not ended. Its training is stopped and no mail is sent."""
+    """Cancel a run that has not ended. Its training is stopped, and no email is sent."""
     app = App.open(Environment.read())
     owner = request_stop(app.database, number, State.CANCELLED)
     # A signal would turn a Jenkins build red, so no signal is sent: the gateway stops the build, which ends as ABORTED.

@@ -1,4 +1,4 @@
-"""``epochal check``: show, without training, what a run would train and search, and which code would cause trouble."""
+"""``epochal check``: show what a run would train and search, and report problems, without training anything."""
 
 import json
 import os
@@ -31,20 +31,20 @@ _NO_REPOSITORY = Finding(
     "no_repository",
     ".",
     0,
-    "The folder is not in a git repository, but a run trains a commit.",
-    'Run git init, git add --all and git commit -m "First version" there.',
+    "The folder is not in a git repository, so there is no commit to train.",
+    'In this folder, run git init, git add --all and git commit -m "First version".',
     Severity.ERROR,
 )
 _NAMED_PLACE = re.compile(r"(?P<path>\S+) line (?P<line>\d+)(?P<colon>: )?")
 
 
 class FindingView(TypedDict):
-    """One finding of ``epochal check --json``."""
+    """A finding in the output of ``epochal check --json``."""
 
     kind: str
     """The kind of finding, such as `unsafe_symlink`."""
     severity: str
-    """`error`: a run would fail before it trains. `warning`: training may fail, or its accuracy may be inflated or
+    """`error`: a run would fail before it trains. `warning`: training may fail, or the accuracy may be inflated or
     may not count. `note`: something worth knowing."""
     path: str
     """The file, relative to DIR."""
@@ -59,7 +59,7 @@ class FindingView(TypedDict):
 
 
 class FactView(TypedDict):
-    """A value found in the source, and its place."""
+    """A value found in the source, with its location."""
 
     value: str | int
     """The value."""
@@ -127,7 +127,7 @@ def check(
     ] = Path(),
     as_json: Json = False,
 ) -> None:
-    """Show, without training, what a run would train and search, and what in the code would cause trouble."""
+    """Show what a run would train and search, and report problems, without training anything."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Pass the folder that contains the training script.")
     checked = check_folder(folder)
@@ -224,10 +224,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return the files that a commit of all changes would contain.
-
-    Also return those that such a commit would add or change, and those stored with Git LFS.
-    """
+    """Return the files in a commit of all changes, those that it would add or change, and those stored with Git LFS."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -270,7 +267,7 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield a finding for each use of a removed API, unless requirements.txt lists the framework (perhaps an older version)."""
+    """Yield a finding for each use of a removed API, unless requirements.txt lists the framework, perhaps in an older version."""
     framework = frameworks()[code.detection.framework]
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""
@@ -307,7 +304,7 @@ def _read_settings(folder: Path) -> str:
 
 
 def _failure_finding(failure: RunFailed) -> Finding:
-    """Return the finding for a script that cannot be read."""
+    """Return a finding that describes a failure to read the code."""
     place = _NAMED_PLACE.match(failure.explanation)
     text = failure.explanation[place.end() :] if place and place["colon"] else failure.explanation
     path, line = (place["path"], int(place["line"])) if place else (".", 0)
@@ -331,7 +328,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
 
 
 def _find_epochs(script: Script) -> FactView | None:
-    """Return the number of epochs that the script trains for, with the place of the literal that a retrain raises."""
+    """Return the number of epochs that the script trains for, with the location of the literal that sets it."""
     for epochs in script.epochs[:1]:
         constant = epochs.constant
         return {"value": epochs.number, "path": constant.path, "line": constant.line}

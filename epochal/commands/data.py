@@ -23,7 +23,7 @@ def fetch(
         ),
     ],
 ) -> None:
-    """Download a dataset into the cache, with network access and outside the sandbox that pushed code runs in."""
+    """Download a dataset into the cache, with network access even if training has none."""
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)

@@ -29,7 +29,7 @@ from epochal.settings import (
 HOOKS = ("post-commit", "post-merge", "post-rewrite")
 """The hooks to install.
 
-After a clean merge, git runs only post-merge; after a rebase, only post-rewrite (githooks(5)).
+After a clean merge, git runs post-merge but not post-commit; after a rebase, it runs post-rewrite (githooks(5)).
 """
 
 _KEPT_SUFFIX = ".before-epochal"
@@ -52,7 +52,7 @@ exit 0
 
 @dataclass(frozen=True)
 class LastPush:
-    """The result of the last push by the hook, which wrote it to a file. A field that is missing from the file is empty.
+    """The result of the hook's last push, as recorded in a file. Fields missing from the file are empty.
 
     state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
     commit: the full id of the commit to push.
@@ -69,7 +69,7 @@ class LastPush:
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The folder with the training script.")] = Path(),
-    remote: Annotated[str | None, typer.Option(help="The repository to push to: a URL on GitHub, or a path.")] = None,
+    remote: Annotated[str | None, typer.Option(help="The repository to push to: a GitHub URL or a path.")] = None,
     branch: Annotated[
         list[str] | None,
         typer.Option(help="A branch to push; may be repeated. If none is given, epochal init asks."),
@@ -78,7 +78,7 @@ def init(
         bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")
     ] = False,
 ) -> None:
-    """Set up a folder so that its commits are pushed automatically. Running it again with the same options changes nothing."""
+    """Set up a folder so that its commits are pushed automatically. Repeating the same command changes nothing."""
     branches = tuple(branch or _ask_branches(folder, remote))
     lines = initialise(folder, remote, branches, jenkinsfile=jenkinsfile)
     for line in lines or ["nothing to change: everything is up to date"]:
@@ -98,9 +98,7 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
     default = default or [current_branch(folder) or "main"]
     if not typer.get_text_stream("stdin").isatty():
         return default
-    answer = typer.prompt(
-        "Which branches should be pushed automatically (separated by spaces)", default=" ".join(default)
-    )
+    answer = typer.prompt("Branches to push automatically (separated by spaces)", default=" ".join(default))
     return str(answer).split()
 
 
@@ -134,7 +132,7 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
                 repository.run("config", "--unset-all", "epochal.branch")
             for branch in branches:
                 repository.run("config", "--add", "epochal.branch", branch)
-            done.append(f"commits on {', '.join(branches)} are pushed automatically")
+            done.append(f"commits on {', '.join(branches)} will be pushed automatically")
         hooks = folder / repository.run_text("rev-parse", "--git-path", "hooks")
         hooks.mkdir(parents=True, exist_ok=True)
         for name in HOOKS:
@@ -173,7 +171,7 @@ def read_last_push(folder: Path) -> LastPush | None:
 
 def _check_folder(folder: Path, remote: str | None) -> None:
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder. Give the folder with the training script.")
+        raise UsageError(f"{folder} is not a folder. Pass the folder that contains the training script.")
     try:
         top = GitFolder(folder).run_text("rev-parse", "--show-toplevel")
     except GitError:
@@ -182,7 +180,7 @@ def _check_folder(folder: Path, remote: str | None) -> None:
         path = folder.resolve().relative_to(Path(top).resolve())
         raise UsageError(
             f"{folder} is inside another repository, {top}. To train it as a project of that repository, run epochal init "
-            f'there, and list it in {top}/epochal.toml:\n    [[project]]\n    path = "{path}"\n'
+            f'there, and list the folder in {top}/epochal.toml:\n    [[project]]\n    path = "{path}"\n'
             f"To make the folder a separate repository:\n    git init {shlex.quote(str(folder))}"
         )
     _read_script(folder)
@@ -212,11 +210,11 @@ def _write_settings(folder: Path) -> list[str]:
     if not proposed or "[search]" in path.read_text(encoding="utf-8", errors="replace"):
         return []
     lines = table_lines("search", proposed)
-    return ["left epochal.toml unchanged; to enable a search, add to it:", *(f"    {line}" for line in lines)]
+    return ["left epochal.toml unchanged; to enable a search, add these lines:", *(f"    {line}" for line in lines)]
 
 
 def _read_script(folder: Path) -> Script | None:
-    """Return the script that a push of the folder would train; None if epochal.toml lists projects instead.
+    """Return the folder's training script; None if epochal.toml lists projects instead.
 
     Raises UsageError if there is no script, and SettingsError if epochal.toml is invalid.
     """

@@ -27,7 +27,9 @@ from epochal.store.transitions import request_stop
 
 
 def run(
-    repository: Annotated[str, typer.Argument(metavar="[DIR|URL]", help="The repository to train.")] = ".",
+    repository: Annotated[
+        str, typer.Argument(metavar="[DIR|URL]", help="The repository that contains the commit.")
+    ] = ".",
     commit: Annotated[str | None, typer.Option(help="The commit to train; by default, the newest.")] = None,
     branch: Annotated[
         str | None, typer.Option(help="The branch; by default, the branch checked out in DIR, or main for a URL.")
@@ -42,7 +44,7 @@ def run(
         Literal["docker", "process", "auto"] | None,
         typer.Option(help="Where to train; by default, the runtime set in server.toml, or auto."),
     ] = None,
-    no_mail: Annotated[bool, typer.Option("--no-mail", help="Send no mail.")] = False,
+    no_mail: Annotated[bool, typer.Option("--no-mail", help="Send no email.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Train even if the verdict of an earlier run could be reused.")
     ] = False,

@@ -45,7 +45,7 @@ def serve(
 
 
 class Chain(Protocol):
-    """What runs the jobs of each run in the database. There are two chains: the embedded one and the Jenkins one."""
+    """The component that runs the jobs of each run in the database: either the embedded chain or the Jenkins chain."""
 
     def start(self) -> None:
         """Start the chain, and continue the runs that an earlier process left unfinished."""
@@ -61,7 +61,7 @@ class Chain(Protocol):
 
 
 class StoredIntake:
-    """Stores pushes as runs in the database, and wakes the chain.
+    """An intake that stores each push as a run in the database and wakes the chain.
 
     ``supersede``: which of a branch's older runs a push supersedes; the setting of that name in server.toml.
     """
@@ -80,7 +80,7 @@ class StoredIntake:
         ignore_delivery(self._database, delivery, event, result)
 
     def accept_head(self, watched: WatchedRepository, branch: str, sha: str) -> None:
-        """Store a run for ``sha``, the commit at the head of ``branch``, unless the commit already has a run."""
+        """Store a run for ``sha``, the commit at the head of ``branch``, unless a push has already started one."""
         accepted = self._store(Commit(watched.url, branch, sha), None)
         if accepted.new:
             shown = safe_url(watched.url)
@@ -105,7 +105,7 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
 
     ``poll`` is the number of seconds between polls of the watched repositories, or None for no polling. ``log``
     prints a line for the admin. Raises UsageError if another server is running for EPOCHAL_HOME or if the gateway
-    cannot listen, and SettingsError if the settings are wrong.
+    cannot listen on its address, and SettingsError if the settings are wrong.
     """
     with server_lock(environment.home):
         app = App.open(environment)
@@ -121,7 +121,7 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
             threading.Thread(target=compare_heads, args=(watched, last_commit, intake.accept_head), daemon=True),
             threading.Thread(target=_send_mail, args=(app, ended), daemon=True),
         ]
-        if app.settings.chain == "embedded":  # With Jenkins, trainings run, and may be orphaned, on the agents.
+        if app.settings.chain == "embedded":  # With Jenkins, trials run, and may be orphaned, on the agents.
             threads.append(threading.Thread(target=stop_orphaned_trainings, args=(app,), daemon=True))
         for thread in threads:
             thread.start()
@@ -155,7 +155,7 @@ def _log_address(app: App, address: str, generated: bool, log: Log) -> None:
     log(f"gateway: {address}/webhook")
     if generated or not list_deliveries(app.database, limit=1):
         log("Add a webhook on GitHub (Settings, Webhooks, Add webhook):")
-        log(f"  Payload URL   a public address that forwards to {address}/webhook; epochal tunnel provides one")
+        log(f"  Payload URL   a public address that forwards to {address}/webhook; to get one, run epochal tunnel")
         log("  Content type  application/json")
         log(f"  Secret        {where}")
         log("  Events        just the push event")

@@ -48,8 +48,8 @@ def show(
 def run_lines(run: Run, folder: Path, message: Message | None, diff: Path | None) -> list[str]:
     """Return the lines that ``epochal show`` prints for a run: a summary, then notes, trials and failure details.
 
-    ``folder`` is the run's folder. ``message`` is the email about the run, or None if there is none.
-    ``diff`` is the file that contains the change to adopt, or None.
+    ``folder``: the run's folder. ``message``: the email about the run, if any. ``diff``: the file that contains the
+    change to adopt, if any.
     """
     commit = run.commit
     subject = commit.message.partition("\n")[0]

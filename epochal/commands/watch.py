@@ -13,7 +13,8 @@ from epochal.settings import Environment, read_server_settings, watch_repository
 def watch(
     url: Annotated[str, typer.Argument(help="The repository to fetch from: an https or ssh URL, or a path.")],
     branch: Annotated[
-        list[str] | None, typer.Option(help="A branch to watch; may be repeated. The default is main.")
+        list[str] | None,
+        typer.Option(help="A branch to watch; by default, main. Repeat the option to watch several branches."),
     ] = None,
 ) -> None:
     """Add a repository to server.toml, so that each push to it starts a run."""
@@ -27,5 +28,5 @@ def watch(
                 "Watching both would start two runs for each commit."
             )
     written = watch_repository(environment.home, url, branches)
-    outcome = "will be watched once epochal serve is restarted" if written else "is already watched"
+    outcome = "will be watched once the server (epochal serve) is restarted" if written else "is already watched"
     typer.echo(f"{safe_url(url)} ({', '.join(branches)}) {outcome}. See {environment.home / 'server.toml'}")

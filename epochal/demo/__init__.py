@@ -1,1 +1,1 @@
-"""The demo: every step from commit to mail, on this machine. Only GitHub and the mail server are replaced by stand-ins."""
+"""The demo: every step from commit to email, on this machine. Only GitHub and the mail server are stand-ins."""

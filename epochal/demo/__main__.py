@@ -36,11 +36,11 @@ _ENDED = object()
 _REFRESH_SECONDS = 0.5
 
 Events = queue.SimpleQueue[object]
-"""A queue that receives the email, and then _ENDED once the server has ended."""
+"""A queue that receives the email when it arrives, and _ENDED when the server ends."""
 
 
 def main() -> None:
-    """Run the demo in the folder given on the command line, and exit with its status."""
+    """Run the demo in the folder given on the command line, and exit with the demo's exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m epochal.demo", description="Commit a model, train it, and receive the email about it."
     )
@@ -175,7 +175,10 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its email arrives. Return the email and the run; either may be None."""
+    """Show the run until its email arrives or no email is expected.
+
+    Return the email and the run; either may be None.
+    """
     app = App.open(_environment(stage))
     with display(console, app.home) as shown:
         while True:

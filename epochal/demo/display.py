@@ -36,7 +36,7 @@ class Display(Protocol):
 
 @contextmanager
 def building(console: Console) -> Iterator[Log]:
-    """Yield a function that shows the latest line of a build's output and the time since the build began."""
+    """Yield a function that shows a line of a build's output and, on a terminal, the time since the build began."""
     if not console.is_terminal:
         yield lambda line: console.print(line, markup=False, soft_wrap=True)
         return
@@ -81,7 +81,7 @@ class _Lines:
 
 
 class _Table:
-    """A live table of the run's trials: epochs, and accuracy compared with the threshold."""
+    """A live table of the run's trials, with the epochs, accuracy and status of each."""
 
     def __init__(self, live: Live, home: Home) -> None:
         self._live = live

@@ -1,7 +1,7 @@
 """A stand-in for GitHub: the post-receive hook of a bare repository, which sends the webhook that GitHub would send.
 
 The headers, the signature and the JSON (the part of a push event that matters here) are like GitHub's; see GitHub's
-"Webhook events and payloads" and "Validating webhook deliveries". For each reference, git writes a line
+"Webhook events and payloads" and "Validating webhook deliveries". For each updated reference, git writes a line
 ``<old> <new> <ref>`` to the hook's standard input.
 """
 
@@ -64,7 +64,7 @@ def _head_commit(repository: Path, sha: str) -> dict[str, object]:
 
 
 def deliver(address: str, secret: bytes, event: dict[str, object]) -> str:
-    """POST the signed event and return the response as one line. Raises httpx.HTTPError if there is no response."""
+    """Sign and POST an event; return the response as one line. Raises httpx.HTTPError if there is no response."""
     body = json.dumps(event).encode()
     headers = {
         "User-Agent": "GitHub-Hookshot/044aadd",

@@ -78,11 +78,11 @@ class Stage:
         if self.search:
             return (
                 f"A demo: {SCRIPT} is committed with a model too small for its threshold of 0.90. More epochs will not "
-                "help, so a search changes the model until it reaches the threshold, and Epochal reports this by mail."
+                "help, so a search changes the model until it reaches the threshold, and Epochal reports this by email."
             )
         return (
             f"A demo: {SCRIPT} is committed with too few epochs for its threshold of 0.80. Epochal trains it, trains "
-            "it again with ten more epochs, and reports by mail that it reached the threshold."
+            "it again with ten more epochs, and reports by email that it reached the threshold."
         )
 
     def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:

@@ -12,7 +12,7 @@ API = "https://api.github.com"
 _API_VERSION = "2022-11-28"
 _TIMEOUT_SECONDS = 15.0
 # Identifies a webhook that Epochal registered, even after a tunnel's address has changed; the gateway ignores the
-# query.
+# query string.
 _MARKER = "registered-by=epochal"
 
 _REMEDIES = {

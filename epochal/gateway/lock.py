@@ -16,12 +16,12 @@ def server_lock(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"Another epochal serve is already running for {home}. Stop it first.") from None
+            raise UsageError(f"Another epochal serve process is already running for {home}. Stop it first.") from None
         yield
 
 
 def is_server_running(home: Path) -> bool:
-    """Return whether an ``epochal serve`` is running for the EPOCHAL_HOME *home*."""
+    """Return whether ``epochal serve`` is running for the folder *home* (EPOCHAL_HOME)."""
     try:
         with server_lock(home):
             return False

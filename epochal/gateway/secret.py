@@ -24,9 +24,9 @@ def configured_secret(environment: Environment, settings: ServerSettings) -> tup
 def webhook_secret(home: Path, configured_file: str, from_environment: str | None) -> tuple[bytes, bool]:
     """Return the webhook's secret, and whether it was just generated.
 
-    The secret is ``from_environment`` or, if that is None, the content of the file ``configured_file``. If that path is
-    empty, the file is ``home``/webhook-secret, which is generated if it does not exist. Whitespace around the secret
-    is removed.
+    The secret is ``from_environment`` or, if that is None, the content of the file ``configured_file``. If
+    ``configured_file`` is empty, the file is ``home``/webhook-secret, which is generated if it does not exist.
+    Whitespace around the secret is removed.
 
     Raises SettingsError if the secret is too short or not UTF-8, if its file cannot be read or written, or if every
     user can read or change the file.

@@ -13,7 +13,7 @@ from epochal.errors import UsageError
 
 @dataclass(frozen=True)
 class Tunnel:
-    """An open tunnel. ``url`` is its https address without a trailing slash, ``sdk`` the module ``ngrok``."""
+    """An open tunnel. ``url``: its https address, without a trailing slash. ``sdk``: the module ``ngrok``."""
 
     url: str
     sdk: Any
@@ -33,7 +33,7 @@ def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, d
             "A tunnel needs an ngrok authtoken. Copy it from https://dashboard.ngrok.com/get-started/your-authtoken "
             "and set EPOCHAL_NGROK_AUTHTOKEN or EPOCHAL_NGROK_AUTHTOKEN_FILE."
         )
-    sdk: Any = importlib.import_module("ngrok")  # A native library of 10 MB that only this command needs.
+    sdk: Any = importlib.import_module("ngrok")  # a native library of 10 MB, which only this command needs
     options = {"domain": domain} if domain else {}
     try:
         listener = sdk.forward(

@@ -1,7 +1,7 @@
 """The gateway's web application: ``POST /webhook``, which GitHub calls, and ``GET /healthz``.
 
-The order of the steps protects the gateway: the body's size is limited while it is read, the signature of the raw bytes
-is checked before anything is parsed, and the 202 response is sent only after the push is stored (GitHub, "Best
+The order of the steps protects the gateway: the body's size is limited while the body is read, the signature of the raw
+bytes is checked before anything is parsed, and the 202 response is sent only after the push is stored (GitHub, "Best
 practices for using webhooks").
 """
 

@@ -45,7 +45,7 @@ def publish(app: App, number: int) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Hard-link ``source`` to ``target``, or copy it if linking fails, for example across file systems."""
+    """Make ``target`` a hard link to ``source``, or a copy if linking fails, for example across file systems."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:

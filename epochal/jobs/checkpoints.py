@@ -16,7 +16,7 @@ from epochal.jobs.strategy import Proposal
 from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
-_TEST_SET_CHANGES = "the script tests on different rows each time it trains (is its split seeded?)"
+_TEST_SET_CHANGES = "the script tests on different rows each time it runs (is its split seeded?)"
 """The reason for training from the beginning if an earlier trial was tested on different rows after it had resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many of a branch's newest runs keep their checkpoints."""
@@ -28,7 +28,8 @@ class ProvidedCheckpoints:
 
     ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if none are provided.
     ``test_set``: the test set on which the model in the checkpoints was last measured, as a digest or the script's
-    name for it; None if it was never measured. ``why``: why no checkpoints are provided, if it should be reported.
+    name for it; None if it was never measured. ``why``: why no checkpoints are provided, if the reason is worth
+    reporting.
     """
 
     source: str = ""

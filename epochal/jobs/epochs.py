@@ -20,7 +20,7 @@ class EpochsChoice:
 
     ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that
     did not change the number of epochs when they were increased, keyed by the number of the trial that increased them.
-    ``converged``: whether training converges before it has run as many iterations as ``epochs`` allows.
+    ``converged``: whether training converges before it reaches the number of iterations that ``epochs`` sets.
     ``counted``: whether the epochs of the trials in ``ineffective`` were counted; otherwise, only their output was
     compared.
     """

@@ -23,7 +23,7 @@ _LAST_OUTPUT = 256 * 1024
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy that counts, from ``findings``. Raises RunFailed if training failed or yielded no accuracy."""
+    """Return the accuracy that counts, chosen from ``findings``. Raises RunFailed if training failed or yielded no accuracy."""
     output = ""
     if folder.log.exists():  # there is no log if training was stopped before it started
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
@@ -63,7 +63,7 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
 
 
 def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> None:
-    """Raise RunFailed if the script printed an exception that it caught, or if one ended a child process."""
+    """Raise RunFailed if the script printed an exception that it caught, or if an exception ended a child process."""
     if endings.children:
         reason, explanation = explain_exceptions(endings.children[-1], origin)
         raise RunFailed(reason, f"A Python process that {origin.script} started has failed. {explanation}")
@@ -90,7 +90,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
         return ""
     if gate := find_own_gate(outcome.exit_status, ending, origin):
         return (
-            f"{origin.script} had already measured its accuracy when {gate.place} ended it with exit status "
+            f"{origin.script} had already measured its accuracy when {gate.place} ended the script with exit status "
             f"{outcome.exit_status}. The accuracy counts, not the exit status."
         )
     if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):

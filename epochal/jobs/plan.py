@@ -29,7 +29,7 @@ _MAX_PAUSE_SECONDS = 30.0
 
 
 def plan_run(app: App, run: Run) -> ActiveRun:
-    """Plan how to train ``run``, without building anything yet. Raises RunFailed."""
+    """Plan the training for ``run``, without building anything yet. Raises RunFailed."""
     folder = app.home.run(run.id).code
     try:
         settings = read_repository_settings(folder)
@@ -46,7 +46,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
         raise RunFailed(
             Reason.BAD_SETTINGS,
             "epochal.toml has a [search] table, but Optuna, which the search needs, is not installed on the server. "
-            "Ask an admin to run uv tool install 'epochal[search]', or remove [search] from epochal.toml.",
+            "Ask the admin to run uv tool install 'epochal[search]', or remove [search] from epochal.toml.",
         )
     log(f"script: {code.script.committed_path}")
     log(f"framework: {code.detection.framework} ({code.detection.why})")

@@ -1,4 +1,4 @@
-"""Follow the training of a trial by reading the lines that the recorder appends to ``metrics.jsonl``."""
+"""Follow a trial's training by reading the lines that the recorder appends to ``metrics.jsonl``."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -20,8 +20,7 @@ OnEpoch = Callable[[Epoch], None]
 def follow_epochs(metrics: Path, on_epoch: OnEpoch) -> Iterator[None]:
     """Call ``on_epoch`` for each epoch in the file ``metrics`` as soon as its line is complete.
 
-    This uses inotify(7) instead of polling. Epochs not yet reported at the end of the ``with``
-    block are reported then.
+    This uses inotify(7) instead of polling. Epochs not yet reported at the end of the ``with`` block are reported then.
     """
     follower = _Follower(metrics, on_epoch)
     observer = Observer()

@@ -46,8 +46,8 @@ def find_run(app: App) -> int:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise UsageError(
-            f"Not set: {', '.join(missing)}. To specify the commit to pull, set {', '.join(values)}; or set EPOCHAL_RUN to the "
-            "number of its run."
+            f"Environment variables not set: {', '.join(missing)}. To specify the commit to pull, set "
+            f"{', '.join(values)}; or set EPOCHAL_RUN to the number of its run."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
     accepted = accept_commit(app.database, commit, Origin.PUSH, supersede=app.settings.supersede)
@@ -138,7 +138,7 @@ def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
         if len(projects) > 1:
             raise RunFailed(
                 Reason.BAD_SETTINGS,
-                "epochal.toml lists several projects. Name the one to train:\n"
+                "epochal.toml lists several projects. Specify which project to train:\n"
                 + "\n".join(f"    epochal run --project {project}" for project in projects),
             )
         change_run(app.database, run.id, project=projects[0])

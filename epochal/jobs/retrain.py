@@ -24,10 +24,10 @@ _SEARCH_REASONS = frozenset(
 
 
 def retrain(app: App, run: Run) -> State:
-    """Train with more epochs, then search for better hyperparameters, end the run as REACHED or EXHAUSTED, and queue its email.
+    """Train with more epochs, then search for better hyperparameters if needed; end the run, and queue its email.
 
-    Raises RunFailed if training fails or the accuracy cannot be measured, StopRequested if the run was cancelled or
-    superseded, and NotOwner if another process ended it.
+    The run ends as REACHED or EXHAUSTED. Raises RunFailed if training fails or the accuracy cannot be measured,
+    StopRequested if the run was cancelled or superseded, and NotOwner if another process ended it.
     """
     active = plan_run(app, run)
     prepare_run(active, State.RETRAINING)

@@ -34,10 +34,10 @@ _STATES = {
 
 
 def run_job(name: str, environment: Environment) -> int:
-    """Run the job ``pull``, ``train`` or ``retrain`` for the run named in ``environment``, and return the exit status.
+    """Run the job ``pull``, ``train`` or ``retrain`` as ``environment`` specifies, and return the exit status.
 
     The status is 128 plus the signal's number if a signal stopped the job. A failure of the run itself is not raised,
-    but stored with the run, mailed and logged. Raises UsageError, SettingsError or DatabaseUnavailable; after
+    but stored with the run, emailed and logged. Raises UsageError, SettingsError or DatabaseUnavailable; after
     DatabaseUnavailable, the run can be claimed again.
     """
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
@@ -199,7 +199,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
-    """End a run in ``state`` for the reason in ``failure``, send its email, and return the exit status."""
+    """Give a run the final ``state`` because of ``failure``, send its email, and return the exit status."""
     # Imported here, because ``finish`` imports the code that composes emails, which a job with nothing to do can skip.
     from epochal.jobs.finish import end_run
     from epochal.pages.outcome import describe_reason
@@ -216,4 +216,4 @@ def _send_mail(app: App) -> None:
     try:
         drain_outbox(app, log)
     except DatabaseUnavailable as error:
-        log(f"mail: could not be sent now, so epochal serve or epochal mail will send it later: {error}")
+        log(f"mail: the email could not be sent now; epochal serve or epochal mail will send it later: {error}")

@@ -48,7 +48,7 @@ class GiveUp:
 
 
 class EndCause(StrEnum):
-    """The reason why no more trials of a run are started, if it is not a GiveUp.
+    """The reason why a run starts no more trials, other than a GiveUp.
 
     INTERRUPTED: another process ended the run, or the trials of this process were stopped.
     """
@@ -62,12 +62,12 @@ class EndCause(StrEnum):
 def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp | None:
     """Return why the budget allows no more trials after ``trials``, or None if it allows another one.
 
-    All trials count, whatever their outcome, except interrupted ones, which run again.
+    All trials count, whatever their outcome, except interrupted ones, which are run again.
     """
     counted = [trial for trial in trials if trial.reason is not Reason.INTERRUPTED]
     minutes = sum(trial.seconds or 0.0 for trial in counted) / 60
     if len(counted) >= settings.max_trials:
-        return GiveUp(Reason.MAX_TRIALS, f"The run had as many trials as max_trials = {settings.max_trials} allows.")
+        return GiveUp(Reason.MAX_TRIALS, f"The run used all the trials that max_trials = {settings.max_trials} allows.")
     if minutes >= settings.max_minutes:
         return GiveUp(
             Reason.MAX_MINUTES,
@@ -104,7 +104,7 @@ def next_trial(
     target: float,
     choice: EpochsChoice,
 ) -> Proposal | GiveUp:
-    """Propose a trial of the pushed ``script`` with more epochs, or return why none should follow.
+    """Propose a trial of the pushed ``script`` with more epochs, or return the reason to give up.
 
     ``framework``: the name of the framework that the script trains with.
     ``trials``: the run's trials so far. Trials of a search, and trials without an accuracy (for example because they
@@ -171,7 +171,7 @@ def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> 
 
 
 def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:
-    """Return why a trial with ``epochs`` epochs is not worthwhile after the ``measured`` trials; None if it is worthwhile."""
+    """Return why a trial with ``epochs`` epochs should not follow the ``measured`` trials; None if it may follow."""
     if epochs > settings.max_epochs:
         return GiveUp(
             Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs, but max_epochs is {settings.max_epochs}."

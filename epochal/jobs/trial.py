@@ -1,4 +1,4 @@
-"""Run one trial: copy the code, change its hyperparameters, train it, measure it, and store the outcome."""
+"""Run one trial: copy the code, change its hyperparameters, run it, measure the accuracy, and store the outcome."""
 
 import re
 import shutil
@@ -63,18 +63,18 @@ class StartedTrial:
 
 
 def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
-    """Store a new trial for ``proposal`` in the database, and return it, so that ``run_trial`` can run it."""
+    """Store a new trial for ``proposal`` in the database, and return it for ``run_trial``."""
     trained = active.hyperparameters(proposal.changes)
     number = add_trial(active.app.database, active.run.id, trained, proposal.strategy)
     return StartedTrial(number, proposal)
 
 
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
-    """Train a started trial, measure it, and return it after storing the outcome.
+    """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
 
-    If the trial resumed, but was then tested on a different test set than the model in its checkpoints, it is trained
-    again from the beginning. If its script failed after a fit was stopped early, it is trained again with exactly as
-    many epochs as before. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
+    If the trial resumed, but was then tested on a different test set than the model in its checkpoints, it is run
+    again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
+    epochs already completed. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
     RunFailed if training failed or yielded no accuracy, and NotOwner if the trial has meanwhile been marked as
     interrupted.
     """
@@ -128,9 +128,9 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
 def _train(
     active: ActiveRun, started: StartedTrial, trial: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial whose folder is ready; return it with its accuracy, or with the error that explains why it has none.
+    """Run a trial whose folder is ready; return it with its accuracy, or with an error that explains why it has none.
 
-    If a fit could not resume, and could not train from the beginning in the same process, the trial is trained again
+    If a fit could not resume, and could not train from the beginning in the same process, the trial is run again
     without checkpoints.
     """
     folder, proposal = active.folder.trial(trial.number), started.proposal
@@ -195,10 +195,10 @@ def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
 def _prepare_exact_epochs(
     active: ActiveRun, started: StartedTrial, provided: ProvidedCheckpoints
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
-    """Prepare to train a stopped trial again from its checkpoint, for as many epochs as it had run.
+    """Prepare to run a stopped trial again from its checkpoint, for the number of epochs that it had completed.
 
-    The fit's history then has as many epochs as the script expects. If the number of epochs run is unknown or cannot
-    be set, the trial is trained for all epochs.
+    The fit's history then has the length that the script expects. If the number is unknown or cannot be set, the
+    trial is run for all epochs.
     """
     changes = dict(started.proposal.changes)
     if raised := _find_raised(active, started.proposal):
@@ -217,7 +217,7 @@ def _prepare_exact_epochs(
 def _train_again(
     active: ActiveRun, exact: StartedTrial, stopped: Trial, provided: ProvidedCheckpoints
 ) -> tuple[Trial, Choice | RunFailed]:
-    """Train a trial that ``_prepare_exact_epochs`` has prepared. ``stopped``: the trial after its first attempt."""
+    """Run a trial that ``_prepare_exact_epochs`` has prepared. ``stopped``: the trial after its first attempt."""
     hyperparameters = active.hyperparameters(exact.proposal.changes)
     trial, choice = _train(active, exact, replace(stopped, hyperparameters=hyperparameters), provided)
     if trial.epochs_trained == 0 and not _has_other_test_set(trial, choice, provided):
@@ -233,10 +233,10 @@ def _train_again(
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
-    """Return whether a trial resumed and was tested on a different test set than the model in its checkpoints was.
+    """Return whether a trial resumed and was tested on a different test set than the model in its checkpoints.
 
-    The model in the checkpoints of an interrupted trial may never have been tested. In that case, return True unless
-    the test rows were compared with the training rows.
+    Also return True if no accuracy was found after resuming. The model in the checkpoints of an interrupted trial may
+    never have been tested. In that case, return True unless the test rows were compared with the training rows.
     """
     if not trial.epochs_resumed:
         return False
@@ -270,7 +270,7 @@ def _prepare_folder(active: ActiveRun, started: StartedTrial, *, keep_checkpoint
 
 
 def _write_change(active: ActiveRun, folder: TrialFolder, change: Change) -> None:
-    """Write the changed files and their diff into the trial's folder, so that a developer can adopt the change."""
+    """Write the changed files and their diff to the trial's folder, so that a developer can adopt the change."""
     shutil.rmtree(folder.changed_files, ignore_errors=True)
     folder.diff.unlink(missing_ok=True)
     for path, content in change.items():
@@ -296,7 +296,7 @@ def _find_raised(active: ActiveRun, proposal: Proposal) -> Epochs | None:
 
 
 def _set_trained_epochs(active: ActiveRun, trial: Trial, proposal: Proposal) -> Trial:
-    """Set the trial's epochs to the number actually trained, if its fit was stopped early at the threshold."""
+    """Set the trial's epochs to the number actually completed, if its fit was stopped early at the threshold."""
     folder = active.folder.trial(trial.number)
     raised = _find_raised(active, proposal)
     if raised is None:

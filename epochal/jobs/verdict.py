@@ -47,7 +47,7 @@ def next_target(active: ActiveRun) -> float | GiveUp:
     if last is None or last.accuracy is None:
         return active.threshold
     earlier_looks = looks_before(active.app.database, run, last)
-    # Assume that the next training will measure as many models on the test set as the last one did.
+    # Assume that the next trial will measure the same number of models on the test set as the last one.
     look = None if earlier_looks is None else earlier_looks + 2 * last.accuracy.looks
     target = required_accuracy(last.accuracy.samples, active.rule, look, last.accuracy.evidence)
     return GiveUp(target.reason, target.cause, target.remedy) if isinstance(target, Unreachable) else target

@@ -1,1 +1,1 @@
-"""The email that is sent when a run ends: its recipients, its content, and the outbox that sends it."""
+"""The email that is sent when a run ends: its recipients, its content, and its delivery."""

@@ -8,7 +8,7 @@ from epochal.settings.environment import read_secret_setting
 from epochal.store.outbox import release_message, take_message
 
 OUTBOX_PAUSE_SECONDS = 60.0
-"""How long ``epochal serve`` waits between attempts to send mail. Mail that was temporarily refused may be accepted later."""
+"""How long ``epochal serve`` waits between attempts to send email. A mail server may refuse an email temporarily."""
 
 
 def drain_outbox(app: App, log: Log) -> bool:

@@ -29,9 +29,9 @@ class Recipients:
 def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
     """Return the recipients of the email about a run of ``commit``.
 
-    The recipients are ``mail.to`` or, if that is empty, the author of the commit, unless the author's address is
-    malformed, is a noreply address, or has a domain that is not in ``mail.allowed_domains``. Each address is bare
-    ASCII, without a display name.
+    The recipients are the valid addresses in ``mail.to`` or, if ``mail.to`` is empty, the author of the commit, unless
+    the author's address is malformed, is a noreply address, or has a domain that is not in ``mail.allowed_domains``.
+    Each address is bare ASCII, without a display name.
     """
     if mail.to:
         refused = ", ".join(ascii(address) for address in mail.to if not _ADDRESS.fullmatch(address))
@@ -47,5 +47,7 @@ def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
         return Recipients((), f'{address} is a noreply address; set "to" under [mail] in server.toml')
     domain = found["domain"].lower()
     if not {"*", domain} & {allowed.lower() for allowed in mail.allowed_domains}:
-        return Recipients((), f"{domain} is not in [mail] allowed_domains in server.toml, so {address} gets no mail")
+        return Recipients(
+            (), f"{domain} is not in allowed_domains under [mail] in server.toml, so {address} gets no mail"
+        )
     return Recipients((address,))

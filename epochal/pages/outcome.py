@@ -25,12 +25,12 @@ def outcome_lines(run: Run, home: Home) -> list[str]:
 
 
 def describe_reason(state: State, reason: Reason | None, explanation: str) -> str:
-    """Return why a run ended, as ``reason: explanation``; just the explanation if the reason only repeats ``state``."""
+    """Return why a run ended, as ``reason: explanation``; without the reason if it only repeats ``state``."""
     return explanation if reason is None or reason.value == state.value else f"{reason}: {explanation}"
 
 
 def find_offered_diff(run: Run, home: Home) -> Path | None:
-    """Return the path of the diff with which the run reached its threshold; None if it needed no change."""
+    """Return the path of the diff with which the run reached its threshold, or None if no such diff exists."""
     if run.state is not State.REACHED or run.best is None:
         return None
     diff = home.run(run.trained_by).trial(run.best.number).diff

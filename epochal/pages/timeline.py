@@ -31,8 +31,8 @@ def timeline(
 
     ``deliveries``: the deliveries of the run. ``stored``: the moments that the run's jobs stored. ``mailed``: when the
     mail server accepted the email about the run, or None. ``metrics``: the text of each trial's metrics.jsonl, by trial
-    number. Moments in it count only if they fall within the training time, which is assumed to last until ``now`` if its end
-    is not stored.
+    number. A moment in this text counts only if it falls within the trial's training time, which is assumed to last
+    until ``now`` if its end is not stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
     moments += [Moment(Step.DELIVERED, delivery.received) for delivery in deliveries]
@@ -48,7 +48,7 @@ def timeline(
 def _recorded_moments(trial: int, text: str, stored: Sequence[Moment], now: datetime) -> list[Moment]:
     """Return the moments recorded in a trial's metrics.jsonl, whose content is ``text``.
 
-    The code being trained can write to that file, too, so times outside it are ignored.
+    The training code can write to that file, too, so moments outside the trial's training time are ignored.
     """
     step_times = {moment.step: moment.at for moment in stored if moment.trial == trial}
     if Step.TRAINING_STARTED not in step_times:
@@ -82,7 +82,7 @@ def _find_first(recorded_events: Iterable[_Event], **values: int | float | str |
 
 
 def _seconds(event: _Event, name: str) -> float:
-    """Return the time or duration, in seconds, in an event's field ``name``; NaN if missing, negative or not finite."""
+    """Return an event's field ``name``, a time or duration in seconds; NaN if it is missing, negative or not a finite number."""
     value = event.get(name, math.nan)
     # Compare before the conversion, because an integer may be too large for a float.
     return float(value) if not isinstance(value, str) and 0 <= value <= sys.float_info.max else math.nan

@@ -1,4 +1,4 @@
-"""A run as JSON, and its summary in one line. No I/O.
+"""A run as JSON, and its summary in one line. Performs no I/O.
 
 The docstrings of the keys appear in docs/reference/json*.md.
 """
@@ -63,7 +63,7 @@ class ForecastView(TypedDict):
     latest: int | None
     """The last epoch of the 90% interval around the expected epoch; null if it is after last_epoch."""
     hopeless: bool
-    """Whether the curve levels off below the threshold, so that the number of epochs is not raised further."""
+    """Whether the curve levels off below the threshold; if so, the number of epochs is not raised further."""
     sentence: str
     """The forecast as a sentence."""
 
@@ -96,18 +96,18 @@ class AccuracyView(TypedDict):
     rows_seen: float | None
     """The share of test rows that the model was fitted on; null if the rows were not compared."""
     rows_expected: float | None
-    """The value of rows_seen to expect from a clean split, due to duplicates; null if the rows were not compared."""
+    """The value of rows_seen that duplicates would cause even in a clean split; null if the rows were not compared."""
     rows_accepted: bool
     """Whether the accuracy counts only because epochal.toml sets repeated_rows."""
 
 
 class TrialView(AccuracyView):
-    """A trial: the code trained once, with one set of hyperparameters."""
+    """A trial: one execution of the script, with one set of hyperparameters."""
 
     number: int
     """The trial's number within the run, counted from 1."""
     strategy: Strategy
-    """What was trained: the code as committed, with more epochs, or with hyperparameters from a search."""
+    """How the trial ran the code: as committed, with more epochs, or with hyperparameters from a search."""
     hyperparameters: dict[str, Value]
     """The values of the constants at the top level of nn.py, and the number of epochs."""
     epochs_trained: int | None
@@ -162,7 +162,7 @@ class RunView(TypedDict):
     runtime: str | None
     """Where training ran: docker or process."""
     image: str | None
-    """The Docker image that training ran in, or the folder of its environment."""
+    """The Docker image that training ran in, or the folder of the virtual environment."""
     threshold: float | None
     """The accuracy that the run has to reach."""
     accuracy: float | None

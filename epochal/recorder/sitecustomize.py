@@ -1,4 +1,4 @@
-"""Startup hook of the training process: let the recorder observe frameworks and the end of the script.
+"""Startup hook for the training process: let the recorder observe frameworks and the end of the script.
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
@@ -32,7 +32,7 @@ _modules_to_patch = {
     "xgboost.training": "boosting",
     "lightgbm.engine": "boosting",
 }
-"""Modules to patch after they are executed, each with the module of ``epochal_recorder`` that patches it.
+"""Modules to patch after they have been executed, each with the module of ``epochal_recorder`` that patches it.
 
 ``import keras``, ``from tensorflow import keras`` and ``tf.keras`` all import ``keras.src.models.model``, which defines
 keras.Model; in Keras 2 and tf_keras, ``engine.training`` defines it.
@@ -40,7 +40,7 @@ keras.Model; in Keras 2 and tf_keras, ``engine.training`` defines it.
 
 
 class _Finder:
-    """A meta path finder (see ``importlib.abc``) that patches each of ``_modules_to_patch`` once it has been executed."""
+    """A meta path finder (see ``importlib.abc``) that patches each of ``_modules_to_patch`` after it is executed."""
 
     def find_spec(self, name, *_):
         if name not in _modules_to_patch:

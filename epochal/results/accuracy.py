@@ -25,8 +25,8 @@ _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, 
 _ALL_ROWS = 0.9995
 """If at least this share of the test rows was used in training, the test set is treated as training data."""
 _OWN_ACCURACY = (
-    "Measure the accuracy of a classifier, or write the share (0 to 1) of predictions within a tolerance of the targets "
-    'to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
+    "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
+    'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
 _REGRESSION_METRICS = re.compile(
@@ -35,8 +35,8 @@ _REGRESSION_METRICS = re.compile(
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
     "metric, no score() or accuracy_score(), no printed test accuracy{last}, no file with an accuracy, and no "
-    "val_accuracy. At the end of the script, print the accuracy on rows that were not used in training, in a line like "
-    "'Test accuracy: 0.83'."
+    "val_accuracy. At the end of the script, measure the accuracy on rows that were not used in training, and print a "
+    "line like 'Test accuracy: 0.83'."
 )
 
 
@@ -45,10 +45,10 @@ class Findings:
     """The sources that may state the accuracy of a trial.
 
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
-    recorder saw. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order. ``files``:
-    the result files that the script wrote in this trial. ``percentages``: how the script computes percentages.
-    ``script``: the script's path, for messages. ``copied``: the call that copies rows before they are split into training
-    and test data; None if there is no such call.
+    recorder observed. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order.
+    ``files``: the result files that the script wrote in this trial. ``percentages``: how the script computes
+    percentages. ``script``: the script's path, for messages. ``copied``: the finding about a call that copies rows
+    before the train-test split; None if there is no such call.
     """
 
     accuracy_json: str | None
@@ -85,7 +85,8 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
     the accuracy of an autoencoder, if it measured a DummyClassifier or a model that this run did not train, or if the
     model was trained on the test rows. A written or printed number does not count if it equals a measurement that does
-    not count. An accuracy.json that does not count fails the run; measurements and lines that do not count are skipped.
+    not count. An accuracy.json or result file that does not count fails the run; measurements and printed lines that do
+    not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
     accept test rows that were also used in training, unless all were. Raises RunFailed with the reason NO_ACCURACY (the
@@ -308,7 +309,7 @@ class _Chooser:
         return self._match_prediction(accuracy)
 
     def _accept_share(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
-        """Return the share of close predictions from the script's accuracy.json, with evidence from ``prediction``.
+        """Return the share of predictions that the script counted as close enough, with evidence from ``prediction``.
 
         Raises RunFailed if the model was trained on the test rows.
         """

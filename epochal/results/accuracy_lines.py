@@ -23,8 +23,8 @@ class Split(StrEnum):
 class Statement:
     """An accuracy stated in a printed line.
 
-    ``value``: should be from 0 to 1, but is not checked, and may be infinite or NaN. ``samples``: the number of test
-    samples; None if the line does not state it. ``number``: the number as printed, if it may be either a
+    ``value``: the accuracy, normally from 0 to 1; it may be out of range, infinite or NaN. ``samples``: the number of
+    test samples; None if the line does not state it. ``number``: the number as printed, if it may be either a
     percentage or a fraction (because it has no per cent sign, or has one but is at most 1); None if it is clear which.
     ``is_precision``: whether the word for accuracy may also mean precision, like Spanish "precisión". ``end``: the
     position in the line at which the statement ends.
@@ -42,8 +42,8 @@ class Statement:
 class Unread:
     """An accuracy that a line seems to state, but that does not count.
 
-    ``split``: the data that it was measured on (TEST or UNNAMED). ``why``: why it does not count, as the end of a
-    sentence about the line.
+    ``split``: the data that it was measured on (TEST or UNNAMED). ``why``: why it does not count, worded to follow
+    "which".
     """
 
     split: Split
@@ -167,7 +167,7 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 # If the line names no data, the number is a training accuracy if the line gives the number of an epoch or step, also
-# has a val_accuracy, lists a value per epoch, or is from Keras' progress ("- loss: 0.3 - acc: 0.9").
+# has a val_accuracy, lists a value per epoch, or is Keras' progress output ("- loss: 0.3 - acc: 0.9").
 _TRAINING_LINE = re.compile(
     r"\b(?:epoch|step|batch|iter(?:ation)?)\b[\s:=#(\[]*\d(?=.*acc)|'epoch':|^\s*\[\s*\d+\s*[,/]\s*\d+\s*\]"
     r"|(?<![a-z])val(?:id(?:ation)?)?(?![a-z])|acc(?:uracy)?['\"]\s*:\s*\[|\s-\s\w+:\s*[\d.]",
@@ -194,7 +194,7 @@ _SAMPLES_AFTER = re.compile(
 _SHARE_AFTER = re.compile(r"\s*[(\[,=]?\s*(?P<share>\d+(?:\.\d+)?)\s*%")
 _SIGN_BETWEEN = re.compile(r"[(\[]\s*(?:in\s+)?(?:%|percent)|\bin percent")
 _MAX_COUNT_DIFFERENCE = 0.00501
-"""If a count such as 299/360 differs by more than this from the accuracy beside it, it counts something else."""
+"""A count such as 299/360 that differs by more than this from the accuracy beside it is taken to count something else."""
 
 # A number is read whole or not at all: "8.5e-05" must not be read as 8.5, and "1.2.3" not as 1.2.
 _WRAP = r"(?P<wrap>[\s\"'(<]*+(?:[A-Za-z_.]{0,30}(?:[Tt]ensor|float(?:16|32|64)?|[Aa]rray)\()?[\s\[]*+~?)"
@@ -235,7 +235,7 @@ _QUALIFIERS = re.compile(
     r"|(?:data)?set|data|images?|samples?|examples?|rows|epochs?|\d+)\b)*",
     re.IGNORECASE,
 )
-"""Matches the text that may be between the word for accuracy and its number if the line does not name the data."""
+"""Matches the text that may stand between the word for accuracy and its number if the line does not name the data."""
 _REPORT_ROW = re.compile(r"\s*accuracy\s{2,}(?P<number>[01]\.\d+)\s{2,}(?P<samples>\d{1,9})\s*$")
 """Matches the accuracy row of scikit-learn's classification_report."""
 
@@ -428,7 +428,7 @@ def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
 
 
 def _find_split(text: str, mention: _Mention, between: str, following: str) -> Split:
-    """Return the data behind the accuracy: the last named before the number, or else the first named after it."""
+    """Return the data behind the accuracy: the data named last before the number, or else first after it."""
     words = " ".join(_WORDS.findall(mention.name))
     joined = re.match(r"(test|train|val|valid|eval|dev)acc", words, re.IGNORECASE)
     name = f"{joined[1]} " if joined else words
@@ -452,7 +452,7 @@ def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
     """Return whether an accuracy is certainly not a training accuracy, although its line names no data."""
     if "eval" in name.lower():
         return True
-    if re.match(r"\s*\W*accuracy\W[^-]*-\s\w+:", text, re.IGNORECASE):  # the end of a line of Keras' progress
+    if re.match(r"\s*\W*accuracy\W[^-]*-\s\w+:", text, re.IGNORECASE):  # the end of a line of Keras' progress output
         return False
     lead = _MEASURE_BEFORE.sub("", lead)
     if len(lead) > _MAX_BEFORE or _RISKY_BEFORE.search(lead) or _LONE_NUMBER_BEFORE.search(lead):
@@ -490,7 +490,7 @@ def _build(
 
 
 def _differs(share: float, other: float) -> bool:
-    """Return whether two shares differ by more than rounding to two decimals can explain."""
+    """Return whether two fractions differ by more than rounding to two decimals can explain."""
     return abs(share - other) > _MAX_COUNT_DIFFERENCE
 
 

@@ -34,9 +34,8 @@ def diagnose(
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
     ``exit_status``: if a signal ended training, the negated signal number, or 128 plus that number as in a shell.
-    ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime knows it; otherwise None, and the reason is inferred
-    from the exit status and the exceptions in ``endings`` or, if it contains no exceptions, from the last traceback in
-    ``log_tail``.
+    ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime reports it. If None, the reason is inferred from the
+    exit status, the exceptions in ``endings`` and the end of the log, ``log_tail``.
     """
     if exit_status == 0 and reason is None:
         return None
@@ -180,8 +179,8 @@ def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, s
 def explain_failed_imports(errors: Mapping[str, str], output: str, origin: Origin) -> tuple[Reason, str]:
     """Return the reason why imports failed before training, and an explanation and remedy for each, ordered by line.
 
-    ``errors``: for each module that cannot be imported, the exception and its message. ``output``: the output of
-    Python, in which only the last of these exceptions may have a traceback.
+    ``errors``: for each module that cannot be imported, the exception and its message. ``output``: Python's
+    output, in which only the last of these exceptions may have a traceback.
     """
     tracebacks = find_last_exceptions(_render_lines(output))
     explained = []

@@ -1,4 +1,4 @@
-"""Explain why the weights of a model became NaN, and how to fix it. No I/O."""
+"""Explain why a model's weights became NaN or infinite, and how to fix it. No I/O."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -85,7 +85,8 @@ class Divergence:
             else "the logarithm of 0 is taken"
         )
         return (
-            f"The inputs of all training rows contain {kind}{where}: correct how they are computed (perhaps {cause})."
+            f"The inputs of all training rows contain {kind}{where}: "
+            f"correct the code that computes them (perhaps {cause})."
         )
 
 

@@ -13,9 +13,10 @@ class Ending:
     """How the main thread of the script ended.
 
     ``at``: the time in seconds since 1970. ``exit_status``: the status set by the last call to sys.exit() or a similar
-    function; None if there was no such call. ``exit_frames``: the stack of that call, innermost last. ``handled``: the exceptions
-    that were being handled during that call, latest first. ``raised``: the exceptions that ended the main thread, latest first.
-    ``threads``: the functions that other threads were still running, and where they are defined.
+    function; None if there was no such call. ``exit_frames``: the stack of that call, innermost frame last.
+    ``handled``: the exceptions that were being handled during that call, latest first. ``raised``: the exceptions that
+    ended the main thread, latest first. ``threads``: the functions that other threads were still running, and where
+    they are defined.
     """
 
     at: float = 0.0
@@ -47,8 +48,8 @@ class FailedFit:
 class Endings:
     """How the script and its child processes ended, and which fits failed.
 
-    ``script``: how the script ended; None if it was killed. ``children``: the exceptions that ended child processes.
-    ``failed_fits``: the calls to fit that raised an exception, in order.
+    ``script``: how the script ended; None if unknown (if it was killed, for example). ``children``: the exceptions that
+    ended child processes. ``failed_fits``: the calls to fit that raised an exception, in order.
     """
 
     script: Ending | None = None

@@ -20,9 +20,9 @@ class TrainedEpochs:
     """The number of epochs that a trial trained for.
 
     ``total``: the number of epochs in all fits, including epochs before a checkpoint. ``targets``: the numbers of epochs
-    that the script may have asked for. ``are_iterations``: whether iterations of estimators, or boosting rounds, were
-    counted, perhaps including those of estimators whose limit a retrain does not raise. ``converged``: whether every
-    estimator stopped before its limit.
+    that the script may have asked for. ``are_iterations``: whether the numbers are not epochs but boosting rounds
+    or iterations of estimators, perhaps including estimators whose limit retraining does not raise. ``converged``:
+    whether every estimator stopped before its limit.
     """
 
     total: int
@@ -32,7 +32,7 @@ class TrainedEpochs:
 
 
 def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
-    """Return how many epochs a trial ran, or None if neither the recorder nor a printed line shows it.
+    """Return how many epochs a trial ran; None if neither the recorder's events nor the script's output shows it.
 
     ``metrics_jsonl``: the recorder's events. ``output``: the script's output, which may have lines such as "Epoch 3/10".
     """

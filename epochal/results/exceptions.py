@@ -25,7 +25,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Frame:
-    """A line in a traceback. ``path`` is relative to the folder of the code if the recorder reported a file in that folder."""
+    """A line in a traceback. ``path`` is relative to the code's folder if the recorder reported a file in it."""
 
     path: str
     line: int

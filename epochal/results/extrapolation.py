@@ -29,7 +29,7 @@ _PRIOR_LEVEL_AND_DROP = 0.5
 _DRIFT = 0.3
 """How far a curve may depart from the mean forecast, as a fraction of the accuracy gained in the last doubling of epochs."""
 _LATE_START = 0.15
-"""Like ``_DRIFT`` for a model that has not begun to learn (it may at any time); a fraction of the remaining error."""
+"""Like ``_DRIFT``, but for a model that has not begun to learn, and as a fraction of the remaining error."""
 _LATE_START_DECAY = 2
 """The exponent that determines how fast ``_LATE_START`` loses weight as the model learns."""
 _MAX_SURGE = 0.5
@@ -121,7 +121,7 @@ class _Fit:
         return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """Return the variance that uncertainty in the parameters causes in the accuracies after ``epochs``.
+        """Return the variance of the accuracies after ``epochs`` that results from uncertainty in the parameters.
 
         ``trust``: see ``precision``.
         """
@@ -145,7 +145,7 @@ def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int
     noise = max(_MIN_NOISE, float(1.4826 * np.median(np.abs(np.diff(accuracies, 2))) / np.sqrt(6)))
     fits = [_fit_family(family, epochs, accuracies, weights, noise) for family in _FAMILIES]
     deviation, correlation = _residual_noise(min(fits, key=lambda fit: fit.error), weights, noise)
-    # Correlated residuals carry less information than as many independent ones.
+    # Correlated residuals carry less information than the same number of independent residuals.
     trust = (noise / deviation) ** 2 * (1 - correlation) / (1 + correlation)
     # The posterior probability of each family, from equal prior probabilities.
     evidence = np.array([fit.evidence(trust) for fit in fits])

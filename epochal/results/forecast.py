@@ -15,7 +15,7 @@ _HOPELESS_WIDTH = 2.4
 """Half-width of the interval used to judge a curve hopeless. With WIDTH, one run in twenty would be abandoned too early."""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
-"""To save time, a curve is averaged down to this many points at most, and about as many future epochs are forecast."""
+"""To save time, a curve is averaged down to at most this many points, and about as many future epochs are forecast."""
 _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 """Matches Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
 
@@ -79,12 +79,12 @@ def forecast_trial(
 ) -> Forecast | None:
     """Return the forecast up to ``last_epoch`` for a measured trial below ``threshold``, or None if no forecast is possible.
 
-    A forecast is possible if the last fit measured a validation accuracy, trained for the trial's number of epochs (so
-    that raising ``epochs``, the literal in ``script`` that sets this number, would make it train longer), and was not
-    ended by the script itself. A learning rate schedule, which more epochs may stretch, rules out a forecast. The
-    validation accuracy has to reach ``threshold`` plus the gap between the trial's validation accuracy and the accuracy
-    that counts; if that sum is over 1, no forecast is possible. The standard deviation of the gap is taken to be the
-    standard error of the trial's accuracy.
+    A forecast is possible if the last fit measured a validation accuracy, trained for the trial's number of epochs, and
+    was not ended by the script itself. A fit that trained for any other number of epochs would not train longer if
+    ``epochs``, the literal in ``script`` that sets the trial's number, were raised. A learning rate schedule, which
+    more epochs may stretch, rules out a forecast. The validation accuracy has to reach ``threshold`` plus the gap
+    between the trial's validation accuracy and the accuracy that counts; if that sum is over 1, no forecast is
+    possible. The standard deviation of the gap is taken to be the standard error of the trial's accuracy.
     """
     if not fits or epochs is None or _SCHEDULE.search(script.content):
         return None

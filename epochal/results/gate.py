@@ -10,9 +10,9 @@ from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
 _CHANCE_ERROR = 0.05
-"""The permitted probability, at each look, that a model no better than chance is judged better than chance."""
+"""The permitted probability of judging a model to be better than chance when it is not, at each look at a test set."""
 _TOLERANCE = 0.01
-"""How far a rounded accuracy (float32 or six decimals), multiplied by ``samples``, may fall below the exact count."""
+"""How far accuracy * samples may fall below the number of correct answers because the accuracy was rounded."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40
@@ -104,11 +104,11 @@ def binomial_tail(correct: int, samples: int, accuracy: float) -> float:
 
 
 def lower_bound(correct: int, samples: int, error: float) -> float:
-    """Return the one-sided lower confidence bound (0 to 1) for the accuracy if ``correct`` of ``samples`` answers are right.
+    """Return the one-sided lower confidence bound for the accuracy if ``correct`` of ``samples`` answers are right.
 
-    The bound is exact (Clopper and Pearson 1934, Biometrika 26): it is above the true accuracy with a probability of at
-    most ``error`` (under 0.5), whatever that accuracy is. Wilson's bound is slightly higher, but is above the true
-    accuracy up to 1.3 times as often as ``error`` permits (with 100 samples and accuracies over 0.5).
+    The bound, from 0 to 1, is exact (Clopper and Pearson 1934, Biometrika 26): it is above the true accuracy with a
+    probability of at most ``error`` (under 0.5), whatever that accuracy is. Wilson's bound is slightly higher, but is
+    above the true accuracy up to 1.3 times as often as ``error`` permits (with 100 samples and accuracies over 0.5).
     """
     low, high = 0.0, correct / samples
     for _ in range(_BISECTIONS):
@@ -136,7 +136,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return how many answers must be right to meet the confidence and beat chance, and the lowest accuracy that passes.
+    """Return how many answers must be right to meet the confidence and beat chance, and the lowest passing accuracy.
 
     That accuracy is at least the threshold; it is None if no accuracy passes.
     """
@@ -151,7 +151,7 @@ def _bars(rule: Rule, look: int, evidence: Evidence) -> list[tuple[float, float]
 
 
 def is_above_chance(accuracy: Accuracy) -> bool:
-    """Return whether an accuracy is significantly above chance; True if the chance level or the number of samples is unknown."""
+    """Return whether an accuracy is significantly above chance; True if the chance level or sample count is unknown."""
     chance, samples = accuracy.evidence.chance, accuracy.samples
     if chance is None or not samples:
         return True
@@ -164,7 +164,7 @@ def _count_correct(accuracy: float, samples: int) -> int:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """Why even an accuracy of 1 would not pass, and what to do about it. Returned by ``required_accuracy``."""
+    """The reason why even an accuracy of 1 would fail, and what to do about it. Returned by ``required_accuracy``."""
 
     reason: Reason
     cause: str
@@ -172,7 +172,7 @@ class Unreachable:
 
 
 def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Unreachable:
-    """Return the smallest accuracy (0 to 1) on ``samples`` test samples that passes at ``look``; ``Unreachable`` if none does.
+    """Return the lowest accuracy (0 to 1) that passes at ``look`` on ``samples`` samples; ``Unreachable`` if none does.
 
     If ``samples`` or ``look`` is not known, the threshold is returned.
     """
@@ -197,7 +197,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
     wrong = f"clear that the script does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
-        wrong = f"certain, on look {look} at this test set, that the threshold is reached"
+        wrong = f"certain that the threshold is reached (look {look} at this test set)"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
     return (
         f"A test set of size {samples} is too small: even if every answer were right, it would not be {wrong}.",

@@ -1,4 +1,4 @@
-"""Translate words for accuracies and data into English, in lines that scripts print in other languages. No I/O."""
+"""Translate words about accuracy and data, printed by scripts in other languages, into English. Performs no I/O."""
 
 import re
 
@@ -9,7 +9,7 @@ MENTION = re.compile(
     "acc|top-?1|genauigk|exactitud|precisi|précisi|acurác|acurac|accuratezz|nauwkeurig|dokładno|doğrulu"
     "|очност|ккуратн|правильных ответов|准确|準確|正确率|正確率|精度|正解率|정확도".encode()
 )
-"""Matches a part of every line that states an accuracy in a supported language. The lines are lower-case bytes."""
+"""Matches part of every line that states an accuracy in a supported language. The lines are lower-case bytes."""
 RECALL = re.compile(
     "recall|(?<![a-z0-9])f1(?![a-z0-9])|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode()
 )

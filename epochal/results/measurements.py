@@ -44,7 +44,7 @@ class Labels:
 
     ``kind``: "classes", "one-hot", "several" (more than one label per row), "numbers" (in a regression), "inputs" (in
     an autoencoder) or "unknown". ``answers``: the number of different labels. ``answer``: the most frequent label.
-    ``chance``: the accuracy (0 to 1) of always giving ``answer``; None if that is not known.
+    ``chance``: the accuracy (0 to 1) of a model that always predicts ``answer``; None if unknown.
     """
 
     kind: str = "unknown"
@@ -80,11 +80,11 @@ class Measurement:
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
     samples; ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output,
-    by name. ``trained``: whether this run trained the model; None if that is not known. ``is_dummy``: whether a
-    DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``at``: the time, in seconds
-    since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates in a
-    hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(), score()
-    or a metric; None if it is not known.
+    by name. ``trained``: whether the model was trained in this trial or in one that it resumed from; None if unknown.
+    ``is_dummy``: whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression.
+    ``at``: the time, in seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the
+    number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that
+    called evaluate(), score() or a metric; None if unknown.
     """
 
     kind: Kind
@@ -131,8 +131,8 @@ class Measurements:
 
     ``validations``: the validations of fits, by model and fit. ``test_sets``: a sketch of each test set (in the
     format of ``Accuracy.test_rows``), by the digest of the test set. ``epochs``: digests of the weights after each
-    epoch, by model and fit. ``last_direct_call``: when nn.py last called a model directly, in seconds since 1970; 0
-    if it never did. The recorder does not see the answers that such a call returns.
+    epoch, by model and fit. ``last_direct_call``: when the script last called a model directly, in seconds since 1970;
+    0 if it never did. The recorder does not see the answers that such a call returns.
     """
 
     measurements: tuple[Measurement, ...] = ()
@@ -245,7 +245,7 @@ def _read_share(value: Any) -> float:
 def _decode_sketch(text: str) -> bytes:
     sketch = base64.b64decode(text, validate=True)
     if len(sketch) > _SKETCH_BYTES or len(sketch) % 8:
-        raise ValueError("no sketch")
+        raise ValueError("not a sketch")
     return sketch
 
 

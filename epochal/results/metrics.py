@@ -84,7 +84,7 @@ def parse_faults(metrics_jsonl: str) -> list[str]:
 
 
 def parse_events(metrics_jsonl: str) -> Iterator[dict[str, Any]]:
-    """Yield every line that is a JSON object, whatever it contains."""
+    """Yield each JSON object in ``metrics.jsonl``, whatever it contains. Lines that are not JSON objects are skipped."""
     for line in metrics_jsonl.split("\n"):
         try:
             event = json.loads(line)
@@ -108,7 +108,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Parse a fit and the epochs up to its checkpoint. Their durations were not recorded and are set to 0 seconds."""
+    """Parse a fit and the epochs up to its checkpoint. The epochs' durations were not recorded and are set to 0 seconds."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )

@@ -76,18 +76,18 @@ class PrintedLines:
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` takes precedence over parsed lines: it mentions a test, and no parsed line does."""
+        """Whether ``unparsed`` takes precedence over parsed lines, which it does if it mentions a test and they do not."""
         names_test = self._unread is not None and self._unread.split is Split.TEST
         return bool(self.unparsed) and names_test and not self._lines_of(Split.TEST)
 
     @property
     def why_unparsed(self) -> str:
-        """Why ``unparsed`` does not count, worded to end a sentence about it; empty if there is no such line."""
+        """Why the line ``unparsed`` does not count, worded to follow "which"; empty if there is no such line."""
         return self._unread.why if self.unparsed and self._unread else ""
 
     @property
     def last_share(self) -> str:
-        """The last line of the output if it contains a number that may be a share, such as 0.9 or 90 %; otherwise empty."""
+        """The last line of the output if it contains a number that may be an accuracy, such as 0.9 or 90 %; otherwise empty."""
         line = clean(self._last.decode("utf-8", "replace"))
         return _extract_text(line, len(line)) if _SHARE.search(line) else ""
 
@@ -107,7 +107,7 @@ class PrintedLines:
     def feed(self, chunk: bytes, at: float) -> None:
         """Read the next chunk of output, which may start and end in the middle of a line.
 
-        ``at``: when it arrived, in seconds since 1970.
+        ``at``: when the chunk arrived, in seconds since 1970.
         """
         folded = chunk.translate(_FOLD_TABLE)
         first, last = folded.find(b"\n"), folded.rfind(b"\n")

@@ -100,7 +100,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/(?:torch/hub\.py|torchvision/models/|timm/)"),
-        f"put the file with the weights into {_DATA_FOLDER}, and load it from there with load_state_dict()",
+        f"put the weights file into {_DATA_FOLDER}, and load it from there with load_state_dict()",
     ),
     (
         re.compile(r"-packages/datasets/"),
@@ -125,8 +125,8 @@ _DOWNLOADS = (
 class Origin:
     """The pushed code that failed: its folder, and the path of its script.
 
-    ``network``: whether training may use the network. ``memory_mb``: the memory that it may use, in megabytes; None if
-    that is not known.
+    ``network``: whether training may use the network. ``memory_mb``: the memory limit for training, in megabytes; None
+    if it is not known.
     """
 
     code: Path
@@ -203,8 +203,8 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         )
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
         return Reason.SCRIPT_ERROR, (
-            f"Training runs {origin.script} without command-line arguments, so replace those that the line reads with fixed "
-            "values."
+            f"Training passes no command-line arguments to {origin.script}, so use fixed values instead of those that "
+            "the line reads."
         )
     if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy

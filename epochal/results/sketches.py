@@ -6,20 +6,20 @@ from collections.abc import Iterable
 MIN_SHARED = 0.05
 """A test set counts as new if less than this share of its rows was in earlier test sets."""
 _SKETCH_SIZE = 1024
-"""Maximum number of hashes in a sketch. A smaller sketch contains the hashes of all rows of its test set."""
+"""The maximum number of hashes in a sketch. A smaller sketch contains the hashes of all rows of its test set."""
 _MAX_HASH = 2**64 - 1
 
 
 def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     """Estimate the share (0 to 1) of a test set's rows that are in at least one of the ``earlier`` test sets.
 
-    ``rows`` and ``earlier`` are sketches, in the format of ``Accuracy.test_rows``. Up to its largest hash, a full
-    sketch contains every hash of the test set, so the rows with smaller hashes are a random sample of all rows
-    (bottom-k sketches; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches").
+    ``rows`` and ``earlier`` are sketches, in the format of ``Accuracy.test_rows``. A sketch contains the smallest row
+    hashes of its test set, and the rows with these hashes are a random sample of all rows (bottom-k sketches; Cohen
+    and Kaplan 2007, "Summarizing data using bottom-k sketches").
 
-    The larger a test set, the smaller the largest hash in its sketch. Therefore a share is computed for each earlier
-    sketch: among the hashes up to the largest one in that sketch, and against the union of all sketches that reach at
-    least as far. The highest share is returned.
+    The larger a test set, the smaller the largest hash in its sketch. A share is therefore computed for each earlier
+    sketch: the share of the hashes in ``rows``, up to that sketch's limit (see ``_upper_limit``), that are in it or in
+    another earlier sketch with at least the same limit. The highest share is returned.
     """
     own = read_hashes(rows)
     share, union = 0.0, set[int]()

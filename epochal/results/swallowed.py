@@ -13,9 +13,10 @@ from epochal.results.remedies import Origin
 def find_swallowed_fit(
     failed_fits: Sequence[FailedFit], findings: Findings, origin: Origin
 ) -> tuple[Reason, str] | None:
-    """Return why the measured model was not trained to the end, and what to do about it; None if it was.
+    """Return why the fit of the measured model failed, and what to do about it; None if it did not fail.
 
-    A fit that ran at least one epoch before the script itself raised an exception counts as stopped on purpose.
+    A fit does not count as failed if a later fit of the same model finished, or if the script itself raised the
+    exception after at least one epoch, to stop the fit on purpose.
     """
     measured = max(findings.recorded.measurements, key=lambda each: each.at, default=None)
     for failed in reversed(failed_fits):

@@ -45,7 +45,10 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
 
 
 def describe_verdict(trial: Trial, threshold: float) -> str:
-    """Return a trial's verdict as one line: ``0.750 reaches the threshold of 0.70``, followed by ``describe_certainty``."""
+    """Return a trial's verdict as one line, such as ``0.750 reaches the threshold of 0.70``.
+
+    If ``describe_certainty`` returns any text, it follows after a colon.
+    """
     accuracy = trial.accuracy
     assert accuracy is not None
     measured, shown_threshold = format_with_threshold(accuracy.value, threshold)
@@ -56,7 +59,7 @@ def describe_verdict(trial: Trial, threshold: float) -> str:
     elif shortfall := _describe_chance_shortfall(accuracy):
         outcome = f"is not {shortfall} the accuracy of {describe_baseline(accuracy.evidence)} ({accuracy.evidence.chance:.3f})"
     else:
-        outcome = f"is not above the threshold of {shown_threshold} with enough certainty"
+        outcome = f"is not far enough above the threshold of {shown_threshold} to be certain"
     certainty = describe_certainty(trial, threshold)
     return f"{measured} {outcome}" + (f": {certainty}" if certainty else "")
 
@@ -137,7 +140,10 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" or "clearly above", to complete "not … chance"; empty if the accuracy is clearly above chance."""
+    """Return "above" or "clearly above", to complete "not … chance".
+
+    Empty if the accuracy is clearly above chance, or if the chance level is not known.
+    """
     chance = accuracy.evidence.chance
     if chance is None or is_above_chance(accuracy):
         return ""

@@ -26,7 +26,7 @@ _MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A result file that the script wrote in this trial. ``name``: its path relative to the folder with the code."""
+    """A result file that the script wrote in this trial. ``name``: its path relative to the root of the code."""
 
     name: str
     text: str
@@ -40,7 +40,7 @@ class WrittenFile:
         return stated[-1] if len({line.value for line in stated}) == 1 else None
 
     def _lines(self) -> list[str]:
-        """Return the content as lines, as a script would print them: ``test accuracy: 0.83``."""
+        """Return the content as lines like those that a script prints, such as ``test accuracy: 0.83``."""
         if self.name.lower().endswith(".json"):
             try:
                 return list(_flatten(json.loads(self.text)))
@@ -60,7 +60,7 @@ def _flatten(content: Any, path: str = "") -> Iterator[str]:
 
 
 def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
-    """Return the result files that a trial wrote below ``code``, which is its own copy of the folder ``snapshot``.
+    """Return the result files that a trial wrote in ``code``, the trial's own copy of the folder ``snapshot``.
 
     A file with a suitable name, such as metrics.json or results/accuracy.txt, counts if it is not in the snapshot or
     has a different modification time there. (The copy preserves modification times.)

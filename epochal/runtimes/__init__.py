@@ -1,1 +1,1 @@
-"""Runtimes: run the training in a Docker container or in a plain process."""
+"""The runtimes, which run training in a Docker container or in a plain process."""

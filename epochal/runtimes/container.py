@@ -35,7 +35,7 @@ class Task:
 
     ``environment``: its environment variables. ``mounts``: triples of a path on the host, the path in the container,
     and whether it is writable. ``command``: empty for the image's default command. ``network``: whether it may use the
-    model. ``seconds``: its time limit.
+    network. ``seconds``: its time limit.
     """
 
     image: str
@@ -146,7 +146,7 @@ def _read_chunks(output: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _container_options(task: Task, limits: LimitSettings) -> dict[str, Any]:
-    """Return the arguments for creating the container for ``task``, including its sandbox and ``limits``."""
+    """Return the arguments for creating the container for ``task``, including the sandbox options and ``limits``."""
     label = task.label
     purpose = f"run-{label.run}-trial-{label.trial}" if label.run else "helper"
     user, group = user_and_group()

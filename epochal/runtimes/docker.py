@@ -1,4 +1,4 @@
-"""The Docker runtime: train each trial in its own hardened container."""
+"""The Docker runtime: run each trial in its own hardened container."""
 
 import os
 import tempfile
@@ -32,7 +32,7 @@ _HOME = "/home/epochal"
 
 
 class DockerRuntime:
-    """A runtime that trains in containers of the Docker engine at ``docker_host``.
+    """A runtime that runs trials in containers of the Docker engine at ``docker_host``.
 
     ``docker_host`` takes the same form as the environment variable DOCKER_HOST; empty means the default socket. The
     engine is contacted only when it is needed.
@@ -68,7 +68,7 @@ class DockerRuntime:
             return ensure_image(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
 
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
-        """Import ``modules`` in a container of ``image``, unless done before. See ``Runtime.check_imports``."""
+        """Check once that a container of ``image`` can import ``modules``. See ``Runtime.check_imports``."""
         with engine_errors(self._docker_host):
             identity = self._client.images.get(image).id
             check_imports_once(
@@ -171,7 +171,7 @@ class DockerRuntime:
             Label(home_id(self._home), training.run, training.trial, until),
             environment,
             mounts,
-            # The image's default command trains nn.py, so that a container started by hand needs no arguments.
+            # The image's default command runs nn.py, so that a container started by hand needs no arguments.
             () if training.script == SCRIPT else ("python3", f"/train/{training.script}"),
             self._settings.sandbox.network,
             seconds=seconds,

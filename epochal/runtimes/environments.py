@@ -44,7 +44,7 @@ def ensure_environment(cache: Path, home: str, recipe: Recipe, settings: ImageSe
     with file_lock(cache / "locks" / f"{folder.name}.lock", log):
         # The marker is written last, so that an environment is built again if its builder was killed.
         if not (folder / _COMPLETE).exists():
-            log(f"Building the training environment {folder}; later runs reuse it.")
+            log(f"Building the training environment {folder}; later runs will reuse it.")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             _build(folder, Label.outside_runs(home, _BUILD_SECONDS), recipe, settings, log)
@@ -76,7 +76,7 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
         f"choose versions of the packages for {recipe.framework}{listed}": resolve,
         "install the packages": install,
     }
-    # Compile bytecode here, once, instead of in every training: importing TensorFlow then takes 5 s instead of 15.
+    # Compile bytecode here, once, instead of in every trial: importing TensorFlow then takes 5 s instead of 15.
     changes = {"UV_COMPILE_BYTECODE": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
     variables = child_environment(changes | recipe.variables())
     if settings.ca_bundle:

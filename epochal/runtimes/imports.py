@@ -1,4 +1,4 @@
-"""Check that an environment can import the modules that nn.py imports, and remember which ones it can import."""
+"""Check that an environment can import the modules that nn.py imports, and remember each success."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ for name in sys.argv[1:]:
         missing += 1
 sys.exit(missing > 0)
 """
-"""A script that imports the modules given as arguments. For each that cannot be imported, it prints a line that says why.
+"""A script that imports the modules given as arguments, and prints a line with the reason for each failed import.
 
 It continues after a module that is not installed, and ends with a traceback if an import fails for another reason.
 """

@@ -1,7 +1,7 @@
 """Start a process, and kill it and all its descendants, which are found by a marker in their environment.
 
 Process groups alone are not enough: a child that starts its own session leaves the group, and after the job
-has been killed with kill -9, the id of the group may be reused. Children inherit the environment, and proc(5) shows it.
+has been killed with kill -9, the ID of the group may be reused. Children inherit the environment, and /proc shows it.
 A program that leaves the group and also empties its environment escapes: this is not a sandbox.
 """
 
@@ -69,7 +69,7 @@ def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]
     """Kill the orphaned processes of an EPOCHAL_HOME, and return the numbers of their runs (0 for no run).
 
     ``home`` is the ID of the EPOCHAL_HOME (see ``home_id``). ``is_training`` takes the numbers of a run and a trial,
-    and returns whether a living process is training that trial.
+    and returns whether a living process is running that trial.
     """
     runs = set()
 
@@ -101,7 +101,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a pidfd, which the caller must close, for each other process whose marker ``matches`` accepts."""
+    """Yield a pidfd for each process, except this one, whose marker ``matches`` accepts. The caller must close it."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

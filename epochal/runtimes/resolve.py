@@ -64,7 +64,7 @@ class _Resolver:
 
 
 def _versions(packages: str) -> dict[str, str]:
-    """Return the version of each package in lines of the form ``name==version``; a package from a URL has an empty version."""
+    """Map each package in lines of the form ``name==version`` to its version, empty for a package from a URL."""
     return dict(map(_split, packages.splitlines()))
 
 
@@ -161,7 +161,7 @@ def _find_held_back(
     """Return the packages whose newest allowed release is not chosen because a wheel is missing.
 
     Each item consists of the package's name, the chosen version, the version of the newest release, and the name of the
-    package without a wheel: the package itself, or one that the release needs. Packages for which an exact
+    package without a wheel: the package itself, or a package that the release needs. Packages for which an exact
     version is required are skipped.
     """
     asked = {}
@@ -187,7 +187,7 @@ def _find_held_back(
 
 
 def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str]) -> tuple[str, str]:
-    """Return the package whose missing wheel makes ``lines`` uninstallable and uv's explanation, or two empty strings.
+    """Return the package whose missing wheel makes ``lines`` uninstallable, and uv's explanation; or two empty strings.
 
     If there are wheels for the next Python version, no wheel counts as missing: the release has merely dropped
     support for this Python version.
@@ -229,7 +229,7 @@ def _main(uv: str, framework: str, packages: str, folder: str) -> None:
         _resolve(resolver, framework, Path(folder), only_wheels)
     except _UnsolvableError as error:
         pins = _find_pins_without_wheel(resolver, Path(folder, "requirements.txt")) if only_wheels else []
-        # uv names only the first, so whoever corrected that would meet the next one.
+        # uv names only the first pin, so correcting it would only reveal the next.
         sys.exit(f"{error}Pins without a wheel: {', '.join(pins)}" if len(pins) > 1 else str(error))
 
 

@@ -11,12 +11,12 @@ from epochal.records import Log
 from epochal.runtimes.stop import Stop
 
 IsTraining = Callable[[int, int], bool]
-"""Takes the numbers of a run and of one of its trials, and returns whether a live process is training that trial."""
+"""A function that takes the numbers of a run and a trial and returns whether a living process is running the trial."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """The information that a runtime needs to train one trial.
+    """The information that a runtime needs to run one trial.
 
     ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, in which ``code`` (with
     nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
@@ -38,7 +38,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the training of a trial ended.
+    """How a trial's training ended.
 
     ``exit_status``: as in a shell, 128 + n if signal n ended it. ``seconds``: how long it ran. ``reason``: TIMED_OUT,
     OUT_OF_MEMORY or KILLED; None if the script ended on its own, with or without an error.
@@ -53,7 +53,7 @@ class Runtime(Protocol):
     """Where the jobs train models: in Docker containers or in plain processes.
 
     Any exception, including KeyboardInterrupt and those raised by signal handlers, may interrupt a method while it
-    waits. The method then leaves no training running.
+    waits. The method then stops any training that it started.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Runtime(Protocol):
         """Build the image or environment for ``framework`` and ``code``/requirements.txt, unless it exists already.
 
         Returns its name (the tag of an image, or the folder of an environment). Raises RunFailed (REFUSED_REQUIREMENT,
-        NO_ENGINE, or ENVIRONMENT_FAILED with the installer's last lines as its detail).
+        NO_ENGINE, or ENVIRONMENT_FAILED with the last lines of the installer's output as its detail).
         """
         ...
 
@@ -95,7 +95,7 @@ class Runtime(Protocol):
         """Run the script until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
 
         If ``training.stop`` ends it, the outcome is the same as for a killed script. If the files that the script
-        wrote total more than ``limits.output_mb``, the biggest ones are removed, and the log says so. Raises
+        wrote total more than ``limits.output_mb``, the largest ones are removed, and the log says so. Raises
         RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the server's ``data`` is not a folder.
         """
         ...
@@ -112,7 +112,7 @@ class Runtime(Protocol):
         """Stop and remove this EPOCHAL_HOME's training processes or containers for which ``is_training`` returns False.
 
         Processes and containers that belong to no run are stopped and removed once they exceed their time limit.
-        Returns the sorted numbers of the runs that the others belonged to. Raises RunFailed(NO_ENGINE) if the Docker
+        Returns the sorted numbers of the runs whose training was stopped. Raises RunFailed(NO_ENGINE) if the Docker
         engine does not answer.
         """
         ...

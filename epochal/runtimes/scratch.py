@@ -1,4 +1,4 @@
-"""The temporary folders of a trial in either runtime, and the limit on the size of the files that a trial leaves behind."""
+"""Temporary folders for a trial in either runtime, and the limit on the total size of the files that it writes."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ _RECORDER = Path(__file__).resolve().parent.parent / "recorder"
 
 @dataclass(frozen=True)
 class Scratch:
-    """The temporary folders of a trial while it trains: its HOME, and a copy of the recorder for PYTHONPATH.
+    """The temporary folders of a running trial: its HOME, and a copy of the recorder for PYTHONPATH.
 
     ``log`` is the trial's train.log, which is not temporary.
     """

@@ -1,4 +1,4 @@
-"""Stop a trial from another thread, because other trials are better or one of them has reached the threshold."""
+"""Stop a trial from another thread, for example because another trial has reached the threshold."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Explain, based on uv's output, why packages could not be resolved or downloaded, and what to do about it."""
+"""Explain why uv could not resolve or download packages, and what to do about it."""
 
 import re
 
@@ -22,8 +22,8 @@ _UNSOLVABLE = tuple(
         (
             r"Pins without a wheel: (?P<packages>[^,\s]+(?:, [^,\s]+)*)",
             "{source}: these versions have no wheel for the server's Python and operating system, and building packages is "
-            "not allowed: {packages}. Require other versions, remove what is for another system, or ask the admin to set "
-            'packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+            "not allowed: {packages}. Require other versions, remove packages for other systems, or ask the admin to "
+            'set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
         ),
         (
             r"Wheels are available for `(?P<package>[^`]+)` \(v(?P<version>[^)]+)\) on the following platforms?: (?P<platforms>.+)",
@@ -60,7 +60,7 @@ _UNSOLVABLE = tuple(
         ),
     )
 )
-"""Patterns for uv's errors if no versions fit, each with an explanation. The last pattern matches every such error."""
+"""Patterns for uv's errors about unsatisfiable requirements, each with an explanation. The last is the most general."""
 
 
 def explain_uv_error(output: str, requirements: str, source: str) -> str:

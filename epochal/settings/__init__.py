@@ -1,4 +1,4 @@
-"""Settings, read from files and the environment into frozen models. Nothing else reads ``os.environ``."""
+"""Settings, read from files and the environment into frozen models."""
 
 from epochal.settings.environment import Environment, RuntimeName, child_environment
 from epochal.settings.repository import RepositorySettings, RetrainSettings, read_projects, read_repository_settings

@@ -26,9 +26,9 @@ class Environment(BaseModel):
     home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
     """The folder in which Epochal keeps everything; by default ``epochal`` in $XDG_STATE_HOME or ~/.local/state."""
     scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
-    """The folder of the job scripts that the jobs in Jenkins start."""
+    """The folder of the job scripts that the jobs in Jenkins run."""
     python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
-    """The Python that the job scripts run Epochal with; by default they run the ``epochal`` on PATH."""
+    """The Python interpreter that the job scripts run Epochal with; by default, they run the ``epochal`` on PATH."""
     run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None
     """The number of the run that a job works on."""
     branch: Annotated[str, Field(alias="EPOCHAL_BRANCH")] = ""
@@ -52,11 +52,11 @@ class Environment(BaseModel):
     mail_password: Annotated[SecretStr | None, Field(alias="EPOCHAL_MAIL_PASSWORD")] = None
     """The password for the mail server; used instead of ``[mail] password_file`` in server.toml."""
     github_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_GITHUB_TOKEN")] = None
-    """The token with which ``epochal tunnel`` registers the webhook with GitHub."""
+    """The token that ``epochal tunnel`` uses to register the webhook with GitHub."""
     jenkins_token: Annotated[SecretStr | None, Field(alias="EPOCHAL_JENKINS_TOKEN")] = None
     """The API token for Jenkins; used instead of ``[jenkins] token_file`` in server.toml."""
     ngrok_authtoken: Annotated[SecretStr | None, Field(alias="EPOCHAL_NGROK_AUTHTOKEN")] = None
-    """The authtoken for ngrok, which ``epochal tunnel`` needs."""
+    """The ngrok authtoken that ``epochal tunnel`` needs."""
     workspace: Annotated[str, Field(alias="WORKSPACE")] = ""
     """The build's workspace. The pull job uses the checkout in it, if any, and jobs leave files for Jenkins there."""
     git_commit: Annotated[str, Field(alias="GIT_COMMIT")] = ""
@@ -64,7 +64,7 @@ class Environment(BaseModel):
     git_url: Annotated[str, Field(alias="GIT_URL")] = ""
     """The repository that contains the commit GIT_COMMIT."""
     build_url: Annotated[str, Field(alias="BUILD_URL")] = ""
-    """The URL of the build's page, which the email shows."""
+    """The URL of the build's page, shown in the email."""
     build_tag: Annotated[str, Field(alias="BUILD_TAG")] = ""
     """Set by Jenkins. If set, a job whose run fails waits 2 s to see whether Jenkins has aborted the build."""
     docker_host: Annotated[str, Field(alias="DOCKER_HOST")] = ""
@@ -98,7 +98,8 @@ class Environment(BaseModel):
 def read_secret(path: Path, setting_name: str) -> str:
     """Return the secret in the file ``path`` without surrounding whitespace.
 
-    Raises SettingsError, which names the variable or setting ``setting_name``, if the file cannot be read or is empty.
+    Raises SettingsError if the file cannot be read or is empty. Its message begins with ``setting_name``, the name of
+    the variable or setting.
     """
     try:
         secret = path.expanduser().read_text(encoding="utf-8").strip()
@@ -112,8 +113,8 @@ def read_secret(path: Path, setting_name: str) -> str:
 def read_secret_setting(from_environment: SecretStr | None, path: str, setting_name: str) -> str | None:
     """Return the secret ``from_environment`` if it is set, else the secret in the file ``path``, else None.
 
-    ``path``: the value of the setting ``setting_name``; empty if it is not set. Raises SettingsError if the
-    file cannot be read or is empty.
+    ``path``: the value of the setting ``setting_name``; empty if that setting is not set. Raises
+    SettingsError if the file cannot be read or is empty.
     """
     if from_environment:
         return from_environment.get_secret_value()
@@ -121,7 +122,7 @@ def read_secret_setting(from_environment: SecretStr | None, path: str, setting_n
 
 
 def child_environment(changes: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a child process: that of this process without ``GIT_*``, and with ``changes``.
+    """Return the environment for a child process: that of this process without ``GIT_*``, plus ``changes``.
 
     In a git hook, ``GIT_*`` would point git at the wrong repository; see githooks(5). Variables that configure git
     itself or its connections are kept.
@@ -138,7 +139,7 @@ def _check_names(variables: Mapping[str, str], known: set[str]) -> None:
         if name.startswith("EPOCHAL_") and name not in known:
             matches = difflib.get_close_matches(name, known, n=1)
             errors.append(
-                f"{name} is not a variable that Epochal knows." + (f" Did you mean {matches[0]}?" if matches else "")
+                f"{name} is not a known environment variable." + (f" Did you mean {matches[0]}?" if matches else "")
             )
     if errors:
         raise SettingsError("\n".join(errors))

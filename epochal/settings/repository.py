@@ -40,7 +40,7 @@ class RetrainSettings(Table):
         Field(
             ge=1,
             le=1_000,
-            description="Give up after this many consecutive trials that did not improve the best accuracy.",
+            description="Give up after this many consecutive trials that did not improve on the best accuracy.",
         ),
     ] = 3
 
@@ -63,7 +63,7 @@ class Project(Table):
 
 
 def _is_inside(path: PurePosixPath) -> bool:
-    """Return whether a path is relative and has no ``..``, so that it stays inside the folder that it starts from."""
+    """Return whether a path is relative and has no ``..``, so that it cannot lead out of the repository."""
     return not path.is_absolute() and ".." not in path.parts
 
 
@@ -102,12 +102,12 @@ class RepositorySettings(Table):
         str,
         Field(
             max_length=255,
-            description="The path of the script or notebook to train; if empty, nn.py or, failing that, train.py,\n"
+            description="The path of the script or notebook to train; by default, nn.py or, failing that, train.py,\n"
             "main.py or a notebook in the top folder of the repository. The script always runs in the top folder.",
         ),
     ] = ""
     framework: Annotated[
-        str, Field(description="The framework that the script trains with; if empty, it is detected from the imports.")
+        str, Field(description="The framework that the script trains with; by default, detected from the imports.")
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.
     retrain: Annotated[

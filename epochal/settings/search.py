@@ -30,7 +30,7 @@ def _check_choices(values: Any) -> tuple[Value, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(value, bool | int | float | str) for value in values):
         raise ValueError("Input should be a list of numbers, of strings, or of booleans (true, false)")
     if len({value_kind(value) for value in values}) > 1:
-        raise ValueError("the choices should all be numbers, all be strings, or all be true or false")
+        raise ValueError("the choices should be all numbers, all strings, or all booleans")
     for index, value in enumerate(values):
         if any(is_same_value(value, other) for other in values[:index]):
             raise ValueError(f"the choice {value!r} is listed twice")
@@ -43,7 +43,7 @@ Number = Annotated[int | float, PlainValidator(_check_number)]
 
 
 class Range(Table):
-    """The range from ``low`` to ``high``, both included, from which a search proposes numbers.
+    """A range of numbers that a search may propose, from ``low`` to ``high`` inclusive.
 
     The numbers are integers if ``low``, ``high`` and ``step`` are all written as integers, otherwise floats.
     """
@@ -71,7 +71,7 @@ class Range(Table):
         if self.log and self.low <= 0:
             raise ValueError("low should be greater than 0 for a log scale")
         if self.step is not None and self.log:
-            raise ValueError("a log scale has no step: remove log or step")
+            raise ValueError("a log scale cannot have a step: remove log or step")
         if self.step is not None and not 0 < self.step <= self.high - self.low:
             raise ValueError("step should be greater than 0 and at most high - low")
         return self

@@ -80,7 +80,7 @@ class LimitSettings(Table):
 class SandboxSettings(Table):
     """What pushed code may access. The settings apply to every watched repository."""
 
-    network: Annotated[bool, Field(description="Whether code may use the network while it trains.")] = False
+    network: Annotated[bool, Field(description="Whether code may use the network during training.")] = False
     packages: Annotated[
         Literal["wheels", "any"],
         Field(
@@ -215,7 +215,7 @@ class ServerSettings(Table):
         RuntimeName,
         Field(
             description="Where training runs: docker, process (no sandbox), or auto (docker if its engine answers, else process).\n"
-            "auto is for epochal run only: under epochal serve, runs wait for Docker rather than train without a sandbox."
+            "auto is only for the command epochal run: a server waits for Docker rather than training without a sandbox."
         ),
     ] = "docker"
     supersede: Annotated[
@@ -257,7 +257,7 @@ class ServerSettings(Table):
         JenkinsSettings, Field(description='The Jenkins server and its jobs; used if chain = "jenkins".')
     ] = JenkinsSettings.model_construct()
     repository: Annotated[
-        tuple[WatchedRepository, ...], Field(description="The watched repositories; epochal watch adds them.")
+        tuple[WatchedRepository, ...], Field(description="The watched repositories; to add one, run epochal watch.")
     ] = ()
 
 

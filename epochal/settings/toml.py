@@ -1,4 +1,4 @@
-"""Read a TOML file into a model, with error messages that help users fix it, and write commented templates."""
+"""Read TOML files into pydantic models, with error messages that help users fix the files, and write templates."""
 
 import difflib
 import re
@@ -17,7 +17,7 @@ class Table(BaseModel):
     """Base class for a table in a settings file. All such tables are frozen and reject unknown keys."""
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
-    """Keys that belong in other files, each with a description of the file."""
+    """Keys that belong in other files, each with a description of that file."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -133,7 +133,7 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
 
 
 def _differs(annotation: Any, value: Any) -> bool:
-    """Return whether ``value`` is a table with keys that ``annotation``'s table lacks, and so means something else."""
+    """Return whether ``value`` is a table with keys that do not exist in the table described by ``annotation``."""
     tables = _tables_of(annotation)
     return isinstance(value, dict) and len(tables) == 1 and not value.keys() <= tables[0].model_fields.keys()
 

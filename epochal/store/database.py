@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class Database:
-    """The database of one EPOCHAL_HOME, which is safe to use from several threads and processes.
+    """The database of an EPOCHAL_HOME; safe to use from several threads and processes.
 
     The functions in ``epochal.store`` take a Database as their first argument; each call is one transaction.
     """

@@ -67,7 +67,7 @@ def _insert_run(connection: Connection, commit: Commit, origin: Origin, **column
 
 
 def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[int | None, bool]:
-    """Return the run that a push of the commit started, or None, and whether the commit needs a training run now.
+    """Return the run that an earlier push of the commit started, or None, and whether the run counts as new.
 
     ``delivered``: whether a delivery reported the commit. If one did and the run was superseded, a force push has
     restored the commit, so the run is queued again.
@@ -89,12 +89,12 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
 
 @writes
 def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supersede: str) -> dict[str, AcceptedCommit]:
-    """Assign to ``run`` the first project that its push changed, and queue a run for each other changed project.
+    """Make ``run`` the run of the first project that its push changed, and queue a run for each other changed project.
 
     ``trees``: the git object ID of each project's folder, by the project's path. A project has changed if that ID
-    differs from the ID in its newest run on the branch, not counting superseded runs. Each run supersedes older runs of
-    its project as described for ``accept_commit``. Returns an accepted commit for each changed project, in the order of
-    ``trees``. Raises NotOwner if the calling process does not own ``run``.
+    differs from the ID in its last run from an earlier push to the branch, not counting superseded runs. Each run
+    supersedes older runs of its project as described for ``accept_commit``. Returns an accepted commit for each changed
+    project, in the order of ``trees``. Raises NotOwner if the calling process does not own ``run``.
     """
     same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     pushed = runs.c.origin == Origin.PUSH, runs.c.id < run.id, runs.c.state != State.SUPERSEDED
@@ -149,7 +149,7 @@ def _store_delivery(
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Supersede older runs from pushes to the branch and project of ``successor``; return the owners to stop.
+    """Supersede older runs from pushes to the branch and project of ``successor``; return the owners of the runs to stop.
 
     Queued runs without a living owner end at once. With ``supersede = "running"``, runs in later states without a
     living owner end at once, too, and runs with a living owner are asked to stop.

@@ -13,7 +13,7 @@ FIRST_PAUSE_SECONDS = 0.5
 _MAX_PAUSE_SECONDS = 10.0
 
 CONNECTION_ERRORS = (OperationalError, InterfaceError)
-"""The exceptions that SQLAlchemy raises if a connection fails or is lost, or if SQLite's file is locked or unreadable."""
+"""SQLAlchemy's exceptions for a connection that fails or is lost, or an SQLite file that is locked or unreadable."""
 
 _T = TypeVar("_T")
 

@@ -112,7 +112,7 @@ def owner_of_run(connection: Connection, run: int) -> str | None:
 def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     """Make the calling process the owner of a run, and return the run.
 
-    Trials that were training in this process or in a dead process are marked as interrupted. Raises Busy if another
+    Trials that were running in this process or in a dead process are marked as interrupted. Raises Busy if another
     live process owns the run or the run is in none of ``states``, and UsageError if there is no such run.
     """
     columns = runs.c.state, runs.c.owner, runs.c.heartbeat, runs.c.started

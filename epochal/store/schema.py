@@ -36,7 +36,7 @@ from epochal.store.types import DataclassJson, StringTuple, UtcDateTime, enum_ty
 
 VERSION_TABLE = "epochal_version"
 HEAD = "0011"
-"""The newest migration. A database at this version is opened without importing Alembic, as the import takes 0.1 s."""
+"""The newest migration. A database at this version is opened without importing Alembic, which would take 0.1 s."""
 
 
 metadata = MetaData()

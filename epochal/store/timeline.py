@@ -1,4 +1,4 @@
-"""Read and write the table of moments, which lists the steps that each run has reached, and when."""
+"""Read and write the table of moments, which records when each run reached each step."""
 
 from datetime import UTC, datetime
 

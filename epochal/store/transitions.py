@@ -73,7 +73,7 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
 
 @writes
 def request_stop(connection: Connection, run: int, state: State) -> str | None:
-    """Ask a run to end as ``state``, SUPERSEDED or CANCELLED; return the owner of the run if that process is alive.
+    """Ask a run to end as ``state`` (SUPERSEDED or CANCELLED); return the run's owner if that process is alive.
 
     The owner sees the request when it next writes to the run, or as soon as it gets a signal. A run without a living
     owner ends at once, and None is returned. Raises UsageError if the run does not exist or has already ended.
@@ -120,14 +120,14 @@ def end_run(
     if ended and message:
         add_message(connection, message)
     if ended and state in (State.CANCELLED, State.SUPERSEDED, State.FAILED):  # its trials are no longer needed
-        interrupt_trials(connection, run, explanation="the run ended while this trial was training")
+        interrupt_trials(connection, run, explanation="the run ended while this trial was running")
     return ended
 
 
 def interrupt_trials(
     connection: Connection, run: int, *which: ColumnElement[bool], explanation: str = Reason.INTERRUPTED.description
 ) -> None:
-    """Mark trials of a run as interrupted: those that are training and meet all the conditions in ``which``."""
+    """Mark a run's trials as interrupted if they are training and meet all the conditions in ``which``."""
     training = trials.c.run == run, trials.c.state == TrialState.TRAINING, *which
     interrupted = {"state": TrialState.FAILED, "reason": Reason.INTERRUPTED, "explanation": explanation}
     connection.execute(update(trials).where(*training).values(**interrupted))
@@ -149,7 +149,7 @@ def _ownership_error(connection: Connection, run: int) -> Exception:
 
 
 def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:
-    """Raise NothingReached unless a trial of the run, or one that the run reuses, passed the gate."""
+    """Raise NothingReached unless a trial of the run, or the trial that it reuses, passed the gate."""
     query = select(trials.c.judgement).where(trials.c.run == (reused_run or run), trials.c.judgement.is_not(None))
     if reused_trial is not None:
         query = query.where(trials.c.number == reused_trial)

@@ -1,4 +1,4 @@
-"""Find problems in the pushed code before anything is trained.
+"""Find problems in the pushed code before training starts.
 
 Only problems that are nearly certain are reported: a false alarm about a sound script is worse than a missed problem.
 """
@@ -61,7 +61,7 @@ _CHECKS = (
 
 
 def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()) -> Iterator[Finding]:
-    """Yield the findings in the script and in the local modules that it imports.
+    """Yield findings about the script and the local modules that it imports.
 
     ``committed``: the paths of all files in the next commit; a remedy may name one of them.
     """
@@ -71,7 +71,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
 
 def find_copied_before_split(sources: tuple[Source, ...]) -> Finding | None:
-    """Return the finding about the first call that copies rows before they are split, or None."""
+    """Return the finding about the first call that copies rows before the train-test split, or None."""
     with suppress(RecursionError):
         return next((each for each in find_fitted_before_split(sources) if each.kind == "copied_before_split"), None)
     return None
@@ -89,8 +89,8 @@ def find_in_files(
     """Yield findings about files that are missing or too large, and about packages that are missing or refused.
 
     ``folder``: the folder to check. ``committed``: the paths of all files in the next commit. ``new``: the paths of
-    the files that it would add or change. ``pointers``: the paths of the files that are stored with Git LFS.
-    ``untracked``: the paths of the files that it would contain only after ``git add``.
+    the files that this commit would add or change. ``pointers``: the paths of the files that are stored with Git LFS.
+    ``untracked``: the paths of the files that this commit would contain only after ``git add``.
     """
     yield from find_missing_files(sources, folder, committed, pointers)
     yield from find_untracked_files(sources, untracked)

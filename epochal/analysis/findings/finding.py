@@ -1,4 +1,4 @@
-"""A finding: a place in the code that may cause trouble during training, and what to do about it."""
+"""Findings about a developer's code, each with a remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +34,6 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """The finding's location in the format that compilers use: ``nn.py:12``, or ``digits.ipynb cell 3:2``."""
+        """The finding's location, such as ``nn.py:12`` or ``digits.ipynb cell 3:2``."""
         cell = f" cell {self.cell}" if self.cell else ""
         return f"{self.path}{cell}" + (f":{self.line}" if self.line else "")

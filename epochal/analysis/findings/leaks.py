@@ -35,7 +35,7 @@ _DATA_FUNCTIONS = frozenset(
     {"array", "asarray", "c_", "column_stack", "concat", "concatenate", "DataFrame", "expand_dims", "hstack", "vstack"}
     | {"append", "stack", "shuffle"}
 )
-"""Functions in NumPy, pandas and sklearn.utils whose results contain rows of their arguments."""
+"""Functions in NumPy, pandas and sklearn.utils whose results contain rows from their arguments."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(
@@ -53,10 +53,10 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 
 @dataclass(frozen=True)
 class _Leak:
-    """A call that processes all rows, although they are split into training and test data later.
+    """A call that processes all rows, and so leaks data if they are later split into training and test data.
 
-    ``what``: the name of the function or class. ``copies``: whether the call repeats or mixes rows. ``step``: the
-    statement that contains the call.
+    ``what``: the name of the function or class. ``copies``: whether the call duplicates or interpolates rows.
+    ``step``: the statement that contains the call.
     """
 
     what: str
@@ -66,7 +66,7 @@ class _Leak:
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls that fit on all rows, or copy rows, before the rows are split into training and test data."""
+    """Yield a finding for each call that fits on all rows or copies rows before the train-test split."""
     for source, scope in find_used(sources):
         yield from _Flow(source).follow(scope)
 
@@ -140,7 +140,8 @@ class _Flow:
                 "copied_before_split",
                 self._source.path,
                 leak.line,
-                f"{leak.what} repeats or mixes rows {where}, so copies of training rows end up in the test data.",
+                f"{leak.what} duplicates or interpolates rows {where}, "
+                "so copies of training rows end up in the test data.",
                 f"Split first, then use {leak.what} on the training rows alone.",
             )
         return Finding(
@@ -231,7 +232,7 @@ class _Fit:
     """A call to ``fit``.
 
     ``owner``, ``data``, ``validation``: strings that identify the fitted object, its training data and its validation
-    data; equal strings mean the same value. ``validates``: whether the call has validation data.
+    data; equal nonempty strings mean the same value. ``validates``: whether the call has validation data.
     """
 
     call: ast.Call
@@ -243,9 +244,9 @@ class _Fit:
 
 @dataclass(frozen=True)
 class _Measurement:
-    """A call to ``evaluate``, ``score`` or ``predict``, or one that compares the result of ``predict`` with labels.
+    """A call to ``evaluate``, ``score`` or ``predict``, or a call that compares the result of ``predict`` with labels.
 
-    ``owner``, ``data``: as in ``_Fit``. ``model``: the variable that holds the measured object.
+    ``owner``, ``data``: as in ``_Fit``. ``model``: the name of the variable that holds the measured object.
     """
 
     call: ast.Call
@@ -287,7 +288,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _used_objects(call: ast.Call) -> Iterator[str]:
-    """Yield the variables that are called or passed as arguments, because such a call may measure an accuracy, too."""
+    """Yield the variables used as a call's function or arguments; one may hold a model that the call measures."""
     for node in (call.func, *call.args, *(each.value for each in call.keywords)):
         if isinstance(node, ast.Name):
             yield node.id
@@ -324,7 +325,7 @@ class _Variables:
         return self._makers.get(value.id, "") if isinstance(value, ast.Name) else ""
 
     def identify(self, node: ast.expr | None) -> str:
-        """Return a string that is the same for two expressions with the same value; empty if the value is unknown."""
+        """Return a string that identifies the value of an expression; empty if the value is unknown."""
         if node is None or not all(isinstance(each, _PLAIN) for each in ast.walk(node)):
             return ""
         names = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)})

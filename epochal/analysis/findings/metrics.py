@@ -42,7 +42,7 @@ class _Compile:
 
 
 def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield metrics that the script uses as an accuracy, but that do not measure the share of correct predictions."""
+    """Yield a finding for each metric that is used as an accuracy but is not the share of correct predictions."""
     one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
@@ -59,7 +59,7 @@ def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tup
 
 
 def find_missing_accuracy(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the last call to ``compile`` in a Keras script, if the script reports no accuracy."""
+    """Yield a finding for the last call to ``compile`` in a Keras script if the script reports no accuracy."""
     compiles = [(source, each) for source, scope in find_used(sources) for each in _read_compiles(source, scope)]
     if not compiles or any(each.metrics is None for _, each in compiles):
         return
@@ -146,7 +146,7 @@ def _is_keras_compile(source: Source, call: ast.Call) -> bool:
 
 
 def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.Call | None]) -> ast.Call | None:
-    """Return the call that creates the last layer of a model, or the layer that a tensor comes from; None if unknown."""
+    """Return the call that creates a model's last layer, or the layer that outputs a tensor; None if unknown."""
     if not isinstance(value, ast.Call):
         return None
     if isinstance(value.func, ast.Call):  # Dense(1)(x)
@@ -197,7 +197,7 @@ def _name_of(node: ast.expr | None) -> str:
 
 
 def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Yield calls to a regressor's ``score`` and to ``r2_score``, whose result, R², is reported as an accuracy."""
+    """Yield a finding for each R² (from ``r2_score`` or a regressor's ``score``) that is printed as an accuracy."""
     regressors: dict[str, str] = {}
     scores: dict[str, ast.Call] = {}
     for step in scope.steps:
@@ -252,7 +252,7 @@ def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
 
 
 def _says_accuracy(node: ast.stmt) -> bool:
-    """Return whether a statement prints text that mentions an accuracy."""
+    """Return whether a statement prints text that mentions accuracy."""
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or last_name(node.value.func) != "print":
         return False
     texts = (text_of(each) for each in ast.walk(node) if isinstance(each, ast.Constant))

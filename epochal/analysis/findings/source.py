@@ -19,14 +19,14 @@ _MAIN = "main"
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
 Branch = tuple[tuple[int, str], ...]
-"""The branches of conditions, while loops and try blocks that contain a statement, outermost first."""
+"""The branches that contain a statement, outermost first: those of conditions, while loops and try blocks."""
 
 
 @dataclass(frozen=True)
 class Step:
     """A statement, without the statements inside it.
 
-    ``branch``: the branches that contain it; empty if it always runs when its module or function runs.
+    ``branch``: the branches that contain it; empty if the statement is unconditional.
     """
 
     node: ast.stmt
@@ -34,7 +34,7 @@ class Step:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """The nodes of the statement's expressions, in source order, without the bodies of lambdas."""
+        """The syntax nodes of the statement and its expressions, in source order, without the bodies of lambdas."""
         found: list[ast.AST] = []
         stack: list[ast.AST] = [self.node]
         while stack:
@@ -87,7 +87,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file of the training code. ``names``: the full name that each imported name stands for."""
+    """A Python file in the training code. ``names``: the full name that each imported name stands for."""
 
     path: str
     tree: ast.Module
@@ -96,7 +96,7 @@ class Source:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """All nodes of the file."""
+        """All syntax nodes in the file."""
         return list(ast.walk(self.tree))
 
     @cached_property
@@ -105,7 +105,7 @@ class Source:
         return [node for node in self.nodes if isinstance(node, ast.Call)]
 
     def name_of(self, node: ast.expr) -> str:
-        """Return the full name that ``node`` refers to (``tensorflow.keras`` is shortened to ``keras``); empty if not imported."""
+        """Return the full name that ``node`` refers to, with ``tensorflow.keras`` as ``keras``; empty if it was not imported."""
         name = full_name(node, self.names)
         return name.removeprefix("tensorflow.") if name.startswith("tensorflow.keras") else name
 
@@ -204,7 +204,7 @@ def is_literal(node: ast.expr | None, value: object) -> bool:
 
 
 def text_of(node: ast.expr | None) -> str:
-    """Return the value of a string literal; empty for other nodes."""
+    """Return the value of a string literal, or an empty string for any other node."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 

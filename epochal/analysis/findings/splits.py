@@ -37,7 +37,7 @@ _SEEDS = {
 
 
 def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the splits that draw different rows each time the script runs."""
+    """Find random splits that have no seed."""
     seeded = frozenset().union(*(_seeds_of(source) for source in sources))
     for source, scope in find_used(sources):
         for step in scope.steps:
@@ -101,7 +101,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
 
 
 def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Yield unseeded splits such as ``train = df.sample(frac=0.8)`` and ``test = df.drop(train.index)``."""
+    """Find unseeded splits such as ``train = df.sample(frac=0.8)`` and ``test = df.drop(train.index)``."""
     samples: dict[str, ast.Call] = {}
     for step in scope.steps:
         for call in step.calls:
@@ -117,7 +117,7 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
-    """Return ``value`` if it is a call to a data frame's ``sample`` method with known arguments; otherwise None."""
+    """Return ``value`` if it looks like a data frame call such as ``df.sample(frac=0.8)``; otherwise None."""
     if not isinstance(value, ast.Call) or has_unknown_arguments(value):
         return None
     if not isinstance(value.func, ast.Attribute) or value.func.attr != "sample":
@@ -127,7 +127,7 @@ def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
 
 
 def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield test data sampled from the same rows as the training data, so that the two overlap."""
+    """Find test data that is sampled from the same rows as the training data, so that the two overlap."""
     for source, scope in find_used(sources):
         training: dict[str, str] = {}
         for step in scope.steps:
@@ -155,7 +155,7 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield calls to tf.data's ``shuffle`` before ``take`` and ``skip``: the split then changes from epoch to epoch."""
+    """Find calls to tf.data's ``shuffle`` before ``take`` and ``skip``: the split then changes from epoch to epoch."""
     for source, scope in find_used(sources):
         imported = {name.partition(".")[0] for name in source.names.values()}
         if "tensorflow" not in imported or "datasets" in imported:  # Hugging Face's datasets have the same methods
@@ -193,7 +193,7 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _find_shuffle(node: ast.expr, shuffles: dict[str, ast.Call]) -> ast.Call | None:
-    """Return the call to ``shuffle`` that sets the order of a dataset, if it reshuffles in each epoch."""
+    """Return the ``shuffle`` call that sets a dataset's order, if it reshuffles the dataset in every epoch."""
     while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method in ("cache", "take", "skip") or (method == "shuffle" and has_unknown_arguments(node)):

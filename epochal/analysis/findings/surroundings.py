@@ -69,7 +69,8 @@ _DEPENDENCIES = {
 }
 """For each package, the dependencies that are installed with it, except those that every training environment has.
 
-If requirements.txt names any other package, its dependencies are unknown, so no module is reported as missing.
+If requirements.txt names a package that is neither listed here nor in the training environment, the package's
+dependencies are unknown, so no module is reported as missing.
 """
 
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
@@ -86,7 +87,7 @@ _UNPACKING = frozenset(
 def find_missing_files(
     sources: tuple[Source, ...], folder: Path, files: Collection[str], pointers: Collection[str]
 ) -> Iterator[Finding]:
-    """Yield files that the code always reads but that a commit of ``folder`` would not contain.
+    """Yield findings about files that the code always reads but that a commit of ``folder`` would not contain.
 
     ``files``: the paths that a commit would contain; for those in ``pointers``, it would contain only Git LFS pointers.
     """
@@ -112,7 +113,7 @@ def find_missing_files(
 
 
 def find_untracked_files(sources: tuple[Source, ...], untracked: Collection[str]) -> Iterator[Finding]:
-    """Yield the modules that the code imports, and the files that it always reads, that are among ``untracked``."""
+    """Yield a finding for each file in ``untracked`` that the code imports as a module or always reads."""
     used = [(module.path, *_find_import(sources, PurePosixPath(module.path).stem)) for module in sources[1:]]
     for source, step in find_certain(sources):
         for call in step.calls:
@@ -125,7 +126,7 @@ def find_untracked_files(sources: tuple[Source, ...], untracked: Collection[str]
 
 
 def _find_ignored_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield imports of modules that are in ``folder`` but ignored by git."""
+    """Yield a finding for each imported module that is in ``folder`` but ignored by git."""
     for module in sources[1:]:
         if module.path not in files and (rule := find_ignore_rule(module.path, folder)):
             path, line = _find_import(sources, PurePosixPath(module.path).stem)
@@ -169,7 +170,7 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
 
 
 def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield files larger than 50 MB that the next commit would add or change, unless the repository uses Git LFS.
+    """Yield findings about files larger than 50 MB in the next commit, unless the repository uses Git LFS.
 
     ``files``: the paths of all files that the next commit would add or change.
     """
@@ -189,7 +190,7 @@ def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
 
 
 def find_missing_packages(sources: tuple[Source, ...], detection: Detection, folder: Path) -> Iterator[Finding]:
-    """Yield imports of modules that neither the framework's environment nor requirements.txt provides."""
+    """Yield findings about imported modules that neither the training environment nor requirements.txt provides."""
     if any((folder / name).exists() for name in _OTHER_LISTS):
         return
     named = _read_requirements(folder)
@@ -218,7 +219,7 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
 
 
 def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield the script's relative imports, which fail because Python runs the script directly."""
+    """Yield findings about the script's relative imports, which fail because Python runs the script directly."""
     for source, step in find_certain(sources):
         node = step.node
         if source is sources[0] and isinstance(node, ast.ImportFrom) and node.level:
@@ -232,7 +233,7 @@ def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_refused_requirements(folder: Path) -> Iterator[Finding]:
-    """Yield lines of requirements.txt that servers refuse by default or that name a module instead of a package."""
+    """Yield findings about requirements that servers refuse by default or that name a module instead of a package."""
     text = _read_text(folder) or ""
     for line, problem in find_refused(text):
         yield Finding("refused_requirement", "requirements.txt", line, f"{problem}.", REFUSED_REMEDY)
@@ -242,7 +243,10 @@ def find_refused_requirements(folder: Path) -> Iterator[Finding]:
 
 
 def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield modules beside the script that hide a known package and lack a name that the code uses from it."""
+    """Yield findings about modules next to the script that hide a package of the same name.
+
+    A module is reported only if it does not define a name that the code uses.
+    """
     beside = {PurePosixPath(source.path).stem: source for source in sources[1:] if _is_beside(source, sources[0])}
     for source in sources:
         for name, module in beside.items():
@@ -284,7 +288,7 @@ def _read_text(folder: Path) -> str | None:
 
 
 def _read_requirements(folder: Path) -> set[str] | None:
-    """Return the names of the packages in requirements.txt; None if a line does not name a package."""
+    """Return the names of the packages in requirements.txt; None if the file or any line in it cannot be parsed."""
     text = _read_text(folder)
     if text is None:
         return None if (folder / "requirements.txt").exists() else set()
@@ -295,13 +299,13 @@ def _read_requirements(folder: Path) -> set[str] | None:
 
 
 def _names_in(text: str) -> set[str]:
-    """Return the normalised names in a requirements file, whose lines may have comments and hashes."""
+    """Return the normalised names of the packages in a requirements file, ignoring comments and hashes."""
     lines = (re.sub(r"(?:^|\s)#.*|\s--hash.*|\\$", "", line).strip() for line in text.splitlines())
     return {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("--hash")}
 
 
 def _find_import(sources: tuple[Source, ...], top: str) -> tuple[str, int]:
-    """Return the file and line of the first import of a top-level module."""
+    """Return the file and line of the first import of a top-level module; line 0 if no file imports it."""
     for source in sources:
         lines = [
             node.lineno

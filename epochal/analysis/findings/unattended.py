@@ -11,7 +11,7 @@ from epochal.analysis.missing_files import find_committed
 from epochal.analysis.syntax import last_name
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
-"""The Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
+"""Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
 _SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
@@ -36,7 +36,7 @@ _NAMED_READERS = frozenset(
 )
 _DOWNLOADS = {
     r"keras\.datasets\.\w+\.load_data": "a dataset",
-    r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the weights of {name}",
+    r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the {name} weights",
     r"nltk\.download": "NLTK data",
     r"tensorflow_datasets\.load": "a dataset",
     r"datasets\.load_dataset": "a dataset",
@@ -139,7 +139,7 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
         indexed = [node for node in step.nodes if isinstance(node, ast.Subscript) and last_name(node.value) in gpus]
         if isinstance(step.node, ast.Assert) and found:
             yield _finding(
-                source, step.node, "needs_gpu", "The line needs a GPU, but training runs on a CPU.", "Remove the line."
+                source, step.node, "needs_gpu", "This line needs a GPU, but training runs on a CPU.", "Remove the line."
             )
         elif indexed:
             name = last_name(indexed[0].value)
@@ -147,7 +147,7 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 source,
                 step.node,
                 "needs_gpu",
-                f"The line uses {ast.unparse(indexed[0])}, but training runs without a GPU.",
+                f"This line uses {ast.unparse(indexed[0])}, but training runs without a GPU.",
                 f"Put the line under `if {name}:`, or remove it.",
             )
         gpus |= {last_name(target) for target, value in step.assigned if value and _asks_for_gpu(source, value)}

@@ -26,12 +26,12 @@ class DatasetCache:
 
     folder: the name of the framework's folder in Epochal's dataset cache.
     variable: the environment variable that sets the framework's cache folder.
-    link_folder: for a framework that writes next to its cached files, the folder in the training's HOME that holds
-        links to these files; empty if ``variable`` is set for training instead.
+    link_folder: for a framework that writes next to its cached files, the folder in the training process's HOME that
+        holds links to these files; empty if ``variable`` is set for training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
-    module: a regular expression that matches the path and name of the framework's functions that download datasets, as
-        in ``sklearn/datasets/_covtype.py fetch_covtype``. Its group ``name`` is the dataset's name. Empty if there are
-        no such functions.
+    module: a regular expression for the path and name of each function that downloads a dataset, such as
+        ``sklearn/datasets/_covtype.py fetch_covtype``. Its group ``name`` is the dataset's name. Empty if the framework
+        has no such functions.
     """
 
     folder: str
@@ -55,7 +55,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """The methods of a framework that the recorder supports, as named in messages. A field without a method is empty.
+    """The methods of a framework that the recorder supports, as named in messages; empty if there is no such method.
 
     ``measures``: the framework's method that measures an accuracy; the recorder records this accuracy and the test
     samples. ``resumes``: the framework's method that the recorder can resume from a checkpoint.
@@ -103,7 +103,7 @@ class Framework(Protocol):
     RECORDER: Recorder
     """What the recorder can do for the framework."""
     SET_EPOCHS: str
-    """A sentence that tells users how to set the number of epochs so that a retrain can raise it."""
+    """A message that tells users how to set the number of epochs so that a retrain can raise it."""
 
     def find_removed_apis(self, source: str) -> list[RemovedApi]:
         """Return each place in a module's ``source`` that uses an API removed from the framework, in line order."""

@@ -33,7 +33,7 @@ LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 SET_EPOCHS = (
     "Pass max_iter to the model as a constant, as in MLPClassifier(max_iter=200). For a model without epochs, such as a "
-    "decision tree, list its hyperparameters under [search] in epochal.toml; epochal check prints the ones that can be "
-    "searched."
+    "decision tree, list its hyperparameters under [search] in epochal.toml; to see which ones can be searched, run "
+    "epochal check."
 )
 find_removed_apis = no_removed_apis

@@ -1,7 +1,7 @@
 """Find and change hyperparameters, the literals in the pushed code that a trial may change.
 
-The standard library's ``ast`` locates a literal in a Python file. A change replaces only the bytes of that literal,
-unless the statement assigns the literal to several names, in which case the statement is split in two.
+Literals in Python files are located with the standard library's ``ast``. Changing a literal replaces only its bytes,
+unless a statement assigns it to several names, in which case the statement is split in two.
 """
 
 import ast
@@ -17,11 +17,11 @@ from epochal.records import Value, is_same_value, value_kind
 
 
 def find_constants(source: bytes, path: str = "") -> list[Constant]:
-    """Return the literals that a module's top level assigns to names, in order; empty if it is not valid Python.
+    """Return the literals assigned to names at the top level of a module, in order; empty if it is not valid Python.
 
-    A literal is a number (including a minus sign), a string, True or False. The blocks of ``if``, ``try``, ``with`` and
-    loops belong to the top level, but functions and classes do not. Assignments to tuples, assignments of computed
-    values, and those with ``:=`` or ``+=`` are ignored. ``path``: the path of the module.
+    A literal is a number (with its minus sign, if any), a string, True or False. The blocks of ``if``, ``try``,
+    ``with`` and loops belong to the top level, but the bodies of functions and classes do not. Assignments to tuples,
+    assignments of computed values, and those with ``:=`` or ``+=`` are ignored. ``path``: the path of the module.
     """
     module = Module.parse(source)
     return [make_constant(module, name, node, path) for name, node in module.assignments()] if module else []
@@ -37,7 +37,7 @@ def make_constant(
 
 
 def assigned_lines(source: bytes) -> dict[str, list[int]]:
-    """Return the line numbers (in order, counted from 1) of all assignments to each name at the module's top level."""
+    """Return the line numbers, in order and counted from 1, of the assignments to each name at a module's top level."""
     module = Module.parse(source)
     found: dict[str, list[int]] = {}
     for node in module.scope_nodes() if module else ():
@@ -47,13 +47,13 @@ def assigned_lines(source: bytes) -> dict[str, list[int]]:
 
 
 def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
-    """Return ``source`` with each constant in ``changes`` replaced by its new value, and every other byte unchanged.
+    """Return ``source`` with each constant in ``changes`` set to its new value.
 
-    All constants must be in the same file. A constant that already has its new value is not rewritten. A literal that a
-    Python statement assigns to several names (``epochs = batch_size = 10``) changes for the constant's name only,
-    because the statement is split in two. Raises ValueError if a constant is not in this source, if two are in the same
-    place, if a value is not of the constant's kind (number, string or boolean), or if parsing the result does not give
-    the new values.
+    All constants must be in the same file. A constant that already has its new value is not rewritten. If a Python
+    statement assigns a literal to several names (``epochs = batch_size = 10``), the statement is split in two, so that
+    the other names keep their value. All other bytes stay the same. Raises ValueError if a constant is not in this
+    source, if two are in the same place, if a value is not of the constant's kind (number, string or boolean), or if
+    parsing the result does not give the new values.
     """
     new = {constant: value for constant, value in changes.items() if not is_same_value(value, constant.value)}
     for constant, value in changes.items():
@@ -64,7 +64,7 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     module = Module.parse(source)
     for constant in changes:
         if module is None or not _has_literal(module, constant.start, constant.end, constant.value):
-            raise ValueError(f"{constant.name} = {constant.value!r} is not on line {constant.line}")
+            raise ValueError(f"{constant.name} = {constant.value!r} was not found on line {constant.line}")
     for one, other in pairwise(sorted(changes, key=lambda constant: constant.start)):
         if one.start == other.start:
             raise ValueError(f"two constants share a literal on line {one.line}")
@@ -107,17 +107,17 @@ def _change_config(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
 
 
 def _apply_edits(source: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
-    """Return ``source`` with each span ``start:end`` replaced by its text."""
+    """Return ``source`` with the bytes ``start:end`` of each edit replaced by the text of that edit."""
     for start, end, text in sorted(edits, reverse=True):
         source = source[:start] + text + source[end:]
     return source
 
 
 def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tuple[int, int], int, bytes] | None:
-    """Return the edits that remove a constant's name from a statement that assigns its literal to several names.
+    """Find out how to split a statement that assigns a constant's literal to several names.
 
-    The result has three parts: the span to remove, the end of the statement, and the source of the removed target. It
-    is None if the statement does not assign the literal to another name.
+    Returns the span to remove, the position where the statement ends, and the source of the removed target; None if
+    the statement assigns the literal to no other name.
     """
     for node in ast.walk(module.tree):
         if not isinstance(node, ast.Assign) or len(node.targets) < 2 or literal(node.value) is None:
@@ -134,7 +134,7 @@ def _split_chain(module: Module, source: bytes, constant: Constant) -> tuple[tup
 
 
 def _has_literal(module: Module, start: int, end: int, value: Value) -> bool:
-    """Return whether the bytes ``start:end`` are a literal with this ``value``, or a string that spells this number."""
+    """Return whether the bytes ``start:end`` are a literal equal to ``value``; the string "5" counts as equal to 5."""
     found = module.literal_at(start, end)
     if isinstance(found, str) and value_kind(value) == "number":
         found = parse_number(found)
@@ -152,7 +152,7 @@ def _format_literal(present: bytes, value: Value) -> bytes:
 
 
 def unified_diff(before: bytes, after: bytes, name: str) -> str:
-    """Return a diff of the file ``name``, which ``git apply`` accepts if the source is UTF-8."""
+    """Return a unified diff of the file ``name``; ``git apply`` accepts it if the source is UTF-8."""
     # Split only at line feeds, as git does; str.splitlines would split at form feeds, too.
     old, new = (
         re.findall(r"[^\n]*\n|[^\n]+", source.decode(encoding_of(source), "replace")) for source in (before, after)

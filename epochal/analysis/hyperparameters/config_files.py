@@ -1,4 +1,4 @@
-"""Find the values in YAML, JSON and TOML files, so that they can be changed without touching any other bytes."""
+"""Locate the values in YAML, JSON and TOML files, so that a value can be changed without touching any other bytes."""
 
 import ast
 import json
@@ -45,7 +45,7 @@ def find_keys(path: str, content: bytes) -> list[Constant]:
 
 
 def format_value(path: str, before: bytes, value: Value) -> bytes:
-    """Return ``value`` formatted for the configuration file ``path``, quoted like the old value ``before``."""
+    """Return ``value`` formatted for the file ``path``, quoted like the old value ``before`` if possible."""
     quote = before[:1].decode("ascii", "replace")
     if isinstance(value, bool):
         text = str(value).lower()
@@ -64,7 +64,7 @@ def format_value(path: str, before: bytes, value: Value) -> bytes:
 
 
 def _is_plain_yaml(text: str) -> bool:
-    """Return whether YAML reads ``text``, written without quotes, as a string with the same characters."""
+    """Return whether ``text`` is a simple word that YAML reads as the same string even without quotes."""
     import yaml
 
     return bool(_PLAIN_YAML.fullmatch(text)) and yaml.safe_load(text) == text
@@ -166,9 +166,10 @@ def _walk_json(node: ast.expr, key: _Key) -> Iterator[tuple[_Key, ast.expr]]:
 
 
 def _read_toml(content: bytes) -> Iterator[_Found]:
-    """Yield the values that are on the same line as their keys, including those in inline tables.
+    """Yield the scalars that are on the same line as their keys, including those in inline tables.
 
-    Multi-line strings are skipped, and so is any value that differs from what ``tomllib`` reads for the same key.
+    Multi-line strings and arrays of tables are skipped, and so is any value that differs from what ``tomllib`` reads
+    for the same key.
     """
     data = tomllib.loads(content.decode("utf-8"))
     table: _Key = ()

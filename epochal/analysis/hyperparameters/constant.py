@@ -1,4 +1,4 @@
-"""A literal in the pushed code that a trial may change, and a function that parses a number in a string."""
+"""A literal in the pushed code that a trial may change, and a function that parses a number from a string."""
 
 import re
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class Constant:
     ``name``: the variable, option, key or argument that it sets. ``value``: its value; a number even if it is written
     as a string, as in ``os.environ.get("EPOCHS", "5")``. ``line``: its line, counted from 1. ``start``, ``end``: its
     byte offsets in the file, ``end`` exclusive. ``path``: the file's path, relative to the root of the code.
-    ``qualified_name``: the name, preceded by that of its table, class, function or module if that is known, as in
+    ``qualified_name``: the name, preceded by the name of its table, class, function or module if known, as in
     ``train.epochs``. ``place``: a description of where the literal is, as in "the default of --epochs".
     """
 
@@ -31,7 +31,7 @@ class Constant:
 
 
 def parse_number(text: str) -> int | float | None:
-    """Return the number that ``text`` spells in decimal notation, or None if it is not a number."""
+    """Parse ``text`` as a decimal integer (of at most 30 digits) or float; return None if it is neither."""
     text = text.strip()
     if _INTEGER.fullmatch(text):
         return int(text)

@@ -17,7 +17,7 @@ RECORDS = frozenset(
 
 @dataclass(frozen=True)
 class Label:
-    """The name and place of a literal. The fields mean the same as those of ``Constant``."""
+    """The name and place of a literal. The fields have the same meanings as those of ``Constant``."""
 
     name: str
     qualified_name: str
@@ -26,10 +26,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Definition:
-    """A place that gives a value to an attribute, key or option.
+    """A place in the code where an attribute, key or option gets its value.
 
     ``kind``: ``set`` (``args.epochs = 5``), ``item`` (of a dictionary), ``field`` (of a class), or ``option`` (of the
-    command line). ``owner``: the class or dictionary that it belongs to, if that is known.
+    command line). ``owner``: the class or dictionary that the attribute or key belongs to, if that is known.
     """
 
     unit: Unit
@@ -40,7 +40,7 @@ class Definition:
 
 
 def find_definitions(unit: Unit, node: ast.AST, classes: Mapping[str, ast.ClassDef]) -> Iterator[Definition]:
-    """Yield the definitions of attributes, keys and options in a node."""
+    """Yield the definitions of attributes, keys and options in a syntax node."""
     match node:
         case ast.Assign() | ast.AnnAssign():
             if node.value is None:
@@ -112,7 +112,7 @@ def _define_in_call(unit: Unit, node: ast.Call, classes: Mapping[str, ast.ClassD
 
 
 def make_number(unit: Unit, node: ast.expr, label: Label) -> Constant | None:
-    """Return the literal ``node`` as a constant if it is a number, or a string that spells one; None otherwise."""
+    """Return the literal ``node`` as a constant if it is a number or a numeric string; None otherwise."""
     value = literal(node)
     if isinstance(value, str):
         value = parse_number(value)
@@ -158,12 +158,15 @@ def find_default(function: Function, parameter: ast.arg) -> ast.expr | None:
 
 def label_parameter(function: Function, parameter: ast.arg) -> Label:
     """Return the name and place of a parameter's default value."""
-    place = f"the default of the parameter {parameter.arg} of {function.name}()"
+    place = f"the default of the parameter {parameter.arg} in {function.name}()"
     return Label(parameter.arg, f"{function.name}.{parameter.arg}", place)
 
 
 def label_argument(function: str, argument: str, place: str = "") -> Label:
-    """Label an argument in a call to ``function``. ``place``: its place if it is passed by position, such as "third"."""
+    """Return the name and place of an argument in a call to ``function``.
+
+    ``place``: an ordinal such as "third" if the argument is passed by position; empty if it is passed by keyword.
+    """
     where = f"the {place} argument" if place else f"the argument {argument}"
     return Label(argument, f"{function}.{argument}", f"{where} of {function}()")
 

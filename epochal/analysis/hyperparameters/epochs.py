@@ -80,7 +80,7 @@ class Epochs:
 
     @property
     def name(self) -> str:
-        """The literal's name among a trial's hyperparameters."""
+        """The literal's name in a trial's hyperparameters."""
         return self.constant.name
 
     def describe(self) -> str:
@@ -109,8 +109,8 @@ class Epochs:
 def find_epochs(tracer: Tracer) -> tuple[Epochs, ...]:
     """Return the literals that may set the number of epochs, the most likely first; no two have the same name.
 
-    First come those that set the number of epochs of a call or loop that trains, in the script and the local modules
-    that it imports; then all others whose names suggest a number of epochs.
+    Literals that set the number of epochs of a call or loop that trains come first, followed by others whose names
+    suggest a number of epochs.
     """
     finder = _Finder(tracer)
     found: dict[tuple[str, int], Epochs] = {}
@@ -152,8 +152,9 @@ class _Finder:
         self._tracer = tracer
 
     def find_used(self) -> Iterator[Traced]:
-        """Yield the literals that set the epochs in calls to Keras' ``fit``, then those in other calls, then those in loops.
+        """Yield the literals that set the number of epochs or training steps, the most likely first.
 
+        Literals in ``fit`` calls come first, followed by those in other calls and in loops, and by numbers of steps.
         Code that does not run when the script does, such as functions that nothing calls, comes last.
         """
         for runs in (True, False):
@@ -251,7 +252,7 @@ class _Finder:
                         yield from self._tracer.trace_key(unit, keyword.value, argument)
 
     def _in_loops(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the literals that set how often loops run.
+        """Yield the literals that set how many times a loop runs.
 
         Loops that seem to count epochs come first, then other loops that train.
         """

@@ -1,7 +1,6 @@
 """Evaluate expressions in the pushed code, as far as possible without running it.
 
-Epochal runs the script without arguments and without special environment variables, so many conditions have a known
-result.
+Epochal runs the script without arguments or special environment variables, so many conditions have a known result.
 """
 
 import ast
@@ -23,12 +22,12 @@ from epochal.analysis.hyperparameters.unit import Binding, Function, Scope, Unit
 from epochal.analysis.syntax import Module, last_name
 
 UNKNOWN: Any = object()
-"""Stands for the value of an expression that cannot be evaluated without running the code."""
+"""The result of evaluating an expression whose value cannot be determined without running the code."""
 
 _KINDS = dict.fromkeys(("parse_args", "parse_known_args"), "option") | dict.fromkeys(
     ("safe_load", "load", "full_load", "loads", "compose", "merge", "unsafe_load", "to_container"), "config"
 )
-"""The kind of definition that an object's attributes or keys come from, keyed by the function that returns it."""
+"""For each function name: the kind of definition that sets the attributes or keys of the returned object."""
 _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -52,7 +51,7 @@ MAX_STEPS = 500
 
 
 Owner = tuple[ast.AST | None, str]
-"""The class or dictionary whose attribute or key is read (None if unknown), and the most likely kind of definition."""
+"""The class or dictionary that holds an attribute or key (None if unknown), and the most likely kind of definition."""
 
 
 class Evaluator:
@@ -207,7 +206,10 @@ class Evaluator:
         return next((self.units[path] for path in paths if path in self.units), None)
 
     def find_imported_module(self, unit: Unit, node: ast.Name) -> Unit | None:
-        """Return the local module, if any, that a name refers to, as after ``import config``; otherwise None."""
+        """Return the local module that a name refers to, such as ``config`` after ``import config``.
+
+        Returns None if the name refers to anything else.
+        """
         scope = unit.find_scope(node, node.id)
         for binding in unit.bindings(scope, node.id) if scope else ():
             statement = binding.statement
@@ -258,7 +260,7 @@ class Evaluator:
         return values[0] if len(values) == 1 else node
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs before ``use`` (None if unknown), and whether it probably does."""
+        """Return whether a statement runs if ``use`` does (None if unknown), and whether it probably does."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -282,8 +284,7 @@ class Evaluator:
     def running(self) -> set[ast.AST]:
         """The AST nodes that may be executed when the script runs.
 
-        Functions that the running code does not name, branches whose conditions do not hold, and exception handlers
-        are left out.
+        Left out: functions that nothing seems to call, branches whose conditions do not hold, and exception handlers.
         """
         running: set[ast.AST] = set()
         named: set[str] = set()
@@ -352,7 +353,7 @@ class Evaluator:
                 yield call_unit, None
 
     def _find_heirs(self, owner: ast.ClassDef) -> list[str]:
-        """Return the names of a class's subclasses that do not define ``__init__`` themselves."""
+        """Return the names of a class's direct subclasses that do not define ``__init__`` themselves."""
         return [
             name
             for name, each in self._classes.items()
@@ -384,7 +385,7 @@ class Evaluator:
                     yield unit, call, [*rank, *arguments.elts], []
 
     def read_keys(self, unit: Unit, node: ast.expr) -> tuple[ast.expr, tuple[str, ...]]:
-        """Read keys as ``definitions.read_keys`` does, but also accept keys that are held in variables.
+        """Read keys as ``definitions.read_keys`` does, but also accept keys that have to be evaluated first.
 
         For example: ``presets[args.preset]["epochs"]``.
         """

@@ -28,7 +28,7 @@ _NOT_HYPERPARAMETERS = re.compile(
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:
-    """Return the literals by name, and also by qualified name, such as ``train.learning_rate``.
+    """Return the literals that a search may change, both by name and by qualified name (``train.learning_rate``).
 
     They are the values of local variables, constants in other modules, options, attributes, keys and keyword arguments,
     the values in configuration files, and the defaults of parameters unless every call passes another value.

@@ -20,7 +20,7 @@ _NOT_READ = frozenset({"epochal.toml", "pyproject.toml", "package.json", "packag
 
 @dataclass(frozen=True)
 class Sources:
-    """The files that may set hyperparameters. All paths are relative to the folder with the code.
+    """The files that may set hyperparameters. All paths are relative to the folder that contains the code.
 
     ``script``: the path of the script. ``modules``: the contents, by path, of the script and the local modules that it
     imports, directly or indirectly. ``configs``: the contents, by path, of the YAML, JSON and TOML files that these
@@ -40,7 +40,7 @@ class Sources:
 def read_sources(code: Path, script: str, content: bytes) -> Sources:
     """Read the script's local modules and configuration files from the folder ``code``.
 
-    ``script``: the script's path in that folder. ``content``: the content of the script, which need not exist in the
+    ``script``: the script's path in that folder. ``content``: the script's content; the script need not exist in the
     folder. Only regular files of at most 256 KB are read.
     """
     modules = {script: content}
@@ -94,7 +94,7 @@ def _read_configs(code: Path, folder: PurePosixPath, modules: Mapping[str, bytes
     """Return the configuration files that the modules mention by name, with or without the suffix.
 
     A configuration file may mention others, which are returned, too: with Hydra, ``defaults: [{model: small}]`` loads
-    model/small.yaml. Files in ``folder``, the script's folder, come first.
+    model/small.yaml. Files in ``folder``, the script's folder, are considered first.
     """
     trees = (module.tree for module in map(Module.parse, modules.values()) if module)
     texts = {
@@ -133,7 +133,7 @@ def _find_configs(code: Path) -> list[str]:
 
 
 def _read_file(code: Path, path: str) -> bytes | None:
-    """Return the content of a file; None if it does not exist, is too large, or is reached through a link."""
+    """Return the content of a regular file; None if it cannot be read, is too large, or is reached through a link."""
     file = code / path
     try:
         status = os.lstat(file)

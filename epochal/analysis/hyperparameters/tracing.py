@@ -47,9 +47,9 @@ class Tracer(Evaluator):
         self._traced = 0
 
     def trace(self, unit: Unit, node: ast.expr, label: Label) -> list[Traced]:
-        """Return the literals that may set the whole-number value of ``node``, most likely first.
+        """Return the literals that may set the integer value of ``node``, most likely first.
 
-        ``label``: the name and place of ``node``, used if it is itself a literal.
+        ``label``: the name and place of ``node``, used if ``node`` itself is a literal.
         """
         self._traced = self._traced + 1 if self._tracing else 0
         if node in self._tracing or len(self._tracing) > MAX_DEPTH or self._traced > MAX_STEPS:
@@ -164,7 +164,7 @@ class Tracer(Evaluator):
         return self._look_up(unit, base, keys)
 
     def _look_up(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> list[Traced]:
-        """Trace the attribute or key that the path ``keys`` leads to from the object ``base``."""
+        """Trace the attribute or key that is reached by following ``keys`` from the object ``base``."""
         base, keys = self._expand(unit, base, keys)
         owner, kind = self.find_owner(unit, base)
         for key in keys[:-1]:
@@ -217,7 +217,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values that configuration files set for the last of ``keys``; those that match more of ``keys`` come first."""
+        """Return the values of the last of ``keys`` in configuration files, best match for all ``keys`` first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")
@@ -287,7 +287,7 @@ class Tracer(Evaluator):
     def _combine(self, op: ast.operator, traced: Iterable[Traced], other: Any, *, is_left: bool = True) -> list[Traced]:
         """Combine traced literals with ``other``: ``traced op other``, or ``other op traced`` if not ``is_left``.
 
-        An unknown operand or operation is treated as if it changed nothing.
+        An unknown operand or an unsupported operation has no effect.
         """
         if isinstance(other, bool) or not isinstance(other, int | float):
             return list(traced)
@@ -309,7 +309,7 @@ class Tracer(Evaluator):
 
 
 def _find_items(loop: ast.For, name: str) -> list[ast.expr]:
-    """Return the values of a loop variable, such as ``epochs`` in ``for epochs in [5, 20]``, last value first."""
+    """Return the expressions that give a loop variable its values, such as ``[5, 20]`` in ``for epochs in [5, 20]``."""
     if not isinstance(loop.target, ast.Tuple):
         return [loop.iter]
     places = [index for index, each in enumerate(loop.target.elts) if last_name(each) == name]

@@ -16,7 +16,7 @@ class Binding:
     """A statement that binds a name.
 
     ``statement``: the statement, or the parameter of a function. ``value``: the expression assigned to the name;
-    None if there is no single expression, as for the target of a loop.
+    None if there is no single expression, as for a loop variable.
     """
 
     statement: ast.AST
@@ -61,14 +61,14 @@ class Unit:
             yield node
 
     def scope(self, node: ast.AST) -> Scope:
-        """Return the innermost module, function or class around ``node``; for a parameter, its function."""
+        """Return the innermost scope (function, class or module) around ``node``; for a parameter, its function."""
         for each in self.ancestors(node):
             if isinstance(each, _SCOPES):
                 return each
         return self.module.tree
 
     def function(self, node: ast.AST) -> Function | None:
-        """Return the innermost function around ``node``; None at the top level of a module or class."""
+        """Return the innermost function definition around ``node``; None outside functions."""
         return next((each for each in self.ancestors(node) if isinstance(each, Function)), None)
 
     def class_of(self, node: ast.AST) -> ast.ClassDef | None:
@@ -125,7 +125,7 @@ def position(node: ast.AST) -> tuple[int, int]:
 
 
 def _bind(node: ast.AST) -> Iterator[tuple[str, Binding]]:
-    """Yield the names that a node binds in its own scope."""
+    """Yield each name that ``node`` itself binds, with its binding."""
     match node:
         case ast.Assign():
             for target in node.targets:

@@ -14,7 +14,7 @@ _PLAIN = str.maketrans("<>&", "‹›+")
 
 
 class BuildNames:
-    """The names and descriptions of builds, kept up to date until their run has ended.
+    """The names and descriptions of builds, kept up to date until their runs have ended.
 
     The names of Epochal's jobs begin with ``prefix``. ``log_once`` takes a subject and a text, and logs the text unless
     it was the last text logged about that subject.

@@ -217,8 +217,8 @@ class JenkinsChain:
     def _stop_ended(self, snapshot: JenkinsSnapshot) -> None:
         """Remove superseded and cancelled runs from Jenkins' queue, and stop their builds, which then end as ABORTED.
 
-        A stop request is repeated only after a minute, because a second one would interfere while the first is still
-        ending the build's processes.
+        A stop request is repeated only after a minute, because a second request would interfere while the first is
+        still ending the build's processes.
         """
         for item in snapshot.items:
             if item.run is not None and self._should_stop(item.run):

@@ -1,4 +1,4 @@
-"""Check whether Jenkins is ready for the chain. A temporary job checks the agent."""
+"""Check whether Jenkins is ready to run the chain. A temporary job checks the agent."""
 
 import json
 import secrets
@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _AGENT_CHECK_JOB = """\
 <?xml version="1.0" encoding="utf-8"?>
 <project>
-  <description>epochal jenkins check runs this job to compare an agent's EPOCHAL_HOME and scripts with its own.</description>
+  <description>The command epochal jenkins check uses this job to check an agent's setup.</description>
   <quietPeriod>0</quietPeriod>
   {node}
   <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>
@@ -70,8 +70,8 @@ def check_all(
 def _check_version(client: JenkinsClient) -> str:
     version = client.version()
     if version_key(version) < version_key(MIN_VERSION):
-        raise CheckFailed(f"{client.url} is Jenkins {version}; Epochal needs {MIN_VERSION} or newer.")
-    return f"{client.url} is Jenkins {version}"
+        raise CheckFailed(f"{client.url} runs Jenkins {version}; Epochal needs {MIN_VERSION} or newer.")
+    return f"{client.url} runs Jenkins {version}"
 
 
 def _check_login(client: JenkinsClient) -> str:
@@ -91,7 +91,9 @@ def _check_crumbs(client: JenkinsClient) -> str:
 def _check_permissions(client: JenkinsClient, settings: ServerSettings) -> str:
     missing = client.missing_permissions(job_names(settings)[-1])
     if missing:
-        raise CheckFailed(f"{client.user} lacks {', '.join(missing)}: an admin can grant permissions under Security.")
+        raise CheckFailed(
+            f"{client.user} lacks permissions: {', '.join(missing)}. An admin can grant them under Security."
+        )
     return "may create, configure and start jobs"
 
 
@@ -127,7 +129,9 @@ def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
     }
     wrong = [f"{name}: {state}" for name, state in states.items() if state != "unchanged"]
     if NOT_OWN in states.values():
-        raise CheckFailed(f"{'; '.join(wrong)}. Rename or delete what Epochal did not create, or set [jenkins] prefix.")
+        raise CheckFailed(
+            f"{'; '.join(wrong)}. Rename or delete the ones not created by Epochal, or set [jenkins] prefix."
+        )
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}. Run epochal jenkins apply.")
     return "up to date"

@@ -1,4 +1,4 @@
-"""A client for one Jenkins server: python-jenkins, with errors that say what to do.
+"""A client for a Jenkins server, built on python-jenkins, with errors that say what to do.
 
 Methods of python-jenkins are used wherever they fit. Otherwise, a comment says why they do not fit, and the request is
 sent with python-jenkins' general request method. tests/chains/jenkins/answers.py contains recorded responses from a
@@ -37,7 +37,7 @@ class JenkinsError(EpochalError):
 
 
 def _forward(name: str) -> Callable[..., Any]:
-    """Return a client method that calls the method *name* of python-jenkins and turns its errors into JenkinsError."""
+    """Return a client method that calls the method ``name`` of python-jenkins and turns its errors into JenkinsError."""
 
     def call(client: "JenkinsClient", *arguments: Any) -> Any:
         return client._call(getattr(client._jenkins, name), *arguments)
@@ -46,7 +46,7 @@ def _forward(name: str) -> Callable[..., Any]:
 
 
 class JenkinsClient:
-    """A client for one Jenkins user. Every method raises JenkinsError if Jenkins refuses or does not answer."""
+    """A client that acts as one Jenkins user. Methods raise JenkinsError if Jenkins refuses a request or does not answer."""
 
     def __init__(self, url: str, user: str, token: str) -> None:
         self.url = url if url.endswith("/") else f"{url}/"
@@ -146,7 +146,7 @@ class JenkinsClient:
     def job(self, name: str, builds: int) -> dict[str, Any] | None:
         """Return the ``url``, ``downstreamProjects`` and ``builds`` of a job, or None if there is no such job.
 
-        The argument ``builds`` is the number of builds to return, newest first.
+        ``builds``: the maximum number of builds to return, newest first.
         """
         # get_job_info cannot select fields, so every build would need another request.
         tree = f"url,downstreamProjects[name],builds[{_BUILD_FIELDS}]{{0,{builds}}}"
@@ -203,7 +203,7 @@ class JenkinsClient:
         return str(self._request("GET", path).content, "utf-8", "replace")
 
     def _request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request and return the response: after redirects, the last one, with the earlier ones in its ``history``."""
+        """Send a request and return the final response, with any redirects in its ``history``."""
         request = requests.Request(method, self.url + path, **options)
         response: requests.Response = self._call(self._jenkins.jenkins_request, request)
         return response
@@ -255,7 +255,7 @@ class JenkinsClient:
 
 
 def _none_on_status(status: int, send: Callable[..., _T], *arguments: Any) -> _T | None:
-    """Return what *send* returns, or None if Jenkins answers with the HTTP status *status*."""
+    """Return what ``send`` returns, or None if Jenkins answers with the HTTP status ``status``."""
     try:
         return send(*arguments)
     except JenkinsError as error:

@@ -1,4 +1,4 @@
-"""Compare the rendered XML of a job or view with the XML that Jenkins stores for it. Pure functions.
+"""Compare the rendered XML of a job or view with the XML that Jenkins stores for it. Performs no I/O.
 
 The texts themselves cannot be compared: Jenkins reorders elements, adds defaults and plugin versions, and writes XML
 1.1. Instead, Epochal writes a seal into the description: the digests of the rendered XML and of the stored XML.
@@ -69,7 +69,10 @@ def digest(xml: str) -> str:
 
 
 def missing_classes(rendered: str, stored: str) -> list[str]:
-    """Return the Java classes missing from *stored*, sorted. Jenkins silently drops elements of classes it lacks."""
+    """Return the Java classes in *rendered* but not in *stored*, sorted.
+
+    Jenkins silently drops elements whose class it lacks.
+    """
     missing = Counter(class_names(parse_config(rendered))) - Counter(class_names(parse_config(stored)))
     return sorted(missing)
 

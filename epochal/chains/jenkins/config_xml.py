@@ -16,6 +16,9 @@ def parse_config(xml: str) -> Element:
 
 
 def class_names(element: Element) -> list[str]:
-    """Return the Java class names in ``element`` and below: dotted tags and ``class`` attributes, with duplicates."""
+    """Return the Java class names in ``element`` and its descendants: dotted tags and ``class`` attributes.
+
+    The result may contain duplicates.
+    """
     tags = [each.tag for each in element.iter() if "." in each.tag]
     return tags + [each.attrib["class"] for each in element.iter() if "." in each.attrib.get("class", "")]

@@ -80,8 +80,7 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
         raise SettingsError("No repository is watched, so there are no jobs to create. Run epochal watch URL first.")
     if len(set(job_names(settings))) != len(job_names(settings)):
         raise SettingsError(
-            "Two watched repositories have the same name, so their jobs would have the same name, too. "
-            "Watch only one of them."
+            "The jobs for two watched repositories would have the same name. Watch only one of the two repositories."
         )
     unknown = sorted(set(without) - set(OPTIONAL_PLUGINS))
     if unknown:
@@ -113,7 +112,7 @@ def _run_job_builder(project: str) -> dict[str, str]:
 
 
 def _escape_braces(value: Any) -> Any:
-    """Double the braces in all strings of ``value``, because Job Builder expands single braces as templates."""
+    """Double the braces in all strings in ``value``, because Job Builder expands single braces as templates."""
     if isinstance(value, dict):
         return {key: _escape_braces(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -18,7 +18,7 @@ from epochal.records import Log
 from epochal.settings import ServerSettings
 
 NOT_OWN = "not created by Epochal"
-_CHANGED_BY_OTHERS = "changed in Jenkins outside Epochal"
+_CHANGED_BY_OTHERS = "changed outside Epochal"
 
 
 def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[str], log: Log) -> int:
@@ -26,7 +26,7 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
 
     ``without`` names plugins that the jobs should not use. Raises JenkinsError before any change if Jenkins is too old
     or lacks plugins. Also raises it, but keeps the changes made so far, if Jenkins has a job or view of the same name
-    that Epochal did not create, or if Jenkins drops a part of a definition.
+    that Epochal did not create, or if Jenkins drops part of a definition.
     """
     definitions = render(settings, without)
     require_usable_jenkins(client, definitions)
@@ -75,7 +75,7 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
 
 
 def compare_definition(definition: Definition, current: str | None) -> str:
-    """Return how a definition compares with the one in Jenkins, in words for the user: ``unchanged``, ``missing``, ….
+    """Return how a definition compares with the one in Jenkins, worded for the user: for example, ``unchanged``.
 
     *current* is the config.xml in Jenkins, or None if Jenkins has no job or view of that name.
     """
@@ -96,13 +96,13 @@ def require_usable_jenkins(client: JenkinsClient, definitions: list[Definition])
     """
     version = client.version()
     if version_key(version) < version_key(MIN_VERSION):
-        raise JenkinsError(f"{client.url} is Jenkins {version}; Epochal needs {MIN_VERSION} or newer.")
+        raise JenkinsError(f"{client.url} runs Jenkins {version}; Epochal needs {MIN_VERSION} or newer.")
     missing = missing_plugins(client, definitions)
     if missing:
         listed = "\n".join(f"  {plugin}:{version}" for plugin, version in missing)
         raise JenkinsError(
             f"{client.url} would silently drop parts of the jobs, because it lacks these plugins:\n{listed}\n"
-            "Install them (jenkins-plugin-cli --plugins NAME:VERSION, or Manage Jenkins, Plugins), or leave them out: "
+            "Install them (jenkins-plugin-cli --plugins NAME:VERSION, or Manage Jenkins > Plugins), or leave them out: "
             "epochal jenkins apply --without NAME."
         )
 
@@ -131,7 +131,7 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
         raise JenkinsError(f"{client.url} accepted the {kind} {name}, but did not store it.")
     if dropped := missing_classes(definition.xml, stored):
         raise JenkinsError(
-            f"{client.url} lost parts of the {kind} {name}: {', '.join(dropped)}. "
+            f"{client.url} dropped parts of the {kind} {name}: {', '.join(dropped)}. "
             "Check that their plugins are installed and enabled."
         )
     _store_seal(client, definition, digest(stored))
@@ -144,8 +144,8 @@ def _require_own(client: JenkinsClient, definition: Definition, current: str | N
     """Raise JenkinsError if Epochal did not create *current*, the job or view of the same name in Jenkins."""
     if current is not None and read_seal(current) is None:
         raise JenkinsError(
-            f"{client.url} has a {definition.kind} {definition.name} that Epochal did not create. Rename or delete it, or "
-            "set [jenkins] prefix in server.toml."
+            f"{client.url} has a {definition.kind} named {definition.name} that Epochal did not create. Rename or "
+            "delete it, or set [jenkins] prefix in server.toml."
         )
 
 

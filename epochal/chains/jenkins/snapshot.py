@@ -13,7 +13,7 @@ class Build:
     run: the run's number, or None if the build has no ``EPOCHAL_RUN`` parameter.
     result: Jenkins' word for the outcome, for example ``SUCCESS``; None while the build is running.
     item: the number of the queue item that became this build, or -1 if Jenkins does not report it.
-    timestamp: Jenkins' timestamp of the build, as Unix time in milliseconds.
+    timestamp: Jenkins' timestamp for the build, as Unix time in milliseconds.
     aborted_by_person: whether a user or Epochal stopped the build; Jenkins does not distinguish the two.
     interrupted: whether a user or Jenkins stopped the build, for example at its time limit. Like ``aborted_by_person``,
     it is False for a build that ended because Jenkins shut down.

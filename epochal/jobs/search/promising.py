@@ -1,4 +1,4 @@
-"""Choose trials of a search to resume with more epochs: resuming costs less than trying another combination."""
+"""Choose a trial of a search to resume with more epochs, which costs less than trying new hyperparameters."""
 
 from collections.abc import Sequence
 
@@ -28,10 +28,10 @@ def find_promising(trials: Sequence[Trial]) -> list[Trial]:
 def choose_trial_to_resume(
     trials: Sequence[Trial], epochs: Epochs, settings: RetrainSettings
 ) -> tuple[Trial, int] | None:
-    """Return the best promising trial that can be resumed, with its new total number of epochs, or None.
+    """Return the most promising trial that can be resumed, with its new total number of epochs, or None.
 
-    ``epochs``: the literal that sets the number of epochs. A trial is skipped if another with the
-    same combination of hyperparameters was started after it, or if ``max_epochs`` allows no more epochs.
+    ``epochs``: the literal that sets the number of epochs. A trial is skipped if ``max_epochs`` allows no more
+    epochs, or if a later trial with the same hyperparameters, apart from the number of epochs, was not interrupted.
     """
     for trial in find_promising(trials):
         assert trial.forecast

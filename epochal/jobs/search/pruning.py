@@ -11,17 +11,17 @@ from epochal.runtimes.stop import Stop
 from epochal.store.errors import DatabaseUnavailable
 
 _MAX_EPOCHS = 10_000
-"""The last epoch after which a trial is compared with the others.
+"""After this many epochs, a trial is no longer compared with the others.
 
 Each comparison queries two databases, and a script may report any number of epochs.
 """
 
 ShouldContinue = Callable[[int, float], bool]
-"""Takes the number of epochs a trial has trained for and its validation accuracy (0 to 1); returns whether it should continue."""
+"""Takes a trial's number of epochs so far and validation accuracy (0 to 1); returns whether to continue the trial."""
 
 
 class Pruner:
-    """Compares a trial with the others after each epoch, and stops it if they were better after the same number of epochs."""
+    """Compares a trial with the others after each epoch, and stops it if they were better at that point."""
 
     def __init__(
         self, number: int, stop: Stop, stop_if_over: Callable[[], None], should_continue: ShouldContinue

@@ -48,7 +48,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 
 
 def join(app: App, number: int) -> None:
-    """Run trials in the search of run ``number``, which another process started, until the search is over.
+    """Run trials for the search that another process started in run ``number``, until the search is over.
 
     Raises UsageError if there is no search to join, and RunFailed for a failure that other hyperparameters
     cannot fix.
@@ -66,7 +66,7 @@ def _open_workers(active: ActiveRun, run: Run) -> Workers:
     earlier_trials = [
         trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None
     ]
-    # A trial of the search gets as many epochs as the longest trial before the search; None if that is not known.
+    # A trial of the search gets the number of epochs of the longest trial before the search; None if that is unknown.
     raised = choose_epochs(active).epochs
     epoch_counts = [raised.number_in(trial.hyperparameters) for trial in earlier_trials] if raised else []
     epochs = max(epoch_counts or [trial.epochs for trial in earlier_trials if trial.epochs], default=None)

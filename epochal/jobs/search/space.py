@@ -17,11 +17,11 @@ from epochal.settings import Choices, Range
 _MAX_NAMES = 20
 """The maximum number of names or places that a message lists."""
 _NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
-"""Names that a search may change, but that messages do not suggest, because they are not properties of the model."""
+"""Constants that a search may change but that messages do not suggest, because they do not affect the model."""
 _SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
 """Matches the names of seeds, and of arguments and functions that take one, in lower case and without underscores."""
 _TEST_SHARE = re.compile(r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share)|trainsize")
-"""Matches names that decide how many rows are test data, in lower case and without underscores."""
+"""Matches names for the size of the test or validation data, in lower case and without underscores."""
 _EXPECTED_VALUES = {
     "number": "a range, or numbers as choices",
     "text": "strings as choices",
@@ -154,7 +154,7 @@ def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
 
 
 def _explain_luck(script: Script, constant: Constant) -> str:
-    """Return why a search over the constant would only find lucky random numbers or test rows; empty if it would not."""
+    """Return why a search over the constant would find only lucky seeds or easy test rows; empty if it would not."""
     names = {constant.name.rpartition(".")[2], *_find_arguments(script, constant.name)}
     plain_names = [name.replace("_", "").lower() for name in names]
     if any(map(_SEED.fullmatch, plain_names)):
@@ -170,7 +170,7 @@ def _explain_luck(script: Script, constant: Constant) -> str:
 
 
 def _find_arguments(script: Script, name: str) -> Iterator[str]:
-    """Yield the keywords, and for positional arguments the functions, that the variable ``name`` is passed to."""
+    """Yield the names of the keyword arguments, or else of the functions, that the variable ``name`` is passed to."""
     for path, content in script.files.items():
         module = Module.parse(content) if path.endswith(".py") else None
         for node in ast.walk(module.tree) if module else ():

@@ -85,7 +85,7 @@ def serialise(message: EmailMessage) -> bytes:
 
 
 def _subject(report: Report) -> str:
-    """Return the outcome, repository, branch and commit. Long names are shortened to keep the commit id visible."""
+    """Return the subject: outcome, repository, branch and commit. Long names are cut to keep the commit id visible."""
     commit = report.run.commit
     names = (to_one_line(name, _MAX_NAME_LENGTH) for name in (report.repository, commit.branch))
     reused = f", reused from run {report.run.reused_run}" if report.run.reused_run else ""
@@ -93,7 +93,7 @@ def _subject(report: Report) -> str:
 
 
 def _collect_parts(report: Report) -> dict[str, Any]:
-    """Return the variables for the templates. Each fact, note and path is one line; empty facts and paths are left out."""
+    """Return the templates' variables. Each fact, note and path is one line; empty facts and paths are left out."""
     run, commit, best = report.run, report.run.commit, report.run.best
     facts = {
         "repository": report.repository,
@@ -130,7 +130,7 @@ def _collect_parts(report: Report) -> dict[str, Any]:
 
 def _render(parts: dict[str, Any]) -> tuple[str, str]:
     """Return the body of the email as plain text and as HTML."""
-    # Import Jinja here, so that a job that sends no mail starts faster.
+    # Import Jinja here, so that a job that sends no email starts faster.
     import jinja2
 
     templates = jinja2.Environment(

@@ -48,7 +48,7 @@ def send(
     if settings.user and not f"{settings.user}{password}".isascii():
         # smtplib would raise an error whose text contains the password.
         raise MailError(
-            "the user and password under [mail] must be ASCII, because Python's smtplib can send nothing else",
+            "the user under [mail] and the password must be ASCII, because Python's smtplib can send nothing else",
             temporary=False,
         )
     try:

@@ -41,7 +41,7 @@ def indent_lines(text: str) -> str:
 
 
 def wrap_paragraph(text: str, indent: int = 0) -> str:
-    """Wrap a paragraph to 78 columns, with a hanging indent of ``indent`` spaces. Long words (paths) stay whole."""
+    """Wrap a paragraph to 78 columns, with a hanging indent of ``indent`` spaces. Long words are not broken."""
     wrapper = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
     wrapper.subsequent_indent = " " * indent
     return wrapper.fill(text)

@@ -53,7 +53,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
             what = f"adopts the change that run {run.reused_run} suggested"
         reused = (
             f" This commit {what}, so the verdict was reused and nothing was trained. "
-            "To make sure that the verdict was not due to chance, train again with epochal run --force."
+            "To make sure that the verdict was not due to chance, train again with the command epochal run --force."
         )
     if run.state is State.REACHED:
         return f"{run.script} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"
@@ -63,7 +63,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
 
 
 def describe_forecast(run: Run) -> str:
-    """Return the forecast for a run that ended below its threshold; empty if the explanation already includes it."""
+    """Return the forecast for a run that ended below its threshold; empty if unknown or already in the explanation."""
     is_open = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
     return f"the accuracy that counts: {run.forecast.description}" if run.forecast and is_open else ""
 

@@ -1,7 +1,7 @@
 """Observe ML libraries and the end of the script in the training process, and resume Keras fits.
 
 The recorder runs alongside nn.py in the training environment. It uses only the standard library and, once a framework
-is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends the
+is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends
 training; it is recorded as a fault. Only a fit that can neither resume nor train from the beginning ends the script.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
@@ -15,7 +15,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "diverged", "model": 1, "call": 1, "epoch": 3, "epochs": 30, "nonfinite": {"x": 12, "y": 0},
      "rows": 1347, "columns": [0, 32], "nan": true,
      "optimizer": "SGD", "learning_rate": 0.5, "default_rate": 0.01, "clipped": false, "own_code": false}
-    {"event": "start_over", "model": 1, "call": 1, "why": "…"}    the script ends; the trial has to be trained again
+    {"event": "start_over", "model": 1, "call": 1, "why": "…"}    the script ends; the trial has to be run again
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "validation", "model": 1, "call": 1, ROWS}  the rows that the fit's val_accuracy was measured on
     {"event": "fitted", "model": 1, "call": 1, "epoch": 24, "time": 9.4}
@@ -79,7 +79,7 @@ of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null
 without reading the data. ``weights`` identifies the state of the model: it differs between models, and changes when
 a model is fitted further. ``trained`` says whether the model was fitted in this trial or in one that it resumed
 from; it is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the
-kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always giving the most frequent answer.
+kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label.
 ``seen`` says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``);
 ``checked`` is false if that could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added
 if the test set is drawn anew each time it is read, from rows that the model may have been fitted on. ``validated`` is

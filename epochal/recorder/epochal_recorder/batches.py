@@ -12,10 +12,10 @@ _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
 def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
     """Arrange for ``see(x, y)`` to be called with the rows that Keras reads, and return the data to pass to Keras.
 
-    ``y`` is None if there are no labels. ``end_pass()`` is called when all data has been read once and, for a
+    ``y`` is None if there are no labels. ``end_pass()`` is called each time all data has been read and, for a
     generator, also after every ``steps`` batches. It is not called for a tf.data.Dataset, where each epoch is a pass.
     With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
-    called if a PyDataset is read again from its beginning, so that the batches read so far do not count.
+    called if a PyDataset is read again from its beginning, so that the incomplete pass is not counted.
     ``note_first(x, y)`` is called with the first batch of each epoch of a tf.data.Dataset or a generator; an epoch has
     ``steps`` batches, or all batches if ``steps`` is None.
 
@@ -34,7 +34,7 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
         return _observe_generator(x, see, end_pass, steps, note_first), ""
     leaves = tree().flatten(x)
     if not leaves or not all(hasattr(leaf, "shape") or isinstance(leaf, (bool, int, float)) for leaf in leaves):
-        return x, f"data of type {type(x).__name__} are not supported"
+        return x, f"data of type {type(x).__name__} is not supported"
     see(x, y)
     end_pass()
     return x, ""
@@ -64,7 +64,10 @@ def find_reshuffled(dataset):
 
 
 def _walk(dataset):
-    """Yield, for each dataset in a pipeline, its id, whether a later step drops rows, and whether it is reshuffled."""
+    """Yield a tuple for each dataset in a pipeline.
+
+    It consists of the dataset's id, whether a later step drops rows, and whether the dataset is reshuffled.
+    """
     pending, seen = [(dataset, False)], set()
     while pending:
         node, is_cut = pending.pop()

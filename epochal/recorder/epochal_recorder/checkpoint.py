@@ -39,8 +39,8 @@ class NotResumable(Exception):
 class StartOver(SystemExit):
     """A fit can neither resume nor train from the beginning, because its data or its state has been changed.
 
-    It ends the script without a traceback, and the trial then runs again from the beginning. ``why``: the reason to
-    show to users.
+    This exception ends the script without a traceback, and the trial then runs again from the beginning. ``why``: the
+    reason to show to users.
     """
 
     def __init__(self, why):
@@ -105,8 +105,8 @@ def read(path):
 def pack(value, arrays, depth=0):
     """Return ``value`` in a form that JSON can represent, and append its arrays to ``arrays``.
 
-    Raises TypeError if ``value`` contains anything other than plain data, arrays, built-in collections, and those of
-    Python's ``collections`` module. A function that Keras defines counts as plain data and is stored by name.
+    Raises TypeError if ``value`` contains anything other than plain data, arrays, built-in collections, and collections
+    from Python's ``collections`` module. A function that Keras defines counts as plain data and is stored by name.
     """
     if depth > _MAX_DEPTH:
         raise TypeError("the state is nested too deeply")

@@ -1,4 +1,4 @@
-"""Describe the data of a fit without reading all of it."""
+"""Describe a fit's data without reading all of it."""
 
 import hashlib
 
@@ -48,7 +48,7 @@ def find_datasets(arguments, *, with_training):
 
 
 def placeholders(x):
-    """Return symbolic Keras tensors with the shapes and types of ``x``, the input of a model.
+    """Return symbolic Keras tensors with the shapes and types of ``x``, a model's input.
 
     Raises NotResumable if the shapes and types cannot be known without reading the data.
     """
@@ -93,7 +93,7 @@ def _sources(dataset):
 
 
 def _digest(array):
-    """Return a digest (16 hexadecimal digits) of 4 to 64 rows that are spread evenly over the array."""
+    """Return a digest (16 hexadecimal digits) of up to 64 rows that are spread evenly over the array."""
     rows = array.iloc if hasattr(array, "iloc") else array
     count = max(4, min(_MAX_ROWS, _MAX_BYTES // max(1, numpy.asarray(rows[0]).nbytes)))
     digest = hashlib.sha256()

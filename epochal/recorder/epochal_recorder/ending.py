@@ -1,4 +1,4 @@
-"""Record how the script ends: its exit status, the line that set it, the exceptions behind it, and running threads.
+"""Record how the script ends: its exit status, the line that set it, the exceptions behind it, and any running threads.
 
 The event ``ended`` is written when the main thread of the process has ended, before Python waits for other threads. If
 these stay idle for a while, the process ends without waiting for them, as if they were daemon threads.

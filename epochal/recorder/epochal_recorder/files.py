@@ -1,4 +1,4 @@
-"""Files that the script writes during a fit, such as the best model so far, which it loads again after training."""
+"""Files that the script writes during a fit and may load again after training, such as the best model so far."""
 
 import glob
 import os
@@ -16,7 +16,7 @@ _MAX_FILES = 2_000
 _MAX_ENTRIES = 200_000
 """The search for changed files stops after this many files below the working directory."""
 _LARGE_FOLDER = 100
-"""A folder with more files than this counts as an unchanging dataset, unless files were added to it."""
+"""A folder with more files than this counts as an unchanging dataset, unless files were added to it during the fit."""
 _SECONDS_OF_A_CLOCK = 0.05
 """A file's modification time may be this many seconds too early, because it is the time of the kernel's last tick."""
 _FIELD = re.compile(r"\{[^{}]*\}")
@@ -59,7 +59,7 @@ class WrittenFiles:
     def restore(self, state):
         """Write the files, except those that the script has written since this process started.
 
-        If a callback now names a different path (with the current time, for example), its files are written there.
+        If a callback now names another path (containing the current time, for example), its files are written there.
         """
         for name, content in state["contents"].items():
             renamed = (_rename(name, old, self._paths.get(key)) for key, old in state["paths"].items())
@@ -69,7 +69,7 @@ class WrittenFiles:
                 content.tofile(path)
 
     def _name_paths(self):
-        """Return the paths that callbacks name, by callback and attribute; they may contain placeholders (``{epoch}``)."""
+        """Return the paths named by callbacks, by callback and attribute; they may have placeholders (``{epoch}``)."""
         paths = {}
         for number, callback in enumerate(self._callbacks):
             code = read_callback(callback)
@@ -136,7 +136,7 @@ class WrittenFiles:
 
 
 def _rename(name, old, new):
-    """Return the path ``name`` with ``old`` at its beginning replaced by ``new``; None if there is nothing to replace."""
+    """Return the path ``name`` with ``old`` at its start replaced by ``new``; None if there is nothing to replace."""
     if new is None or new == old:
         return None
     pieces, places = _FIELD.split(old), _FIELD.split(new)

@@ -1,8 +1,8 @@
-"""The rows that a fit trains on, and the rule that refuses a test on rows that the model was fitted on.
+"""Collect the rows that a fit trains on, and refuse a test on rows that the model was fitted on.
 
 A test on rows that the model was fitted on is meaningless, but even correctly split data may contain duplicate rows.
 So s, the share of test rows that the model was fitted on, is compared with e, the share that a clean split of the
-same data would show. e is estimated as the share of training rows that have a twin (an equal row) in the same pass:
+same data would yield. e is estimated as the share of training rows that have a twin (an equal row) in the same pass:
 the Good-Turing estimate of the probability that another row from the same source is already among the training rows.
 """
 
@@ -21,7 +21,7 @@ MAX_ROWS = 4_000_000
 _SIGNIFICANT = 4.0
 """A test is refused only if the share of known rows exceeds the expected share by this many standard errors.
 
-With four standard errors, none of 800 clean splits of data with many repeated rows is refused (benchmarks/seen_rows.py).
+With four standard errors, none of 800 clean splits of data with many repeats is refused (benchmarks/seen_rows.py).
 """
 _SMALL = 0.05
 """A test is refused only if the share of known rows exceeds the expected share by more than this.
@@ -41,7 +41,7 @@ _SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _MIN_SAMPLE = 512, 32, 256, 16
 _MAX_FORMS = 16
 _COPIED = 0.8
 _ALL_CLASSES = None
-"""Key that stands for all classes together."""
+"""The key that stands for all classes together."""
 _STATE = (
     "hashes",
     "counts",
@@ -71,12 +71,12 @@ class FittedRows:
         self.hashes = numpy.empty(0, numpy.uint64)
         """Sorted unique hashes of the rows with their labels; only those up to ``ceiling`` if there are too many."""
         self.counts = numpy.empty(0, numpy.uint8)
-        """How often each row in ``hashes`` occurred in the first complete pass, capped at 255; 0 if it did not."""
+        """How often each row in ``hashes`` occurred in the first complete pass, capped at 255; 0 if it was absent."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Sorted hashes of the rows without their labels; empty unless there are too many labels to try them all."""
+        """Sorted hashes of the rows without their labels; empty unless there are too many labels to try all of them."""
         self.repeats = []
         """How often the rows of each class repeat in the first pass; empty if unknown.
 
@@ -163,7 +163,7 @@ class FittedRows:
             self.forms.append(form)
 
     def add_part(self, rows, labels):
-        """Add rows of a fit that receives its data in parts (``partial_fit``), which do not show where a pass ends.
+        """Add rows of a fit that receives its data in parts (``partial_fit``) and does not say where a pass ends.
 
         Recurring rows count as repeated until a part consists almost entirely of known rows. That part begins a new
         pass, and from then on recurring rows are not counted.
@@ -196,7 +196,7 @@ class FittedRows:
             self._merge(rows, counts)
 
     def repeats_of_parts(self):
-        """Return the pairs of ``repeats``, pooled over all classes, for a fit whose rows were added in parts."""
+        """Return pairs as in ``repeats``, but for all classes together, for a fit whose rows were added in parts."""
         with self._lock:
             self._merge_recent()
             times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
@@ -208,7 +208,7 @@ class FittedRows:
             self._parts.append((rows, None, labels))
 
     def _take_parts(self):
-        """Remove the rows added so far; return hashes of the rows with labels, of the rows alone and of the labels."""
+        """Remove the current pass's rows; return hashes of the rows with labels, the rows alone, and the labels."""
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]
@@ -273,7 +273,7 @@ class FittedRows:
         """Drop the fit's rows to save memory, and record that they are no longer known."""
         with self._lock:
             self.hashes, self.counts = self.hashes[:0].copy(), self.counts[:0].copy()
-            self.why_unseen = "there were too many fits to keep the rows of all of them"
+            self.why_unseen = "there were too many fits to keep all their rows"
 
     def state(self):
         """Return the fit's rows as plain data and arrays, for a checkpoint."""
@@ -306,11 +306,11 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
     """Compare test rows with the rows of ``fits``, and return a dict that says whether the test is refused.
 
     ``rows``: hashes of the test rows, labels included; ``labels``: hashes of the labels alone. ``by_class``: whether to
-    compare, class by class, how often rows repeat. ``fitted``: for each fit, the sorted hashes of the rows to compare
+    estimate the expected share class by class. ``fitted``: for each fit, the sorted hashes of the rows to compare
     with; by default, the hashes that include the labels.
 
     In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the model was
-    fitted on, ``expected`` the share that a clean split would show, and ``refused`` whether these rows make the test
+    fitted on, ``expected`` the share that a clean split would yield, and ``refused`` whether these rows make the test
     meaningless. Shares range from 0 to 1.
     """
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)

@@ -26,7 +26,7 @@ _MAX_COLUMNS = 20
 
 
 class Fit:
-    """Observer of a call to fit.
+    """An observer of one call to fit.
 
     It records each epoch, resumes the fit with ``resumption`` (may be None), and stops it once the validation accuracy
     has reached ``stop_at`` (may be None). ``names``: the numbers of the model and the fit, for the events.
@@ -40,7 +40,7 @@ class Fit:
         self.model = model
         self._epochs = int(arguments.get("epochs", 1))
         self._samples = None if arguments.get("steps_per_epoch") else count_samples(arguments.get("x"))
-        """Number of samples in an epoch; None if it cannot be known without reading the data."""
+        """The number of samples in an epoch; None if it cannot be known without reading the data."""
         split = arguments.get("validation_split")
         if self._samples is not None and split and arguments.get("validation_data") is None:
             self._samples = math.floor(self._samples * (1 - split))  # rounded as in Keras' train_validation_split
@@ -70,7 +70,7 @@ class Fit:
     def watch(self, arguments):
         """Observe the rows of the training and validation data.
 
-        Data that Keras reads batch by batch are replaced in ``arguments`` by a wrapper that also passes each batch to
+        Data that Keras reads batch by batch is replaced in ``arguments`` with a wrapper that also passes each batch to
         this observer.
         """
         x, y, validation = (arguments.get(name) for name in ("x", "y", "validation_data"))

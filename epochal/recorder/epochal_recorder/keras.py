@@ -33,9 +33,9 @@ _MAX_FITS = 32
 def observe(module, out, checkpoints, stop_at, started):
     """Patch keras.Model or the functions that save and load models, whichever the Keras module ``module`` defines.
 
-    ``out``: the folder for events. ``checkpoints``: the folder in which fits write checkpoints and find those to resume
-    from; None for no checkpoints. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped;
-    None if fits are not to be stopped. ``started``: when Python started, in seconds since 1970.
+    ``out``: the folder for events. ``checkpoints``: the folder for new checkpoints and for those to resume from; None
+    for no checkpoints. ``stop_at``: the validation accuracy (0 to 1, as text) at which a fit is stopped early; None to
+    let every fit finish. ``started``: when Python started, in seconds since 1970.
     """
     shared = shared_state(out)
     if hasattr(module, "Model"):
@@ -82,8 +82,8 @@ def _wrap_to_note_weights(function, note, output):
 def _wrap_to_observe(method, recorder, make_observer, output):
     """Wrap ``method`` so that each call is observed through additional callbacks.
 
-    ``make_observer(model, arguments)`` returns the observer that provides the callbacks, or None if the call is not to
-    be observed. ``make_observer`` may replace the call's arguments.
+    ``make_observer(model, arguments)`` returns the observer that provides the callbacks, or None if the call should
+    not be observed. ``make_observer`` may replace the call's arguments.
     """
     signature = inspect.signature(method)
 
@@ -138,7 +138,7 @@ def _make_recorder(*arguments):
 
 
 class _Recorder:
-    """A recorder that creates an observer for each call, and numbers models and fits."""
+    """A recorder that creates an observer for each call to fit, evaluate or predict, and numbers models and fits."""
 
     def __init__(self, out, shared, checkpoints, stop_at, started):
         self._out = out

@@ -1,4 +1,4 @@
-"""The labels of a test set: their kind, and the accuracy of always answering with the most frequent label."""
+"""The labels of a test set: their kind, and the accuracy of always predicting the most frequent label."""
 
 import numpy
 
@@ -10,7 +10,7 @@ _MAX_ANSWERS_AT_PLACES, _MAX_PLACES = 64, 1_000_000
 
 
 class Labels:
-    """The labels of one output, counted batch by batch.
+    """The labels for one output of a model, counted batch by batch.
 
     ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (a
     regression), or "unknown". ``columns``: the number of classes if the labels are one-hot.

@@ -1,6 +1,6 @@
-"""Find out which Keras a model or dataset comes from: Keras 3, Keras 2 (with TensorFlow up to 2.15) or tf_keras.
+"""Find out which Keras package a model or dataset comes from: Keras 3, Keras 2 (up to TensorFlow 2.15) or tf_keras.
 
-The package tf_keras is Keras 2 for later versions of TensorFlow. More than one of the three may be imported at once:
+tf_keras is Keras 2 for later versions of TensorFlow. More than one of the three may be imported at once:
 TensorFlow imports Keras 3 in addition to tf_keras.
 """
 

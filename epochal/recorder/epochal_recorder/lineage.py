@@ -13,14 +13,14 @@ from .fitted_rows import FittedRows
 
 _SAMPLE = 512
 _MIN_COSINE = 0.25
-"""Weights count as related if samples of 512 of their values have a higher cosine similarity than this.
+"""Weights count as related if the cosine similarity between samples of their values is higher than this.
 
-For independent samples, the similarity stays below 0.18 (4/√512).
+For independent samples of 512 values, the similarity stays below 0.18 (4/√512).
 """
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 _MAX_ROWS_OF_ALL = 32_000_000
-"""At most about this many row hashes (288 MB) are kept across all fits."""
+"""The approximate maximum number of row hashes that are kept for all fits together (288 MB)."""
 
 
 class Lineage:
@@ -123,7 +123,7 @@ class Lineage:
         return [self.fits[identity] for identity in identities if identity in self.fits]
 
     def state(self, identities):
-        """Return the fits ``identities``, and which of them each known array comes from, as plain data for a checkpoint."""
+        """Return plain data for a checkpoint: the fits ``identities``, and which of them produced each known array."""
         known = [(digest, sorted(of & set(identities))) for digest, of in self._identities_by_digest.items()]
         groups = sorted({tuple(of) for _, of in known})
         places = {group: place for place, group in enumerate(groups)}
@@ -180,7 +180,7 @@ def _direction(array):
 
 
 def _direction_of_all(arrays):
-    """Return one unit vector, as ``_direction`` does, for several small arrays together; None if they are too small."""
+    """Return a sample of several small arrays as one unit vector; None if the arrays are too small even together."""
     arrays = [numpy.asarray(array) for array in arrays]
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:

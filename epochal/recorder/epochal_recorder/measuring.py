@@ -20,7 +20,7 @@ from .output import Output
 from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
 
 SKETCH = 1024
-"""The number of row hashes that identify a test set. The smallest hashes are used."""
+"""The maximum number of row hashes in a test set's sketch. The smallest hashes are used."""
 MIN_TEST_ROWS = 16
 """A prediction for fewer rows than this counts as a demonstration, not as a test."""
 _UNCHECKED = {
@@ -43,9 +43,9 @@ _MIN_OVERLAP = 0.05
 class Origin:
     """Where a model's weights come from.
 
-    ``identities``: the fits that produced them. ``trained``: whether they were fitted in this trial or in one that it
-    resumed from; None if that is unknown. ``unchecked``: why some of the rows that they were fitted on are unknown;
-    empty if all rows are known. ``weights``: a digest or other identifier of the weights.
+    ``identities``: the fits that produced the weights. ``trained``: whether the weights were fitted in this trial or in
+    a trial that it resumed from; None if unknown. ``unchecked``: why some of the training rows are unknown; empty if
+    all are known. ``weights``: a digest or other identifier of the weights.
     """
 
     identities: frozenset
@@ -55,10 +55,10 @@ class Origin:
 
 
 class TestRows:
-    """The rows of a test set that were read in one pass, with their labels if these are known."""
+    """The rows of a test set that were read in one pass, with their labels if known."""
 
     def __init__(self, outputs=(), rank=None, is_masked=False):
-        """Start with no rows. ``outputs``: the names of the model's outputs. ``rank``, ``is_masked``: see ``Labels``."""
+        """Start with no rows. ``outputs``: the model's output names. ``rank``, ``is_masked``: see ``Labels``."""
         self.count = 0
         self.labels = {}
         """The ``Labels`` of each output, keyed by its name (an empty string if there is only one output)."""
@@ -188,7 +188,7 @@ class SharedState:
         return self._prediction_count < _MAX_EVENTS
 
     def note_transformation(self, rows, results, fits):
-        """Record that a transformation, fitted with labels in ``fits``, turned ``rows`` into ``results`` (both as hashes).
+        """Record that a transformation fitted in ``fits`` turned ``rows`` into ``results`` (both given as hashes).
 
         The results for rows that the transformation was fitted on contain information about the labels of these rows.
         So a model that is fitted on any of these results counts as fitted on all of them.
@@ -208,7 +208,7 @@ class SharedState:
         return {identity for results, identity in self._transformations if is_in(unique, results).any()}
 
     def find_origin(self, arrays):
-        """Return where weights with these values come from; ``arrays`` has one array per variable."""
+        """Return where the weights in ``arrays`` (one array per variable) come from."""
         identities, known = self.lineage.find_origin(arrays)
         why = "" if known else "the weights were changed outside of fit()"
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))

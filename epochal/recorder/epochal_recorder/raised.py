@@ -1,4 +1,4 @@
-"""Describe exceptions and call stacks for events."""
+"""Describe exceptions and call stacks for the recorder's events."""
 
 import os
 import sys

@@ -68,7 +68,7 @@ class Replay:
         is_endless = getattr(x, "num_batches", 0) is None
         self.is_needed = self.has_hidden_state or is_endless or bool(self._steps)
         self.is_reading = False
-        """Whether the data of past epochs are currently being read again, without training the model on them."""
+        """Whether the data of past epochs is currently being read again, without training the model on it."""
         self.digests = []
         """The digest of the first batch of each epoch read so far."""
 
@@ -85,10 +85,10 @@ class Replay:
         """Read the data of the first ``epochs`` epochs of the fit again.
 
         ``digests``: the digests in the checkpoint. Returns the names (``python``, ``numpy``) of the random generators
-        whose state was changed by the reading. If only the data draw from them, their state is now the same as it was
-        after these epochs. Data that differ are accepted if the script sets no seed, because its training never repeats
-        exactly. Raises NotResumable if the fit must train from the beginning, and StartOver if only a new process can
-        do so. Must be called while Keras' fit is running.
+        whose state the reading changed. If nothing but the data draws from them, their state is now the same as it was
+        after these epochs. Different data may be accepted if the script sets no seed, because training without a seed
+        never repeats exactly. Raises NotResumable if the fit must train from the beginning, and StartOver if only a new
+        process can do so. Must be called while Keras' fit is running.
         """
         if not self.is_needed or not epochs:
             return set()
@@ -112,7 +112,7 @@ class Replay:
                     if self.is_tf_dataset and not _is_seeded():
                         return set()
                     raise StartOver(
-                        f"the data of epoch {number + 1} are not the same as in the earlier trial (is their order seeded?)"
+                        f"the data of epoch {number + 1} is not the same as in the earlier trial (is its order seeded?)"
                     )
         except Exception as fault:
             raise StartOver(f"the training data could not be read again: {type(fault).__name__}: {fault}") from fault
@@ -141,10 +141,10 @@ class Replay:
                 raise NotResumable("the validation data is shuffled or drawn anew in each epoch")
         shuffled = find_reshuffled(self._data)
         if any(hasattr(each, "element_spec") and shuffled & find_reshuffled(each) for each in objects):
-            raise NotResumable("a callback also reads the training data, which changes how they are shuffled")
+            raise NotResumable("a callback also reads the training data, which changes how it is shuffled")
 
     def check_validation(self, state):
-        """Raise StartOver if reading validation data changes their state or a global random generator.
+        """Raise StartOver if reading the validation data changes its state or that of a global random generator.
 
         Keras reads a batch in advance when it first validates, so in a resumed fit the state would be one batch ahead.
         ``state``: the ScriptState of the fit, after it was restored.
@@ -157,7 +157,7 @@ class Replay:
         except Exception as fault:
             raise StartOver(f"the validation data could not be read: {type(fault).__name__}: {fault}") from fault
         if (_read_random_states(), state.digests()) != before:
-            raise StartOver("reading the validation data changes their state")
+            raise StartOver("reading the validation data changes its state")
 
     def _differs(self, digests):
         return any(now != before for now, before in zip(self.digests, digests, strict=False))
@@ -165,8 +165,8 @@ class Replay:
     def _count_whole_epochs(self, epochs, iterator):
         """Return how many of the ``epochs`` past epochs, counted from the first, must be read to the end.
 
-        For each later epoch, reading the first batch is enough, provided that there are at least two such epochs: only
-        the first batch of the second one shows whether reading so little brought the data to the right state.
+        For each later epoch, reading the first batch is enough, provided that there are at least two such epochs: the
+        second is needed to check that reading a single batch restores the state.
         """
         if not self.is_tf_dataset or self._steps or int(self._data.cardinality()) <= 0:
             return epochs
@@ -189,7 +189,7 @@ def _read_epoch(iterator):
 
 
 def _find_epoch_iterator():
-    """Return Keras' EpochIterator of the call to fit that is in progress; raise NotResumable if no call is found."""
+    """Return the EpochIterator of the call to Keras' fit that is in progress. Raise NotResumable if none is found."""
     frame = sys._getframe()
     while frame is not None:
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:

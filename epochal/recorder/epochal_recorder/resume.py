@@ -51,7 +51,7 @@ class Resumption:
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self._has_run_schedule = False
-        """Whether one of the script's schedules has been called and may have changed variables that it uses."""
+        """Whether a learning rate schedule in the script was called and may have changed variables that it uses."""
         self._changed_key = None
         """The resume key of a checkpoint that was refused because the training setup has changed."""
         self.history = {}
@@ -217,7 +217,7 @@ class Resumption:
         if self._states.lost:
             return self._states.lost
         if draws_hidden_numbers(self._model):
-            return "the script draws random numbers with tf.random, so it cannot be resumed (use keras.random)"
+            return "the script draws random numbers with tf.random, so training cannot be resumed (use keras.random)"
         optimizer = self._model.optimizer
         if find_nonfinite([*self._model.variables, *(optimizer.variables if optimizer else ())]):
             return f"after epoch {self.epoch}, the weights or the optimizer's variables contain NaN or infinity"

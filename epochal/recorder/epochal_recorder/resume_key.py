@@ -9,11 +9,11 @@ _MAX_VALUE_LENGTH = 40
 
 
 def resume_key(model, arguments, callbacks):
-    """Return the resume key of a fit as JSON: descriptions of its model, compilation, callbacks, batches and data.
+    """Return the resume key of a fit: descriptions of its model, compilation, callbacks, batches and data.
 
-    ``model`` must be built. ``arguments``: the arguments of the call to fit, by name. ``callbacks``: the script's
-    callbacks. Users see the keys of the result (see ``describe_difference``). The numbers that Keras appends to names
-    (dense_3) are replaced, because they depend on what else the script has created.
+    The result can be stored as JSON; its keys are shown to users (see ``describe_difference``). The numbers that Keras
+    appends to names (dense_3) are replaced, because they depend on what else the script has created. ``model`` must be
+    built. ``arguments``: the arguments of the call to fit, by name. ``callbacks``: the script's callbacks.
     """
     compiled = _read_config(model.get_compile_config)
     epochs = int(arguments.get("epochs", 1))
@@ -33,7 +33,7 @@ def resume_key(model, arguments, callbacks):
 
 
 def code_of_model(model):
-    """Return the script's own code that each training step runs: that of its model, layers, loss and optimizer."""
+    """Return the script's own code that runs in each training step: code of the model, layers, loss and optimizer."""
     import keras
 
     losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
@@ -62,7 +62,7 @@ _BATCHES = (
 
 
 def describe_difference(before, now):
-    """Describe to users the first two differences between two resume keys. Return an empty string if they are equal.
+    """Describe, for users, the first two differences between two resume keys; return an empty string if they are equal.
 
     ``before`` is the resume key in a checkpoint, ``now`` the resume key of this fit.
     """

@@ -12,7 +12,7 @@ from .checkpoint import pack
 from .script_code import SET_BY_KERAS, Code, is_instance_of_script, is_stateful, only_writes, read_callback
 
 _LIVE = "__live__"
-"""Marks state that is restored in place.
+"""The key that marks state to be restored in place.
 
 Such state belongs to a random generator, to variables, or to an object whose class is defined in the script.
 """
@@ -23,9 +23,9 @@ _MAX_BYTES_HASHED = 16_000_000
 class ScriptState:
     """The state that a fit changes in its callbacks and PyDatasets, and in the globals and closures that they use.
 
-    It must be created when training begins: only values that have changed since then belong to the state. Values that
-    the script sets before training are therefore not overwritten. ``model``: the model being fitted, whose variables
-    are saved separately.
+    An instance must be created when training begins: only values that change after that belong to the state. Values
+    that the script sets before training are therefore not overwritten. ``model``: the model being fitted, whose
+    variables are saved separately.
     """
 
     def __init__(self, callbacks, datasets, model):
@@ -62,7 +62,7 @@ class ScriptState:
             if digest is None:
                 is_new = self._initial_ids.get(name) != id(value) and not _is_harmless(value)
                 if slot.matters and (is_new or (hasattr(value, "__next__") and not isinstance(value, io.IOBase))):
-                    self.lost = f"{slot.label} has the type {type(value).__name__}, which a checkpoint cannot hold"
+                    self.lost = f"{slot.label} is of type {type(value).__name__}, which a checkpoint cannot store"
             elif digest != self._initial_digests.get(name):
                 states[name] = self._state(value)
         return states
@@ -131,7 +131,7 @@ class ScriptState:
         return value
 
     def _own_variables(self, value):
-        """Return the variables in ``value`` (or ``value`` itself, if a variable) that are not saved with the model."""
+        """Return the variables in ``value`` that are not saved with the model. ``value`` may itself be a variable."""
         optimizer = self._model.optimizer
         saved = {id(each) for each in (*self._model.variables, *(optimizer.variables if optimizer else ()))}
         if value is optimizer:

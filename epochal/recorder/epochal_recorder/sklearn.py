@@ -25,15 +25,15 @@ from .rows import NotHashable, as_array, hash_rows
 _SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
 """Names of scikit-learn functions that only return a score computed by another function.
 
-They are methods of Pipeline and of scorers (including scorers before scikit-learn 1.4), and the wrapper function of a
+They are methods of Pipeline and of scorers (including those in scikit-learn before 1.4), and the wrapper function of a
 decorator that both use.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
 _MARK = "_epochal_fits"
-"""Attribute that the recorder adds to an estimator to identify its fits; kept if the estimator is copied or saved."""
+"""The attribute by which the recorder identifies an estimator's fits; kept if the estimator is copied or saved."""
 _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
-"""Identifier of this training, shared by all of its processes."""
+"""The identifier of this trial, shared by all of its processes."""
 _UNKNOWN = "the test rows are unknown"
 
 _MAX_ITERATION_EVENTS = 2000
@@ -160,7 +160,7 @@ def _end_fit(call, stack, shared):
 
 
 def _record_iterations(estimator, shared):
-    """Record how many iterations a fit took, and their limit, if the estimator is trained iteratively."""
+    """Record how many iterations a fit took, and how many were allowed, if the estimator is trained iteratively."""
     limit, trained = getattr(estimator, "max_iter", None), getattr(estimator, "n_iter_", None)
     if isinstance(limit, int) and limit > 0 and trained is not None:
         trained = int(numpy.max(trained))  # some classifiers count per class
@@ -208,10 +208,10 @@ def _begin_fit(call, shared):
 
 
 def _read_mark(estimator):
-    """Return the identifiers of an estimator's training, of its fits and of its weights.
+    """Return the identifiers of the trial that trained an estimator, of the estimator's fits, and of its weights.
 
     The first is None if the estimator was never fitted or loaded, and empty if it was loaded from a file that does not
-    name its training.
+    name the trial.
     """
     mark = getattr(estimator, "__dict__", {}).get(_MARK)
     if mark:
@@ -226,7 +226,7 @@ def _read_mark(estimator):
 
 
 def _fits_of_parts(estimator):
-    """Return the fits of those parts of an estimator that it does not fit itself, because they are frozen or prefit."""
+    """Return the fits of the parts that an estimator does not fit itself, because they are frozen or already fitted."""
     parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
     parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
     found = set()
@@ -326,9 +326,9 @@ def _record_search(search, call, shared):
 
 
 def _find_scored_accuracy(estimator, scoring):
-    """Return the name of the accuracy among the scores of ``scoring``, and its measure: "accuracy" or "r2".
+    """Return the name of the score in ``scoring`` that counts as the accuracy, and its kind: "accuracy" or "r2".
 
-    The name is empty if there is only one score; the measure is empty if it is neither of the two.
+    The name is empty if there is only one score. Both are empty if no score counts as the accuracy.
     """
     from sklearn.base import is_classifier, is_regressor
 

@@ -97,10 +97,10 @@ def _draws_numbers(concrete_function):
 def find_untracked_state(model, code):
     """Return the names of objects that hold training state outside the model's variables.
 
-    Such an object is an attribute of the model or one of its layers, or is read by ``code``, the script's code for the
-    model. It may be an optimizer that the model was not compiled with, a TensorFlow variable, a random generator from
-    Python or NumPy (TensorFlow draws from these only once, while tracing the code), or a layer or Keras variable that
-    is not part of the model.
+    Such an object is an attribute of the model or of one of its layers, or is read by ``code``, the script's code for
+    the model. It may be an optimizer that the model was not compiled with, a TensorFlow variable, a random generator
+    from Python or NumPy (TensorFlow draws from these only once, while tracing the code), or a layer or Keras variable
+    that is not part of the model.
     """
     import keras
 

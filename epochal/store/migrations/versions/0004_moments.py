@@ -1,4 +1,4 @@
-"""Add a table of the times at which each run reached its steps.
+"""Add a table that records when each run reached each step.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

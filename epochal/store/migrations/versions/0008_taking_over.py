@@ -1,4 +1,4 @@
-"""Add columns for a run's fingerprint, the fingerprint of the change that it offers, and the run whose verdict it reuses.
+"""Add columns for a run's fingerprint, the fingerprint of the changed code it offers, and the run and trial it reuses.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
@@ -11,7 +11,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Add the columns and indexes to the table of runs. Earlier runs get no fingerprint, so their verdicts are not reused."""
+    """Add the columns and indexes to the ``runs`` table. Earlier runs get no fingerprint, so their verdicts are not reused."""
     op.add_column("runs", sa.Column("meaning", sa.String(64)))
     op.add_column("runs", sa.Column("offered", sa.String(64)))
     op.add_column("runs", sa.Column("taken_over", sa.Integer))

@@ -11,10 +11,10 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Add the columns to the table of trials.
+    """Add the columns to the ``run_trials`` table.
 
     Nothing is known about the data of earlier trials, and each of them counts as one look at its test set.
-    ``no_looks`` is no longer a reason: runs that have it get ``too_few_samples`` instead, and keep their explanation.
+    ``no_looks`` is no longer a reason: runs that have it get ``too_few_samples`` instead, and keep their explanations.
     """
     op.add_column("run_trials", sa.Column("test_rows", sa.LargeBinary))
     op.add_column("run_trials", sa.Column("looks", sa.Integer, nullable=False, server_default="1"))

@@ -11,7 +11,7 @@ down_revision = "0010"
 
 
 def upgrade() -> None:
-    """Add the columns to the ``runs`` table. Earlier runs trained nn.py at the top level of the repository."""
+    """Add the columns to the ``runs`` table. Earlier runs used nn.py at the top level of the repository."""
     op.add_column("runs", sa.Column("project", sa.Text, nullable=False, server_default=""))
     op.add_column("runs", sa.Column("tree", sa.String(64), nullable=False, server_default=""))
     op.add_column("runs", sa.Column("script", sa.Text, nullable=False, server_default="nn.py"))
