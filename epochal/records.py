@@ -454,7 +454,7 @@ class Run:
 
     @property
     def trained_by(self) -> int:
-        """The id of the run that owns the trials and their folders: this run, or the run whose verdict it reuses."""
+        """The ID of the run that owns the trials and their folders: this run, or the run whose verdict it reuses."""
         return self.reused_run or self.id
 
     @property

@@ -55,7 +55,7 @@ class LastPush:
     """The result of the hook's last push, as recorded in a file. Fields missing from the file are empty.
 
     state: ``ok``, ``failed``, ``diverged`` (the remote has other commits), or ``pushing`` if the push has not ended.
-    commit: the full id of the commit to push.
+    commit: the full ID of the commit to push.
     time: when the hook wrote the file, in UTC (ISO 8601).
     message: details for the developer.
     """

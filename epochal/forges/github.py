@@ -92,7 +92,7 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
     reference = _get_text(payload, "ref")
     sha = _get_text(payload, "after")
     if not _SHA.fullmatch(sha):
-        raise PayloadError(400, '"after" is not a full commit id.')
+        raise PayloadError(400, '"after" is not a full commit ID.')
     shown = reference[:_MAX_BRANCH_LENGTH]
     if payload.get("deleted") is True or set(sha) == {"0"}:
         return Skipped(f"{shown} was deleted")

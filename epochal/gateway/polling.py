@@ -20,11 +20,11 @@ _TIMEOUT_SECONDS = 30.0
 _STOP_SECONDS = 2.0
 
 OnHead = Callable[[WatchedRepository, str, str], None]
-"""A function that takes a watched repository, one of its branches, and the full id of the commit at its head."""
+"""A function that takes a watched repository, one of its branches, and the full ID of the commit at its head."""
 
 
 def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
-    """Return the full id of the commit at the head of ``branch``, or None if the repository has no such branch.
+    """Return the full ID of the commit at the head of ``branch``, or None if the repository has no such branch.
 
     ``credentials``: the path of a file in git's credential-store format; empty if no login is needed. Raises
     UsageError if the repository cannot be reached or does not answer within 30 s.
@@ -46,7 +46,7 @@ def remote_head(url: str, branch: str, credentials: str = "") -> str | None:
 
 
 LastRunSha = Callable[[str, str], str | None]
-"""A function that takes a repository's URL and a branch, and returns the commit id of the branch's last run, if any."""
+"""A function that takes a repository's URL and a branch, and returns the commit ID of the branch's last run, if any."""
 
 
 def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:

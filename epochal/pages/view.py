@@ -142,7 +142,7 @@ class RunView(TypedDict):
     repository: str
     """The URL or path of the repository, without a password."""
     commit: str
-    """The full id of the commit."""
+    """The full ID of the commit."""
     branch: str
     """The branch of the commit."""
     project: str

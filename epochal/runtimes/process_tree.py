@@ -35,7 +35,7 @@ def process_tree(
     marker = "/".join(str(value) for value in [*astuple(label), os.urandom(4).hex()])
 
     def kill(process: subprocess.Popen[bytes]) -> None:
-        if process.returncode is None:  # otherwise its process id and group id may have been reused
+        if process.returncode is None:  # otherwise its process ID and group id may have been reused
             os.killpg(process.pid, signal.SIGKILL)
         _kill(lambda found: found == marker)
         process.wait()
@@ -105,7 +105,7 @@ def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
-        # Open the pidfd before reading: it keeps referring to this process even if the process id is reused.
+        # Open the pidfd before reading: it keeps referring to this process even if the process ID is reused.
         try:
             descriptor = os.pidfd_open(int(entry.name))
         except OSError:

@@ -25,7 +25,7 @@ def accept_commit(
 ) -> AcceptedCommit:
     """Store a run for ``commit`` and the delivery that reported it; return the run and the owners of the runs to stop.
 
-    ``delivery``: the id and event of the webhook request; None if polling, Jenkins or a person reported the commit.
+    ``delivery``: the ID and event of the webhook request; None if polling, Jenkins or a person reported the commit.
     A person's request always starts a new run. A push reuses the run, if any, that an earlier push of the same commit
     to the same branch started; if that run was superseded and there is a delivery, it is queued again and counts as
     new.
@@ -142,7 +142,7 @@ def deliveries_of_run(connection: Connection, run: int) -> list[Delivery]:
 def _store_delivery(
     connection: Connection, delivery: tuple[str, str], received: datetime, result: str, run: int | None
 ) -> None:
-    """Store a delivery (its id and event) and its result, replacing an earlier delivery with the same id."""
+    """Store a delivery (its ID and event) and its result, replacing an earlier delivery with the same id."""
     connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
     row = {"id": delivery[0], "event": delivery[1], "received": received, "result": result, "run": run}
     connection.execute(insert(deliveries).values(**row))

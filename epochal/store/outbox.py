@@ -24,7 +24,7 @@ def add_message(connection: Connection, message: Message) -> None:
 
 @writes
 def take_message(connection: Connection, after: int = 0) -> Message | None:
-    """Lease and return the oldest pending message with an id above ``after``, or None if there is no such message.
+    """Lease and return the oldest pending message with an ID above ``after``, or None if there is no such message.
 
     Taking it counts as an attempt to send it. It cannot be taken again until it is released or its lease has expired.
     """

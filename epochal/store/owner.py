@@ -16,7 +16,7 @@ _HEARTBEAT_TIMEOUT = timedelta(seconds=90)
 
 
 def this_process() -> str:
-    """Return the owner name of the calling process: its machine, PID namespace, process id and start time."""
+    """Return the owner name of the calling process: its machine, PID namespace, process ID and start time."""
     pid = os.getpid()
     return f"{_machine()}/{pid}/{_start_time(pid)}"
 
@@ -38,7 +38,7 @@ def living_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
 
 
 def _process_id(owner: str) -> int | None:
-    """Return the process id of an owner that is running on this machine, or None if it runs elsewhere or has ended."""
+    """Return the process ID of an owner that is running on this machine, or None if it runs elsewhere or has ended."""
     machine, pid, start = owner.rsplit("/", 2)
     return int(pid) if machine == _machine() and _start_time(int(pid)) == start else None
 
@@ -78,7 +78,7 @@ def wait_until_gone(owner: str) -> None:
     except (ProcessLookupError, PermissionError):
         return
     try:
-        # Check again: the process may have ended and its id may have been reused before the pidfd was opened.
+        # Check again: the process may have ended and its ID may have been reused before the pidfd was opened.
         if _process_id(owner) is not None:
             select.select([descriptor], [], [])
     finally:

@@ -77,7 +77,7 @@ def _check_version(client: JenkinsClient) -> str:
 def _check_login(client: JenkinsClient) -> str:
     if not client.is_signed_in():
         raise CheckFailed(
-            f"{client.url} does not recognize {client.user}: create an API token on the user's Security page."
+            f"{client.url} does not recognise {client.user}: create an API token on the user's Security page."
         )
     return f"as {client.user}"
 

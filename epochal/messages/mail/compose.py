@@ -85,7 +85,7 @@ def serialise(message: EmailMessage) -> bytes:
 
 
 def _subject(report: Report) -> str:
-    """Return the subject: outcome, repository, branch and commit. Long names are cut to keep the commit id visible."""
+    """Return the subject: outcome, repository, branch and commit. Long names are cut to keep the commit ID visible."""
     commit = report.run.commit
     names = (to_one_line(name, _MAX_NAME_LENGTH) for name in (report.repository, commit.branch))
     reused = f", reused from run {report.run.reused_run}" if report.run.reused_run else ""

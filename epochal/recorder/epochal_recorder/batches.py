@@ -59,7 +59,7 @@ def shares_reshuffled_source(dataset, others):
 
 
 def find_reshuffled(dataset):
-    """Return the ids of the datasets in a tf.data pipeline that are reshuffled in each epoch; empty for other data."""
+    """Return the IDs of the datasets in a tf.data pipeline that are reshuffled in each epoch; empty for other data."""
     return {identity for identity, _, is_shuffled in _walk(dataset) if is_shuffled}
 
 

@@ -148,7 +148,7 @@ class Labels:
         For numbers, unknown labels or too many distinct labels, the result has only the ``kind``.
 
         ``counts_padding``: whether the measured accuracy counts padding. If so, ``chance`` counts padding as correct,
-        because a model that has learned to recognize padding gets it right.
+        because a model that has learned to recognise padding gets it right.
         """
         if self.kind in ("unknown", "numbers") or not self._counts or len(self._counts) > _MAX_ANSWERS:
             return {"kind": self.kind}

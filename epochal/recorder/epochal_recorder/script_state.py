@@ -40,7 +40,7 @@ class ScriptState:
         slots = self._slots()
         self._initial_digests = self.digests()
         self._initial_ids = {name: id(slot.get()) for name, slot in slots.items()}
-        self._initial_values = [slot.get() for slot in slots.values()]  # keeps the ids from being reused
+        self._initial_values = [slot.get() for slot in slots.values()]  # keeps the IDs from being reused
         self.lost = ""
         """Why the last ``capture`` left out state that training may depend on; empty if it captured all of it."""
 
