@@ -35,7 +35,7 @@ def process_tree(
     marker = "/".join(str(value) for value in [*astuple(label), os.urandom(4).hex()])
 
     def kill(process: subprocess.Popen[bytes]) -> None:
-        if process.returncode is None:  # otherwise its process ID and group id may have been reused
+        if process.returncode is None:  # otherwise its process ID and group ID may have been reused
             os.killpg(process.pid, signal.SIGKILL)
         _kill(lambda found: found == marker)
         process.wait()

@@ -142,7 +142,7 @@ def deliveries_of_run(connection: Connection, run: int) -> list[Delivery]:
 def _store_delivery(
     connection: Connection, delivery: tuple[str, str], received: datetime, result: str, run: int | None
 ) -> None:
-    """Store a delivery (its ID and event) and its result, replacing an earlier delivery with the same id."""
+    """Store a delivery (its ID and event) and its result, replacing an earlier delivery with the same ID."""
     connection.execute(delete(deliveries).where(deliveries.c.id == delivery[0]))
     row = {"id": delivery[0], "event": delivery[1], "received": received, "result": result, "run": run}
     connection.execute(insert(deliveries).values(**row))
