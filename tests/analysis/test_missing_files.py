@@ -26,7 +26,7 @@ deep/**
         (
             "data/train.csv",
             "",
-            "data/train.csv is not in the commit, but Data/Train.csv is: upper and lower case differ. Change the path to "
+            "data/train.csv is not in the commit, but Data/Train.csv is: they differ only in upper and lower case. Change the path to "
             "Data/Train.csv.",
         ),
         ("Data\\Train.csv", "", "only Windows separates folders with backslashes. Change the path to Data/Train.csv."),
@@ -37,7 +37,7 @@ deep/**
             "",
             "is a path on another machine. The commit contains the file: change the path to Data/Train.csv.",
         ),
-        ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put the data into the server's data folder"),
+        ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put the data in the server's data folder"),
         ("models/out.txt", 'open("models/out.txt", "w")', 'os.makedirs("models", exist_ok=True)'),
         (
             "big/images/1.png",
@@ -45,7 +45,7 @@ deep/**
             "The commit contains big.dvc but not big/images/1.png. Epochal does not fetch the data",
         ),
         ("x.csv", "", 'read it from os.environ["EPOCHAL_DATA"].'),
-        ("Data/Train.csv", "", "The commit contains Data/Train.csv, but the script had left that folder"),
+        ("Data/Train.csv", "", "The commit contains Data/Train.csv, but the script had changed to another folder"),
         ("/home/ada/digits", 'os.chdir("/home/ada/digits")', "Training starts in the folder of the commit."),
         ("~/sets/x.csv", "", "does not exist, because the home folder is empty during training."),
     ],

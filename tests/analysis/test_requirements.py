@@ -40,7 +40,7 @@ def test_all_refused_lines_are_named() -> None:
     """Nobody should have to push once for each of them."""
     explanation = _catch_refusal("numpy\ngit+https://example.org/a\n\n-e .\n")
     assert explanation.startswith(
-        'requirements.txt line 2, "git+https://example.org/a": packages must come from the index, not from a URL; '
+        'requirements.txt line 2, "git+https://example.org/a": packages must come from the package index, not from a URL; '
         'line 4, "-e .": options are not allowed. Write package names'
     )
 

@@ -154,8 +154,8 @@ def test_folder_outside_a_repository_is_an_error(tmp_path: Path) -> None:
     status, output = check(str(tmp_path))
     assert status == 1
     assert output.splitlines()[-3:] == [
-        "error: The folder is not in a git repository, but a run trains a commit.",
-        '    Run git init, git add --all and git commit -m "First version" there.',
+        "error: The folder is not in a git repository, so there is no commit to train.",
+        '    In this folder, run git init, git add --all and git commit -m "First version".',
         "1 error; a run would fail before it trains",
     ]
 
@@ -164,7 +164,7 @@ def test_epochs_that_nothing_uses_are_marked(tmp_path: Path) -> None:
     """Their name suggests that a retrain should raise them, but it may be in vain."""
     script = SCRIPT.replace("epochs=EPOCHS", "verbose=2")
     output = check(str(write(tmp_path, {"nn.py": script})))[1]
-    assert "epochs:     20 (EPOCHS in nn.py:4), but no training call or loop was found that uses it\n" in output
+    assert "epochs:     20 (EPOCHS in nn.py:4), but no training call or loop seems to use it\n" in output
 
 
 def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:

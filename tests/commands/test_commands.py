@@ -157,7 +157,7 @@ def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> Non
         (("run", "{folder}", "--threshold", "80"), "80% is 0.8"),
         (("run", "{folder}/nowhere"), "nowhere"),
         (("run", "{folder}", "--commit", "no-such-thing"), "git init && git add --all && git commit"),
-        (("run", "{unborn}"), "has no commits yet. There, run:\n  git add --all && git commit"),
+        (("run", "{unborn}"), "has no commits yet. In that folder, run:\n  git add --all && git commit"),
         (("status", "{folder}"), "not a git repository"),
         (("init", "{folder}"), "nn.py"),
         (("data", "fetch", "no-such-dataset"), "cifar10"),
@@ -207,7 +207,7 @@ def test_init_watch_and_status(home: Path, tmp_path: Path) -> None:
     assert epochal(home, *init).returncode == 0
     assert "nothing to change" in epochal(home, *init).stdout
     assert (
-        "will be watched once epochal serve is restarted" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
+        "will be watched once the server (epochal serve) is restarted" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
     )
     assert "is already watched" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
     git(folder, "config", "epochal.push", "foreground")

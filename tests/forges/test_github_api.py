@@ -140,7 +140,7 @@ def test_webhooks_of_others_are_left_alone(github: tuple[GitHub, str]) -> None:
         ("github_pat_busy", "403: .*Try again later. GitHub says: API rate limit exceeded"),
         ("github_pat_refused", "422: .*GitHub says: url is not supported"),
         ("github_pat_ill", "502: try again later"),
-        ("github_pat_renamed", "301: .*Watch it at its new address"),
+        ("github_pat_renamed", "301: .*Run epochal watch with its new address"),
     ],
 )
 def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: str, complaint: str) -> None:

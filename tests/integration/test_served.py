@@ -82,13 +82,13 @@ def test_github_instructions_say_where_the_secret_is(
 ) -> None:
     """It is in the home, in the configured file, or in the environment, which has precedence."""
     write_settings(home, make_repository(tmp_path / "digits", {"nn.py": ""}), 1)
-    assert f"  Secret        the content of {home / 'webhook-secret'}\n" in _start_and_stop(home)
+    assert f"  Secret        the contents of {home / 'webhook-secret'}\n" in _start_and_stop(home)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "secret").write_text("a" * 32)
     (tmp_path / "secret").chmod(0o600)
     settings = home / "server.toml"
     settings.write_text(settings.read_text().replace("[gateway]\n", '[gateway]\nsecret_file = "~/secret"\n'))
-    assert f"  Secret        the content of {tmp_path / 'secret'}\n" in _start_and_stop(home)
+    assert f"  Secret        the contents of {tmp_path / 'secret'}\n" in _start_and_stop(home)
     monkeypatch.setenv("EPOCHAL_WEBHOOK_SECRET", "b" * 32)
     printed = _start_and_stop(home)
     assert "  Secret        EPOCHAL_WEBHOOK_SECRET" in printed

@@ -22,7 +22,7 @@ def test_script_with_its_own_gate_is_retrained(home: Path, tmp_path: Path) -> No
     result = _train(home, tmp_path, _LEARNS + _MEASURES + "if accuracy < 0.7:\n    sys.exit(1)\n")
     assert result.run.state is State.REACHED
     assert accuracies(result.run) == [0.5, 0.75]
-    assert any("nn.py line 6 ended it with exit status 1" in note for note in result.run.notes)
+    assert any("nn.py line 6 ended the script with exit status 1" in note for note in result.run.notes)
 
 
 def test_fault_after_the_measurement_fails_the_run(home: Path, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None
     assert isinstance(proposal, GiveUp)
     assert proposal.reason is Reason.NO_IMPROVEMENT
     assert "always answering '0'" in proposal.explanation
-    assert "Repeat the rows of rare labels" in proposal.explanation
+    assert "Oversample rare labels" in proposal.explanation
 
 
 @pytest.mark.parametrize(

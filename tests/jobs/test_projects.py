@@ -139,5 +139,5 @@ def test_settings_beside_projects_are_refused(home: Path, tmp_path: Path) -> Non
     assert run.reason is Reason.BAD_SETTINGS
     assert (
         run.explanation
-        == "epochal.toml: threshold: with [[project]], this belongs in the epochal.toml of each project."
+        == "epochal.toml: threshold: with [[project]], settings go in each project's epochal.toml."
     )

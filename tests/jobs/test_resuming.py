@@ -68,12 +68,12 @@ def test_trial_with_another_test_set_is_trained_from_the_beginning(home: Path, t
     reason = "after resuming from trial 1, nn.py tested on different rows (is its split seeded?)"
     assert caught["resumption"] == f"trained from the beginning: {reason}"
     assert "trial 2: after resuming, nn.py tested on different rows than trial 1" in first.printed["retrain"]
-    assert "tests on different rows each time it trains" in epochal(home, "show", "1").stdout
+    assert "tests on different rows each time it runs" in epochal(home, "show", "1").stdout
 
     commit(repository, {"nn.py": script.replace("epochs = 20", "epochs = 50")}, "More epochs")
     (trial,) = drive(home, store_push(home, repository)).run.trials
     assert (trial.epochs_resumed, trial.epochs_trained) == (0, 50)
-    assert "tests on different rows each time it trains" in trial.resumption
+    assert "tests on different rows each time it runs" in trial.resumption
 
     commit(repository, {"nn.py": _make_script('"one"').replace("epochs = 20", "epochs = 35")}, "Seeded")
     trials = drive(home, store_push(home, repository)).run.trials

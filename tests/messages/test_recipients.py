@@ -37,7 +37,7 @@ def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
     assert recipients.addresses == ()
     assert (
         recipients.problem
-        == "example.com is not in [mail] allowed_domains in server.toml, so ada@example.com gets no mail"
+        == "example.com is not in allowed_domains under [mail] in server.toml, so ada@example.com gets no mail"
     )
 
 

@@ -162,7 +162,7 @@ def test_server_without_logins_is_not_retried() -> None:
     [
         ("MAIL", f"refused the sender {SENDER}"),
         (ADA, f"refused mail for {ADA}"),
-        ("DATA", "did not accept the mail"),
+        ("DATA", "did not accept the email"),
     ],
 )
 def test_refusal_is_temporary_if_the_code_is_4xx(refused: str, expected: str, code: int) -> None:

@@ -183,7 +183,7 @@ AFRESH = {
     ),
     "drawn": (
         "make(), x, y, validation_steps=3, validation_data=generate(np.random.default_rng(7))",
-        "the validation data come from a generator",
+        "the validation data comes from a generator",
     ),
     "pictures": (
         "flat(), pixels, y, validation_data=pictures.flow(pixels, y)",
@@ -269,9 +269,9 @@ fit("one", make(), x, y, validation_data=Rows())
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        (NOISY, "reading the validation data changes their state"),
+        (NOISY, "reading the validation data changes its state"),
         (COUNTS, "the training setup has changed: the callback LearningRateScheduler: EPOCHS 2 → 3"),
-        (UNREPEATED, "the data of epoch 2 are not the same as in the earlier trial (is their order seeded?)"),
+        (UNREPEATED, "the data of epoch 2 is not the same as in the earlier trial (is its order seeded?)"),
         (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),
     ],
 )

@@ -297,8 +297,8 @@ def test_only_an_unchanged_fit_resumes(warm_keras_python: Path, tmp_path: Path) 
         (18, 1): (3, ""),
         (19, 1): (3, ""),
         (20, 1): (3, ""),
-        (20, 2): (0, "an earlier fit of the same model was continued after this checkpoint"),
-        (21, 1): (0, "an earlier fit of the same model was continued after this checkpoint"),
+        (20, 2): (0, "an earlier fit of the same model has changed since this checkpoint was written"),
+        (21, 1): (0, "an earlier fit of the same model has changed since this checkpoint was written"),
     }
 
 
@@ -492,5 +492,5 @@ else:
     assert [(event["continued"], event["why"].rpartition(": ")[2]) for event in fits] == [
         (0, "other"),
         (0, "other"),
-        (0, "another process of nn.py writes the checkpoints"),
+        (0, "another nn.py process writes the checkpoints"),
     ]

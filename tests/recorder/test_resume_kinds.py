@@ -69,7 +69,7 @@ KINDS = {
     "ema": ("make(keras.optimizers.SGD(0.05, use_ema=True)), Swap(swap_on_epoch=True)", "replaced the model's weights"),
     "last": ("make(), AveragesInBetween()", "replaced the model's weights"),
     # State that a checkpoint cannot hold.
-    "cycle": ("make(), Cycles()", "Cycles.rates has the type cycle, which a checkpoint cannot hold"),
+    "cycle": ("make(), Cycles()", "Cycles.rates has the type cycle, which a checkpoint cannot store"),
     "freezes": ("make(), Freezes()", "which layers are trained"),
     "two": ("make(kind=Two), ", "the model keeps state outside of its variables: others"),
     "outer": ("make(kind=Outer), ", "the model keeps state outside of its variables: outer"),
@@ -264,7 +264,7 @@ for path in [paths[0], f"{outside}/{time_of_day}/01-0.00.weights.h5"]:
         (
             "'adam'",
             "np.nan",
-            "training rows contain NaN in column 0 (counted from 0): correct or leave out these rows.",
+            "training rows contain NaN in column 0 (counted from 0): correct or remove these rows.",
         ),
     ],
 )

@@ -147,7 +147,7 @@ def test_printed_loss_is_no_accuracy() -> None:
         'the loss that evaluate() on line 12 returned. Compile the model with metrics=["accuracy"].'
     )
     squared = _make_event(0.0, metrics={"loss": 0.1536, "mae": 0.3}, labels={"": {"kind": "numbers"}})
-    assert "only loss, mae. Measure the accuracy of a classifier, or write the share" in _explain_refusal(
+    assert "only loss, mae. Measure the accuracy of a classifier, or count the predictions" in _explain_refusal(
         squared, log=line
     )
     assert _read_accuracy(_make_event(0.1536, metrics={"loss": 0.1536, "accuracy": 0.1536}), log=line)[0] == 0.1536
@@ -538,7 +538,7 @@ def test_training_without_an_accuracy_is_explained() -> None:
     reason, explanation = _read_failure(None, "All is well")
     assert reason is Reason.NO_ACCURACY
     assert "Test accuracy: 0.83" in explanation
-    assert "rows that were not trained on" in explanation
+    assert "rows that were not used in training" in explanation
     assert "score()" in explanation
     assert "last line" not in explanation
     for log in ("Saved\n  hit rate .... 0.9\n\n", "Saved\n  hit rate .... 0.9"):

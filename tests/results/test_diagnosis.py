@@ -144,13 +144,13 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             Reason.SCRIPT_ERROR,
             "nn.py ended with exit status 255 on line 2; only 0 means success. It printed nothing.",
         ),
-        ("import os\nos.abort()\n", Reason.KILLED, "The training was killed by SIGABRT."),
+        ("import os\nos.abort()\n", Reason.KILLED, "Training was killed by SIGABRT."),
         (
             "import socket\ntry:\n    raise socket.gaierror(-3, 'Temporary failure in name resolution')\n"
             "except OSError as error:\n    raise RuntimeError('no data') from error\n",
             Reason.NO_NETWORK,
             "nn.py tried to use the network, which training cannot access. To provide the data, commit the file, or put the data "
-            "into the server's data folder",
+            "in the server's data folder",
         ),
     ],
 )
@@ -269,7 +269,7 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
         assert data.startswith("nn.py line 4 ran out of memory (limit: 6144 MB). Use fewer or smaller rows")
         _, training = _diagnose(1, log.format(fit), reason, origin)
         assert training.startswith(
-            "The training ran out of memory in nn.py line 4 (limit: 6144 MB). Use a smaller batch"
+            "Training ran out of memory in nn.py line 4 (limit: 6144 MB). Use a smaller batch"
         )
 
 

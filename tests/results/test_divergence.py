@@ -30,22 +30,22 @@ _EVENT: dict[str, Any] = {
     [
         (
             {},
-            "The inputs of all training rows contain NaN in columns 0, 32, 39 (counted from 0): correct their computation "
+            "The inputs of all training rows contain NaN in columns 0, 32, 39 (counted from 0): correct the computation "
             "(perhaps a constant column is divided by its standard deviation, which is 0).",
         ),
         (
             {"columns": list(range(20)), "nan": False},
-            "The inputs of all training rows contain infinity: correct their computation (perhaps the logarithm of 0 "
+            "The inputs of all training rows contain infinity: correct the computation (perhaps the logarithm of 0 "
             "is taken).",
         ),
         (
             {"nonfinite": {"x": 2, "y": 0}, "columns": [7]},
-            "The inputs of 2 of 1347 training rows contain NaN in column 7 (counted from 0): correct or leave out these "
+            "The inputs of 2 of 1347 training rows contain NaN in column 7 (counted from 0): correct or remove these "
             "rows.",
         ),
         (
             {"nonfinite": {"x": 0, "y": 3}},
-            "The labels of 3 of 1347 training rows contain NaN or infinity: correct or leave out these labels.",
+            "The labels of 3 of 1347 training rows contain NaN or infinity: correct or remove these labels.",
         ),
         (
             {"nonfinite": {"x": 0, "y": 1347}},
@@ -58,5 +58,5 @@ def test_remedy_fits_the_rows(changes: dict[str, Any], remedy: str) -> None:
     divergence = parse_divergence(json.dumps(_EVENT | changes))
     assert divergence
     assert divergence.explanation == (
-        f"The weights have been NaN or infinite since epoch 1 of 10, so more epochs would change nothing. {remedy}"
+        f"The weights have been NaN or infinite since epoch 1 of 10, so more epochs would not help. {remedy}"
     )

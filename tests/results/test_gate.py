@@ -219,7 +219,7 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
         ),
         (900, Rule(1.0, 0.95), 1, _UNKNOWN, "Lower the threshold."),
         (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Test on at least 49;"),
-        (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels, too."),
+        (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels as well."),
     ],
 )
 def test_too_few_samples_are_explained(samples: int, rule: Rule, look: int, evidence: Evidence, advice: str) -> None:
@@ -306,7 +306,7 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
             _judge_trial(500, 500, Rule(0.8), 1, _UNBALANCED),
             "1.000 reaches the threshold 0.80: 0.958 or more is clearly above chance on 500 samples",
         ),
-        (_judge_trial(20, 20, _RULE, 9, _UNKNOWN), "no accuracy is enough on 20 samples, look 9 at this test set"),
+        (_judge_trial(20, 20, _RULE, 9, _UNKNOWN), "no accuracy is high enough on 20 samples, look number 9 at this test set"),
     ],
 )
 def test_verdict_gives_its_grounds(trial: Trial, ending: str) -> None:

@@ -29,7 +29,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "open('/srv/runs/3/trials/1/code/data/a.csv')\n", "Data/A.csv": ""},
             Reason.MISSING_FILE,
-            "data/a.csv is not in the commit, but Data/A.csv is: upper and lower case differ.",
+            "data/a.csv is not in the commit, but Data/A.csv is: they differ only in upper and lower case.",
         ),
         (
             {"nn.py": "open('/srv/runs/3/trials/1/scratch/home/a.csv')\n"},
@@ -107,7 +107,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import subprocess\nsubprocess.run(['no_such'])\n"},
             Reason.SYSTEM_LIBRARY,
-            "no_such is not installed where the training runs",
+            "no_such is not installed where training runs",
         ),
         (
             _raise("ImportError('You must install pydot (`pip install pydot`) for `plot_model` to work.')"),
@@ -160,7 +160,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,
-            "answer input(). Write the value directly in the code: rate",
+            "answer input(). Put the value directly in the code: rate",
         ),
         (
             {"nn.py": "rate = float(input('rate? '))\n# input()\nif rate:\n    size = int(input())\n"},
@@ -172,7 +172,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "get_ipython().system('ls')\nx = 1\nget_ipython().system('ls')\n"},
             Reason.NOTEBOOK_CODE,
-            "exists only in a notebook. Remove lines 1 and 3.",
+            "works only in notebooks. Remove lines 1 and 3.",
         ),
         (
             {
@@ -182,7 +182,7 @@ def _raise(error: str) -> dict[str, str]:
                 "    print('Error: Missing argument NAME.\\n')\n    print('bye')\n    sys.exit(2)\n",
             },
             Reason.SCRIPT_ERROR,
-            "nn.py ended on line 5 while it parsed its command line. Training starts it without arguments, so give each "
+            "nn.py ended on line 5 while parsing its command line. Epochal runs it without arguments, so give each "
             "required argument or option a default, as in default=20. It printed: 'Error: Missing argument NAME.'",
         ),
         (
@@ -198,7 +198,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py ended on line 4 while it parsed its command line",
+            "nn.py ended on line 4 while parsing its command line",
         ),
         (
             {
@@ -221,12 +221,12 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "gpus = []\nif gpus:\n    print(gpus[0])\nprint(gpus[0])\nprint(gpus[1])\n"},
             Reason.NO_GPU,
-            "Lines 4 and 5 need a GPU, but the training has none. Put them under `if gpus:`, or remove them.",
+            "Lines 4 and 5 need a GPU, but training runs without one. Put them under `if gpus:`, or remove them.",
         ),
         (
             {"nn.py": "gpus = []\nassert gpus, 'No GPU found'\nwith tf.device('/GPU:0'):\n    net.to('cuda')\n"},
             Reason.NO_GPU,
-            "Lines 2, 3 and 4 need a GPU, but the training has none. "
+            "Lines 2, 3 and 4 need a GPU, but training runs without one. "
             'Write "/CPU:0" as the device on line 3, and remove the other lines.',
         ),
         (
@@ -243,7 +243,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             _raise("LookupError('\\n*****\\n  Resource \\x1b[93mpunkt_tab\\x1b[0m not found.')"),
             Reason.NO_NETWORK,
-            "epochal data fetch nltk:punkt_tab on the server to fill the dataset cache. The error was: nn.py line 1: LookupError: "
+            "epochal data fetch nltk:punkt_tab on the server; this fills the dataset cache. The error was: nn.py line 1: LookupError: "
             "Resource punkt_tab not found.",
         ),
         (
@@ -262,7 +262,7 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.NO_NETWORK,
             "To provide the data, save the data to a file once, for example with numpy.savez(), and commit the file or put "
-            "the data into the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)",
+            "the data in the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)",
         ),
         # Errors inside other errors.
         (
@@ -328,7 +328,7 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
     [
         (
             "OSError('Name or service not known')",
-            "nn.py could not reach an address on the network. Check the address, or ",
+            "nn.py could not reach an address on the network. Check the address. If it is correct, ",
         ),
         (
             "LookupError('Resource wordnet not found.')",

@@ -47,8 +47,8 @@ def test_environment_is_made_once(bench: Bench, new_code: Path) -> None:
     with (new_code / "requirements.txt").open("a") as requirements:
         requirements.write("\n# A comment.\n")
     assert runtime.prepare("python", new_code, second.append) == image
-    assert any("; later runs reuse it" in line for line in first)
-    assert not any("; later runs reuse it" in line for line in second)
+    assert any("; later runs will reuse it" in line for line in first)
+    assert not any("; later runs will reuse it" in line for line in second)
     assert image != bench.image
     runtime.check_imports(image, ["tinycss2", "numpy"])
 

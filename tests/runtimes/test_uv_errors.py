@@ -38,15 +38,15 @@ def explain(requirements: str, address: str) -> str:
         ),
         (
             "text==1.0\nnet==2.1\n",
-            "requirements.txt: text needs net<2, but net==2.1 is required, too. Change the version of one of them.",
+            "requirements.txt: text needs net<2, but net==2.1 is also required. Change the version of one of them.",
         ),
-        ("layers==9.9\n", "requirements.txt: there is no layers==9.9. Require another version."),
+        ("layers==9.9\n", "requirements.txt: layers==9.9 does not exist. Require a different version."),
         (
             "layers>=9\n",
             "requirements.txt requires layers>=9, but only layers<=3.2 is available. Require layers<=3.2 instead.",
         ),
-        ("grammar==4.9\n", "requirements.txt: grammar==4.9 has no wheel, and building packages is not allowed."),
-        ("old==1.0\n", "requirements.txt: old 1.0 does not exist for this version of Python. Require a newer version."),
+        ("grammar==4.9\n", "requirements.txt: grammar==4.9 has no usable wheel, and building packages is not allowed."),
+        ("old==1.0\n", "requirements.txt: old 1.0 is not available for this version of Python. Require a newer version."),
         (
             "driver==1.0\n",
             "requirements.txt: driver 1.0 is not available for the server's operating system, but only for `win_amd64`. "

@@ -153,7 +153,7 @@ def test_repository_is_added_to_the_watched_ones_once(tmp_path: Path) -> None:
     assert [(watched.url, watched.branches) for watched in settings.repository] == [
         ("https://example.com/ada/digits.git", ("main",))
     ]
-    with pytest.raises(SettingsError, match=r"already lists .* but not all of these branches: develop"):
+    with pytest.raises(SettingsError, match=r"already lists .* but not with all of these branches: develop"):
         watch_repository(tmp_path, "https://example.com/ada/digits.git", ("develop",))
 
 

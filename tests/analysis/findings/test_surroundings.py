@@ -31,7 +31,7 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
             "data/train.csv is not in the commit, but train.csv is.",
             "Change the path to train.csv.",
         ),
-        ({"data/Train.csv": ""}, None, "upper and lower case differ.", "Change the path to data/Train.csv."),
+        ({"data/Train.csv": ""}, None, "they differ only in upper and lower case.", "Change the path to data/Train.csv."),
         (
             {"data/train.csv.dvc": ""},
             None,
@@ -111,7 +111,7 @@ def test_finds_what_a_run_would_lack(
     [
         (
             {"nn.py": "x = open('/home/ada/churn/data/a.csv')\n", "data/a.csv": ""},
-            "/home/ada/churn/data/a.csv is a path on one machine, but the training may run on another.",
+            "/home/ada/churn/data/a.csv is specific to one machine, but training may run on another.",
             "The repository contains the file: change the path to data/a.csv.",
         ),
         (

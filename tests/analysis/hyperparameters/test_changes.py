@@ -237,7 +237,7 @@ def test_value_without_a_literal_is_refused(value: int | float) -> None:
 
 def test_constant_of_another_source_is_refused() -> None:
     """The position of a constant is valid only in the source in which it was found."""
-    with pytest.raises(ValueError, match="is not on line 1"):
+    with pytest.raises(ValueError, match="was not found on line 1"):
         change_all(b"batch_size = 32\n", {_find_constant(b"epochs = 20\n"): 30})
 
 

@@ -69,7 +69,7 @@ def test_each_failed_check_names_its_cause(
         == "no   missing: build-timeout:1.38. Install what is missing, or leave it out with --without."
     )
     assert "is offline" in answers["agent"]
-    assert answers["jobs"].endswith(": changed in Jenkins outside Epochal. Run epochal jenkins apply.")
+    assert answers["jobs"].endswith(": changed outside Epochal. Run epochal jenkins apply.")
     assert answers["login"].startswith("yes")
 
 

@@ -45,9 +45,9 @@ def test_changes_in_settings_and_in_jenkins_are_found(
     standin.jobs["t-train"] = standin.jobs["t-train"].replace("train.sh", "other.sh")
     lines.clear()
     assert provisioning.preview(client, other, (), lines.append) == 1
-    assert "job t-train: changed in Jenkins outside Epochal" in lines
+    assert "job t-train: changed outside Epochal" in lines
     assert "other.sh" in standin.jobs["t-train"]
-    assert "job t-train: changed in Jenkins outside Epochal, restored" in _apply(client, other)
+    assert "job t-train: changed outside Epochal, restored" in _apply(client, other)
     assert "other.sh" not in standin.jobs["t-train"]
     assert _apply(client, other)[-1].startswith("nothing to change")
 
@@ -73,7 +73,7 @@ def test_dropped_elements_are_an_error(client: JenkinsClient, settings: ServerSe
     plugins = dict(standin.plugins)
     to_stored_xml = standin.to_stored_xml
     standin.to_stored_xml = lambda xml: (standin.plugins.pop("timestamper", None), to_stored_xml(xml))[1]  # type: ignore[method-assign]
-    with pytest.raises(JenkinsError, match=r"lost parts of the job t-pull: hudson\.plugins\.timestamper"):
+    with pytest.raises(JenkinsError, match=r"dropped parts of the job t-pull: hudson\.plugins\.timestamper"):
         _apply(client, settings)
     standin.to_stored_xml = to_stored_xml  # type: ignore[method-assign]
     standin.plugins = plugins

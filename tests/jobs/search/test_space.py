@@ -60,7 +60,7 @@ _TEXTS = Choices(choices=("a", "b"))
         (
             "filtres",
             _NUMBERS,
-            "nn.py and the files that it reads set no number, string, True or False under this name. Did you mean filters?",
+            "Neither nn.py nor the files that it reads set a number, string, True or False under this name. Did you mean filters?",
         ),
         ("x", _NUMBERS, "under this name. Searchable names: augment, filters, optimizer, rate."),
         ("steps", _NUMBERS, "line 9 of nn.py does not assign a literal"),
@@ -70,9 +70,9 @@ _TEXTS = Choices(choices=("a", "b"))
         ("filters", Range(low=1.5, high=4), "it is 32 on line 2 of nn.py. Give whole numbers"),
         ("filters", Range(low=1, high=4, step=0.5), "Give whole numbers"),
         ("filters", Choices(choices=(8, 16.0)), "Give whole numbers"),
-        ("filters", _TEXTS, "it is 32 on line 2 of nn.py. Give a range, or choices that are numbers"),
-        ("filters", Choices(choices=(True, False)), "Give a range, or choices that are numbers"),
-        ("optimizer", _NUMBERS, "it is 'sgd' on line 4 of nn.py. Give choices that are strings"),
+        ("filters", _TEXTS, "it is 32 on line 2 of nn.py. Give a range, or numbers as choices"),
+        ("filters", Choices(choices=(True, False)), "Give a range, or numbers as choices"),
+        ("optimizer", _NUMBERS, "it is 'sgd' on line 4 of nn.py. Give strings as choices"),
         ("augment", _NUMBERS, "it is False on line 5 of nn.py. Give { choices = [true, false] }"),
     ],
 )
@@ -185,7 +185,7 @@ def test_only_properties_of_the_network_are_suggested() -> None:
         b"x, y = load_digits(return_X_y=True)\ntrain_test_split(x, y, test_size=0.25)\nMLPClassifier(random_state=0)\n"
     )
     with pytest.raises(
-        SettingsError, match=r"Assign one to rate at the top level of nn\.py, and use rate in the code\."
+        SettingsError, match=r"Assign a value to rate at the top level of nn\.py, and use rate in the code\."
     ):
         read_space(script, {"rate": _NUMBERS})
 
