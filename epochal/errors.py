@@ -56,7 +56,7 @@ class Reason(StrEnum):
     MISSING_FILE = (
         "missing_file",
         "The script reads a file that is not in the commit, or whose content is stored elsewhere.",
-        "Commit the file, or put it into the server's data folder and read it from $EPOCHAL_DATA.",
+        "Commit the file, or put it in the server's data folder and read it from $EPOCHAL_DATA.",
     )
     NEEDS_INPUT = (
         "needs_input",
@@ -97,7 +97,7 @@ class Reason(StrEnum):
     NO_NETWORK = (
         "no_network",
         "The script tried to use the network but could not reach it.",
-        "Put the files into the server's data folder, which the script finds at $EPOCHAL_DATA, or, for a dataset that "
+        "Put the files in the server's data folder, which the script finds at $EPOCHAL_DATA, or, for a dataset that "
         "the framework downloads, run epochal data fetch on the server.",
     )
     NO_ACCURACY = (

@@ -243,7 +243,7 @@ def check_files(folder: Path) -> tuple[str, ...]:
         return ()
     return (
         f"{_shorten_list(pointers)}: Git LFS files are not downloaded, so training sees only pointers of about 130 bytes. "
-        "Instead, put such data into the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
+        "Instead, put such data in the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
         "$EPOCHAL_DATA.",
     )
 

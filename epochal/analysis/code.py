@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 
 from epochal.analysis.detection import Detection, decode_source, detect_folder
-from epochal.analysis.findings import Finding, find_copied_before_split, read_sources
+from epochal.analysis.files import list_code_files
+from epochal.analysis.findings import Finding, find_leaks, read_sources
 from epochal.analysis.frameworks import RemovedApi, frameworks
 from epochal.analysis.percentages import Percentages, read_percentages
 from epochal.analysis.script import Script, read_script
@@ -16,18 +17,20 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the framework and the modules that the code needs. ``removed_apis``: the script's uses of APIs that
-    the current version of the framework has removed. ``percentages``: how the code computes percentages.
+    the current version of the framework has removed. ``percentages``: how the code computes percentages. ``files``: the
+    paths of all committed files.
     """
 
     script: Script
     detection: Detection
     removed_apis: tuple[RemovedApi, ...]
     percentages: Percentages
+    files: tuple[str, ...] = ()
 
     @cached_property
-    def copied(self) -> Finding | None:
-        """The finding about a call that copies rows before the train-test split; None if there is no such call."""
-        return find_copied_before_split(read_sources(self.script))
+    def leaks(self) -> tuple[Finding, ...]:
+        """The findings about test rows that may influence training."""
+        return find_leaks(read_sources(self.script), self.files)
 
 
 def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
@@ -40,4 +43,4 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     detection = detect_folder(folder, found.path, found.content, framework)
     removed_apis = frameworks()[detection.framework].find_removed_apis(decode_source(found.content, found.path))
     percentages = read_percentages(folder, found.path, found.content)
-    return Code(found, detection, tuple(removed_apis), percentages)
+    return Code(found, detection, tuple(removed_apis), percentages, tuple(list_code_files(folder)))

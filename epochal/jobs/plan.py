@@ -60,7 +60,8 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 def prepare_run(active: ActiveRun, state: State) -> None:
     """Build the environment for the run's trials and change the run's state to ``state``. Raises RunFailed.
 
-    Also log and store notes on packages, and on APIs that the script uses but its framework has removed.
+    Also log and store notes on packages, on APIs that the script uses but its framework has removed, and on test rows
+    that may influence training.
     """
     plan, framework = active.plan, active.plan.code.detection.framework
     title = frameworks()[framework].TITLE
@@ -68,6 +69,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
         f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner or title}; use {api.instead}"
         for api in plan.code.removed_apis
     ]
+    notes += [f"{leak.path} line {leak.line}: {leak.message} {leak.remedy}" for leak in plan.code.leaks]
     image = prepare_environment(active)
     notes += plan.runtime.describe_packages(framework, active.folder.code)
     for note in notes:

@@ -8,7 +8,7 @@ from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
 from epochal.jobs.plan import plan_run, prepare_run
 from epochal.jobs.reuse import store_offered_fingerprint
-from epochal.jobs.strategy import EndCause, GiveUp, next_trial
+from epochal.jobs.strategy import EndCause, GiveUp, advise_at_chance, next_trial
 from epochal.jobs.trial import run_trial, start_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Run, State, Verdict
@@ -38,6 +38,7 @@ def retrain(app: App, run: Run) -> State:
         log(f"search: {end.cause}")
         end = run_search(active, end)
     if isinstance(end, GiveUp):
+        end = advise_at_chance(end, active.load().trials)
         end_run(app, run.id, State.EXHAUSTED, end.reason, end.explanation)
         return State.EXHAUSTED
     if end is EndCause.INTERRUPTED:

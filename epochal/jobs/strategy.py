@@ -1,7 +1,7 @@
 """Decide how many epochs the next trial trains for, when it may stop early, and whether the budget allows it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from epochal.analysis.frameworks import frameworks
@@ -9,9 +9,10 @@ from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.script import Script
 from epochal.errors import Reason
 from epochal.jobs.epochs import EpochsChoice
+from epochal.jobs.search.suggested_space import suggest
 from epochal.records import StoppedBy, Strategy, Trial, Value
 from epochal.results.gate import describe_baseline
-from epochal.settings import RetrainSettings
+from epochal.settings import RetrainSettings, table_lines
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def next_trial(
             Reason.STOPS_ITSELF,
             f"Training in {script.path} ended before it reached its maximum number of iterations, so raising that number "
             "would change nothing.",
-            "Lower the tolerance (tol), give early stopping more patience, or change the model.",
+            f"{_explain_convergence(script)}{_suggest_search(script)}",
         )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
@@ -154,7 +155,7 @@ def _describe_callback(script: Script) -> str:
 
 def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> GiveUp:
     """Explain that the script has no number of epochs to raise, or that raising it had no effect."""
-    remedy = frameworks()[framework].SET_EPOCHS
+    remedy = frameworks()[framework].SET_EPOCHS + _suggest_search(script)
     if choice.ineffective:
         raised = " and ".join(dict.fromkeys(each.describe() for each in choice.ineffective.values()))
         effect = "did not change how many epochs the script trained for"
@@ -163,10 +164,35 @@ def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> 
         return GiveUp(Reason.EPOCHS_UNCHANGED, f"Raising {raised} {effect}.", remedy)
     return GiveUp(
         Reason.NO_EPOCHS,
-        f"{script.path} and the files that it reads set no number of epochs that can be raised: there is no whole number "
-        "in a call such as fit(epochs=20) or XGBClassifier(n_estimators=100), in the header of a loop over epochs, or "
-        "assigned to a name such as epochs.",
+        f"{script.path} and the files that it reads set no number of epochs that can be raised.",
         remedy,
+    )
+
+
+def _explain_convergence(script: Script) -> str:
+    stops_early = b"early_stopping" in script.content or b"n_iter_no_change" in script.content
+    patience = ", give early stopping more patience," if stops_early else ""
+    return f"Lower the tolerance (tol){patience} or change the model."
+
+
+def _suggest_search(script: Script) -> str:
+    """Return the settings for a search of up to three hyperparameters; empty if the script has none with a known name."""
+    space = dict(list(suggest(script).items())[:3])
+    lines = "\n".join(table_lines("search", space))
+    return f" To search other hyperparameters, add to epochal.toml:\n{lines}" if space else ""
+
+
+def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
+    """Return ``end`` with another remedy if no trial is more accurate than a constant answer; otherwise ``end`` itself."""
+    best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
+    if best is None or best.evidence.chance is None or best.value > best.evidence.chance:
+        return end
+    baseline = describe_baseline(best.evidence)
+    return replace(
+        end,
+        cause=f"{end.cause} {baseline[0].upper()}{baseline[1:]} would be at least as accurate.",
+        remedy="Check that each row still has its own label (for example, that x and y are shuffled together), scale the "
+        "inputs, or change the model.",
     )
 
 
@@ -181,12 +207,6 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
     if trials_since_best < settings.patience:
         return None
     which = f"last {trials_since_best} trials" if trials_since_best > 1 else "last trial"
-    cause = f"The {which} did not improve on the best accuracy (patience = {settings.patience})"
-    best = measured[accuracies.index(max(accuracies))].accuracy
-    if best and best.evidence.chance is not None and best.value <= best.evidence.chance:
-        return GiveUp(
-            Reason.NO_IMPROVEMENT,
-            f"{cause}, and {describe_baseline(best.evidence)} would be at least as accurate.",
-            "Oversample rare labels in the training data, scale the inputs, or change the model.",
-        )
-    return GiveUp(Reason.NO_IMPROVEMENT, f"{cause}.")
+    return GiveUp(
+        Reason.NO_IMPROVEMENT, f"The {which} did not improve on the best accuracy (patience = {settings.patience})."
+    )

@@ -175,7 +175,7 @@ def _train(
         find_written_files(folder.code, active.folder.code),
         active.plan.code.percentages,
         active.script.path,
-        active.plan.code.copied,
+        active.plan.code.leaks,
     )
     try:
         return trial, measure(active, folder, outcome, findings)

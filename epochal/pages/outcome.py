@@ -6,15 +6,16 @@ from epochal.errors import Reason
 from epochal.folders import Home
 from epochal.pages.view import summary
 from epochal.records import Run, State
+from epochal.results.wording import describe_doubt
 
 
 def outcome_lines(run: Run, home: Home) -> list[str]:
     """Return the lines that a job prints last: the summary of the run, and what to do next if it has ended."""
     lines = [f"run {run.id}: {summary(run)}"]
     if run.state is State.EXHAUSTED:
-        lines.append(
-            f"run {run.id} ended below its threshold: {describe_reason(run.state, run.reason, run.explanation)}"
-        )
+        doubt = describe_doubt(run.best, run.threshold) if run.best and run.threshold is not None else ""
+        outcome = f"ended with an accuracy that is {doubt}" if doubt else "ended below its threshold"
+        lines.append(f"run {run.id} {outcome}: {describe_reason(run.state, run.reason, run.explanation)}")
     if run.best and (diff := find_offered_diff(run, home)):
         changes = ", ".join(f"{name} = {value}" for name, value in run.changes(run.best).items())
         lines += [

@@ -23,6 +23,8 @@ _TOLERANCE = 0.0005
 """Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 _ALL_ROWS = 0.9995
+_SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
+"""Matches findings about classes that are fitted on labels, so the recorder counts their rows as training rows."""
 """If at least this share of the test rows was used in training, the test set is treated as training data."""
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
@@ -47,8 +49,8 @@ class Findings:
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
     recorder observed. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order.
     ``files``: the result files that the script wrote in this trial. ``percentages``: how the script computes
-    percentages. ``script``: the script's path, for messages. ``copied``: the finding about a call that copies rows
-    before the train-test split; None if there is no such call.
+    percentages. ``script``: the script's path, for messages. ``leaks``: the findings in the source about test rows
+    that may influence training.
     """
 
     accuracy_json: str | None
@@ -58,7 +60,7 @@ class Findings:
     files: Sequence[WrittenFile] = ()
     percentages: Percentages = field(default_factory=Percentages)
     script: str = SCRIPT
-    copied: Finding | None = None
+    leaks: Sequence[Finding] = ()
 
 
 @dataclass(frozen=True)
@@ -313,9 +315,11 @@ class _Chooser:
 
         Raises RunFailed if the model was trained on the test rows.
         """
-        if refusal := _explain_row_refusal(prediction, self._findings.copied, self._accepts_repeats):
+        if refusal := _explain_row_refusal(prediction, self._findings.leaks, self._accepts_repeats):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
-        return self._add_evidence(accuracy, prediction)
+        found = self._add_evidence(accuracy, prediction)
+        # A constant answer is close enough to some targets, but to how many is not known.
+        return replace(found, evidence=replace(found.evidence, chance=None, answer=""))
 
     def _refuse_loss(self, value: float, tolerance: float, earliest: float) -> None:
         """Raise RunFailed if ``value`` is the loss that an evaluate() without an accuracy metric returned.
@@ -409,7 +413,7 @@ class _Chooser:
                 return self._explain_refusal(same[-1])
         labels = measurement.labels_of(self._metric_name(measurement))
         return _explain_label_refusal(measurement, labels, self._metric_name(measurement)) or _explain_row_refusal(
-            measurement, self._findings.copied, self._accepts_repeats
+            measurement, self._findings.leaks, self._accepts_repeats
         )
 
     def _no_accuracy_error(self) -> RunFailed:
@@ -430,6 +434,17 @@ class _Chooser:
         last = f" (the last printed line, {last!r}, does not say that it is a test accuracy)" if last else ""
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
+    def _explain_refused_score(self, search: Measurement) -> list[str]:
+        """Return a note if the last score was refused because a search for hyperparameters had seen its rows."""
+        last = self._refused[-1] if self._refused else None
+        if last is None or last.kind is not Kind.SCORE or not search.candidates or last.overlap.share < _ALL_ROWS:
+            return []
+        where = f"score() on line {last.line}" if last.line else "score()"
+        return [
+            f"{where} does not count, because {search.measured_by} was fitted on the same rows. Split the data before "
+            f"{search.measured_by} is fitted, and fit it on the training rows."
+        ]
+
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
         """Return notes about other numbers that were measured or printed, with advice on how to make them count."""
         shown, lines = f"{accuracy.value:.4g}", self._findings.printed.all_tests
@@ -440,7 +455,7 @@ class _Chooser:
             return [f"The verdict uses the accuracy in {name}, which {self._script} wrote in this trial: {shown}."]
         mean = self._last_cross_validation()
         if accuracy.source is AccuracySource.CROSS_VALIDATION and mean:
-            return [_describe_cross_validation(mean, shown)]
+            return [*self._explain_refused_score(mean), _describe_cross_validation(mean, shown)]
         if accuracy.source is AccuracySource.OUTPUT and lines and lines[-1].is_precision:
             return [
                 f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision for a "
@@ -558,7 +573,7 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
     return ""
 
 
-def _explain_row_refusal(measurement: Measurement, copied: Finding | None, accepts_repeats: bool) -> str:
+def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
     overlap = measurement.overlap
     if overlap.redrawn:
         return (
@@ -572,8 +587,12 @@ def _explain_row_refusal(measurement: Measurement, copied: Finding | None, accep
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
     expected = f" (a clean split would show {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
     share = "All" if uses_all else f"{overlap.share:.0%} of the"
+    copied = next((leak for leak in leaks if leak.kind == "copied_before_split"), None)
+    fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
     if copied:
         remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
+    elif fitted:
+        remedy = f"{fitted.path} line {fitted.line}: {fitted.message} {fitted.remedy}"
     elif uses_all:
         remedy = "Split the data first, for example with train_test_split(), and train on one part only."
     else:

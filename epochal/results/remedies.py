@@ -96,11 +96,11 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/torchvision/datasets/"),
-        f"download the dataset once into {_DATA_FOLDER}, and pass that path as root",
+        f"download the dataset once in {_DATA_FOLDER}, and pass that path as root",
     ),
     (
         re.compile(r"/(?:torch/hub\.py|torchvision/models/|timm/)"),
-        f"put the weights file into {_DATA_FOLDER}, and load it from there with load_state_dict()",
+        f"put the weights file in {_DATA_FOLDER}, and load it from there with load_state_dict()",
     ),
     (
         re.compile(r"-packages/datasets/"),
@@ -116,7 +116,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/tensorflow_hub/"),
-        f"unpack the model into {_DATA_FOLDER}, and pass the model's path to tensorflow_hub",
+        f"unpack the model in {_DATA_FOLDER}, and pass the model's path to tensorflow_hub",
     ),
 )
 
@@ -150,7 +150,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NO_NETWORK, _explain_nltk(resource["name"], last.message, origin)
     if model := _SPACY.search(last.message):
         return Reason.NO_NETWORK, (
-            f"spaCy's models have to be downloaded separately. Unpack {model['name']} into {_DATA_FOLDER}, and pass "
+            f"spaCy's models have to be downloaded separately. Unpack {model['name']} in {_DATA_FOLDER}, and pass "
             "the model's path to spacy.load()."
         )
     if any(_NETWORK.search(f"{each.name}: {each.message}") for each in exceptions):

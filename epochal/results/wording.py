@@ -105,12 +105,12 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         return []
     evidence, samples, judgement = trial.accuracy.evidence, trial.accuracy.samples, trial.judgement
     baseline = describe_baseline(evidence)
-    chance = "The chance level is unknown: the test labels were not recorded."
+    chance = "The chance level is unknown."
     if evidence.chance is not None:
         chance = f"{baseline[0].upper()}{baseline[1:]} gives {evidence.chance:.3f}."
     sentences = [_describe_rows(evidence), chance]
     lower_accuracy = threshold - _DOUBT_MARGIN
-    if judgement and not judgement.confidence and samples and lower_accuracy > 0:
+    if trial.reached and judgement and not judgement.confidence and samples and lower_accuracy > 0:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         look = (
             f" This was look number {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
@@ -133,10 +133,13 @@ def _describe_rows(evidence: Evidence) -> str:
             "which repeated_rows = true in epochal.toml allows."
         )
     if evidence.seen > evidence.expected:
-        return f"The test rows were checked: {seen} of them were also in the training data; {expected} was expected."
+        clean = (
+            f"; a clean split of this data, in which rows repeat, would show {expected}" if evidence.expected else ""
+        )
+        return f"The test rows were checked: {seen} of them were also in the training data{clean}."
     if evidence.seen:
         return f"The test rows were checked: {seen} of them are identical to training rows, no more than expected."
-    return "The test rows were checked: none of them was used in training."
+    return "The test rows were checked: none of them is identical to a training row."
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:

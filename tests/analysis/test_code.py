@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from epochal.analysis.code import read_code
 from epochal.analysis.detection import Detection
 
@@ -17,7 +19,7 @@ def test_code_is_read_as_a_whole(tmp_path: Path) -> None:
     assert code.script.content == _SCRIPT.encode()
     assert [epochs.number for epochs in code.script.epochs] == [20]
     assert [(removed.line, removed.what) for removed in code.removed_apis] == [(5, "Adam(lr=…)")]
-    assert code.copied is None
+    assert code.leaks == ()
 
 
 def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
@@ -26,6 +28,23 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
         "from sklearn.model_selection import train_test_split\nfrom sklearn.utils import resample\n"
         "rows = resample(rows)\ntrain, test = train_test_split(rows)\n"
     )
-    copied = read_code(tmp_path).copied
-    assert copied
+    (copied,) = read_code(tmp_path).leaks
     assert (copied.path, copied.line) == ("nn.py", 3)
+
+
+@pytest.mark.parametrize(
+    ("load", "is_found"),
+    [
+        ("model = keras.models.load_model('base.keras')\n", True),
+        ("PATH = './base.keras'\nif os.path.exists(PATH):\n    model = keras.models.load_model(PATH)\n", True),
+        ("model = pickle.load(open('base.pkl', 'rb'))\n", True),
+        ("model = keras.models.load_model('best.keras')\n", False),  # which the script writes itself
+        ("rows = pickle.load(open('rows.csv', 'rb'))\n", False),
+    ],
+)
+def test_model_that_the_commit_contains_is_noted(load: str, is_found: bool, tmp_path: Path) -> None:
+    """Nobody knows what it was trained on."""
+    (tmp_path / "nn.py").write_text(f"import keras, os, pickle\n{load}model.fit(x, y)\n")
+    for name in ("base.keras", "base.pkl", "rows.csv"):
+        (tmp_path / name).touch()
+    assert [leak.kind for leak in read_code(tmp_path).leaks] == ["loaded_model"] * is_found

@@ -213,8 +213,8 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
             "%matplotlib inline\ny = 1\n!pip install -q tqdm",
             "nn.py line 2: %matplotlib works only in a notebook (likewise !pip on line 4). Remove the lines, and add tqdm to",
         ),
-        ("%matplotlib inline", "nn.py line 2: %matplotlib works only in notebooks. Remove the line."),
-        ("    !wget https://example.org/a.zip", "nn.py line 2: !wget works only in notebooks."),
+        ("%matplotlib inline", "nn.py line 2: %matplotlib works only in a notebook. Remove the line."),
+        ("    !wget https://example.org/a.zip", "nn.py line 2: !wget works only in a notebook."),
     ],
 )
 def test_line_of_a_notebook_is_named(line: str, remedy: str) -> None:

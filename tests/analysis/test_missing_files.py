@@ -26,8 +26,8 @@ deep/**
         (
             "data/train.csv",
             "",
-            "data/train.csv is not in the commit, but Data/Train.csv is: they differ only in upper and lower case. Change the path to "
-            "Data/Train.csv.",
+            "data/train.csv is not in the commit, but Data/Train.csv is: the two paths differ only in letter case. "
+            "Change the path to Data/Train.csv.",
         ),
         ("Data\\Train.csv", "", "only Windows separates folders with backslashes. Change the path to Data/Train.csv."),
         ("Train.csv", "", "Train.csv is not in the commit, but Data/Train.csv is. Change the path to Data/Train.csv."),

@@ -207,7 +207,8 @@ def test_init_watch_and_status(home: Path, tmp_path: Path) -> None:
     assert epochal(home, *init).returncode == 0
     assert "nothing to change" in epochal(home, *init).stdout
     assert (
-        "will be watched once the server (epochal serve) is restarted" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
+        "will be watched once the server (epochal serve) is restarted"
+        in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
     )
     assert "is already watched" in epochal(home, "watch", str(tmp_path / "origin.git")).stdout
     git(folder, "config", "epochal.push", "foreground")

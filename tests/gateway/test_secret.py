@@ -68,7 +68,7 @@ def test_environment_overrides_the_configured_file(tmp_path: Path) -> None:
         (b"", 0o600, "its length is 0"),
         (b"\n\n", 0o600, "its length is 0"),
         (b"fifteen bytes!!\n", 0o600, "openssl rand -hex 32"),
-        (b"\xff\xfe" * 16, 0o600, "not text"),
+        (b"\xff\xfe" * 16, 0o600, "not UTF-8 text"),
         (b"a secret that is long enough", 0o604, "chmod 600"),
         (b"a secret that is long enough", 0o602, "chmod 600"),
     ],

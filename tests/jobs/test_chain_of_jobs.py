@@ -59,8 +59,8 @@ def test_retrain_reaches_the_threshold_with_more_epochs(home: Path, tmp_path: Pa
     assert "-epochs = 20  # was 50" in diff
     assert "+epochs = 30  # was 50" in diff
     assert (result.folder / "trials/2/code/model.keras").read_text() == "weights"
-    assert "verdict: 0.500 is below the threshold 0.70" in result.printed["train"]
-    assert "verdict: 0.750 reaches the threshold 0.70" in result.printed["retrain"]
+    assert "verdict: 0.500 is below the threshold of 0.70" in result.printed["train"]
+    assert "verdict: 0.750 reaches the threshold of 0.70" in result.printed["retrain"]
     command = f"git apply {result.folder}/trials/2/change.diff"
     assert result.printed["retrain"].splitlines()[-2:] == [
         "The threshold was reached with epochs = 30. To adopt this change in the repository, run:",
@@ -74,7 +74,7 @@ def test_run_below_its_threshold_ends_with_reason_and_remedy(home: Path, tmp_pat
     result = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": "[retrain]\nmax_trials = 1\n"})
     assert (result.run.state, result.status) == (State.EXHAUSTED, 3)
     assert result.printed["retrain"].splitlines()[-1] == (
-        "run 1 ended below its threshold: max_trials: The run had as many trials as max_trials = 1 allows. "
+        "run 1 ended below its threshold: max_trials: The run used all the trials that max_trials = 1 allows. "
         "Raise [retrain] max_trials, or change the model."
     )
     assert "to adopt:" not in epochal(home, "show", "1").stdout

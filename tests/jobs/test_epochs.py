@@ -153,9 +153,7 @@ def test_run_ends_after_two_raises_of_nothing(home: Path, tmp_path: Path) -> Non
     result = train_commit(home, tmp_path, {"nn.py": _TRAINS_FIVE, "epochal.toml": "threshold = 0.8\n"})
     assert (result.run.state, result.run.reason) == (State.EXHAUSTED, Reason.EPOCHS_UNCHANGED)
     assert [trial.hyperparameters for trial in result.run.trials] == [{"epochs": 20}, {"epochs": 30}, {"max_iter": 17}]
-    assert (
-        "trial 2: raising epochs = 20 on line 3 of nn.py did not make training longer" in result.printed["retrain"]
-    )
+    assert "trial 2: raising epochs = 20 on line 3 of nn.py did not make training longer" in result.printed["retrain"]
     assert (
         "Raising epochs = 20 on line 3 of nn.py and max_iter = 7 on line 4 of nn.py did not" in result.run.explanation
     )

@@ -7,7 +7,7 @@ import pytest
 from epochal.analysis.script import parse_script
 from epochal.errors import Reason
 from epochal.jobs.epochs import Training, choose
-from epochal.jobs.strategy import GiveUp, Proposal, next_trial
+from epochal.jobs.strategy import GiveUp, Proposal, advise_at_chance, next_trial
 from epochal.records import Evidence, Forecast, Trial, TrialState
 from epochal.settings import RetrainSettings
 from tests.trials import measured
@@ -114,8 +114,22 @@ def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None
     proposal = _propose(_SCRIPT, trials, RetrainSettings(patience=2))
     assert isinstance(proposal, GiveUp)
     assert proposal.reason is Reason.NO_IMPROVEMENT
-    assert "always answering '0'" in proposal.explanation
-    assert "Oversample rare labels" in proposal.explanation
+    explanation = advise_at_chance(proposal, trials).explanation
+    assert (
+        "Always answering '0' would be at least as accurate. Check that each row still has its own label" in explanation
+    )
+    better = tuple(replace(trial, accuracy=replace(accuracy, value=0.97)) for trial in trials)
+    assert advise_at_chance(proposal, better) == proposal
+
+
+def test_search_is_offered_if_there_are_no_epochs_to_raise() -> None:
+    """The lines fit the script, and are complete."""
+    script = b"import sklearn\nKNeighborsClassifier(n_neighbors=8).fit(x, y)\n"
+    proposal = _propose(script, _make_trials(0.5), RetrainSettings())
+    assert isinstance(proposal, GiveUp)
+    assert proposal.explanation.endswith(
+        "add to epochal.toml:\n[search]\nn_neighbors = { low = 2, high = 32, log = true }"
+    )
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,8 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
     )
     assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from the script" in text
     assert (
-        "certainty lower bound 0.788 at 95% confidence, 0.845 is needed on 360 samples, look 1 at this test set" in text
+        "certainty lower bound 0.788 at 95% confidence, 0.845 is needed on 360 samples, look number 1 at this test set"
+        in text
     )
     assert " 41.2 below as committed" in text
 
@@ -303,8 +304,9 @@ def test_paragraph_describes_the_evidence(kind: str) -> None:
         _read_body(_compose_mail(_make_judged_report(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split()
     )
     paragraph = (
-        "The test rows were checked: 3% of them were also in the training data; 1% was expected. Always answering '7' gives 0.250. "
-        "A model with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%."
+        "The test rows were checked: 3% of them were also in the training data; a clean split of this data, in which rows "
+        "repeat, would show 1%. Always answering '7' gives 0.250. If measured once on 360 test samples, a model with a true "
+        "accuracy of 0.75 would pass by luck with a probability of 1.5%."
     )
     assert body.index("1.9 minutes") < body.index(paragraph) < body.index("Fewer filters")
     assert "Test rows" not in _compose_text(reports.failed())

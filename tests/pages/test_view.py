@@ -41,16 +41,15 @@ def test_history_explains_an_accuracy_that_is_not_enough(run: Run, shown: str) -
 
 
 def test_show_prints_the_evidence() -> None:
-    """Below a measured trial, a line has its known test rows, chance, and the odds of a bad model.
+    """Below a measured trial, a line has its known test rows and chance.
 
     A trial without an accuracy has no such line.
     """
     trial, evidence = run_lines(_make_run(475, Rule(0.8), _CHECKED), Path("/runs/7"), None, None)[-2:]
     assert ", 0.958 or more is clearly above chance on 500 samples, " in trial
     assert evidence.strip() == (
-        "The test rows were checked: 3% of them were also in the training data; 1% was expected. "
-        "Always answering 'no' gives 0.940. A model with a true accuracy of 0.75 would pass one look at 500 test samples by luck "
-        "with a probability of less than 0.1%. This was look 2 at this test set."
+        "The test rows were checked: 3% of them were also in the training data; a clean split of this data, in which rows "
+        "repeat, would show 1%. Always answering 'no' gives 0.940."
     )
     unmeasured = reports.run(State.FAILED, reports.trial(1, None))
     assert run_lines(unmeasured, Path("/runs/7"), None, None)[-1].startswith("trial 1:")

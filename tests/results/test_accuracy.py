@@ -161,6 +161,8 @@ def test_share_of_close_predictions_counts_for_a_regression() -> None:
     written = '{"accuracy": 0.91}'
     accuracy = _choose(prediction, _R2, written=written).accuracy
     assert (accuracy.value, accuracy.samples, accuracy.evidence.checked) == (0.91, 360, True)
+    targets = {"": {"kind": "numbers", "answer": "72", "chance": 0.04}}
+    assert _choose(prediction | {"labels": targets}, _R2, written=written).accuracy.evidence.chance is None
     assert "80% of the test rows" in _explain_refusal(prediction | {"seen": _SEEN}, written=written)
     assert "R²" in _explain_refusal(prediction, _R2, written='{"accuracy": 0.44}')
     assert "a regression" in _explain_refusal(prediction, log="Test accuracy: 0.91")
@@ -238,10 +240,28 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
 def test_call_that_copies_rows_is_named() -> None:
     """The remedy is that of ``epochal check``, which found the call, and not to accept the rows."""
     copied = Finding("copied_before_split", "nn.py", 10, "It repeats rows.", "Split first.")
-    findings = Findings(None, parse_measurements(json.dumps(_make_event(0.9, seen=_SEEN))), printed(""), copied=copied)
+    findings = Findings(
+        None, parse_measurements(json.dumps(_make_event(0.9, seen=_SEEN))), printed(""), leaks=(copied,)
+    )
     with pytest.raises(RunFailed) as failure:
         choose_accuracy(findings)
     assert failure.value.explanation.endswith("nn.py line 10: Split first.")
+
+
+@pytest.mark.parametrize(
+    ("what", "remedy"),
+    [
+        ("SelectKBest()", "nn.py line 4: SelectKBest() is fitted on all rows. Split first."),
+        ("StandardScaler()", "Split the data"),
+    ],
+)
+def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str) -> None:
+    """Only a class that is fitted on labels can be why all test rows count as training rows."""
+    leak = Finding("fitted_before_split", "nn.py", 4, f"{what} is fitted on all rows.", "Split first.")
+    event = _make_event(0.9, seen=_SEEN | {"share": 1.0})
+    with pytest.raises(RunFailed) as failure:
+        choose_accuracy(Findings(None, parse_measurements(json.dumps(event)), printed(""), leaks=(leak,)))
+    assert f"meaningless. {remedy}" in failure.value.explanation
 
 
 def test_validation_on_training_rows_is_refused() -> None:
@@ -377,7 +397,7 @@ def test_precision_in_another_language_counts_with_a_note() -> None:
     line = "Precisión en el conjunto de prueba: 0,83"
     choice = _choose(log=line)
     assert choice.accuracy.value == 0.83
-    assert "precision of a class" in choice.notes[0]
+    assert "precision for a single class" in choice.notes[0]
     assert "no printed test accuracy" in _explain_refusal(log=f"{line}\nExhaustividad: 0,7\n")
     assert _read_accuracy(log=f"{line}\nRecall: 0,7\nExactitud: 0,8") == (0.8, "output")
 
@@ -435,6 +455,12 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
     search = mean | {"of": "GridSearchCV", "candidates": 12}
     assert "GridSearchCV's best_score_" in _choose(search).notes[0]
     assert "best of 12 candidates" in _choose(search).notes[0]
+    seen = _make_event(0.99, "score", line=15, time=2.0, seen=_SEEN | {"share": 1.0})
+    assert (
+        _choose(search, seen)
+        .notes[0]
+        .startswith("score() on line 15 does not count, because GridSearchCV was fitted on")
+    )
     assert _read_accuracy(mean, _make_event(0.8, "score", time=0.5)) == (0.8, "score")
     assert _read_accuracy(mean, log="Test accuracy: 0.8") == (0.8, "output")
     assert "R²" in _explain_refusal(mean | {"measures": "r2"})
@@ -542,7 +568,10 @@ def test_training_without_an_accuracy_is_explained() -> None:
     assert "score()" in explanation
     assert "last line" not in explanation
     for log in ("Saved\n  hit rate .... 0.9\n\n", "Saved\n  hit rate .... 0.9"):
-        assert "the last printed line, 'hit rate .... 0.9', does not say that it is one" in _read_failure(None, log)[1]
+        assert (
+            "the last printed line, 'hit rate .... 0.9', does not say that it is a test accuracy"
+            in _read_failure(None, log)[1]
+        )
 
 
 @pytest.mark.parametrize(

@@ -268,9 +268,7 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
         _, data = _diagnose(1, log.format(""), reason, origin)
         assert data.startswith("nn.py line 4 ran out of memory (limit: 6144 MB). Use fewer or smaller rows")
         _, training = _diagnose(1, log.format(fit), reason, origin)
-        assert training.startswith(
-            "Training ran out of memory in nn.py line 4 (limit: 6144 MB). Use a smaller batch"
-        )
+        assert training.startswith("Training ran out of memory in nn.py line 4 (limit: 6144 MB). Use a smaller batch")
 
 
 def test_long_message_is_cut_between_words() -> None:

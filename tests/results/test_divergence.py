@@ -30,12 +30,12 @@ _EVENT: dict[str, Any] = {
     [
         (
             {},
-            "The inputs of all training rows contain NaN in columns 0, 32, 39 (counted from 0): correct the computation "
-            "(perhaps a constant column is divided by its standard deviation, which is 0).",
+            "The inputs of all training rows contain NaN in columns 0, 32, 39 (counted from 0): correct the code that computes "
+            "them (perhaps a constant column is divided by its standard deviation, which is 0).",
         ),
         (
             {"columns": list(range(20)), "nan": False},
-            "The inputs of all training rows contain infinity: correct the computation (perhaps the logarithm of 0 "
+            "The inputs of all training rows contain infinity: correct the code that computes them (perhaps the logarithm of 0 "
             "is taken).",
         ),
         (
@@ -45,11 +45,11 @@ _EVENT: dict[str, Any] = {
         ),
         (
             {"nonfinite": {"x": 0, "y": 3}},
-            "The labels of 3 of 1347 training rows contain NaN or infinity: correct or remove these labels.",
+            "The labels of 3 of 1347 training rows contain NaN or infinity: correct or remove them.",
         ),
         (
             {"nonfinite": {"x": 0, "y": 1347}},
-            "The labels of all training rows contain NaN or infinity: correct these labels.",
+            "The labels of all training rows contain NaN or infinity: correct them.",
         ),
     ],
 )

@@ -208,17 +208,17 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
             Rule(0.8, 0.95),
             1,
             _UNKNOWN,
-            "certain, on look 1 at this test set, that the threshold is reached. Test on at least 17;",
+            "certain that the threshold is reached (look 1 at this test set). Test on at least 17 samples;",
         ),
         (
             20,
             Rule(0.8, 0.95),
             4,
             _UNKNOWN,
-            "certain, on look 4 at this test set, that the threshold is reached. Test on at least 27;",
+            "certain that the threshold is reached (look 4 at this test set). Test on at least 27 samples;",
         ),
         (900, Rule(1.0, 0.95), 1, _UNKNOWN, "Lower the threshold."),
-        (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Test on at least 49;"),
+        (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Test on at least 49 samples;"),
         (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels as well."),
     ],
 )
@@ -283,11 +283,11 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
     [
         (
             _judge_trial(812, 1000, _RULE, 3, _UNKNOWN),
-            "0.812 is not above the threshold 0.80 with enough certainty: "
-            "lower bound 0.777 at 95% confidence, 0.834 is needed on 1000 samples, look 3 at this test set",
+            "0.812 is not far enough above the threshold of 0.80 to be certain: "
+            "lower bound 0.777 at 95% confidence, 0.834 is needed on 1000 samples, look number 3 at this test set",
         ),
-        (_judge_trial(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold 0.80"),
-        (_judge_trial(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold 0.80"),
+        (_judge_trial(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold of 0.80"),
+        (_judge_trial(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold of 0.80"),
         (
             _judge_trial(475, 500, Rule(0.8), 1, _UNBALANCED),
             "0.950 is not clearly above the accuracy of always answering 'no' (0.940): "
@@ -300,13 +300,16 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
         ),
         (
             _judge_trial(350, 500, Rule(0.8), 1, _UNBALANCED),
-            "0.700 is below the threshold 0.80: 0.958 or more is clearly above chance on 500 samples",
+            "0.700 is below the threshold of 0.80: 0.958 or more is clearly above chance on 500 samples",
         ),
         (
             _judge_trial(500, 500, Rule(0.8), 1, _UNBALANCED),
-            "1.000 reaches the threshold 0.80: 0.958 or more is clearly above chance on 500 samples",
+            "1.000 reaches the threshold of 0.80: 0.958 or more is clearly above chance on 500 samples",
         ),
-        (_judge_trial(20, 20, _RULE, 9, _UNKNOWN), "no accuracy is high enough on 20 samples, look number 9 at this test set"),
+        (
+            _judge_trial(20, 20, _RULE, 9, _UNKNOWN),
+            "no accuracy is high enough on 20 samples, look number 9 at this test set",
+        ),
     ],
 )
 def test_verdict_gives_its_grounds(trial: Trial, ending: str) -> None:
@@ -340,14 +343,15 @@ def test_doubt_is_given_only_over_the_threshold() -> None:
             "The test rows were not checked: the data are augmented[2J.",
         ),
         ({"unchecked": "x" * 200}, f"The test rows were not checked: {'x' * 120}."),
-        ({"checked": True}, "The test rows were checked: none of them was used in training."),
+        ({"checked": True}, "The test rows were checked: none of them is identical to a training row."),
         (
             {"checked": True, "seen": 0.52, "accepted": True},
             "The test rows were checked: 52% of them were seen in training, which repeated_rows = true in epochal.toml allows.",
         ),
         (
             {"checked": True, "seen": 0.03, "expected": 0.01},
-            "The test rows were checked: 3% of them were also in the training data; 1% was expected.",
+            "The test rows were checked: 3% of them were also in the training data; a clean split of this data, in which rows "
+            "repeat, would show 1%.",
         ),
         (
             {"checked": True, "seen": 0.01, "expected": 0.01},
@@ -362,13 +366,13 @@ def test_evidence_says_whether_test_rows_were_checked(known: dict[str, Any], sen
 
 def test_evidence_gives_chance_and_odds() -> None:
     """The odds of a model that is five points too bad are given without confidence."""
-    assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == [
-        "The chance level is unknown: the test labels were not recorded."
-    ]
+    assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == ["The chance level is unknown."]
     assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",
-        "A model with a true accuracy of 0.75 would pass one look at 360 test samples by luck with a probability of 1.5%. "
-        "This was look 3 at this test set.",
+        "If measured once on 360 test samples, a model with a true accuracy of 0.75 would pass by luck with a probability of "
+        "1.5%. This was look number 3 at this test set.",
     ]
+    # Below the threshold, nothing passed.
+    assert len(describe_evidence(_judge_trial(200, 360, Rule(0.8), 3, _UNKNOWN), 0.8)) == 2
     failed = Trial(1, TrialState.FAILED, {})
     assert describe_evidence(failed, 0.8) == []

@@ -29,7 +29,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "open('/srv/runs/3/trials/1/code/data/a.csv')\n", "Data/A.csv": ""},
             Reason.MISSING_FILE,
-            "data/a.csv is not in the commit, but Data/A.csv is: they differ only in upper and lower case.",
+            "data/a.csv is not in the commit, but Data/A.csv is: the two paths differ only in letter case.",
         ),
         (
             {"nn.py": "open('/srv/runs/3/trials/1/scratch/home/a.csv')\n"},
@@ -100,7 +100,7 @@ def _raise(error: str) -> dict[str, str]:
             _raise("ImportError('libGL.so.1: cannot open shared object file: No such file or directory')")
             | {"requirements.txt": "opencv-python>=4\n"},
             Reason.SYSTEM_LIBRARY,
-            "Write opencv-python-headless instead of opencv-python in requirements.txt.",
+            "Replace opencv-python with opencv-python-headless in ",
         ),
         (_raise("OSError('PortAudio library not found')"), Reason.SYSTEM_LIBRARY, "the Debian package libportaudio2"),
         ({"nn.py": "import subprocess\nsubprocess.run(['ffmpeg'])\n"}, Reason.SYSTEM_LIBRARY, "the program FFmpeg"),
@@ -141,7 +141,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import tensorflow as tf\ntf.contrib\n", "tensorflow.py": ""},
             Reason.SCRIPT_ERROR,
-            "tensorflow.contrib was removed from TensorFlow. Use other packages, because TensorFlow 2 has no contrib.",
+            "tensorflow.contrib was removed from TensorFlow. Use other packages, because TensorFlow 2 has no contrib module.",
         ),
         (
             {
@@ -155,12 +155,13 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import sys\nepochs = int(sys.argv[1])\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py line 2: IndexError: list index out of range. Training starts nn.py without arguments, so replace the arguments",
+            "nn.py line 2: IndexError: list index out of range. Training passes no command-line arguments to nn.py, so use "
+            "fixed values",
         ),
         (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,
-            "answer input(). Put the value directly in the code: rate",
+            "answer input(). Write the value directly in the code: rate",
         ),
         (
             {"nn.py": "rate = float(input('rate? '))\n# input()\nif rate:\n    size = int(input())\n"},
@@ -172,7 +173,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "get_ipython().system('ls')\nx = 1\nget_ipython().system('ls')\n"},
             Reason.NOTEBOOK_CODE,
-            "works only in notebooks. Remove lines 1 and 3.",
+            "exists only in a notebook. Remove lines 1 and 3.",
         ),
         (
             {
@@ -239,12 +240,12 @@ def _raise(error: str) -> dict[str, str]:
             Reason.NO_GPU,
             "map_location",
         ),
-        ({"nn.py": "import subprocess\nsubprocess.run(['nvidia-smi'])\n"}, Reason.NO_GPU, "the training has none"),
+        ({"nn.py": "import subprocess\nsubprocess.run(['nvidia-smi'])\n"}, Reason.NO_GPU, "training runs without one"),
         (
             _raise("LookupError('\\n*****\\n  Resource \\x1b[93mpunkt_tab\\x1b[0m not found.')"),
             Reason.NO_NETWORK,
-            "epochal data fetch nltk:punkt_tab on the server; this fills the dataset cache. The error was: nn.py line 1: LookupError: "
-            "Resource punkt_tab not found.",
+            "epochal data fetch nltk:punkt_tab on the server; this fills the dataset cache. The error was: nn.py line 1: "
+            "LookupError: Resource punkt_tab not found.",
         ),
         (
             {

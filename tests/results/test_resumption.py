@@ -31,7 +31,7 @@ def _make_fit(model: int = 1, continued: int = 0, last: int = 30, **others: obje
             "trial 1",
             True,
             "fit 1 of model 1 resumed from epoch 20 of trial 1; "
-            "fit 1 of model 2 trained from the beginning: there was no checkpoint for it",
+            "fit 1 of model 2 trained from the beginning: there was no checkpoint for this fit",
         ),
     ],
 )

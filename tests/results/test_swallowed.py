@@ -64,4 +64,4 @@ def test_failed_fit_of_the_measured_network_is_found(
         reason, explanation = found
         assert reason is Reason.SCRIPT_ERROR
         assert explanation.startswith("fit() on line 4 raised ValueError: Shapes differ")
-        assert "and nn.py continued." in explanation
+        assert "but nn.py caught it and continued." in explanation

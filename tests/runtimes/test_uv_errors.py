@@ -46,7 +46,10 @@ def explain(requirements: str, address: str) -> str:
             "requirements.txt requires layers>=9, but only layers<=3.2 is available. Require layers<=3.2 instead.",
         ),
         ("grammar==4.9\n", "requirements.txt: grammar==4.9 has no usable wheel, and building packages is not allowed."),
-        ("old==1.0\n", "requirements.txt: old 1.0 is not available for this version of Python. Require a newer version."),
+        (
+            "old==1.0\n",
+            "requirements.txt: old 1.0 is not available for this version of Python. Require a newer version.",
+        ),
         (
             "driver==1.0\n",
             "requirements.txt: driver 1.0 is not available for the server's operating system, but only for `win_amd64`. "

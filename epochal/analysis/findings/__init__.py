@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epochal.analysis.detection import Detection
 from epochal.analysis.findings.finding import Finding, Severity
-from epochal.analysis.findings.leaks import find_fitted_before_split, find_wrong_data
+from epochal.analysis.findings.leaks import find_fitted_before_split, find_loaded_models, find_wrong_data
 from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_missing_accuracy
 from epochal.analysis.findings.source import Source, read_sources
 from epochal.analysis.findings.splits import find_overlapping_samples, find_reshuffled_splits, find_unseeded_splits
@@ -36,9 +36,9 @@ __all__ = [
     "Finding",
     "Severity",
     "Source",
-    "find_copied_before_split",
     "find_in_files",
     "find_in_sources",
+    "find_leaks",
     "read_sources",
 ]
 
@@ -65,16 +65,23 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
     ``committed``: the paths of all files in the next commit; a remedy may name one of them.
     """
-    for check in (*_CHECKS, partial(find_foreign_paths, files=committed)):
+    for check in (
+        *_CHECKS,
+        partial(find_foreign_paths, files=committed),
+        partial(find_loaded_models, files=committed),
+    ):
         with suppress(RecursionError):  # an expression that is nested hundreds of levels deep
             yield from check(sources)
 
 
-def find_copied_before_split(sources: tuple[Source, ...]) -> Finding | None:
-    """Return the finding about the first call that copies rows before the train-test split, or None."""
+def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Finding, ...]:
+    """Return the findings about test rows that may influence training: calls before the split, and loaded models.
+
+    ``files``: the paths of the committed files.
+    """
     with suppress(RecursionError):
-        return next((each for each in find_fitted_before_split(sources) if each.kind == "copied_before_split"), None)
-    return None
+        return (*find_fitted_before_split(sources), *find_loaded_models(sources, files))
+    return ()
 
 
 def find_in_files(

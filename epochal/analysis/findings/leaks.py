@@ -3,7 +3,7 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from epochal.analysis.findings.finding import Finding, Severity
@@ -16,6 +16,7 @@ from epochal.analysis.findings.source import (
     is_literal,
     keyword,
     root_name,
+    text_of,
 )
 from epochal.analysis.findings.splits import TEST_NAME, TRAIN_NAME
 from epochal.analysis.syntax import last_name
@@ -48,6 +49,8 @@ _MEASURING = frozenset(
 )
 _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
+_LOADED_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)|(?:joblib|pickle|torch|dill|cloudpickle)\.load")
+_MODEL_FILE = re.compile(r"\.(?:keras|h5|hdf5|joblib|pkl|pickle|pt|pth|weights)$")
 _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"})
 
 
@@ -69,6 +72,38 @@ def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each call that fits on all rows or copies rows before the train-test split."""
     for source, scope in find_used(sources):
         yield from _Flow(source).follow(scope)
+
+
+def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
+    """Yield calls that load a model from one of the committed ``files``, if the script trains, too."""
+    if not any(
+        last_name(call.func) in ("fit", "partial_fit", "train_on_batch") for each in sources for call in each.calls
+    ):
+        return
+    for source, scope in find_used(sources):
+        texts = {
+            target.id: text_of(value)
+            for step in scope.steps
+            for target, value in step.assigned
+            if isinstance(target, ast.Name)
+        }
+        for call in (call for step in scope.steps for call in step.calls):
+            names = [each for argument in call.args[:1] for each in ast.walk(argument) if isinstance(each, ast.expr)]
+            paths = [text_of(each) or texts.get(getattr(each, "id", ""), "") for each in names]
+            path = next((each.removeprefix("./") for each in paths if each.removeprefix("./") in files), "")
+            if (
+                path
+                and _LOADED_MODEL.fullmatch(source.callee(call) or last_name(call.func))
+                and _MODEL_FILE.search(path)
+            ):
+                yield Finding(
+                    "loaded_model",
+                    source.path,
+                    call.lineno,
+                    f"{last_name(call.func)}() loads {path}. If that model was trained on rows that are now test data, the "
+                    "accuracy is too high.",
+                    "Train from the beginning, or test on rows that the model has never seen.",
+                )
 
 
 class _Flow:

@@ -112,7 +112,7 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool) -> Iterator
             source.path,
             each.line,
             f"binary_accuracy counts each of the {each.units} outputs separately, so the zeros in one-hot labels inflate it.",
-            'Write metrics=["accuracy"].',
+            'Write metrics=["categorical_accuracy"].',
         )
 
 

@@ -32,8 +32,7 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 SET_EPOCHS = (
-    "Pass max_iter to the model as a constant, as in MLPClassifier(max_iter=200). For a model without epochs, such as a "
-    "decision tree, list its hyperparameters under [search] in epochal.toml; to see which ones can be searched, run "
-    "epochal check."
+    "Use a model that trains in epochs, as in MLPClassifier(max_iter=200), or pass hyperparameters of the model as keywords, as "
+    "in SVC(C=1.0), so that they can be searched."
 )
 find_removed_apis = no_removed_apis

@@ -60,6 +60,11 @@ _TRAINING_CALLS = frozenset(
 """Names of functions that a loop over epochs typically calls, directly or in a nested loop."""
 _TRAINING_OPERATION = re.compile(r"train|optim|minimi[sz]e", re.IGNORECASE)
 _LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.IGNORECASE)
+_REPEATS = re.compile(
+    r"(?:random_?)?(?:seed|state)s?|rs|(?:k_?|outer_?|inner_?)?folds?|splits?|rep|repeats?|repetitions?|trials?|runs?"
+)
+"""Matches the variables of loops that train anew with another split or seed."""
+_SPLITS = frozenset({"train_test_split", "random_split", "split_dataset"})
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
 _MAX_CANDIDATES = 8
@@ -207,6 +212,8 @@ class _Finder:
         loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
         if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
             return None
+        if _repeats_training(loop):
+            return None
         passes = {each.id for each in ast.walk(loop.target) if isinstance(each, ast.Name)}
         names = {each.id for each in ast.walk(epochs) if isinstance(each, ast.Name)} if epochs else set()
         one_more = epochs is None or self._tracer.evaluate(unit, epochs) == 1 or bool(passes & names)
@@ -261,6 +268,7 @@ class _Finder:
         # If loops that train are nested, the outermost one most likely counts epochs.
         inner = _find_inner(unit, loops)
         training = [loop for loop in loops if _trains(loop) and loop not in named and loop not in inner]
+        training = [loop for loop in training if not _repeats_training(loop)]
         for loop in [*sorted(named, key=lambda each: not _trains(each)), *training]:
             yield from self._trace_loop(unit, loop)
 
@@ -341,6 +349,20 @@ def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset())
         else _is_gradient_step(each)
         for statement in loop.body
         for each in ast.walk(statement)
+    )
+
+
+def _repeats_training(loop: ast.For | ast.While) -> bool:
+    """Return whether each iteration trains anew, with another split or seed, rather than for one more epoch."""
+    calls = [node for statement in loop.body for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    target = last_name(loop.target) if isinstance(loop, ast.For) else ""
+    seeds = {"seed", "random_state"}
+    return (
+        bool(_REPEATS.fullmatch(target))
+        or any(last_name(call.func) in _SPLITS for call in calls)
+        or any(
+            each.arg in seeds and last_name(each.value) == target for call in calls for each in call.keywords if target
+        )
     )
 
 

@@ -4,6 +4,7 @@ import threading
 
 from epochal.app import App
 from epochal.errors import UsageError
+from epochal.grammar import plural
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.epochs import choose_epochs
 from epochal.jobs.plan import check_imports, plan_run, prepare_environment
@@ -20,8 +21,8 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     """Search for hyperparameters that reach the threshold, and return why the search ended.
 
     The result is an EndCause if a trial reached the threshold or the run was stopped, and a GiveUp if no more trials
-    may start. ``give_up``: why more epochs would not help; a returned GiveUp states this first. Raises RunFailed
-    for a failure that other hyperparameters cannot fix.
+    may start. ``give_up``: why more epochs would not help; a returned GiveUp states this, too. Raises RunFailed for a
+    failure that other hyperparameters cannot fix.
     """
     database = active.app.database
     workers = _open_workers(active, active.load())
@@ -42,7 +43,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
         return end
     trial_count = sum(trial.strategy is Strategy.SEARCH for trial in active.load().trials)
     cause = (
-        f"{give_up.cause} A search did not reach the threshold either (number of trials: {trial_count}). {end.cause}"
+        f"{end.cause} Before the search ({plural(trial_count, 'trial')}), more epochs were ruled out: {give_up.cause}"
     )
     return GiveUp(end.reason, cause, end.remedy)
 

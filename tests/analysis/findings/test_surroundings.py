@@ -31,7 +31,12 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
             "data/train.csv is not in the commit, but train.csv is.",
             "Change the path to train.csv.",
         ),
-        ({"data/Train.csv": ""}, None, "they differ only in upper and lower case.", "Change the path to data/Train.csv."),
+        (
+            {"data/Train.csv": ""},
+            None,
+            "the two paths differ only in letter case.",
+            "Change the path to data/Train.csv.",
+        ),
         (
             {"data/train.csv.dvc": ""},
             None,

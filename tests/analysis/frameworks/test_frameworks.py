@@ -55,7 +55,9 @@ def test_datasets_are_found_by_name() -> None:
     assert find_dataset("imdb")[1].endswith("imdb.load_data(); imdb.get_word_index()")
     assert find_dataset("VGG16")[0] == "keras"
     assert find_dataset("fetch_covtype") == ("sklearn", "from sklearn.datasets import fetch_covtype; fetch_covtype()")
-    with pytest.raises(UsageError, match=r"There is no dataset imagenet to fetch\. Choose one of:\n  boston_housing, "):
+    with pytest.raises(
+        UsageError, match=r"There is no dataset named imagenet to fetch\. Choose one of:\n  boston_housing, "
+    ):
         find_dataset("imagenet")
 
 

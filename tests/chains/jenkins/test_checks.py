@@ -63,7 +63,7 @@ def test_each_failed_check_names_its_cause(
     ready.agent_online = False
     passed, answers = _check(client, settings, home)
     assert not passed
-    assert answers["rights"].startswith("no   epochal lacks Job/Build")
+    assert answers["rights"].startswith("no   epochal lacks permissions: Job/Build")
     assert (
         answers["plugins"]
         == "no   missing: build-timeout:1.38. Install what is missing, or leave it out with --without."

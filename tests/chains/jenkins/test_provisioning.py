@@ -108,7 +108,7 @@ def test_an_old_jenkins_is_refused(
 ) -> None:
     """The message names the version found and the version required. The versions are compared as numbers."""
     monkeypatch.setattr(client, "version", lambda: "2.99.1")
-    with pytest.raises(JenkinsError, match=r"is Jenkins 2\.99\.1; Epochal needs 2\.504 or newer"):
+    with pytest.raises(JenkinsError, match=r"runs Jenkins 2\.99\.1; Epochal needs 2\.504 or newer"):
         _apply(client, settings)
     monkeypatch.setattr(client, "version", lambda: "2.1000")
     assert _apply(client, settings)[-1] == "4 changed"
