@@ -198,7 +198,9 @@ def _check_project(top: Path, project: str) -> Checked:
         findings += _settings_findings(folder, str(error))
     try:
         # An invalid epochal.toml does not keep the script from being checked.
-        script, framework = (settings.script, settings.framework) if settings and not findings else ("", "")
+        script, framework = (
+            (settings.script, settings.framework) if settings and not findings else (_read_script(folder), "")
+        )
         code = read_code(folder, script, framework)
         sources = read_sources(code.script)
     except RunFailed as failure:
@@ -301,6 +303,12 @@ def _settings_finding(folder: Path, problem: str) -> Finding:
 def _read_settings(folder: Path) -> str:
     path = folder / _SETTINGS
     return path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+
+
+def _read_script(folder: Path) -> str:
+    """Return the setting ``script`` of an invalid epochal.toml; empty if it cannot be read."""
+    found = re.search(r"""^script\s*=\s*(["'])([^"'\n]+)\1""", _read_settings(folder), re.MULTILINE)
+    return found[2] if found else ""
 
 
 def _failure_finding(failure: RunFailed) -> Finding:

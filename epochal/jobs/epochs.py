@@ -10,6 +10,7 @@ from epochal.records import Strategy, Trial
 from epochal.results.epochs import TrainedEpochs, count_epochs
 from epochal.results.outputs import read_metrics, read_untrusted_text
 
+_MAX_FACTOR = 10
 _MAX_INEFFECTIVE = 2
 """Once increasing a literal has had no effect in this many trials, no other literals are tried."""
 
@@ -50,14 +51,18 @@ def choose_epochs(active: ActiveRun) -> EpochsChoice:
 def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Training]) -> EpochsChoice:
     """Choose the literal of ``script`` that sets the number of epochs.
 
-    Literals that equal the number of epochs in the first trial are preferred. ``trials``: the measured trials, in
-    order, except those of a search. ``trainings``: the evidence of how long each trial trained, by trial number.
+    Literals that equal the number of epochs in the first trial are preferred; those that are more than ten times as
+    high are left out if the script is known to have asked for fewer. ``trials``: the measured trials, in order, except those
+    of a search. ``trainings``: the evidence of how long each trial trained, by trial number.
     """
     if not trials:
         return EpochsChoice(script.epochs[0] if script.epochs else None, {})
     first, last = trainings[trials[0].number], trainings[trials[-1].number]
     targets = first.epochs.targets if first.epochs else frozenset()
     candidates = sorted(script.epochs, key=lambda each: bool(targets) and each.number not in targets)
+    if first.epochs and first.epochs.is_asked:
+        # A far higher number is something else, such as a number of samples from which the epochs are computed.
+        candidates = [each for each in candidates if each.number <= _MAX_FACTOR * max(targets)]
     ineffective: dict[int, Epochs] = {}
     doubtful: dict[int, Epochs] = {}
     for trial in trials[1:]:

@@ -48,8 +48,9 @@ def plan_run(app: App, run: Run) -> ActiveRun:
             "epochal.toml has a [search] table, but Optuna, which the search needs, is not installed on the server. "
             "Ask the admin to run uv tool install 'epochal[search]', or remove [search] from epochal.toml.",
         )
-    log(f"script: {code.script.committed_path}")
-    log(f"framework: {code.detection.framework} ({code.detection.why})")
+    if not run.trials:  # otherwise an earlier job of the run printed this
+        log(f"script: {code.script.committed_path}")
+        log(f"framework: {code.detection.framework} ({code.detection.why})")
     threshold = run.threshold or app.environment.threshold or settings.threshold
     settings = settings.model_copy(update={"threshold": threshold})
     runtime = _choose_runtime(app)

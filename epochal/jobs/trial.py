@@ -35,7 +35,7 @@ _VALIDATES_ON_TEST = (
     "the accuracy. Validate on other data, for example with validation_split=0.1."
 )
 _TEST_SET_CHANGES = (
-    "The script tests on different rows each time it trains, so every trial trains from the beginning. Seed the split "
+    "The script tests on different rows each time it runs, so every trial trains from the beginning. Seed the split "
     "(random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)), or do not shuffle the test data."
 )
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)

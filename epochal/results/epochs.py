@@ -22,13 +22,15 @@ class TrainedEpochs:
     ``total``: the number of epochs in all fits, including epochs before a checkpoint. ``targets``: the numbers of epochs
     that the script may have asked for. ``are_iterations``: whether the numbers are not epochs but boosting rounds
     or iterations of estimators, perhaps including estimators whose limit retraining does not raise. ``converged``:
-    whether every estimator stopped before its limit.
+    whether every estimator stopped before its limit. ``is_asked``: whether ``targets`` surely contain the number that
+    the script asked for, even if training stopped early.
     """
 
     total: int
     targets: frozenset[int]
     are_iterations: bool = False
     converged: bool = False
+    is_asked: bool = False
 
 
 def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
@@ -47,7 +49,8 @@ def _count_fits(fits: Sequence[Fit]) -> TrainedEpochs:
     passes = {
         model: sum(fit.target_epoch for fit in fits if fit.model == model) for model in {fit.model for fit in fits}
     }
-    return TrainedEpochs(total, frozenset({total, *passes.values(), *(fit.target_epoch for fit in fits)}))
+    targets = frozenset({total, *passes.values(), *(fit.target_epoch for fit in fits)})
+    return TrainedEpochs(total, targets, is_asked=True)
 
 
 def _count_iterations(metrics_jsonl: str) -> TrainedEpochs | None:
@@ -74,4 +77,6 @@ def _count_printed(output: str) -> TrainedEpochs | None:
     targets = {int(match["all"]) for match in matches if match["all"]}
     # A script that prints only every tenth epoch does not show how many it ran.
     prints_all = len(numbers) > 1 and len(numbers) == total
-    return TrainedEpochs(total, frozenset({total, *targets})) if prints_all or total in targets else None
+    if not prints_all and total not in targets:
+        return None
+    return TrainedEpochs(total, frozenset({total, *targets}), is_asked=bool(targets))

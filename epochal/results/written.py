@@ -18,6 +18,7 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _ACCURACY_FILE = re.compile(r"(?:.*[_-])?acc(?:uracy)?\.txt", re.IGNORECASE)
+_PERCENT = re.compile(r"[ _-](?:in_)?(?:pct|percent|percentage)$", re.IGNORECASE)
 _MAX_DEPTH = 3
 _MAX_FOLDERS = 1000
 _MAX_FILES = 20
@@ -56,7 +57,8 @@ def _flatten(content: Any, path: str = "") -> Iterator[str]:
         for name, value in content.items():
             yield from _flatten(value, f"{path} {name}".strip())
     elif type(content) in (int, float, str) and path:
-        yield f"{path}: {content}"
+        name, sign = _PERCENT.subn("", path)
+        yield f"{name}: {content}{'%' if sign and not isinstance(content, str) else ''}"
 
 
 def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:

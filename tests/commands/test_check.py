@@ -171,6 +171,19 @@ def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
     """The script is checked although epochal.toml is invalid."""
     (project,) = check_json(write(tmp_path, {"nn.py": "input()\n", "epochal.toml": "threshold = 80\n"}))["projects"]
     assert [each["kind"] for each in project["findings"]] == ["settings", "asks_a_question"]
+    settings = 'script = "churn.py"\nthreshold = 80\n'
+    (project,) = check_json(write(tmp_path / "named", {"churn.py": "input()\n", "epochal.toml": settings}))["projects"]
+    assert [each["kind"] for each in project["findings"]] == ["settings", "asks_a_question"]
+
+
+def test_metric_needs_validation_data(tmp_path: Path) -> None:
+    """Without any, Keras reports no val_accuracy."""
+    script = SCRIPT.replace("model.evaluate(x_test, y_test)\n", "")
+    (project,) = check_json(write(tmp_path, {"nn.py": script}))["projects"]
+    assert project["metric"] is None
+    script = script.replace("epochs=EPOCHS", "validation_split=0.2")
+    (project,) = check_json(write(tmp_path, {"nn.py": script}))["projects"]
+    assert project["metric"]["value"] == "val_accuracy"
 
 
 def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:

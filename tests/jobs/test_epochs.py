@@ -78,6 +78,14 @@ def test_raise_that_trains_no_more_epochs_leads_to_the_next_number(
     assert _raise(trials, counts) == expected
 
 
+def test_number_from_which_the_epochs_are_computed_is_not_raised() -> None:
+    """The script asks for 23 epochs, which follow from a number of samples. Early stopping alone proves nothing."""
+    script = parse_script(b"samples = 30_000\nepochs = samples // 1347\nmodel.fit(x, y, epochs=samples)\n")
+    asked = {1: Training(TrainedEpochs(9, frozenset({9, 23}), is_asked=True))}
+    assert choose(script, [_FIRST], asked).epochs is None
+    assert choose(script, [_FIRST], {1: Training(TrainedEpochs(9, frozenset({9})))}).epochs
+
+
 def test_only_literal_is_raised_twice_before_it_is_given_up() -> None:
     """A script may print nothing but an accuracy, which may be the same by chance."""
     script = parse_script(b"epochs = 20\ntrain()\n")

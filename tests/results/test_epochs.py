@@ -25,7 +25,7 @@ def _record_fit(call: int, epochs: int, continued: int = 0) -> list[dict[str, ob
 def test_epochs_of_all_fits_count() -> None:
     """Those before a checkpoint count, too. A script may ask for the epochs of one fit or train one in each of many."""
     recorded = _record(*_record_fit(1, 3), *_record_fit(2, 10, continued=4))
-    assert count_epochs(recorded, "Epoch 1/90") == TrainedEpochs(13, frozenset({3, 10, 13}))
+    assert count_epochs(recorded, "Epoch 1/90") == TrainedEpochs(13, frozenset({3, 10, 13}), is_asked=True)
 
 
 def test_iterations_of_scikit_learn_count() -> None:

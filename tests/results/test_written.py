@@ -1,5 +1,6 @@
 """Which files count as results that a training wrote."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -37,6 +38,13 @@ def test_file_that_the_run_wrote_counts(folders: tuple[Path, Path]) -> None:
     found = find_written_files(*folders)
     assert {each.name for each in found} == {"metrics.json", "out/eval_results.json", "results/test_metrics.txt"}
     assert found[0] == WrittenFile("metrics.json", _RESULT)
+
+
+@pytest.mark.parametrize("name", ["acc_pct", "accuracy_percent", "test accuracy percentage"])
+def test_percentage_in_json_is_read_as_one(name: str) -> None:
+    """The key says that the number is a percentage."""
+    stated = WrittenFile("results/metrics.json", json.dumps({"model": 3, name: 72.2})).accuracy
+    assert stated and stated.value == pytest.approx(0.722)
 
 
 def test_other_files_are_left_out(folders: tuple[Path, Path]) -> None:

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from epochal.analysis.findings.finding import Finding
-from epochal.analysis.findings.source import Scope, Source, find_used, keyword, root_name, text_of
+from epochal.analysis.findings.source import (
+    Scope,
+    Source,
+    find_used,
+    has_unknown_arguments,
+    keyword,
+    root_name,
+    text_of,
+)
 from epochal.analysis.syntax import last_name, literal
 
 _REGRESSION_LOSSES = frozenset(
@@ -277,10 +285,16 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
                     measured.append((f"{name}()", source.path, call.lineno))
             if _says_accuracy(step.node) and not any(_is_r2(source, call) for call in step.calls):
                 printed.append(("the printed line", source.path, step.node.lineno))
+    validates = any(
+        last_name(call.func) == "fit"
+        and (has_unknown_arguments(call) or keyword(call, "validation_data") or keyword(call, "validation_split"))
+        for source in sources
+        for call in source.calls
+    )
     validated = [
         (f"val_{name}", source.path, line)
         for source, line, names in find_metrics(sources)
         for name in names
-        if _SAYS_ACCURACY.search(name)
+        if validates and _SAYS_ACCURACY.search(name)
     ]
     return next((found[-1] for found in (measured, printed, validated) if found), None)
