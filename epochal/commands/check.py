@@ -350,7 +350,7 @@ def _find_metric(checked: Checked) -> FactView | None:
         return None
     what, path, line = found
     names = [name for _, _, names in find_metrics(checked.sources) for name in names]
-    if checked.settings and checked.settings.metric:
+    if checked.settings and checked.settings.metric and what == "evaluate()":
         what = f"{checked.settings.metric}, measured by {what}"
     elif names and what == "evaluate()":
         what = f"{', '.join(dict.fromkeys(names))}, measured by {what}"

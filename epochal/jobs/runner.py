@@ -213,6 +213,8 @@ def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
 
 
 def _send_mail(app: App) -> None:
+    if app.environment.no_mail:
+        return
     try:
         drain_outbox(app, log)
     except DatabaseUnavailable as error:

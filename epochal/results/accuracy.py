@@ -12,7 +12,7 @@ from epochal.analysis.findings import Finding
 from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
-from epochal.grammar import plural
+from epochal.grammar import join_words, plural
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
 from epochal.results.measurements import Kind, Labels, Measurement, Measurements, count_models, find_latest
 from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
@@ -31,6 +31,27 @@ _OWN_ACCURACY = (
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
+_OTHER_METRICS = frozenset(
+    {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
+    | {
+        "MeanSquaredError",
+        "RootMeanSquaredError",
+        "MeanAbsoluteError",
+        "MeanAbsolutePercentageError",
+        "CosineSimilarity",
+    }
+    | {
+        "MeanSquaredLogarithmicError",
+        "LogCoshError",
+        "Poisson",
+        "KLDivergence",
+        "Hinge",
+        "SquaredHinge",
+        "CategoricalHinge",
+    }
+    | {"BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "ConcordanceCorrelation"}
+)
+"""The metric classes of Keras that do not measure a share of correct answers."""
 _REGRESSION_METRICS = re.compile(
     r"mae|mse|rmse|mape|msle|r2_?score|.*(?:error|squared|logcosh|cosine_similarity).*", re.IGNORECASE
 )
@@ -120,12 +141,36 @@ class _Chooser:
 
     def choose(self) -> Choice:
         """Return the accuracy that counts, and notes for the developer about other numbers."""
-        accuracy = self._from_json() or self._from_measurements() or self._from_output() or self._from_files()
+        accuracy = self._from_json()
+        if accuracy is None:
+            self._check_metric()
+            accuracy = self._from_measurements() or self._from_output() or self._from_files()
         if accuracy is None:
             self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = _validate(accuracy)
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
+
+    def _check_metric(self) -> None:
+        """Raise RunFailed if the setting ``metric`` names no accuracy that evaluate() reported."""
+        if not self._metric:
+            return
+        evaluated = [
+            each for each in self._findings.recorded.measurements if each.kind is Kind.EVALUATE and each.metrics
+        ]
+        reported = list(dict.fromkeys(name for each in evaluated for name in each.metrics))
+        setting = f'epochal.toml: metric = "{self._metric}"'
+        if evaluated and self._metric not in reported:
+            problem = f"{setting}, but evaluate() reported only {join_words(reported)}."
+        elif self._metric == "loss" or any(each.classes.get(self._metric) in _OTHER_METRICS for each in evaluated):
+            problem = f"{setting} is not an accuracy."
+        elif not evaluated and not self._findings.fits:
+            problem = f"{setting}, but only a metric of Keras' evaluate() can be chosen."
+        else:
+            return
+        accuracies = list(dict.fromkeys(name for each in evaluated for name in each.accuracies))
+        remedy = f"Name an accuracy ({join_words(accuracies, 'or')}), or remove the setting." if accuracies else ""
+        raise RunFailed(Reason.NO_ACCURACY, f"{problem} {remedy or 'Remove the setting.'}")
 
     def _from_json(self) -> Accuracy | None:
         if self._findings.accuracy_json is None:
@@ -422,12 +467,6 @@ class _Chooser:
             if refused:
                 return RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused[-1]))
         measurements = [each for each in self._findings.recorded.measurements if each.kind is Kind.EVALUATE]
-        if self._metric and measurements:
-            names = ", ".join(dict.fromkeys(name for each in measurements for name in each.metrics)) or "nothing"
-            return RunFailed(
-                Reason.NO_ACCURACY,
-                f'evaluate() did not report the metric "{self._metric}" that epochal.toml names. It reported: {names}.',
-            )
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1], self._script))
         last = self._findings.printed.last_share

@@ -118,6 +118,8 @@ def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple
     for path, size in sorted(written.items(), key=lambda file: file[1], reverse=True):
         if total <= limit_mb * MEGABYTE:
             break
+        if path in (folder.metrics, folder.accuracy):  # the verdict is based on these
+            continue
         path.unlink()
         total -= size
         shown = path.relative_to(folder.path)

@@ -65,7 +65,7 @@ class LimitSettings(Table):
     output_mb: Annotated[
         float,
         Field(
-            gt=0,
+            ge=1,
             description="The maximum size of each file that the code writes, and of all kept files together, in MB.",
         ),
     ] = 2048.0

@@ -233,6 +233,8 @@ def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None
     with _refused_mail(home, tmp_path, "451 try again later", "Epochal will try again") as inbox:
         assert epochal(home, "mail", "--flush").returncode == 1
         inbox.answers.clear()
+        other = make_repository(tmp_path / "other", {"nn.py": "print('Test accuracy: 0.9')\n"})
+        assert "mail:" not in epochal(home, "run", str(other), "--runtime", "process", "--no-mail").stdout
         assert [epochal(home, "mail", "--flush").returncode for _ in range(2)] == [0, 0]
     assert len(inbox.envelopes) == 1
 

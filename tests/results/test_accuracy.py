@@ -514,7 +514,22 @@ def test_several_outputs_need_a_choice() -> None:
     main = _choose(event, metric="main_accuracy").accuracy
     assert (main.value, main.evidence.chance, main.evidence.answer) == (0.5, 0.6, "no")
     assert _read_accuracy(event, _make_event(0.7, time=2.0))[0] == 0.7
-    assert "It reported: aux_accuracy, main_accuracy, loss." in _explain_refusal(event, metric="side_accuracy")
+
+
+@pytest.mark.parametrize(
+    ("metric", "events", "explanation"),
+    [
+        ("side_accuracy", 1, "but evaluate() reported only loss, auc and accuracy. Name an accuracy (accuracy), or"),
+        ("loss", 1, 'metric = "loss" is not an accuracy. Name an accuracy (accuracy), or remove the setting.'),
+        ("auc", 1, 'metric = "auc" is not an accuracy.'),
+        ("f1", 0, "but only a metric of Keras' evaluate() can be chosen. Remove the setting."),
+    ],
+)
+def test_metric_that_is_no_accuracy_is_refused(metric: str, events: int, explanation: str) -> None:
+    """A printed accuracy does not replace it: a typing error would turn off the check of the rows."""
+    event = _make_event(0.0, metrics={"loss": 0.7, "auc": 0.9, "accuracy": 0.5}, kinds={"auc": "AUC"})
+    assert explanation in _explain_refusal(*[event] * events, metric=metric, log="Test accuracy: 0.5")
+    assert _choose(event, metric=metric, written='{"accuracy": 0.5}').accuracy.value == 0.5
 
 
 def test_other_numbers_are_noted() -> None:

@@ -231,16 +231,19 @@ def test_script_gets_its_checkpoints_and_the_accuracy_to_stop_at(bench: Bench) -
 
 
 def test_output_over_the_limit_is_not_kept(bench: Bench) -> None:
-    """The biggest files that the script wrote are deleted. Files of the commit do not count and stay."""
+    """The biggest files that the script wrote are deleted. Files of the commit, and those behind the verdict, stay."""
     training = bench.make_training(
         """
+        import os
+        open(os.environ["EPOCHAL_OUT"] + "/accuracy.json", "w").write('{"accuracy": 0.5}' + " " * 800_000)
         for name, size in {"big": 800_000, "small": 100_000, "middle": 500_000}.items():
             open(name, "wb").write(b"x" * size)
         """
     )
     (training.folder.code / "data.csv").write_bytes(b"x" * 900_000)
     assert bench.make_runtime(limits={"output_mb": 1}).train(training).exit_status == 0
-    assert sorted(path.name for path in training.folder.code.iterdir()) == ["data.csv", "middle", "nn.py", "small"]
+    assert sorted(path.name for path in training.folder.code.iterdir()) == ["data.csv", "nn.py", "small"]
+    assert training.folder.accuracy.exists()
     assert "code/big (0.8 MB) was not kept" in training.folder.log.read_text()
 
 
