@@ -25,7 +25,7 @@ COMMANDS = {
     "history": "List the runs in EPOCHAL_HOME, newest first.",
     "show": "Show what happened in a run.",
     "retrain": "Run the retrain job of a run, or join its search. To join from another machine, share EPOCHAL_HOME with it.",
-    "cancel": "Cancel a run that has not ended. Its training is stopped and no mail is sent.",
+    "cancel": "Cancel a run that has not ended. Its training is stopped, and no email is sent.",
     "data": "Download datasets for code that trains without network access.",
     "job": "Run one job of the chain; called by scripts/*.sh.",
     "jenkins": "Manage Epochal's jobs and their view in Jenkins.",

@@ -197,7 +197,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
     wrong = f"clear that the script does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
-        wrong = f"certain that the threshold is reached (look {look} at this test set)"
+        wrong = f"certain that the threshold is reached (look number {look} at this test set)"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
     return (
         f"A test set of size {samples} is too small: even if every answer were right, it would not be {wrong}.",

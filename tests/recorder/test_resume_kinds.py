@@ -69,7 +69,7 @@ KINDS = {
     "ema": ("make(keras.optimizers.SGD(0.05, use_ema=True)), Swap(swap_on_epoch=True)", "replaced the model's weights"),
     "last": ("make(), AveragesInBetween()", "replaced the model's weights"),
     # State that a checkpoint cannot hold.
-    "cycle": ("make(), Cycles()", "Cycles.rates has the type cycle, which a checkpoint cannot store"),
+    "cycle": ("make(), Cycles()", "Cycles.rates is of type cycle, which a checkpoint cannot store"),
     "freezes": ("make(), Freezes()", "which layers are trained"),
     "two": ("make(kind=Two), ", "the model keeps state outside of its variables: others"),
     "outer": ("make(kind=Outer), ", "the model keeps state outside of its variables: outer"),
@@ -260,7 +260,11 @@ for path in [paths[0], f"{outside}/{time_of_day}/01-0.00.weights.h5"]:
 @pytest.mark.parametrize(
     ("optimizer", "value", "remedy"),
     [
-        ("keras.optimizers.SGD(1e20)", "0", "Lower the learning rate of SGD from 1e+20; Keras' default is 0.01."),
+        (
+            "keras.optimizers.SGD(1e20)",
+            "0",
+            "Lower the learning rate of SGD (currently 1e+20); Keras' default is 0.01.",
+        ),
         (
             "'adam'",
             "np.nan",

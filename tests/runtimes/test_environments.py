@@ -87,7 +87,7 @@ def test_missing_requirement_fails_the_environment(bench: Bench, tmp_path: Path)
 
 def test_requirement_without_a_wheel_fails_the_environment(bench: Bench, tmp_path: Path) -> None:
     """The message says what an admin can allow."""
-    with pytest.raises(RunFailed, match=r"antlr4-python3-runtime.* has no wheel.*packages = \"any\"") as caught:
+    with pytest.raises(RunFailed, match=r"antlr4-python3-runtime.* has no usable wheel.*packages = \"any\"") as caught:
         bench.make_runtime().prepare("python", write_code(tmp_path, "antlr4-python3-runtime==4.9.3\n"), print)
     assert caught.value.reason is Reason.ENVIRONMENT_FAILED
     assert caught.value.explanation.startswith("requirements.txt")
