@@ -11,7 +11,7 @@ from epochal.commit import display_name
 from epochal.errors import Reason
 from epochal.pages.view import run_view
 from epochal.records import Run
-from epochal.results.wording import describe_doubt, format_with_threshold
+from epochal.results.wording import describe_doubt, describe_with_threshold
 from epochal.settings import Environment
 from epochal.store.runs import list_runs
 
@@ -38,12 +38,10 @@ def history_line(run: Run) -> str:
     accuracy = "-"
     if run.best and run.best.accuracy and run.threshold is not None:
         doubt = describe_doubt(run.best, run.threshold).partition(" (")[0]
-        accuracy = " of ".join(format_with_threshold(run.best.accuracy.value, run.threshold)) + (
-            f", {doubt}" if doubt else ""
-        )
+        accuracy = describe_with_threshold(run.best.accuracy.value, run.threshold) + (f", {doubt}" if doubt else "")
     # The level at which the learning curve flattens, if that ended the run: `` at 0.77 ± 0.01``.
     level = f" at {run.forecast.rounded}" if run.reason is Reason.LEVELS_OFF and run.forecast else ""
     why = f"  {run.reason}{level}" if run.reason else ""
     why += f"  reused from run {run.reused_run}" if run.reused_run else ""
     name = display_name(run.commit)
-    return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<15}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"
+    return f"{run.id:>4}  {when}  {run.state:<10}  {accuracy:<22}  {name} {run.commit.branch} {run.commit.sha[:7]}{why}"

@@ -11,7 +11,7 @@ from epochal.jobs.finish import store_end
 from epochal.jobs.log import log
 from epochal.jobs.plan import store_plan
 from epochal.records import Run, State, Step, Trial
-from epochal.results.wording import format_with_threshold
+from epochal.results.wording import describe_with_threshold
 from epochal.runtimes.scratch import data_folder
 from epochal.store.runs import add_notes, runs_with_verdict
 from epochal.store.transitions import change_run
@@ -80,8 +80,8 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
     )
     assert ended.best is not None
     assert ended.best.accuracy is not None
-    accuracy, threshold = format_with_threshold(ended.best.accuracy.value, active.threshold)
-    log(f"verdict: {ended.state} ({accuracy}, threshold {threshold}), reused from run {earlier.id}")
+    accuracy = describe_with_threshold(ended.best.accuracy.value, active.threshold)
+    log(f"verdict: {ended.state}, {accuracy}, reused from run {earlier.id}")
     log("nothing that affects the verdict has changed; to train anyway, use the command epochal run --force")
     store_end(active.app, ended)
     return ended.state

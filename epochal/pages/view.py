@@ -25,7 +25,7 @@ from epochal.records import (
     Verdict,
 )
 from epochal.results.interval import wilson_interval
-from epochal.results.wording import describe_doubt, format_with_threshold
+from epochal.results.wording import describe_doubt, describe_with_threshold
 
 
 class JudgementView(TypedDict):
@@ -278,11 +278,11 @@ def _accuracy_view(accuracy: Accuracy | None) -> AccuracyView:
 
 
 def summary(run: Run) -> str:
-    """Return the run in one line, for job output and Jenkins build names: ``0.831 of 0.80 · epoch 40 · 3 trials``."""
+    """Return the run in one line, for job output and Jenkins build names: ``0.831 (threshold 0.80) · epoch 40``."""
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
-        parts = [" of ".join(format_with_threshold(run.best.accuracy.value, run.threshold))]
+        parts = [describe_with_threshold(run.best.accuracy.value, run.threshold)]
         if doubt := describe_doubt(run.best, run.threshold):
             parts.append(doubt)
         if run.best.epochs:

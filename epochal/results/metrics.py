@@ -123,7 +123,7 @@ def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
 
 
 def read_count(value: Any) -> int:
-    """Return ``value``, such as a count of epochs, as an integer; raises ValueError unless it is 0 to 1,000,000."""
+    """Return ``value``, such as a number of epochs, as an integer. Raises ValueError unless 0 <= value <= 1,000,000."""
     count = int(value)
     if not 0 <= count <= _MAX_COUNT:
         raise ValueError(value)

@@ -27,6 +27,12 @@ def format_with_threshold(accuracy: float, threshold: float) -> tuple[str, str]:
     return shown, f"{exact_threshold:.2f}" if exact_threshold == round(exact_threshold, 2) else f"{exact_threshold:f}"
 
 
+def describe_with_threshold(accuracy: float, threshold: float) -> str:
+    """Return an accuracy with its threshold, with enough digits to compare them: ``0.831 (threshold 0.80)``."""
+    shown, shown_threshold = format_with_threshold(accuracy, threshold)
+    return f"{shown} (threshold {shown_threshold})"
+
+
 def describe_accuracy(accuracy: float, samples: int | None) -> str:
     """Return the accuracy with its 95% interval: ``0.831 (0.789 to 0.866, 360 test samples)``.
 

@@ -33,9 +33,9 @@ class Label:
         return cls(home, NO_RUN, 0, int(time.time() + seconds) + 60)
 
     def is_orphaned(self, is_training: Callable[[int, int], bool]) -> bool:
-        """Return whether the work with this label is orphaned: no living process is waiting for it any more.
+        """Return whether the work with this label is orphaned: no live process is waiting for it any more.
 
-        ``is_training`` takes the numbers of a run and a trial, and returns whether a living process is running that
+        ``is_training`` takes the numbers of a run and a trial, and returns whether a live process is running that
         trial. Work that belongs to no run is orphaned once the time ``until`` has passed.
         """
         return time.time() > self.until if self.run == NO_RUN else not is_training(self.run, self.trial)

@@ -69,7 +69,7 @@ def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]
     """Kill the orphaned processes of an EPOCHAL_HOME, and return the numbers of their runs (0 for no run).
 
     ``home`` is the ID of the EPOCHAL_HOME (see ``home_id``). ``is_training`` takes the numbers of a run and a trial,
-    and returns whether a living process is running that trial.
+    and returns whether a live process is running that trial.
     """
     runs = set()
 

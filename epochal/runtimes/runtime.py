@@ -11,7 +11,7 @@ from epochal.records import Log
 from epochal.runtimes.stop import Stop
 
 IsTraining = Callable[[int, int], bool]
-"""A function that takes the numbers of a run and a trial and returns whether a living process is running the trial."""
+"""A function that takes the numbers of a run and a trial and returns whether a live process is running the trial."""
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ def accept_commit(
     to the same branch started; if that run was superseded and there is a delivery, it is queued again and counts as
     new.
 
-    A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a living
-    owner end at once. With ``supersede = "running"``, runs in later states without a living owner end at once, too, and
-    runs with a living owner are asked to stop. Among the runs of projects, only queued ones are superseded here;
+    A new run started by a push supersedes older runs started by pushes to the same branch. Queued runs without a live
+    owner end at once. With ``supersede = "running"``, runs in later states without a live owner end at once, too, and
+    runs with a live owner are asked to stop. Among the runs of projects, only queued ones are superseded here;
     ``split_run`` supersedes the others if the push changes their project.
     """
     received = datetime.now(UTC)  # taken before the transaction, which may have to wait for another one
@@ -151,8 +151,8 @@ def _store_delivery(
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
     """Supersede older runs from pushes to the branch and project of ``successor``; return the owners of the runs to stop.
 
-    Queued runs without a living owner end at once. With ``supersede = "running"``, runs in later states without a
-    living owner end at once, too, and runs with a living owner are asked to stop.
+    Queued runs without a live owner end at once. With ``supersede = "running"``, runs in later states without a
+    live owner end at once, too, and runs with a live owner are asked to stop.
     """
     # A push that has not yet been split will queue the projects of superseded runs again.
     unsplit = literal(commit.project == "")

@@ -60,9 +60,9 @@ def end_owned_run(connection: Connection, run: Run, message: Message | None) -> 
 
 @writes
 def end_unowned_run(connection: Connection, run: Run, message: Message | None) -> bool:
-    """End a run that no living process owns, and store the message about it; return whether the run was changed.
+    """End a run that no live process owns, and store the message about it; return whether the run was changed.
 
-    ``run`` is as in ``end_owned_run``. Nothing changes if a living process owns the run, if the run has already ended,
+    ``run`` is as in ``end_owned_run``. Nothing changes if a live process owns the run, if the run has already ended,
     or if it was asked to end in another state. Raises NothingReached as ``end_owned_run`` does.
     """
     row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
@@ -75,7 +75,7 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
 def request_stop(connection: Connection, run: int, state: State) -> str | None:
     """Ask a run to end as ``state`` (SUPERSEDED or CANCELLED); return the run's owner if that process is alive.
 
-    The owner sees the request when it next writes to the run, or as soon as it gets a signal. A run without a living
+    The owner sees the request when it next writes to the run, or as soon as it gets a signal. A run without a live
     owner ends at once, and None is returned. Raises UsageError if the run does not exist or has already ended.
     """
     row = connection.execute(select(runs).where(runs.c.id == run).with_for_update()).first()

@@ -63,7 +63,7 @@ def store_forecast(connection: Connection, run: int, number: int, forecast: Fore
 
 @reads
 def is_training(connection: Connection, run: int, number: int) -> bool:
-    """Return whether a living process is running trial ``number`` of a run."""
+    """Return whether a live process is running trial ``number`` of a run."""
     return any(
         row.number == number and living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)
     )

@@ -264,11 +264,11 @@ def test_jenkins_chain_from_apply_to_delete(jenkins: Jenkins, open_folder: Path)
 def _expect_reached_threshold(setup: Setup, gateway: str) -> None:
     pushed = setup.push(gateway)
     mail = setup.mails.get(timeout=_TIMEOUT_SECONDS)
-    assert mail["Subject"].startswith("Threshold Accuracy Reached!!! 0.750 of 0.70")
+    assert mail["Subject"].startswith("Threshold Accuracy Reached!!! 0.750 (threshold 0.70)")
     pull, train, retrain = (setup.wait_for_finished_build(job, 1) for job in ("pull", "train", "retrain"))
     assert [build["result"] for build in (pull, train, retrain)] == ["SUCCESS", "UNSTABLE", "SUCCESS"]
-    assert retrain["displayName"] == "0.750 of 0.70 · 2 trials"
-    assert train["displayName"] == "0.500 of 0.70 · 1 trial"
+    assert retrain["displayName"] == "0.750 (threshold 0.70) · 2 trials"
+    assert train["displayName"] == "0.500 (threshold 0.70) · 1 trial"
     _wait_until(lambda: retrain["url"] in setup.builds("train")[0]["description"], "train is linked to its retrain")
     job = f"{setup.prefix}retrain"
     diff = setup.library.get_build_artifact_as_bytes(job, 1, "epochal-run/trial-2/change.diff")
@@ -277,7 +277,7 @@ def _expect_reached_threshold(setup: Setup, gateway: str) -> None:
     assert log == b"Test accuracy: 0.75\n"
     console = setup.client.console(job, 1)
     assert "Traceback" not in console
-    summaries = [line for line in console.splitlines() if "0.750 of 0.70 · 2 trials" in line]
+    summaries = [line for line in console.splitlines() if "0.750 (threshold 0.70) · 2 trials" in line]
     assert summaries, console
     _print_timings(pushed, pull, train, retrain)
 

@@ -39,7 +39,7 @@ def test_push_is_trained_retrained_and_mailed_once(home: Path, tmp_path: Path) -
     with running_server(home, origin) as server:
         assert server.push(origin)["run"] == 1
         mail = server.wait_for_mail()
-        assert mail["Subject"].startswith("Threshold Accuracy Reached!!! 0.750 of 0.70 · digits main ")
+        assert mail["Subject"].startswith("Threshold Accuracy Reached!!! 0.750 (threshold 0.70) · digits main ")
         assert mail["To"] == "ada@example.com"
         body = mail.get_body(("plain",))
         assert body is not None

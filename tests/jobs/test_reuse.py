@@ -77,9 +77,9 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert (run.state, developer.status, run.reused_run, trained) == (State.REACHED, 0, 1, [])
     assert (run.trials, run.threshold, run.image) == (first.trials, 0.7, first.image)
     printed = capsys.readouterr().out
-    assert "verdict: reached (0.750, threshold 0.70), reused from run 1" in printed
+    assert "verdict: reached, 0.750 (threshold 0.70), reused from run 1" in printed
     assert "to train anyway, use the command epochal run --force" in printed
-    assert "run 2: 0.750 of 0.70 · 2 trials · reused from run 1" in printed
+    assert "run 2: 0.750 (threshold 0.70) · 2 trials · reused from run 1" in printed
 
     commented = developer.script.replace("'''A model.'''", "'''Other words.'''\n# A comment.").replace(" = 20", "=20")
     run, trained = developer.push({"nn.py": commented, "epochal.toml": "# A comment.\nthreshold = 0.7\n"})

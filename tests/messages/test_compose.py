@@ -82,17 +82,17 @@ class _Tags(HTMLParser):
     [
         (
             reports.reached(),
-            "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9",
+            "Threshold Accuracy Reached!!! 0.831 (threshold 0.80) · ada/digits main 3f2a1b9",
             "nn.py reached its threshold of 0.80: accuracy 0.831 with epochs = 20 → 30 (trial 2 of 2).",
         ),
         (
             replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.9)), changes=(), diff=""),
-            "Threshold Accuracy Reached!!! 0.900 of 0.80 · ada/digits main 3f2a1b9",
+            "Threshold Accuracy Reached!!! 0.900 (threshold 0.80) · ada/digits main 3f2a1b9",
             "nn.py reached its threshold of 0.80: accuracy 0.900 as committed (trial 1 of 1).",
         ),
         (
             reports.exhausted(),
-            "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9",
+            "Threshold not reached: best 0.771 (threshold 0.80) · ada/digits main 3f2a1b9",
             "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of 3). "
             "The run had as many trials as max_trials = 3 allows.",
         ),
@@ -104,7 +104,7 @@ class _Tags(HTMLParser):
         ),
         (
             reports.reused_run(),
-            "Threshold not reached: best 0.771 of 0.80 · ada/digits main 3f2a1b9, reused from run 5",
+            "Threshold not reached: best 0.771 (threshold 0.80) · ada/digits main 3f2a1b9, reused from run 5",
             "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of run 5). "
             "The run had as many trials as max_trials = 3 allows. "
             "This commit changes nothing that affects the verdict of run 5, so the verdict was reused and nothing was "
@@ -112,7 +112,7 @@ class _Tags(HTMLParser):
         ),
         (
             reports.adopted(),
-            "Threshold Accuracy Reached!!! 0.831 of 0.80 · ada/digits main 3f2a1b9, reused from run 5",
+            "Threshold Accuracy Reached!!! 0.831 (threshold 0.80) · ada/digits main 3f2a1b9, reused from run 5",
             "nn.py reached its threshold of 0.80: accuracy 0.831 as committed (trial 2 of run 5). "
             "This commit adopts the change that run 5 suggested, so the verdict was reused and nothing was "
             "trained. To make sure that the verdict was not due to chance, train again with the command epochal run --force.",
@@ -153,7 +153,7 @@ def test_both_parts_have_all_facts(kind: str) -> None:
         "Ada Lovelace",
         "Fewer filters",
         "They were many.",
-        "0.831 of 0.80, from the script",
+        "0.831 (threshold 0.80), from the script",
         "nn.py line 1 imports keras",
         "1.9 minutes",
         "Suggested change",
@@ -237,10 +237,10 @@ def test_lines_fit_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("accuracy", "threshold", "shown"),
     [
-        (0.7996, 0.8, "best 0.7996 of 0.80"),
-        (0.79999999, 0.8, "best 0.79999999 of 0.80"),
-        (0.7994, 0.8, "best 0.799 of 0.80"),
-        (0.8124, 0.8125, "best 0.812 of 0.8125"),
+        (0.7996, 0.8, "best 0.7996 (threshold 0.80)"),
+        (0.79999999, 0.8, "best 0.79999999 (threshold 0.80)"),
+        (0.7994, 0.8, "best 0.799 (threshold 0.80)"),
+        (0.8124, 0.8125, "best 0.812 (threshold 0.8125)"),
     ],
 )
 def test_accuracy_below_the_threshold_never_looks_reached(accuracy: float, threshold: float, shown: str) -> None:
@@ -264,14 +264,14 @@ def _make_judged_report(accuracy: float, rule: Rule, evidence: Evidence) -> Repo
 def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
     """It is over the threshold; the mail gives its lower bound, the look, and the accuracy that is needed."""
     mail = _compose_mail(_make_judged_report(299 / 360, Rule(0.8, 0.95), Evidence()))
-    doubt = "0.831 of 0.80, not certain enough (lower bound 0.788)"
+    doubt = "0.831 (threshold 0.80), not certain enough (lower bound 0.788)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best {doubt} · ")
     text = " ".join(_read_body(mail, "plain").split())
     assert (
         "the best accuracy was 0.831 as committed (trial 1 of 1), which is not certain enough (lower bound 0.788)."
         in text
     )
-    assert "accuracy 0.831 of 0.80 (0.788 to 0.866, 360 test samples), from the script" in text
+    assert "accuracy 0.831 (0.788 to 0.866, 360 test samples; threshold 0.80), from the script" in text
     assert (
         "certainty lower bound 0.788 at 95% confidence, 0.845 is needed on 360 samples, look number 1 at this test set"
         in text
@@ -282,7 +282,7 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
 def test_certain_accuracy_is_reported_as_reached() -> None:
     """The mail gives the lower bound too, on which the verdict rests."""
     mail = _compose_mail(_make_judged_report(0.875, Rule(0.8, 0.95), Evidence()))
-    assert str(mail["Subject"]).startswith("Threshold Accuracy Reached!!! 0.875 of 0.80 · ")
+    assert str(mail["Subject"]).startswith("Threshold Accuracy Reached!!! 0.875 (threshold 0.80) · ")
     assert "lower bound 0.836 at 95% confidence" in " ".join(_read_body(mail, "plain").split())
 
 
@@ -290,7 +290,7 @@ def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
     """Subject and first sentence give the accuracy of chance, and the facts the accuracy that is needed."""
     mail = _compose_mail(_make_judged_report(0.95, Rule(0.8), Evidence(chance=0.94, answer="no")))
     doubt = "not clearly above chance (always answering 'no' gives 0.940)"
-    assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 of 0.80, {doubt} · ")
+    assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 (threshold 0.80), {doubt} · ")
     text = " ".join(_read_body(mail, "plain").split())
     assert f"the best accuracy was 0.950 as committed (trial 1 of 1), which is {doubt}." in text
     assert "certainty 0.964 or more is clearly above chance on 360 samples" in text

@@ -27,13 +27,13 @@ def _make_run(correct: int, rule: Rule, evidence: Evidence) -> Run:
 @pytest.mark.parametrize(
     ("run", "shown"),
     [
-        (_make_run(475, Rule(0.8), _CHECKED), "  0.950 of 0.80, not clearly above chance  "),
-        (_make_run(405, Rule(0.8, 0.95), Evidence()), "  0.810 of 0.80, not certain enough  "),
-        (_make_run(350, Rule(0.8, 0.95), Evidence()), "  0.700 of 0.80    "),
+        (_make_run(475, Rule(0.8), _CHECKED), "  0.950 (threshold 0.80), not clearly above chance  "),
+        (_make_run(405, Rule(0.8, 0.95), Evidence()), "  0.810 (threshold 0.80), not certain enough  "),
+        (_make_run(350, Rule(0.8, 0.95), Evidence()), "  0.700 (threshold 0.80)  ada"),
     ],
 )
 def test_history_explains_an_accuracy_that_is_not_enough(run: Run, shown: str) -> None:
-    """A line with 0.950 of 0.80 would otherwise look like a mistake.
+    """A line with 0.950 (threshold 0.80) would otherwise look like a mistake.
 
     An accuracy below the threshold needs no reason.
     """

@@ -81,7 +81,7 @@ def decide(
     *,
     grace_over: bool,
 ) -> Decision:
-    """Decide what to do about a run that has not ended and that no living process is working on.
+    """Decide what to do about a run that has not ended and that no live process is working on.
 
     needed_job: the name of the Jenkins job that the run's state requires.
     dispatch: the job that Jenkins was last asked to start for the run, or None.

@@ -23,7 +23,7 @@ from epochal.jobs.strategy import EndCause, GiveUp, Proposal, check_budget, choo
 from epochal.jobs.trial import StartedTrial, run_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
 from epochal.records import Strategy, Trial, TrialState, Verdict
-from epochal.results.wording import format_with_threshold
+from epochal.results.wording import describe_with_threshold
 from epochal.runtimes.stop import Stop
 from epochal.settings import ServerSettings
 from epochal.store.errors import NotOwner
@@ -240,8 +240,7 @@ class Workers:
         best = run.best
         assert best is not None
         assert best.accuracy is not None
-        accuracy, threshold = format_with_threshold(best.accuracy.value, self._active.threshold)
-        log(f"best so far: {accuracy} in trial {best.number} (threshold: {threshold})")
+        log(f"best so far: trial {best.number}, {describe_with_threshold(best.accuracy.value, self._active.threshold)}")
         kept_numbers = {best.number, *(trial.number for trial in find_promising(run.trials))}
         for other in run.trials:
             if (

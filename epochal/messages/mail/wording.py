@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from epochal.errors import Reason
+from epochal.grammar import join_words
 from epochal.records import Run, State
 from epochal.results.gate import compare
 from epochal.results.wording import describe_doubt, describe_interval, format_with_threshold
@@ -11,13 +12,13 @@ _HEADINGS = ("trial", "epochs", "accuracy", "seconds", "outcome", "changes")
 
 
 def headline(run: Run) -> str:
-    """Return the outcome of the run in one line, such as ``Threshold Accuracy Reached!!! 0.831 of 0.80``."""
+    """Return the outcome of the run in one line, such as ``Threshold Accuracy Reached!!! 0.831 (threshold 0.80)``."""
     accuracy, threshold = _format_best_and_threshold(run)
     if run.state is State.REACHED:
-        return f"Threshold Accuracy Reached!!! {accuracy} of {threshold}"
+        return f"Threshold Accuracy Reached!!! {accuracy} (threshold {threshold})"
     if run.state is State.EXHAUSTED:
         doubt = _describe_best_doubt(run)
-        return f"Threshold not reached: best {accuracy} of {threshold}" + (f", {doubt}" if doubt else "")
+        return f"Threshold not reached: best {accuracy} (threshold {threshold})" + (f", {doubt}" if doubt else "")
     return f"Training failed: {run.reason.value.replace('_', ' ') if run.reason else 'unknown reason'}"
 
 
@@ -27,8 +28,9 @@ def describe_best_accuracy(run: Run) -> str:
     if best is None or best.accuracy is None:
         return ""
     interval = describe_interval(best.accuracy.value, best.accuracy.samples)
-    shown = " of ".join(_format_best_and_threshold(run))
-    return f"{shown}{f' ({interval})' if interval else ''}, {best.accuracy.source.description}"
+    accuracy, threshold = _format_best_and_threshold(run)
+    details = f"{interval}; threshold {threshold}" if interval else f"threshold {threshold}"
+    return f"{accuracy} ({details}), {best.accuracy.source.description}"
 
 
 def result_sentence(run: Run, changes: Sequence[str]) -> str:
@@ -92,7 +94,7 @@ def resumption_notes(run: Run) -> list[str]:
         if trial.resumption and not trial.epochs_resumed:
             reasons.setdefault(trial.resumption, []).append(trial.number)
     return [
-        f"trial{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))} {reason}"
+        f"trial{'s' if len(numbers) > 1 else ''} {join_words(list(map(str, numbers)))} {reason}"
         for reason, numbers in reasons.items()
     ]
 

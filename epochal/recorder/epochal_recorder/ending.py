@@ -165,7 +165,7 @@ def _interrupt_when_idle():
 
 
 def _processor_seconds():
-    """Return the CPU time, in seconds, that this process and its living descendants have used; see proc(5)."""
+    """Return the CPU time, in seconds, that this process and its live descendants have used; see proc(5)."""
     ticks, parents = {}, {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -106,10 +106,10 @@ def test_push_is_trained_retrained_and_mailed(
     sha = stored_run(home, 1).commit.sha
     pull, train, retrain = (standin.newest(job) for job in ("pull", "train", "retrain"))
     assert pull.name == f"digits main {sha[:7]}"
-    assert (train.name, retrain.name) == ("0.500 of 0.70 · 1 trial", "0.750 of 0.70 · 2 trials")
+    assert (train.name, retrain.name) == ("0.500 (threshold 0.70) · 1 trial", "0.750 (threshold 0.70) · 2 trials")
     assert f"retrain: {standin.url}job/retrain/1/" in str(train.description)
     assert f"train: {standin.url}job/train/1/" in str(retrain.description)
-    assert "run 1: 0.750 of 0.70 · 2 trials" in retrain.console.splitlines()
+    assert "run 1: 0.750 (threshold 0.70) · 2 trials" in retrain.console.splitlines()
     archived = retrain.folder / "archive/epochal-run"
     assert (archived / "trial-2/train.log").read_text() == "Test accuracy: 0.75\n"
     assert "+epochs = 30" in (archived / "trial-2/change.diff").read_text()
