@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, literal, or_, select, update
 from epochal.errors import Reason
 from epochal.records import AcceptedCommit, Commit, Delivery, Origin, Run, State
 from epochal.store.database import Database, reads, writes
-from epochal.store.owner import living_owner
+from epochal.store.owner import live_owner
 from epochal.store.rows import read_row
 from epochal.store.schema import deliveries, runs
 from epochal.store.transitions import UNFINISHED_STATES, change_run, end_run
@@ -168,7 +168,7 @@ def _supersede_older(connection: Connection, commit: Commit, successor: int, sup
     ).all()
     stop = []
     for row in older:
-        owner = living_owner(row.owner, row.heartbeat)
+        owner = live_owner(row.owner, row.heartbeat)
         if supersede == "running" and owner:
             requested = row.stop_requested or State.SUPERSEDED  # an earlier request takes precedence
             changed = {"stop_requested": requested, "successor": successor}

@@ -21,7 +21,7 @@ def this_process() -> str:
     return f"{_machine()}/{pid}/{_start_time(pid)}"
 
 
-def living_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
+def live_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
     """Return ``owner`` if that process is still running; None if it is dead or ``owner`` is None.
 
     For a process on this machine, proc(5) shows whether it is running. A process on another machine counts as alive if

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select, update
 from epochal.records import Commit, Origin, Run, State, Trial
 from epochal.store.database import reads, writes, writes_at_once
 from epochal.store.errors import Busy
-from epochal.store.owner import living_owner, this_process
+from epochal.store.owner import live_owner, this_process
 from epochal.store.rows import read_row, read_trial
 from epochal.store.schema import runs, trials
 from epochal.store.transitions import UNFINISHED_STATES, interrupt_trials, no_such_run
@@ -105,7 +105,7 @@ def next_run(connection: Connection, busy: Iterable[int]) -> Run | None:
 def owner_of_run(connection: Connection, run: int) -> str | None:
     """Return the owner of a run if that process is still alive, or None if no process is working on the run."""
     row = connection.execute(select(runs.c.owner, runs.c.heartbeat).where(runs.c.id == run)).first()
-    return living_owner(row.owner, row.heartbeat) if row else None
+    return live_owner(row.owner, row.heartbeat) if row else None
 
 
 @writes
@@ -119,7 +119,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     row = connection.execute(select(*columns).where(runs.c.id == run).with_for_update()).first()
     if row is None:
         raise no_such_run(run)
-    if living_owner(row.owner, row.heartbeat) not in (None, this_process()):
+    if live_owner(row.owner, row.heartbeat) not in (None, this_process()):
         raise Busy(f"Another process ({row.owner}) is already working on run {run}.")
     if row.state not in states:
         raise Busy(f'Run {run} is in the state "{row.state}", so there is nothing to do.')
@@ -131,7 +131,7 @@ def claim_run(connection: Connection, run: int, states: Iterable[State]) -> Run:
     interrupted = [
         trial.number
         for trial in training_rows(connection, run)
-        if living_owner(trial.owner, trial.heartbeat) in nobody_else
+        if live_owner(trial.owner, trial.heartbeat) in nobody_else
     ]
     interrupt_trials(connection, run, trials.c.number.in_(interrupted))
     return load_run(connection, run)

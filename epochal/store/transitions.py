@@ -10,7 +10,7 @@ from epochal.records import Message, Run, State, TrialState, Verdict
 from epochal.store.database import reads, writes
 from epochal.store.errors import NothingReached, NotOwner, StopRequested
 from epochal.store.outbox import add_message
-from epochal.store.owner import living_owner, this_process
+from epochal.store.owner import live_owner, this_process
 from epochal.store.schema import runs, trials
 
 UNFINISHED_STATES = tuple(state for state in State if not state.ended)
@@ -66,7 +66,7 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
     or if it was asked to end in another state. Raises NothingReached as ``end_owned_run`` does.
     """
     row = connection.execute(select(runs).where(runs.c.id == run.id).with_for_update()).one()
-    if living_owner(row.owner, row.heartbeat):
+    if live_owner(row.owner, row.heartbeat):
         return False
     return end_run(connection, run.id, row.owner, run.state, message, **_end_columns(run))
 
@@ -85,7 +85,7 @@ def request_stop(connection: Connection, run: int, state: State) -> str | None:
         raise UsageError(f"Run {run} has already ended ({row.state}).")
     requested = row.stop_requested or state  # an earlier request takes precedence
     connection.execute(update(runs).where(runs.c.id == run).values(stop_requested=requested))
-    if owner := living_owner(row.owner, row.heartbeat):
+    if owner := live_owner(row.owner, row.heartbeat):
         return owner
     reason, ended = Reason(requested.value), datetime.now(UTC)
     end_run(connection, run, row.owner, requested, reason=reason, explanation=reason.explanation, ended=ended)

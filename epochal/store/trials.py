@@ -9,7 +9,7 @@ from epochal.errors import Reason
 from epochal.records import Forecast, Strategy, Trial, TrialState, Value
 from epochal.store.database import reads, writes
 from epochal.store.errors import NotOwner
-from epochal.store.owner import living_owner, this_process
+from epochal.store.owner import live_owner, this_process
 from epochal.store.rows import trial_columns
 from epochal.store.schema import runs, trials
 from epochal.store.transitions import CHANGEABLE, interrupt_trials, require_owned
@@ -64,23 +64,21 @@ def store_forecast(connection: Connection, run: int, number: int, forecast: Fore
 @reads
 def is_training(connection: Connection, run: int, number: int) -> bool:
     """Return whether a live process is running trial ``number`` of a run."""
-    return any(
-        row.number == number and living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)
-    )
+    return any(row.number == number and live_owner(row.owner, row.heartbeat) for row in training_rows(connection, run))
 
 
 @writes
 def mark_interrupted(connection: Connection, run: int) -> bool:
     """Mark trials whose process died during training as interrupted; return whether there were any such trials."""
-    dead = [row.number for row in training_rows(connection, run) if not living_owner(row.owner, row.heartbeat)]
+    dead = [row.number for row in training_rows(connection, run) if not live_owner(row.owner, row.heartbeat)]
     interrupt_trials(connection, run, trials.c.number.in_(dead))
     return bool(dead)
 
 
 @reads
 def other_trainers(connection: Connection, run: int) -> list[str]:
-    """Return the other living processes that are running trials of the run, in sorted order."""
-    trainers = {living_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)}
+    """Return the other live processes that are running trials of the run, in sorted order."""
+    trainers = {live_owner(row.owner, row.heartbeat) for row in training_rows(connection, run)}
     return sorted(trainer for trainer in trainers if trainer not in (None, this_process()))
 
 

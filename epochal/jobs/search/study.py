@@ -20,7 +20,7 @@ from epochal.analysis.hyperparameters.constant import Constant
 from epochal.jobs.search.space import Dimension
 from epochal.records import Value
 from epochal.settings import Choices, Range
-from epochal.store.owner import living_owner, this_process
+from epochal.store.owner import live_owner, this_process
 
 _SCHEMA = "optuna"
 
@@ -220,7 +220,7 @@ def _is_abandoned(trial: optuna.trial.FrozenTrial) -> bool:
         return False
     owner, asked = trial.user_attrs[_ASKED_BY]
     # If the process runs on another machine, only the elapsed time shows whether it is dead.
-    return living_owner(owner, datetime.fromtimestamp(asked, UTC) + _LONGEST_START) is None
+    return live_owner(owner, datetime.fromtimestamp(asked, UTC) + _LONGEST_START) is None
 
 
 def _distribution(values: Range | Choices) -> BaseDistribution:
