@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from epochal.analysis.frameworks import RemovedApi, frameworks
-from epochal.analysis.packages import find_package
-from epochal.analysis.syntax import Module
+from epochal.analysis.packages import can_provide
+from epochal.analysis.syntax import Module, resolve_imports
 
 
 def find_import(code: Path, script: str, module: str) -> tuple[str, int] | None:
@@ -75,17 +75,31 @@ def find_local_module(code: Path, name: str) -> str:
     return ""
 
 
-def find_hiding_module(code: Path, script: str, name: str) -> str:
-    """Return the path of a module in the script's folder that hides the known package ``name``; empty if none does."""
-    if not find_package(name):
+def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:
+    """Return the path of a file in the script's folder that hides the package or Python module called ``module``.
+
+    ``name``: what the code needs from the hidden module. The result is empty if no file hides it, or if the file itself
+    provides ``name``.
+    """
+    beside = Path(script).parent / module
+    paths = [str(path) for path in (beside.with_suffix(".py"), beside / "__init__.py") if (code / path).is_file()]
+    if not paths or not can_provide(module, name) or name in _defined_names(code, paths[0], module):
         return ""
-    beside = Path(script).parent / name
-    paths = (beside.with_suffix(".py"), beside / "__init__.py")
-    return next((str(path) for path in paths if (code / path).is_file()), "")
+    return paths[0]
 
 
 def find_close_name(code: Path, file: str, name: str) -> str:
     """Return the name defined in the module ``file`` that is most similar to ``name``; empty if none is similar."""
+    lower = {each.lower(): each for each in _defined_names(code, file)}
+    found = get_close_matches(name.lower(), sorted(lower), n=1)
+    return lower[found[0]] if found else ""
+
+
+def _defined_names(code: Path, file: str, importing_from: str = "") -> set[str]:
+    """Return the names that the module ``file`` defines at its top level.
+
+    ``importing_from``: if given, the names that it imports are included, except those imported from this module.
+    """
     module = Module.read(code / file)
     names = set[str]()
     for node in module.scope_nodes() if module else ():
@@ -93,9 +107,8 @@ def find_close_name(code: Path, file: str, name: str) -> str:
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
-    lower = {each.lower(): each for each in names}
-    found = get_close_matches(name.lower(), sorted(lower), n=1)
-    return lower[found[0]] if found else ""
+    imported = resolve_imports(module.tree) if module and importing_from else {}
+    return names | {name for name, full in imported.items() if full.partition(".")[0] != importing_from}
 
 
 def _walk_imports(code: Path, file: str) -> list[ast.Import | ast.ImportFrom]:

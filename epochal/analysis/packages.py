@@ -1,7 +1,10 @@
 """Find the packages that provide modules, and the system libraries that packages load."""
 
 import re
+import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 _PACKAGES = {
     "Bio": "biopython",
@@ -80,6 +83,13 @@ _ELSEWHERE = {
     "azureml": "Azure",
 }
 """Modules that exist only on a hosted platform, with the platform's name."""
+
+_LOADED_FIRST_TEXT = """
+abc atexit builtins codecs collections encodings enum errno faulthandler functools gc genericpath importlib io itertools
+keyword marshal operator os posix posixpath pwd reprlib signal site stat sys threading time types warnings zipimport
+"""
+_LOADED_FIRST = frozenset(_LOADED_FIRST_TEXT.split())
+"""Modules that are loaded before the script starts or are part of the interpreter, so no file can hide them."""
 
 _GPU = frozenset({"apex", "bitsandbytes", "cudf", "cuml", "cupy", "flash_attn", "pycuda", "tensorrt", "xformers"})
 
@@ -170,6 +180,20 @@ def find_intended_package(requirement: str) -> str:
     if requirement.lower() not in _NOT_PACKAGES:
         return ""
     return next(package for module, package in _PACKAGES.items() if module.lower() == requirement.lower())
+
+
+def can_provide(module: str, name: str) -> bool:
+    """Return whether ``module`` is a known package, or a module of Python that mentions ``name`` and that a file can hide."""
+    if find_package(module):
+        return True
+    spec = find_spec(module) if module in sys.stdlib_module_names - _LOADED_FIRST else None
+    origin = Path(spec.origin) if spec and spec.origin else None
+    return bool(origin and origin.is_file() and re.search(rb"\b%s\b" % name.encode(), origin.read_bytes()))
+
+
+def describe_module(module: str) -> str:
+    """Return a top-level module as named in messages: ``Python's module random`` or ``the package keras``."""
+    return f"Python's module {module}" if module in sys.stdlib_module_names else f"the package {module}"
 
 
 def find_service(module: str) -> str:

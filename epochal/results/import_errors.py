@@ -1,6 +1,7 @@
 """Explain a failed import: what is missing, where it comes from, and how to add it."""
 
 import re
+import sys
 from pathlib import Path
 
 from epochal.analysis.imports import (
@@ -12,7 +13,14 @@ from epochal.analysis.imports import (
     rewrite_relative_import,
 )
 from epochal.analysis.missing_files import explain_adding, find_ignore_rule
-from epochal.analysis.packages import SystemLibrary, find_package, find_service, find_system_library, needs_gpu
+from epochal.analysis.packages import (
+    SystemLibrary,
+    describe_module,
+    find_package,
+    find_service,
+    find_system_library,
+    needs_gpu,
+)
 from epochal.errors import Reason
 from epochal.results.exceptions import Frame, Raised
 
@@ -70,9 +78,10 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     )
 
 
-def explain_hidden(package: str, local: str) -> str:
-    """Explain that the file ``local`` in the repository is imported instead of ``package``."""
-    return f"{local} in the repository hides the package {package}. Rename the file."
+def explain_hidden(module: str, local: str) -> str:
+    """Explain that the file ``local`` in the repository is imported instead of a package's or Python's ``module``."""
+    needed = ", which other code needs" if module in sys.stdlib_module_names else ""
+    return f"{local} in the repository hides {describe_module(module)}{needed}. Rename the file."
 
 
 def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
@@ -110,15 +119,19 @@ def _explain_relative_import(place: Frame, code: Path, script: str) -> str:
 
 def _explain_name(module: str, name: str, is_partial: bool, code: Path, script: str) -> str:
     local = find_local_module(code, module)
+    close = find_close_name(code, local, name) if local else ""
+    is_python = module in sys.stdlib_module_names
+    hiding = find_hiding_module(code, script, module, name)
+    if hiding and (is_partial or is_python or not close):
+        return explain_hidden(module, hiding)
+    if is_python and not is_partial and close == name:
+        return f"Python imports its own module {module} instead of {local}. Rename the file."
     if is_partial:
         return (
             f"{local or module} is imported again while it is still being imported (a circular import). Move one of "
             "the two imports into the function that needs it."
         )
     if local:
-        close = find_close_name(code, local, name)
-        if not close and find_hiding_module(code, script, module) == local:
-            return explain_hidden(module, local)
         return f"{local} does not define {name}." + (
             f" It defines {close}." if close else f" Define it, or remove {name} from the import."
         )

@@ -34,7 +34,7 @@ _NETWORK = re.compile(
     r"|NewConnectionError|MaxRetryError|NameResolutionError|ConnectTimeout|ConnectError|Connection(?:Refused)?Error"
     r"|HTTPS?ConnectionPool|couldn't connect to|OfflineModeIsEnabled|LocalEntryNotFoundError|Cannot send a request"
 )
-_ATTRIBUTE = re.compile(r"module '(?P<module>\w+)' has no attribute")
+_ATTRIBUTE = re.compile(r"module '(?P<module>\w+)' has no attribute '(?P<name>\w+)'")
 _ASKS = re.compile(r"(?:(?P<name>\w+)\s*=[^=].*?)?\b(?P<function>input|getpass|stdin)\b")
 _NOTEBOOK = re.compile(r"name '(get_ipython|display)' is not defined")
 _SCREEN = re.compile(
@@ -183,7 +183,7 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
     if last.name in _IMPORT or find_system_library(f"{last.name}: {last.message}"):
         return explain_import_error(last, inner, origin.code, origin.script)
     lacking = _ATTRIBUTE.search(last.message)
-    local = find_hiding_module(origin.code, origin.script, lacking["module"]) if lacking else ""
+    local = find_hiding_module(origin.code, origin.script, lacking["module"], lacking["name"]) if lacking else ""
     return (Reason.IMPORT_ERROR, explain_hidden(lacking["module"], local)) if lacking and local else None
 
 

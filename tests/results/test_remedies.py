@@ -77,6 +77,39 @@ def _raise(error: str) -> dict[str, str]:
             Reason.IMPORT_ERROR,
             "keras.py in the repository hides the package keras. Rename the file.",
         ),
+        (
+            {
+                "nn.py": "import numpy\nfrom random import set_seed\nimport secrets\n",
+                "random.py": "def set_seed(): ...\n",
+            },
+            Reason.IMPORT_ERROR,
+            "random.py in the repository hides Python's module random, which other code needs. Rename the file.",
+        ),
+        (
+            {"nn.py": "import random\nrandom.shuffle([])\n", "random.py": "def shuffled(): ...\n"},
+            Reason.IMPORT_ERROR,
+            "random.py in the repository hides Python's module random, which other code needs. Rename the file.",
+        ),
+        (
+            {"nn.py": "import xgboost\n", "xgboost.py": "from xgboost import XGBClassifier\n"},
+            Reason.IMPORT_ERROR,
+            "xgboost.py in the repository hides the package xgboost. Rename the file.",
+        ),
+        (
+            {"nn.py": "import datasets\n", "datasets.py": "import b\nx = 1\n", "b.py": "from datasets import x\n"},
+            Reason.IMPORT_ERROR,
+            "Move one",
+        ),
+        (
+            {"nn.py": "from profile import build\n", "profile.py": ""},
+            Reason.IMPORT_ERROR,
+            "profile.py does not define build. Define it,",
+        ),
+        (
+            {"nn.py": "from types import build\n", "types.py": "def build(): ...\n"},
+            Reason.IMPORT_ERROR,
+            "Python imports its own module types instead of types.py. Rename the file.",
+        ),
         ({"nn.py": "import own\nown.layer\n", "own.py": ""}, Reason.SCRIPT_ERROR, "has no attribute 'layer'."),
         ({"nn.py": "import sklearn_extra.cluster\n"}, Reason.IMPORT_ERROR, "Add scikit-learn-extra to requirements"),
         (

@@ -24,7 +24,7 @@ from epochal.analysis.missing_files import (
     find_ignore_rule,
     find_pointer,
 )
-from epochal.analysis.packages import find_package
+from epochal.analysis.packages import can_provide, describe_module, find_package
 from epochal.analysis.requirements import REFUSED_REMEDY, find_import_names, find_refused
 from epochal.analysis.syntax import full_name, last_name
 
@@ -76,6 +76,13 @@ dependencies are unknown, so no module is reported as missing.
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
 """Files other than requirements.txt that list the packages that the code needs."""
 
+
+_NEEDED_BY_NUMPY_TEXT = """
+ast bisect contextlib contextvars copyreg datetime dis hmac inspect numbers opcode random struct textwrap token typing
+"""
+_NEEDED_BY_NUMPY = frozenset(_NEEDED_BY_NUMPY_TEXT.split())
+"""Modules of Python without which NumPy cannot be imported or create random numbers."""
+_USING_NUMPY = frozenset({"numpy", "pandas", *(name for each in frameworks().values() for name in each.IMPORTS)})
 
 _UNPACKING = frozenset(
     {"chdir", "extractall", "unpack_archive", "urlretrieve", "get_file", "system", "run", "check_call", "check_output"}
@@ -243,18 +250,24 @@ def find_refused_requirements(folder: Path) -> Iterator[Finding]:
 
 
 def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield findings about modules next to the script that hide a package of the same name.
+    """Yield findings about the script and modules next to it that hide a package or a Python module of the same name.
 
-    A module is reported only if it does not define a name that the code uses.
+    A file is reported only if it does not define a name that the code uses, or if NumPy needs the hidden module.
     """
-    beside = {PurePosixPath(source.path).stem: source for source in sources[1:] if _is_beside(source, sources[0])}
-    for source in sources:
-        for name, module in beside.items():
-            defined = _names_defined(module)
-            lacking = sorted(_names_used(source, name) - defined) if find_package(name) else []
-            if lacking and source is not module and not defined & {"*", "__getattr__"}:
+    beside = {PurePosixPath(source.path).stem: source for source in sources if _is_beside(source, sources[0])}
+    imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
+    uses_numpy = bool(imported & _USING_NUMPY)
+    for name, module in beside.items():
+        hidden = f"{module.path} hides {describe_module(name)}"
+        if name in _NEEDED_BY_NUMPY and uses_numpy:
+            yield Finding("hidden_package", module.path, 0, f"{hidden}, which NumPy needs.", f"Rename {module.path}.")
+            continue
+        defined = _names_defined(module)
+        for source in sources:
+            lacking = [each for each in sorted(_names_used(source, name) - defined) if can_provide(name, each)]
+            if lacking and not defined & {"*", "__getattr__"}:
                 path, line = _find_import((source,), name)
-                message = f"{module.path} hides the package {name} but does not define {lacking[0]}."
+                message = f"{hidden} but does not define {lacking[0]}."
                 yield Finding("hidden_package", path, line, message, f"Rename {module.path}.")
 
 
@@ -266,12 +279,13 @@ def _names_used(source: Source, module: str) -> set[str]:
     """Return the names in ``module`` that a file uses: ``Sequential`` for ``keras.Sequential``."""
     nodes = (node for node in source.nodes if isinstance(node, ast.Attribute))
     names = {*source.names.values(), *(full_name(node, source.names) for node in nodes)}
-    return {name.split(".")[1] for name in names if name.startswith(f"{module}.")}
+    return {name.split(".")[1] for name in names if name.startswith(f"{module}.")} - {"*"}
 
 
 def _names_defined(module: Source) -> set[str]:
-    """Return all names that a module defines or imports, at any depth."""
-    names = set(module.names)
+    """Return all names that a module defines or imports from others, at any depth."""
+    itself = PurePosixPath(module.path).stem
+    names = {name for name, full in module.names.items() if full.partition(".")[0] != itself}
     for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)

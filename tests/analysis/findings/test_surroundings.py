@@ -124,6 +124,11 @@ def test_finds_what_a_run_would_lack(
             "keras.py hides the package keras but does not define Sequential.",
             "Rename keras.py.",
         ),
+        (
+            {"nn.py": "from random import choice\n", "random.py": "def seeds(): ...\n"},
+            "random.py hides Python's module random but does not define choice.",
+            "Rename random.py.",
+        ),
     ],
 )
 def test_remedy_names_a_file_of_the_repository(
@@ -135,12 +140,32 @@ def test_remedy_names_a_file_of_the_repository(
     assert (found.path, found.line, found.message, found.remedy) == ("nn.py", 1, message, remedy)
 
 
+def test_finds_module_that_numpy_needs(tmp_path: Path) -> None:
+    """NumPy fails even if the file defines everything that the code itself uses."""
+    find(tmp_path, {"nn.py": "import numpy\nfrom random import seeds\n", "random.py": "def seeds(): ...\n"})
+    (found,) = find_in_sources(read_sources(read_code(tmp_path).script))
+    assert (found.path, found.line, found.remedy) == ("random.py", 0, "Rename random.py.")
+    assert found.message == "random.py hides Python's module random, which NumPy needs."
+
+
+def test_finds_script_that_hides_a_package(tmp_path: Path) -> None:
+    """The script imports itself instead of the package."""
+    text = "from xgboost import XGBClassifier\nXGBClassifier().fit(x, y)\n"
+    find(tmp_path, {"nn.py": "", "xgboost.py": text})
+    (found,) = find_in_sources(read_sources(read_code(tmp_path, "xgboost.py").script))
+    assert (found.kind, found.path, found.line) == ("hidden_package", "xgboost.py", 1)
+    assert found.message == "xgboost.py hides the package xgboost but does not define XGBClassifier."
+
+
 @pytest.mark.parametrize(
     "files",
     [
         {"nn.py": "import datasets\ndatasets.load()\n", "datasets.py": "def load(): ...\n"},
         {"nn.py": "import toml\ntoml.load()\n", "toml.py": "from other import *\n", "other.py": ""},
         {"nn.py": "import lib.keras\nlib.keras.x\n", "lib/keras.py": ""},
+        {"nn.py": "from datasets import *\n", "datasets.py": "x = 1\n"},
+        {"nn.py": "import numpy\nfrom code import build\n", "code.py": "def build(): ...\n"},
+        {"nn.py": "import numpy\nfrom types import SimpleNamespace\n", "types.py": ""},
     ],
 )
 def test_silent_about_modules_named_like_packages(files: dict[str, str], tmp_path: Path) -> None:
