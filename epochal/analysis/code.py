@@ -1,8 +1,8 @@
 """Collect everything that Epochal needs to know about the pushed code before training, without running the code."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from epochal.analysis.detection import Detection, decode_source, detect_folder
 from epochal.analysis.files import list_code_files
@@ -17,8 +17,8 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the framework and the modules that the code needs. ``removed_apis``: the script's uses of APIs that
-    the current version of the framework has removed. ``percentages``: how the code computes percentages. ``files``: the
-    paths of all committed files.
+    Python or a framework has removed in its current version, each with its owner. ``percentages``: how the code computes
+    percentages. ``files``: the paths of all committed files.
     """
 
     script: Script
@@ -41,6 +41,22 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     """
     found = read_script(folder, script)
     detection = detect_folder(folder, found.path, found.content, framework)
-    removed_apis = frameworks()[detection.framework].find_removed_apis(decode_source(found.content, found.path))
+    files = tuple(list_code_files(folder))
     percentages = read_percentages(folder, found.path, found.content)
-    return Code(found, detection, tuple(removed_apis), percentages, tuple(list_code_files(folder)))
+    return Code(found, detection, _find_removed_apis(found, files), percentages, files)
+
+
+def _find_removed_apis(script: Script, files: tuple[str, ...]) -> tuple[RemovedApi, ...]:
+    """Return the script's uses of removed APIs, each with its owner, in line order.
+
+    Modules of Python 2 that have the name of a local module are left out: the local module is meant.
+    """
+    text = decode_source(script.content, script.path)
+    local = {PurePosixPath(path).stem for path in files if path.endswith(".py")}
+    found = [
+        replace(api, owner=api.owner or framework.TITLE)
+        for framework in frameworks().values()
+        for api in framework.find_removed_apis(text)
+        if api.what not in local
+    ]
+    return tuple(sorted(found, key=lambda api: (api.line, api.what)))

@@ -58,6 +58,8 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
     best, most = None, 0
     for framework in frameworks().values():
         for api in framework.find_removed_apis(source):
+            if api.what.isidentifier() and find_local_module(code, api.what):
+                continue
             shared = len(words.intersection(re.findall(r"\w+", api.what)))
             if shared > most and (api.line == line or api.what in message):
                 best, most = (api.owner or framework.TITLE, api), shared

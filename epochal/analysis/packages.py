@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -83,6 +84,33 @@ _ELSEWHERE = {
     "azureml": "Azure",
 }
 """Modules that exist only on a hosted platform, with the platform's name."""
+
+PYTHON_2_MODULES = {
+    "ConfigParser": "configparser",
+    "HTMLParser": "html.parser",
+    "Queue": "queue",
+    "StringIO": "io",
+    "Tkinter": "tkinter",
+    "__builtin__": "builtins",
+    "cPickle": "pickle",
+    "cStringIO": "io",
+    "commands": "subprocess",
+    "cookielib": "http.cookiejar",
+    "copy_reg": "copyreg",
+    "httplib": "http.client",
+    "tkMessageBox": "tkinter.messagebox",
+    "urllib2": "urllib.request",
+    "urlparse": "urllib.parse",
+}
+"""Modules of Python 2, with the modules of Python 3 that replace them."""
+
+_SKLEARN_TEXT = """
+base calibration cluster compose covariance cross_decomposition datasets decomposition discriminant_analysis dummy
+ensemble exceptions experimental feature_extraction feature_selection gaussian_process impute inspection isotonic
+kernel_approximation kernel_ridge linear_model manifold metrics mixture model_selection multiclass multioutput
+naive_bayes neighbors neural_network pipeline preprocessing random_projection semi_supervised svm tree utils
+"""
+_SUBMODULES = {"sklearn": _SKLEARN_TEXT.split()}
 
 _LOADED_FIRST_TEXT = """
 abc atexit builtins codecs collections encodings enum errno faulthandler functools gc genericpath importlib io itertools
@@ -194,6 +222,13 @@ def can_provide(module: str, name: str) -> bool:
 def describe_module(module: str) -> str:
     """Return a top-level module as named in messages: ``Python's module random`` or ``the package keras``."""
     return f"Python's module {module}" if module in sys.stdlib_module_names else f"the package {module}"
+
+
+def find_similar_module(module: str) -> str:
+    """Return the submodule that a misspelled one was meant to be: ``sklearn.svm`` for ``sklearn.smv``; empty if unknown."""
+    top, _, rest = module.partition(".")
+    found = get_close_matches(rest.partition(".")[0], _SUBMODULES.get(top, ()), n=1)
+    return f"{top}.{found[0]}" if found else ""
 
 
 def find_service(module: str) -> str:

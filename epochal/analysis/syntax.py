@@ -100,8 +100,8 @@ def last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def resolve_imports(tree: ast.Module) -> dict[str, str]:
-    """Return a dict that maps each name that the module imports to its full name, as in ``{"K": "keras.backend"}``."""
+def resolve_imports(tree: ast.AST) -> dict[str, str]:
+    """Return a dict that maps each name that the code imports to its full name, as in ``{"K": "keras.backend"}``."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -269,18 +269,20 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield a finding for each use of a removed API, unless requirements.txt lists the framework, perhaps in an older version."""
-    framework = frameworks()[code.detection.framework]
+    """Yield a finding for each use of a removed API, unless requirements.txt lists its owner, perhaps in an older version."""
+    owners = {framework.TITLE: framework for framework in frameworks().values()}
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""
-    if re.search(rf"^\s*(?:{'|'.join(framework.IMPORTS)})\b", text, re.MULTILINE | re.IGNORECASE):
-        return
     for api in code.removed_apis:
+        owner = owners.get(api.owner, frameworks()[code.detection.framework])  # TensorFlow belongs to Keras
+        names = "|".join([owner.TITLE, *owner.IMPORTS])
+        if owner.IMPORTS and re.search(rf"^\s*(?:{names})\b", text, re.MULTILINE | re.IGNORECASE):
+            continue
         yield Finding(
             "removed_api",
             code.script.path,
             api.line,
-            f"{api.what} was removed from {api.owner or framework.TITLE}.",
+            f"{api.what} was removed from {api.owner}.",
             f"Use {api.instead}.",
         )
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from epochal.analysis.code import read_code
-from epochal.analysis.frameworks import check_framework, frameworks
+from epochal.analysis.frameworks import check_framework
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
 from epochal.jobs.active_run import ActiveRun, Plan
@@ -65,9 +65,8 @@ def prepare_run(active: ActiveRun, state: State) -> None:
     that may influence training.
     """
     plan, framework = active.plan, active.plan.code.detection.framework
-    title = frameworks()[framework].TITLE
     notes = [
-        f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner or title}; use {api.instead}"
+        f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner}; use {api.instead}"
         for api in plan.code.removed_apis
     ]
     notes += [f"{leak.path} line {leak.line}: {leak.message} {leak.remedy}" for leak in plan.code.leaks]

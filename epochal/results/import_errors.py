@@ -14,10 +14,12 @@ from epochal.analysis.imports import (
 )
 from epochal.analysis.missing_files import explain_adding, find_ignore_rule
 from epochal.analysis.packages import (
+    PYTHON_2_MODULES,
     SystemLibrary,
     describe_module,
     find_package,
     find_service,
+    find_similar_module,
     find_system_library,
     needs_gpu,
 )
@@ -57,7 +59,9 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     if place and (removed := explain_removed(raised, place, code)):
         return Reason.IMPORT_ERROR, removed
     if named := _NAME.search(message):
-        return Reason.IMPORT_ERROR, _explain_name(named["module"], named["name"], bool(named["partial"]), code, script)
+        return Reason.IMPORT_ERROR, _explain_name(
+            named["module"], named["name"], bool(named["partial"]), importer, code, script
+        )
     if missing := _MODULE.search(message):
         if needs_gpu(missing["module"]):
             return Reason.NO_GPU, (
@@ -117,7 +121,7 @@ def _explain_relative_import(place: Frame, code: Path, script: str) -> str:
     return f"Write `{rewritten}`: {script} runs as a script, not as part of a package."
 
 
-def _explain_name(module: str, name: str, is_partial: bool, code: Path, script: str) -> str:
+def _explain_name(module: str, name: str, is_partial: bool, importer: str, code: Path, script: str) -> str:
     local = find_local_module(code, module)
     close = find_close_name(code, local, name) if local else ""
     is_python = module in sys.stdlib_module_names
@@ -136,8 +140,19 @@ def _explain_name(module: str, name: str, is_partial: bool, code: Path, script: 
             f" It defines {close}." if close else f" Define it, or remove {name} from the import."
         )
     top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return _explain_python(f"{module}.{name}", importer)
+    if similar := find_similar_module(f"{module}.{name}") if module == top else "":
+        return f"{top} has no {name}. Did you mean {similar.rpartition('.')[2]}?"
     package = find_package(module) or top.replace("_", "-")
     return f"The installed version of {top} has no {name}. In {_REQUIREMENTS}, pin a version of {package} that has it."
+
+
+def _explain_python(name: str, importer: str) -> str:
+    """Return what to do about a module of Python, or about a name in it, that Python does not have (any more)."""
+    if importer:
+        return f"{importer} was written for another version of Python. In {_REQUIREMENTS}, require a newer version of {importer}."
+    return f"Python has no {name}. Correct the name or, if Python has moved or removed it, write what replaces it."
 
 
 def _explain_module(module: str, shadowed: str, importer: str, code: Path, script: str) -> str:
@@ -147,11 +162,15 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
     if service := find_service(module):
         return f"{module} exists only on {service}. Remove the lines that use it, or run them only there."
     package = find_package(module)
+    if top in sys.stdlib_module_names or (importer and module in PYTHON_2_MODULES):
+        return _explain_python(module, importer)
     if importer and importer != top:
         wanted = package or top.replace("_", "-")
         return f"{importer} needs {module}: add {wanted} to {_REQUIREMENTS}."
     if local := find_local_module(code, module):
         return _explain_local_module(module, local, script)
+    if similar := find_similar_module(module):
+        return f"{top} has no module {module}. Did you mean {similar}?"
     if module != top:
         return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
     path = f"{module}.py"

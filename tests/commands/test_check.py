@@ -302,6 +302,23 @@ def test_removed_function_of_another_package_is_not_said_to_be_of_keras(tmp_path
     assert [each["message"] for each in project["findings"]] == ["tensorflow.contrib was removed from TensorFlow."]
 
 
+@pytest.mark.parametrize(
+    ("files", "messages"),
+    [
+        ({}, ["cPickle was removed from Python.", "sklearn.grid_search was removed from scikit-learn."]),
+        ({"requirements.txt": "scikit-learn==0.24\n"}, ["cPickle was removed from Python."]),
+        ({"cPickle.py": ""}, ["sklearn.grid_search was removed from scikit-learn."]),
+    ],
+)
+def test_removed_modules_are_found_beside_any_framework(
+    files: dict[str, str], messages: list[str], tmp_path: Path
+) -> None:
+    """A module of Python 2 is not a missing package, unless it is a local module after all."""
+    text = "epochs = 1\nimport keras\nimport cPickle\nfrom sklearn.grid_search import GridSearchCV\n"
+    (project,) = check_json(write(tmp_path, {"nn.py": text, **files}))["projects"]
+    assert [each["message"] for each in project["findings"]] == messages
+
+
 def test_init_ends_with_the_check(tmp_path: Path) -> None:
     """Its lines follow those of init, which succeeds whatever is found."""
     (tmp_path / "nn.py").write_text("import keras\nimport torch\n")

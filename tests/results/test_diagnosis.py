@@ -94,7 +94,7 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "import xml.none\n",
             Reason.IMPORT_ERROR,
-            "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. The installed version of xml has no xml.none.",
+            "nn.py line 1: ModuleNotFoundError: No module named 'xml.none'. Python has no xml.none. Correct the name or,",
         ),
         ("from os import no_such_name\n", Reason.IMPORT_ERROR, "nn.py line 1: ImportError: cannot import name"),
         (

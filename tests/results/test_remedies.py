@@ -153,6 +153,52 @@ def _raise(error: str) -> dict[str, str]:
             Reason.SYSTEM_LIBRARY,
             "Remove the line, or ask the admin to install the Debian package graphviz in",
         ),
+        # Names that Python or scikit-learn lacks.
+        (
+            {"nn.py": "import json\nfrom collections import Mapping\n"},
+            Reason.IMPORT_ERROR,
+            "collections.Mapping was removed from Python. Use from collections.abc import Mapping.",
+        ),
+        ({"nn.py": "import cPickle\n"}, Reason.IMPORT_ERROR, "Use import pickle as cPickle."),
+        (
+            {"nn.py": "import time\nstart = time.clock()\n"},
+            Reason.SCRIPT_ERROR,
+            "time.clock was removed from Python. Use time.perf_counter.",
+        ),
+        (
+            {"nn.py": "from json import laods\n"},
+            Reason.IMPORT_ERROR,
+            "Python has no json.laods. Correct the name or, if Python has moved or removed it, write what replaces it.",
+        ),
+        (
+            {"nn.py": "from commands import train\n", "commands.py": ""},
+            Reason.IMPORT_ERROR,
+            "commands.py does not define train.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport hub\n",
+                "site-packages/hub/__init__.py": "from collections import Mapping\n",
+            },
+            Reason.IMPORT_ERROR,
+            "hub was written for another version of Python. In requirements.txt, require a newer version of hub.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nfrom sklearn.metric import accuracy_score\n",
+                "site-packages/sklearn/__init__.py": "",
+            },
+            Reason.IMPORT_ERROR,
+            "sklearn has no module sklearn.metric. Did you mean sklearn.metrics?",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nfrom sklearn.externals import joblib\n",
+                "site-packages/sklearn/externals/__init__.py": "",
+            },
+            Reason.IMPORT_ERROR,
+            "sklearn.externals.joblib was removed from scikit-learn. Use import joblib.",
+        ),
         # Removed names of a framework, in the line that fails or in an earlier one.
         (
             {

@@ -24,7 +24,7 @@ from epochal.analysis.missing_files import (
     find_ignore_rule,
     find_pointer,
 )
-from epochal.analysis.packages import can_provide, describe_module, find_package
+from epochal.analysis.packages import PYTHON_2_MODULES, can_provide, describe_module, find_package
 from epochal.analysis.requirements import REFUSED_REMEDY, find_import_names, find_refused
 from epochal.analysis.syntax import full_name, last_name
 
@@ -213,7 +213,8 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
         if top in reported or any(canonicalize_name(each) in provided for each in providers):
             continue
         reported.add(top)
-        if top == "google":  # a namespace of many packages
+        # google is a namespace of many packages. Modules of Python 2 are reported as removed.
+        if top == "google" or top in PYTHON_2_MODULES:
             continue
         path, line = _find_import(sources, top)
         yield Finding(

@@ -5,14 +5,17 @@ its image. The module defines the attributes of ``Framework``. Every module on t
 add a framework, put a file here, or put it in another folder and add that folder to ``__path__``.
 """
 
+import ast
 import pkgutil
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from epochal.analysis.syntax import Module, full_name, resolve_imports
 from epochal.errors import SettingsError, UsageError
 from epochal.grammar import join_words
 
@@ -109,12 +112,90 @@ class Framework(Protocol):
         """Return each place in a module's ``source`` that uses an API removed from the framework, in line order."""
 
 
+_NAME = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
+_VERSIONS = re.compile(r"version|\bPY[23]\b|hasattr")
+
 _NAMES = {*Framework.__annotations__, "find_removed_apis"}
 
 
 def no_removed_apis(_source: str) -> list[RemovedApi]:
     """Return an empty list. Frameworks without known removed APIs use this as their ``find_removed_apis``."""
     return []
+
+
+def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedApi]:
+    """Return each place in a module's ``source`` that imports or uses a name in ``removed``, in line order.
+
+    ``removed``: full names of modules and of what they define, with their new full names or with other descriptions of
+    what to use instead. Code that may be for another version (in a ``try``, or under a condition on the version) is left
+    out. The list is empty if the source is not valid Python.
+    """
+    module = Module.parse(source.encode(errors="replace"))
+    if module is None:
+        return []
+    nodes, guarded = _walk_unguarded(module.tree)
+    unsure = {name for node in guarded for name in resolve_imports(node)}
+    names = {name: full for name, full in resolve_imports(module.tree).items() if name not in unsure}
+    found = {api for node in nodes for api in _check_node(node, names, removed)}
+    return sorted(found, key=lambda api: (api.line, api.what))
+
+
+def _walk_unguarded(tree: ast.Module) -> tuple[list[ast.AST], list[ast.AST]]:
+    """Return the nodes of a module, and the statements that are left out because they depend on a version."""
+    nodes, guarded, stack = list[ast.AST](), list[ast.AST](), list[ast.AST]([tree])
+    while stack:
+        node = stack.pop()
+        if (isinstance(node, ast.Try) and node.handlers) or (
+            isinstance(node, ast.If | ast.IfExp) and _VERSIONS.search(ast.unparse(node.test))
+        ):
+            guarded.append(node)
+        else:
+            nodes.append(node)
+            stack += ast.iter_child_nodes(node)
+    return nodes, guarded
+
+
+def _check_node(node: ast.AST, names: dict[str, str], removed: Mapping[str, str]) -> Iterator[RemovedApi]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if what := _find_prefix(alias.name, removed):
+                yield RemovedApi(node.lineno, what, _rewrite_import(alias, what, removed[what]))
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        for alias in node.names:
+            if what := _find_prefix(f"{node.module}.{alias.name}", removed):
+                yield RemovedApi(alias.lineno, what, _rewrite_import_from(node, alias, what, removed[what]))
+    elif isinstance(node, ast.Attribute) and (what := _find_prefix(full_name(node, names), removed)):
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if not f"{full_name(root, names)}.".startswith(f"{what}."):  # else replacing the import is enough
+            yield RemovedApi(node.end_lineno or node.lineno, what, removed[what])
+
+
+def _find_prefix(path: str, removed: Mapping[str, str]) -> str:
+    """Return the longest prefix of a dotted name that is in ``removed``; empty if none is."""
+    parts = path.split(".")
+    prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((prefix for prefix in prefixes if prefix in removed), "")
+
+
+def _rewrite_import(alias: ast.alias, what: str, instead: str) -> str:
+    if not _NAME.fullmatch(instead):
+        return instead
+    moved = instead + alias.name.removeprefix(what)
+    own = alias.asname or ("" if "." in alias.name else alias.name)
+    return f"import {moved}" + (f" as {own}" if own not in ("", moved) else "")
+
+
+def _rewrite_import_from(node: ast.ImportFrom, alias: ast.alias, what: str, instead: str) -> str:
+    if not _NAME.fullmatch(instead):
+        return instead
+    if what != f"{node.module}.{alias.name}":
+        names = ", ".join(ast.unparse(each) for each in node.names)
+        return f"from {instead}{(node.module or '').removeprefix(what)} import {names}"
+    package, _, name = instead.rpartition(".")
+    renamed = f" as {alias.asname}" if alias.asname else ""
+    return f"from {package} import {name}{renamed}" if package else f"import {name}{renamed}"
 
 
 def frameworks() -> dict[str, Framework]:

@@ -1,6 +1,10 @@
-"""Plain Python (code that imports no supported framework), and NLTK's datasets, which any code may use."""
+"""Plain Python (code that imports no supported framework), and NLTK's datasets, which any code may use.
 
-from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
+The table lists what Python 3.10 or an earlier version of Python 3 has moved or removed.
+"""
+
+from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi, find_removed_names
+from epochal.analysis.packages import PYTHON_2_MODULES
 from epochal.folders import resource
 
 _NLTK_RESOURCES = {
@@ -46,4 +50,31 @@ MODEL_SUFFIXES = ()
 LOG_LINES = LogLines()
 RECORDER = Recorder()
 SET_EPOCHS = "Write epochs = 20 at the top of the script, and train in a loop: for epoch in range(epochs)."
-find_removed_apis = no_removed_apis
+
+_ABSTRACT_CLASSES = (
+    "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping MappingView "
+    "MutableMapping MutableSequence MutableSet Sequence Set Sized ValuesView"
+)
+
+_REMOVED = {
+    **PYTHON_2_MODULES,
+    **{f"collections.{name}": f"collections.abc.{name}" for name in _ABSTRACT_CLASSES.split()},
+    **{f"urllib.{name}": f"urllib.request.{name}" for name in ("urlopen", "urlretrieve")},
+    **{f"urllib.{name}": f"urllib.parse.{name}" for name in ("quote", "quote_plus", "unquote", "urlencode")},
+    "fractions.gcd": "math.gcd",
+    "itertools.ifilter": "the built-in function filter",
+    "itertools.imap": "the built-in function map",
+    "itertools.izip": "the built-in function zip",
+    "itertools.izip_longest": "itertools.zip_longest",
+    "os.getcwdu": "os.getcwd",
+    "string.letters": "string.ascii_letters",
+    "string.maketrans": "str.maketrans(…)",
+    "sys.maxint": "sys.maxsize",
+    "time.clock": "time.perf_counter",
+}
+"""Names and modules of Python 2 or of early versions of Python 3, with their replacements."""
+
+
+def find_removed_apis(source: str) -> list[RemovedApi]:
+    """Return each place in a module's ``source`` that uses a name that Python 3 has moved or removed, in line order."""
+    return find_removed_names(source, _REMOVED)

@@ -1,6 +1,13 @@
-"""scikit-learn, whose splits and metrics are also used alongside other frameworks."""
+"""scikit-learn, whose splits and metrics are also used alongside other frameworks.
 
-from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, no_removed_apis
+The table lists names that scikit-learn has removed. Each entry was tried with scikit-learn 1.9.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi, find_removed_names
+from epochal.analysis.syntax import Module, full_name, resolve_imports
 from epochal.folders import resource
 
 # The functions of sklearn.datasets that each download one fixed dataset.
@@ -35,4 +42,87 @@ SET_EPOCHS = (
     "Use a model that trains in epochs, as in MLPClassifier(max_iter=200), or pass hyperparameters of the model as keywords, as "
     "in SVC(C=1.0), so that they can be searched."
 )
-find_removed_apis = no_removed_apis
+
+_SPLITTERS = {
+    "KFold": "n_splits=…",
+    "LeaveOneOut": "",
+    "ShuffleSplit": "n_splits=…, test_size=…",
+    "StratifiedKFold": "n_splits=…",
+    "StratifiedShuffleSplit": "n_splits=…, test_size=…",
+}
+
+_REMOVED = {
+    **{
+        f"sklearn.cross_validation.{name}": f"{name}({arguments}) from sklearn.model_selection, and its method split(X, y)"
+        for name, arguments in _SPLITTERS.items()
+    },
+    "sklearn.covariance.GraphLasso": "sklearn.covariance.GraphicalLasso",
+    "sklearn.cross_validation": "sklearn.model_selection",
+    "sklearn.datasets.base": "sklearn.datasets",
+    "sklearn.datasets.fetch_mldata": "fetch_openml from sklearn.datasets, with OpenML's name of the dataset",
+    "sklearn.datasets.load_boston": "another dataset, such as fetch_california_housing from sklearn.datasets",
+    "sklearn.datasets.samples_generator": "sklearn.datasets",
+    "sklearn.decomposition.RandomizedPCA": 'PCA(svd_solver="randomized") from sklearn.decomposition',
+    "sklearn.decomposition.pca": "sklearn.decomposition",
+    "sklearn.ensemble.forest": "sklearn.ensemble",
+    "sklearn.ensemble.gradient_boosting": "sklearn.ensemble",
+    "sklearn.externals.joblib": "joblib",
+    "sklearn.externals.six": "six",
+    "sklearn.grid_search": "sklearn.model_selection",
+    "sklearn.inspection.plot_partial_dependence": (
+        "PartialDependenceDisplay.from_estimator(…) from sklearn.inspection"
+    ),
+    "sklearn.lda.LDA": "LinearDiscriminantAnalysis from sklearn.discriminant_analysis",
+    "sklearn.learning_curve": "sklearn.model_selection",
+    "sklearn.linear_model.logistic": "sklearn.linear_model",
+    "sklearn.metrics.calinski_harabaz_score": "sklearn.metrics.calinski_harabasz_score",
+    "sklearn.metrics.classification": "sklearn.metrics",
+    "sklearn.metrics.jaccard_similarity_score": "jaccard_score or accuracy_score from sklearn.metrics",
+    "sklearn.metrics.plot_confusion_matrix": "ConfusionMatrixDisplay.from_estimator(…) from sklearn.metrics",
+    "sklearn.metrics.plot_det_curve": "DetCurveDisplay.from_estimator(…) from sklearn.metrics",
+    "sklearn.metrics.plot_precision_recall_curve": "PrecisionRecallDisplay.from_estimator(…) from sklearn.metrics",
+    "sklearn.metrics.plot_roc_curve": "RocCurveDisplay.from_estimator(…) from sklearn.metrics",
+    "sklearn.metrics.ranking": "sklearn.metrics",
+    "sklearn.metrics.scorer": "sklearn.metrics",
+    "sklearn.mixture.GMM": "GaussianMixture from sklearn.mixture",
+    "sklearn.neighbors.classification": "sklearn.neighbors",
+    "sklearn.neural_network.multilayer_perceptron": "sklearn.neural_network",
+    "sklearn.preprocessing.Imputer": "SimpleImputer from sklearn.impute, without the argument axis",
+    "sklearn.preprocessing.data": "sklearn.preprocessing",
+    "sklearn.preprocessing.label": "sklearn.preprocessing",
+    "sklearn.qda.QDA": "QuadraticDiscriminantAnalysis from sklearn.discriminant_analysis",
+    "sklearn.svm.classes": "sklearn.svm",
+    "sklearn.tree.tree": "sklearn.tree",
+    "sklearn.utils.testing": "numpy.testing or pytest",
+}
+"""Names and modules that scikit-learn has removed, with their replacements."""
+
+_REMOVED_KEYWORDS = {
+    "sklearn.cluster.KMeans": {"n_jobs": "KMeans without this argument"},
+    "sklearn.ensemble.AdaBoostClassifier": {"base_estimator": "estimator=…"},
+    "sklearn.ensemble.BaggingClassifier": {"base_estimator": "estimator=…"},
+    "sklearn.linear_model.LinearRegression": {"normalize": "a StandardScaler before the model"},
+    "sklearn.linear_model.SGDClassifier": {"n_iter": "max_iter=…"},
+    "sklearn.model_selection.GridSearchCV": {"iid": "GridSearchCV without this argument"},
+    "sklearn.model_selection.KFold": {"n_folds": "n_splits=…"},
+    "sklearn.model_selection.StratifiedKFold": {"n_folds": "n_splits=…"},
+    "sklearn.preprocessing.OneHotEncoder": {"sparse": "sparse_output=…"},
+}
+"""Removed keyword arguments, with their replacements, by class."""
+
+
+def find_removed_apis(source: str) -> list[RemovedApi]:
+    """Return each place in a module's ``source`` that uses an API removed from scikit-learn, in line order."""
+    module = Module.parse(source.encode(errors="replace"))
+    keywords = _check_keywords(module.tree) if module else ()
+    return sorted([*find_removed_names(source, _REMOVED), *keywords], key=lambda removed: (removed.line, removed.what))
+
+
+def _check_keywords(tree: ast.Module) -> Iterator[RemovedApi]:
+    names = resolve_imports(tree)
+    for call in ast.walk(tree):
+        callee = full_name(call.func, names) if isinstance(call, ast.Call) else ""
+        for keyword in call.keywords if isinstance(call, ast.Call) and callee in _REMOVED_KEYWORDS else ():
+            if instead := _REMOVED_KEYWORDS[callee].get(keyword.arg or ""):
+                what = f"{callee.rpartition('.')[2]}({keyword.arg}=…)"
+                yield RemovedApi(keyword.value.lineno, what, instead)

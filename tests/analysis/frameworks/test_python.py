@@ -1,0 +1,37 @@
+"""Names of Python 2 and of early versions of Python 3."""
+
+import pytest
+
+from epochal.analysis.frameworks.python import find_removed_apis
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import cPickle", "import pickle as cPickle"),
+        ("import cPickle as pickle", "import pickle"),
+        ("import urllib2", "import urllib.request as urllib2"),
+        ("from StringIO import StringIO", "from io import StringIO"),
+        ("from collections import Mapping, OrderedDict", "from collections.abc import Mapping"),
+        ("from itertools import izip", "the built-in function zip"),
+        ("import collections\nisinstance(x, collections.Iterable)", "collections.abc.Iterable"),
+        ("import time\nstart = time.clock()", "time.perf_counter"),
+    ],
+)
+def test_name_in_python_3_is_named(old: str, new: str) -> None:
+    """If the import is rewritten, the rest of the code can stay as it is."""
+    assert [(removed.line, removed.instead) for removed in find_removed_apis(old)] == [(old.count("\n") + 1, new)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "try:\n    import cPickle as pickle\nexcept ImportError:\n    import pickle\npickle.load(file)\n",
+        "import six\nif six.PY2:\n    import urllib2\nelse:\n    import urllib.request as urllib2\nurllib2.quote(a)\n",
+        "from collections import OrderedDict\nfrom .Queue import Queue\nself.commands.run()\n",
+        "import urllib.request\nurllib.request.urlopen(a)\n",
+    ],
+)
+def test_code_for_python_3_is_not_reported(source: str) -> None:
+    """Code for both versions works, too."""
+    assert find_removed_apis(source) == []
