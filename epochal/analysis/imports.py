@@ -3,10 +3,11 @@
 import ast
 import re
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from epochal.analysis.files import list_code_files
 from epochal.analysis.frameworks import RemovedApi, frameworks
-from epochal.analysis.packages import can_provide
+from epochal.analysis.packages import can_provide, find_package
 from epochal.analysis.syntax import Module, resolve_imports
 
 
@@ -66,15 +67,68 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
     return best
 
 
-def find_local_module(code: Path, name: str) -> str:
+def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> str:
     """Return the path of the module ``name`` (dotted) in any folder of the repository; empty if not found."""
     path = name.replace(".", "/")
-    paths = sorted(str(each.relative_to(code)) for each in code.rglob("*.py"))
-    for candidate in (f"{path}.py", f"{path}/__init__.py"):
-        for each in sorted(paths, key=len):
-            if each == candidate or each.endswith(f"/{candidate}"):
+    paths = sorted((each for each in list_code_files(code) if each.endswith(".py")), key=len)
+    for candidate in (f"/{path}.py", f"/{path}/__init__.py"):
+        for each in paths:
+            if f"/{each}".endswith(candidate) or (ignore_case and f"/{each}".lower().endswith(candidate.lower())):
                 return each
     return ""
+
+
+def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
+    """Return the local module that the import of ``missing`` on a line means, if the module has another path.
+
+    The path may differ in letter case, or have more folders. Returns the module's name in the statement, its path, and
+    the statement to write instead (empty if no statement works, because the path is outside the script's folder).
+    Returns None if there is no such module.
+    """
+    for node in _walk_imports(code, file):
+        if not node.lineno <= line <= (node.end_lineno or node.lineno) or (
+            isinstance(node, ast.ImportFrom) and node.level
+        ):
+            continue
+        for alias in node.names:
+            wanted = [f"{node.module}.{alias.name}", node.module] if isinstance(node, ast.ImportFrom) else [alias.name]
+            for name in wanted:
+                local = _find_similar_path(code, name) if name and f"{name}.".startswith(f"{missing}.") else ""
+                found = _dotted_name(local, script) if local else ""
+                if not name or not local or found == name:
+                    continue
+                if found and isinstance(node, ast.ImportFrom) and alias.name in _defined_names(code, local):
+                    return name, local, f"from {found} import {ast.unparse(alias)}"
+                return name, local, _replace_module(node, alias, name, found) if found else ""
+    return None
+
+
+def _find_similar_path(code: Path, name: str) -> str:
+    """Return the path of a local module, whose letter case may differ unless ``name`` is a known package."""
+    return find_local_module(code, name) or (
+        "" if find_package(name) else find_local_module(code, name, ignore_case=True)
+    )
+
+
+def _dotted_name(path: str, script: str) -> str:
+    """Return the name under which a script can import the module at ``path``; empty if it cannot."""
+    folder = PurePosixPath(script).parent
+    if not PurePosixPath(path).is_relative_to(folder):
+        return ""
+    inside = str(PurePosixPath(path).relative_to(folder)).removesuffix(".py").removesuffix("/__init__")
+    return inside.replace("/", ".") if all(part.isidentifier() for part in inside.split("/")) else ""
+
+
+def _replace_module(node: ast.Import | ast.ImportFrom, alias: ast.alias, name: str, found: str) -> str:
+    """Return an import statement with the module ``found`` instead of ``name``."""
+    if isinstance(node, ast.Import):
+        own = alias.asname or ("" if "." in name else name)
+        return f"import {found}" + (f" as {own}" if own else "")
+    if name == node.module:
+        return f"from {found} import {', '.join(ast.unparse(each) for each in node.names)}"
+    package, _, module = found.rpartition(".")
+    own = alias.asname or alias.name
+    return f"from {package} import {module}" + (f" as {own}" if own != module else "")
 
 
 def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:

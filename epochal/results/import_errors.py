@@ -9,6 +9,7 @@ from epochal.analysis.imports import (
     find_hiding_module,
     find_imported,
     find_local_module,
+    find_misplaced_import,
     find_removed,
     rewrite_relative_import,
 )
@@ -58,19 +59,23 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         return Reason.IMPORT_ERROR, _explain_relative_import(place, code, script)
     if place and (removed := explain_removed(raised, place, code)):
         return Reason.IMPORT_ERROR, removed
-    if named := _NAME.search(message):
+    named, missing = _NAME.search(message), _MODULE.search(message)
+    wanted = f"{named['module']}.{named['name']}" if named else missing["module"] if missing else ""
+    if wanted and place and not importer and (misplaced := _explain_misplaced(wanted, place, code, script)):
+        return Reason.IMPORT_ERROR, misplaced
+    if named:
         return Reason.IMPORT_ERROR, _explain_name(
             named["module"], named["name"], bool(named["partial"]), importer, code, script
         )
-    if missing := _MODULE.search(message):
+    if missing:
         if needs_gpu(missing["module"]):
             return Reason.NO_GPU, (
                 f"{missing['module']} works only on a GPU, but training runs without one. Remove its import, or use it only "
                 "if a GPU is available."
             )
         # For ``import google.colab`` Python may say that there is no module google.
-        wanted = find_imported(code, place.path, place.line) if place and not importer else []
-        module = next((name for name in wanted if find_service(name)), missing["module"])
+        imported = find_imported(code, place.path, place.line) if place and not importer else []
+        module = next((name for name in imported if find_service(name)), missing["module"])
         shadowed = missing["module"].partition(".")[0] if missing["shadowed"] else ""
         return Reason.IMPORT_ERROR, _explain_module(module, shadowed, importer, code, script)
     if _BUILT_FOR_NUMPY_1.search(message):
@@ -144,6 +149,8 @@ def _explain_name(module: str, name: str, is_partial: bool, importer: str, code:
         return _explain_python(f"{module}.{name}", importer)
     if similar := find_similar_module(f"{module}.{name}") if module == top else "":
         return f"{top} has no {name}. Did you mean {similar.rpartition('.')[2]}?"
+    if not find_package(top) and _is_local_package(top, code, script):
+        return f"The repository has no module {module}.{name}. Commit it, or correct the name in the import."
     package = find_package(module) or top.replace("_", "-")
     return f"The installed version of {top} has no {name}. In {_REQUIREMENTS}, pin a version of {package} that has it."
 
@@ -167,15 +174,15 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
     if importer and importer != top:
         wanted = package or top.replace("_", "-")
         return f"{importer} needs {module}: add {wanted} to {_REQUIREMENTS}."
-    if local := find_local_module(code, module):
-        return _explain_local_module(module, local, script)
     if similar := find_similar_module(module):
         return f"{top} has no module {module}. Did you mean {similar}?"
-    if module != top:
-        return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
-    path = f"{module}.py"
+    path = f"{module.replace('.', '/')}.py"
     if rule := find_ignore_rule(path, code):
         return f"{path} is not in the commit: {rule} excludes it. {explain_adding(path)}."
+    if module != top and _is_local_package(top, code, script):
+        return f"The repository has no module {module}. Commit it, or correct the name in the import."
+    if module != top:
+        return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
     if package:
         return f"Add {package} to {_REQUIREMENTS}."
     return (
@@ -184,12 +191,24 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
     )
 
 
-def _explain_local_module(module: str, local: str, script: str) -> str:
-    """Return how to import a module that is in the repository, but not where Python looks for it."""
-    folder = str(Path(script).parent)
-    inside = local.removeprefix(f"{folder}/") if folder != "." else local
-    dotted = inside.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-    return f"In the repository, {module} is at {local}, not beside {script}. Write `from {dotted} import …`."
+def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:
+    """Return how to import a module that is in the repository, but not where Python looks for it; empty for any other."""
+    found = find_misplaced_import(code, script, place.path, place.line, wanted)
+    if found is None:
+        return ""
+    name, local, statement = found
+    if statement:
+        return f"In the repository, {name} is at {local}. Write `{statement}`."
+    parts = local.removesuffix(".py").removesuffix("/__init__").split("/")
+    folder = "/".join(parts[: -len(name.split("."))]) or "."
+    return (
+        f"In the repository, {name} is at {local}, where {script} does not find it. Write "
+        f'`import sys; sys.path.append("{folder}")` above the import.'
+    )
+
+
+def _is_local_package(top: str, code: Path, script: str) -> bool:
+    return (code / script).parent.joinpath(top).is_dir() or bool(find_local_module(code, top))
 
 
 def _required(code: Path) -> list[str]:

@@ -45,7 +45,43 @@ def _raise(error: str) -> dict[str, str]:
             "config.py is not in the commit: .gitignore line 2 excludes it. Commit it with git add --force config.py && "
             'git commit -m "Add config.py".',
         ),
-        ({"nn.py": "import net\n", "src/net.py": ""}, Reason.IMPORT_ERROR, "Write `from src.net import …`."),
+        ({"nn.py": "import net\n", "src/net.py": ""}, Reason.IMPORT_ERROR, "Write `import src.net as net`."),
+        (
+            {"nn.py": "from flowers.data import split, load as l\n", "src/flowers/data.py": ""},
+            Reason.IMPORT_ERROR,
+            "In the repository, flowers.data is at src/flowers/data.py. Write `from src.flowers.data import split, load as l`.",
+        ),
+        (
+            {"nn.py": "from models.forest import make\n", "Models/Forest.py": "def grow(): ...\n"},
+            Reason.IMPORT_ERROR,
+            "In the repository, models.forest is at Models/Forest.py. Write `from Models.Forest import make`.",
+        ),
+        (
+            {"nn.py": "from Models import forest\n", "Models/Forest.py": ""},
+            Reason.IMPORT_ERROR,
+            "Write `from Models import Forest as forest`.",
+        ),
+        (
+            {"nn.py": "from models import Net\n", "models/net.py": "class Net: ...\n"},
+            Reason.IMPORT_ERROR,
+            "Write `from models.net import Net`.",
+        ),
+        (
+            {"nn.py": "import net\n", "my-models/net.py": ""},
+            Reason.IMPORT_ERROR,
+            'my-models/net.py, where nn.py does not find it. Write `import sys; sys.path.append("my-models")` above the import.',
+        ),
+        (
+            {"nn.py": "from models.tree import make\n", "models/forest.py": ""},
+            Reason.IMPORT_ERROR,
+            "The repository has no module models.tree. Commit it, or correct the name in the import.",
+        ),
+        (
+            {"nn.py": "from models import tree\n", "models/forest.py": ""},
+            Reason.IMPORT_ERROR,
+            "The repository has no module models.tree. Commit it, or correct the name in the import.",
+        ),
+        ({"nn.py": "import skimage\n", "Skimage.py": ""}, Reason.IMPORT_ERROR, "Add scikit-image to requirements.txt."),
         (
             {"nn.py": "from net import biuld\n", "net.py": "def build(): ...\n"},
             Reason.IMPORT_ERROR,

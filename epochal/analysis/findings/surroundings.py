@@ -14,7 +14,7 @@ from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import Source, find_certain, text_of
 from epochal.analysis.findings.unattended import reads_file
 from epochal.analysis.frameworks import frameworks
-from epochal.analysis.imports import make_absolute
+from epochal.analysis.imports import find_misplaced_import, make_absolute
 from epochal.analysis.missing_files import (
     FETCH,
     USE_DATA_FOLDER,
@@ -217,6 +217,11 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
         if top == "google" or top in PYTHON_2_MODULES:
             continue
         path, line = _find_import(sources, top)
+        misplaced = find_misplaced_import(folder, sources[0].path, path, line, top)
+        if misplaced and misplaced[2]:
+            message = f"In the repository, {misplaced[0]} is at {misplaced[1]}."
+            yield Finding("misplaced_module", path, line, message, f"Write {misplaced[2]}.")
+            continue
         yield Finding(
             "missing_package",
             path,

@@ -99,6 +99,13 @@ def test_finds_missing_file(
             "no_such is neither in",
             "Add the package that provides no_such to requirements.txt.",
         ),
+        (
+            {"nn.py": "import keras\nfrom models.forest import make\n", "Models/Forest.py": ""},
+            None,
+            2,
+            "In the repository, models.forest is at Models/Forest.py.",
+            "Write from Models.Forest import make.",
+        ),
     ],
 )
 def test_finds_what_a_run_would_lack(
