@@ -1,5 +1,6 @@
-"""Explain why a file that the code reads is not in the commit."""
+"""Explain why a file that the code reads, or a folder that it writes to, is not in the commit."""
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
@@ -15,8 +16,27 @@ _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 FETCH = f"Epochal does not fetch the data: commit the file itself, or {USE_DATA_FOLDER}."
 
 
+def explain_missing_folder(folder: str, code: Path) -> str:
+    """Return why the script cannot write a file into ``folder``, and what to do about it.
+
+    ``folder``: a path relative to the folder ``code``, or an absolute one that is not inside it.
+    """
+    path = posixpath.normpath(folder)
+    if path.startswith(("/", "..")) or _OTHER_MACHINE.match(folder):
+        return f"The folder {folder} does not exist where training runs. Write to a path inside the repository instead."
+    if (code / path).is_dir():
+        return (
+            "The commit contains this folder, but the script had changed to another folder or removed it. "
+            "If it calls os.chdir(), remove that call."
+        )
+    return (
+        f"The folder {path} does not exist, because git does not store empty folders. Create it in the script: "
+        f'os.makedirs("{path}", exist_ok=True).'
+    )
+
+
 def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: bool = False) -> str:
-    """Return why the file ``name`` is not in the folder ``code`` and what to do about it.
+    """Return why the file ``name``, which the script reads, is not in the folder ``code`` and what to do about it.
 
     ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
     it, if that is known. ``is_computed``: whether the script derived the path from a folder's path, so that its code
@@ -48,7 +68,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
         write = f"{start} builds the path from its own folder (__file__): make it point to"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
         return f"{name} is not in the commit, but {same} is: the two paths differ only in letter case. {write} {same}."
-    return _explain_left_out(path, code, files) or _explain_absent(path, files, line, write)
+    return _explain_left_out(path, code, files) or _explain_absent(path, files, write)
 
 
 def find_committed(path: str, files: Collection[str]) -> str:
@@ -79,13 +99,7 @@ def _find_start(path: str, code: Path, files: list[str]) -> str:
     return ""
 
 
-def _explain_absent(path: str, files: list[str], line: str, write: str) -> str:
-    folder = str(PurePosixPath(path).parent)
-    if folder != "." and folder not in files and _writes(line):
-        return (
-            f"The folder {folder} does not exist, because git does not store empty folders. Create it in the script: "
-            f'os.makedirs("{folder}", exist_ok=True).'
-        )
+def _explain_absent(path: str, files: list[str], write: str) -> str:
     base = PurePosixPath(path).name
     if same := next((each for each in files if PurePosixPath(each).name == base), ""):
         return f"{path} is not in the commit, but {same} is. {write} {same}."
@@ -169,9 +183,3 @@ def _matches(rule: str, path: str, *, is_folder: bool) -> bool:
 def _parents(path: str) -> list[str]:
     """Return the folders above a relative path, nearest first, without the top folder."""
     return [str(parent) for parent in PurePosixPath(path).parents if str(parent) != "."]
-
-
-def _writes(line: str) -> bool:
-    return bool(
-        re.search(r"save|dump|to_csv|to_pickle|writ|[\"'][wax]b?\+?[\"']|CSVLogger|ModelCheckpoint|mkdir", line)
-    )

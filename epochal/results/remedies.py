@@ -1,10 +1,13 @@
 """Remedies for exceptions with a known cause, such as a missing file or the lack of a network, GPU, screen or user input."""
 
+import itertools
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from epochal.analysis.calls import makes_files
 from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.imports import find_hiding_module
@@ -12,6 +15,7 @@ from epochal.analysis.missing_files import (
     DATA_FOLDER,
     USE_DATA_FOLDER,
     explain_missing_file,
+    explain_missing_folder,
     explain_pointer,
     find_pointer,
 )
@@ -83,6 +87,14 @@ _MISSING_FILE = tuple(
         r"can't open file '(?P<name>[^']+)'",
     )
 )
+_FORBIDDEN = re.compile(r"(?:Permission denied|Read-only file system): '(?P<path>/[^']+)'")
+_MISSING_FOLDER = re.compile(r"non-existent directory: '(?P<folder>[^']+)'")
+_WRITES = re.compile(
+    r"/(?:logging/(?:__init__|handlers)|callbacks/csv_logger)\.py \w+"
+    r"|\S* _*(?:save(?!d)|im(?:save|write)|dump|write|export(?!ed)|mkdir|makedirs"
+    r"|to_(?:csv|excel|feather|hdf|html|json|latex|markdown|parquet|pickle|stata|xml)(?![a-z]))\w*"
+)
+"""Matches the path and function of a library's frame that writes a file or creates a folder."""
 _REMOVED_ERRORS = frozenset({"AttributeError", "TypeError", "ValueError"})
 _READS_BADLY = re.compile(
     r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
@@ -221,8 +233,17 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         )
     found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
     missing = last.file if last.name == "FileNotFoundError" and last.file else next(found, "")
+    forbidden = _FORBIDDEN.search(last.message)
+    if forbidden and _shorten_path(forbidden["path"]).startswith("/") and _is_written(last, inner, origin):
+        return Reason.SCRIPT_ERROR, (
+            f"Training may not write to {forbidden['path']}. Write to a path inside the repository instead."
+        )
+    if folder := _MISSING_FOLDER.search(last.message):
+        return Reason.MISSING_FILE, explain_missing_folder(_shorten_path(folder["folder"]), origin.code)
     if missing:
-        name = _IN_CODE.sub("", _IN_HOME.sub("~/", missing))
+        name = _shorten_path(missing)
+        if _is_written(last, inner, origin):
+            return Reason.MISSING_FILE, explain_missing_folder(posixpath.dirname(name) or ".", origin.code)
         is_computed = f"/{name}" in last.message or missing != name
         return Reason.MISSING_FILE, explain_missing_file(name, origin.code, line, is_computed=is_computed)
     if _READS_BADLY.search(text):
@@ -232,6 +253,19 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         if pointer := find_pointer(names, origin.code):
             return Reason.MISSING_FILE, explain_pointer(pointer)
     return None
+
+
+def _shorten_path(path: str) -> str:
+    """Return a path in the trial's code folder relative to that folder, and one in its home folder with a ``~``."""
+    return _IN_CODE.sub("", _IN_HOME.sub("~/", path))
+
+
+def _is_written(last: Raised, inner: Frame | None, origin: Origin) -> bool:
+    """Return whether the file that could not be opened was to be written, by the code itself or by a library."""
+    library = itertools.takewhile(lambda frame: frame.is_library, reversed(last.frames))
+    if "create file" in last.message or any(_WRITES.search(f"{each.path} {each.function}") for each in library):
+        return True
+    return inner is not None and makes_files(origin.code, _local_path(inner, origin), inner.line)
 
 
 def _explain_network(frames: Sequence[Frame], origin: Origin) -> str:

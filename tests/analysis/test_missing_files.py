@@ -38,7 +38,6 @@ deep/**
             "is a path on another machine. The commit contains the file: change the path to Data/Train.csv.",
         ),
         ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put the data in the server's data folder"),
-        ("models/out.txt", 'open("models/out.txt", "w")', 'os.makedirs("models", exist_ok=True)'),
         (
             "big/images/1.png",
             "",

@@ -36,6 +36,62 @@ def _raise(error: str) -> dict[str, str]:
             Reason.MISSING_FILE,
             "~/a.csv does not exist, because the home folder is empty during training.",
         ),
+        (
+            {"nn.py": "import logging\nlogging.basicConfig(filename='logs/a.log')\n", ".gitignore": "logs/\n"},
+            Reason.MISSING_FILE,
+            "The folder logs does not exist, because git does not store empty folders. Create it in the script: "
+            'os.makedirs("logs", exist_ok=True).',
+        ),
+        (
+            {"nn.py": "from pathlib import Path\nPath('out/a.txt').write_text('0.9')\n", "in/a.txt": ""},
+            Reason.MISSING_FILE,
+            'os.makedirs("out", exist_ok=True).',
+        ),
+        (
+            {"nn.py": "from pathlib import Path\nPath('out/a.txt').open('a')\n"},
+            Reason.MISSING_FILE,
+            'os.makedirs("out", exist_ok=True).',
+        ),
+        (
+            {"nn.py": "import json\nwith open(\n    'out/a.txt',\n    mode='w',\n) as file:\n    json.dump(1, file)\n"},
+            Reason.MISSING_FILE,
+            'os.makedirs("out", exist_ok=True).',
+        ),
+        ({"nn.py": "import os\nos.mkdir('out/a')\n"}, Reason.MISSING_FILE, 'os.makedirs("out", exist_ok=True).'),
+        (
+            _raise("OSError(\"Cannot save file into a non-existent directory: '/srv/runs/3/trials/1/code/out'\")"),
+            Reason.MISSING_FILE,
+            'os.makedirs("out", exist_ok=True).',
+        ),
+        (
+            {"nn.py": "import os\nos.chdir('in')\nopen('in/b.txt', 'w')\n", "in/a.txt": ""},
+            Reason.MISSING_FILE,
+            "The commit contains this folder, but the script had changed to another folder or removed it.",
+        ),
+        (
+            {"nn.py": "from pathlib import Path\nPath('/home/anna_/nn/acc.txt').write_text('0.9')\n"},
+            Reason.MISSING_FILE,
+            "The folder /home/anna_/nn does not exist where training runs. Write to a path inside the repository instead.",
+        ),
+        (
+            {"nn.py": "open('../anna_/acc.txt', 'w')\n"},
+            Reason.MISSING_FILE,
+            "The folder ../anna_ does not exist where training runs. Write to",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport nets\nnets.save_model('/home/anna/a.h5')\n",
+                "site-packages/nets.py": "def save_model(path):\n    raise PermissionError(13, 'Permission denied', path)\n",
+            },
+            Reason.SCRIPT_ERROR,
+            "Training may not write to /home/anna/a.h5. Write to a path inside the repository instead.",
+        ),
+        (
+            {"nn.py": "import json\njson.dump(json.load(open('in/a.json')), open('out/a.json', 'w'))\n"},
+            Reason.MISSING_FILE,
+            "in/a.json is not in the commit. Commit the file, or",
+        ),
+        ({"nn.py": "open('saved/w.npz', 'rb')\n"}, Reason.MISSING_FILE, "saved/w.npz is not in the commit. Commit"),
         # Imports.
         ({"nn.py": "import cv2\n"}, Reason.IMPORT_ERROR, "Add opencv-python-headless to requirements.txt."),
         ({"nn.py": "import part\n", "part.py": "import skimage\n"}, Reason.IMPORT_ERROR, "Add scikit-image to"),

@@ -1,0 +1,33 @@
+"""Find what the calls on a line of the pushed code do, to explain the exception that the line raised."""
+
+import ast
+import re
+from pathlib import Path
+
+from epochal.analysis.syntax import Module, last_name
+
+_OPENERS = frozenset({"open", "File", "ZipFile", "GzipFile", "BZ2File", "LZMAFile"})
+_WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
+
+
+def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
+    """Return the calls of the file ``path`` in the folder ``code`` that include a line, outermost first."""
+    module = Module.read(code / path)
+    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
+    return [call for call in calls if call.lineno <= line <= (call.end_lineno or call.lineno)]
+
+
+def makes_files(code: Path, path: str, line: int) -> bool:
+    """Return whether the calls on a line only create folders and open files for writing, such as ``open(path, "w")``."""
+    calls = find_calls(code, path, line)
+    opening = [call for call in calls if last_name(call.func) in _OPENERS]
+    makes_folder = any(last_name(call.func) in ("mkdir", "makedirs") for call in calls)
+    return all(_WRITING_MODE.fullmatch(_find_mode(call)) for call in opening) and bool(opening or makes_folder)
+
+
+def _find_mode(call: ast.Call) -> str:
+    """Return the mode in which a call opens a file; empty if it is not written as a literal."""
+    modes = [keyword.value for keyword in call.keywords if keyword.arg == "mode"] or call.args[1:2]
+    if not modes and isinstance(call.func, ast.Attribute):  # Path.open() has no argument for the file
+        modes = call.args[:1]
+    return str(modes[0].value) if modes and isinstance(modes[0], ast.Constant) else ""
