@@ -255,6 +255,24 @@ shutil.move("told", "out")
     assert result.stderr.count("epochal: training cannot be recorded: FileNotFoundError") == 1
 
 
+@pytest.mark.keras
+@pytest.mark.parametrize("arguments", ["workers=4", "epochs=None", "epochs='many'"])
+def test_call_that_keras_refuses_is_no_fault(warm_keras_python: Path, tmp_path: Path, arguments: str) -> None:
+    """Keras' own error says what is wrong with the call, so the recorder reports nothing."""
+    script = f"""import keras
+{BEGINNING}
+model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+try:
+    model.fit(x, y, {arguments})
+except TypeError:
+    model.fit(x, y, epochs=1, verbose=0)
+"""
+    result = run(warm_keras_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert [event["event"] for event in read_events(tmp_path)] == ["epoch"]
+
+
 def test_shadowed_sitecustomize_still_runs(tmp_path: Path) -> None:
     """The recorder's own sitecustomize hides the one further down the path, so it has to run that one."""
     other = tmp_path / "other"

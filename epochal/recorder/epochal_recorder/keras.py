@@ -89,10 +89,10 @@ def _wrap_to_observe(method, recorder, make_observer, output):
 
     @functools.wraps(method)
     def wrapper(*args, **kwargs):
-        observer, is_counted = None, False
+        observer, is_counted, fault = None, False, None
         # Keras sets this argument when fit evaluates its validation data.
         if not kwargs.get("_use_cached_eval_dataset"):
-            with output.recording_faults():
+            try:
                 call = signature.bind(*args, **kwargs)
                 observer = make_observer(args[0], call.arguments)
                 recorder.calls_in_progress += 1
@@ -100,6 +100,8 @@ def _wrap_to_observe(method, recorder, make_observer, output):
                 if observer is not None:
                     call.arguments["callbacks"] = _join_callbacks(args[0], call.arguments.get("callbacks"), observer)
                     args, kwargs = call.args, call.kwargs
+            except Exception as error:  # no fault of the recorder if Keras does not accept the arguments, either
+                fault = error
         try:
             returned = method(*args, **kwargs)
         except Exception as error:
@@ -111,6 +113,8 @@ def _wrap_to_observe(method, recorder, make_observer, output):
             recorder.calls_in_progress -= is_counted
             if observer in recorder.running:
                 recorder.running.remove(observer)
+        if fault is not None:
+            output.record_fault(f"{type(fault).__name__}: {fault}")
         if observer is not None:
             with output.recording_faults():
                 observer.finish(returned)
