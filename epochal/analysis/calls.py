@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+from epochal.analysis.hyperparameters.definitions import is_environment
 from epochal.analysis.syntax import Module, last_name
 
 _OPENERS = frozenset({"open", "File", "ZipFile", "GzipFile", "BZ2File", "LZMAFile"})
@@ -31,3 +32,26 @@ def _find_mode(call: ast.Call) -> str:
     if not modes and isinstance(call.func, ast.Attribute):  # Path.open() has no argument for the file
         modes = call.args[:1]
     return str(modes[0].value) if modes and isinstance(modes[0], ast.Constant) else ""
+
+
+def find_variable(code: Path, path: str, line: int) -> str:
+    """Return the environment variable that the calls on a line read without a default; empty unless there is exactly one.
+
+    A name to which ``os.getenv("NAME")`` was assigned counts as well.
+    """
+    calls = find_calls(code, path, line)
+    module = Module.read(code / path)
+    names = {each.id for call in calls for each in ast.walk(call) if isinstance(each, ast.Name)}
+    reads = [each for call in calls for each in ast.walk(call)]
+    for node in ast.walk(module.tree) if module else ():
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names:
+            reads.append(node.value)
+    found = {name for each in reads if (name := _read_variable(each))}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _read_variable(node: ast.AST) -> str:
+    """Return the environment variable that ``node`` reads without a default; empty for other nodes."""
+    if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords or not is_environment(node):
+        return ""
+    return str(node.args[0].value) if isinstance(node.args[0], ast.Constant) else ""

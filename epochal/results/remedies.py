@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.calls import makes_files
+from epochal.analysis.calls import find_variable, makes_files
 from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.imports import find_hiding_module
@@ -71,6 +71,8 @@ _IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
 _GPU_LINE = re.compile(r"gpu|cuda|set_memory_growth|physical_devices|set_visible_devices|nvidia", re.IGNORECASE)
 _EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found array with 0 sample")
 """Matches what Keras' predict() and scikit-learn's methods raise when they are given no rows."""
+_ENVIRON = re.compile(r"(?:<frozen os>|/os\.py) __getitem__$")
+_SET_VARIABLES = frozenset({"HOME", "LANG", "PATH", "PYTHONPATH", "TMPDIR"})
 _OLD_METRIC = re.compile(r"'(?P<start>(?:val_)?)acc'")
 _FIRST_OF_LIST = re.compile(r"(?P<name>[A-Za-z_]\w*)\[\d+\]")
 _MISSING_FILE = tuple(
@@ -213,6 +215,8 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
             f"Keras uses the metric names given to compile(). With metrics=[\"accuracy\"], write '{key['start']}accuracy' "
             f"instead of '{key['start']}acc'."
         )
+    if variable := _find_unset_variable(last, line, inner, origin):
+        return Reason.SCRIPT_ERROR, _explain_unset_variable(variable)
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
         return Reason.SCRIPT_ERROR, (
             f"Training passes no command-line arguments to {origin.script}, so use fixed values instead of those that "
@@ -221,6 +225,24 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy
     return None
+
+
+def _find_unset_variable(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
+    """Return the environment variable whose lack caused the exception; empty if there was another cause."""
+    frame = last.frames[-1] if last.frames else None
+    if last.name == "KeyError":
+        is_environment = frame is not None and _ENVIRON.search(f"{frame.path} {frame.function}") and ".pop(" not in line
+        return last.message.strip("'\"") if is_environment else ""
+    is_none = "NoneType" in last.message and (not last.package or re.search(r"file|path", last.message))
+    variable = find_variable(origin.code, _local_path(inner, origin), inner.line) if is_none and inner else ""
+    return "" if variable in _SET_VARIABLES else variable
+
+
+def _explain_unset_variable(variable: str) -> str:
+    if variable == "EPOCHAL_DATA":
+        return f"{variable} is not set, because the server has no data folder. Set data in $EPOCHAL_HOME/server.toml."
+    problem = f"The environment variable {variable} is not set during training."
+    return f'{problem} Give it a default: os.environ.get("{variable}", "…").'
 
 
 def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:

@@ -330,6 +330,32 @@ def _raise(error: str) -> dict[str, str]:
             "fixed values",
         ),
         (
+            {"nn.py": "import os\nos.environ['WANDB_KEY_']\n"},
+            Reason.SCRIPT_ERROR,
+            "nn.py line 2: KeyError: 'WANDB_KEY_'. The environment variable WANDB_KEY_ is not set during training. "
+            'Give it a default: os.environ.get("WANDB_KEY_", "…").',
+        ),
+        (
+            {"nn.py": "import os\nos.environ['EPOCHAL_DATA']\n"},
+            Reason.SCRIPT_ERROR,
+            "EPOCHAL_DATA is not set, because the server has no data folder. Set data in $EPOCHAL_HOME/server.toml.",
+        ),
+        (
+            {"nn.py": "import os\nseed = int(os.getenv('SEED_'))\n"},
+            Reason.SCRIPT_ERROR,
+            'Give it a default: os.environ.get("SEED_", "…").',
+        ),
+        (
+            {"nn.py": "import os\nfolder = os.environ.get('DATA_')\nos.path.join(folder, 'a.csv')\n"},
+            Reason.SCRIPT_ERROR,
+            'Give it a default: os.environ.get("DATA_", "…").',
+        ),
+        (
+            {"nn.py": "import os\nuser = os.getenv('USER_') or 'ada'\nprint(user + None)\n"},
+            Reason.SCRIPT_ERROR,
+            'nn.py line 3: TypeError: can only concatenate str (not "NoneType") to str.',
+        ),
+        (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,
             "answer input(). Write the value directly in the code: rate",
