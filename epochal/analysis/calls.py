@@ -5,10 +5,12 @@ import re
 from pathlib import Path
 
 from epochal.analysis.hyperparameters.definitions import is_environment
-from epochal.analysis.syntax import Module, last_name
+from epochal.analysis.syntax import Module, last_name, literal
 
 _OPENERS = frozenset({"open", "File", "ZipFile", "GzipFile", "BZ2File", "LZMAFile"})
 _WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
+
+_FILE = re.compile(r"(?!/)(?!.*\.\.)[^\0\n]{1,200}")
 
 
 def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
@@ -32,6 +34,16 @@ def _find_mode(call: ast.Call) -> str:
     if not modes and isinstance(call.func, ast.Attribute):  # Path.open() has no argument for the file
         modes = call.args[:1]
     return str(modes[0].value) if modes and isinstance(modes[0], ast.Constant) else ""
+
+
+def find_files(code: Path, path: str, line: int) -> list[str]:
+    """Return the files in the folder ``code`` whose paths the calls on a line contain, as literals or as their names."""
+    module = Module.read(code / path)
+    literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
+    nodes = [each for call in find_calls(code, path, line) for each in ast.walk(call)]
+    texts = [literals.get(each.id, "") for each in nodes if isinstance(each, ast.Name)]
+    texts += [each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    return [text for text in dict.fromkeys(texts) if _FILE.fullmatch(text) and (code / text).is_file()]
 
 
 def find_variable(code: Path, path: str, line: int) -> str:

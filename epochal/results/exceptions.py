@@ -11,7 +11,7 @@ _CHAINED = ("During handling of the above exception", "The above exception was t
 _FRAME = re.compile(r'\s+File "(?P<path>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>\S+))?')
 _EXCEPTION = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?")
 _LIBRARY_PATH = re.compile(
-    r"<|.*(?:-packages|/lib/python[\d.]*|/epochal_recorder)/|.*/sitecustomize\.py$|.*_file\w+\.py$"
+    r"<|.*(?:-packages|/lib/python[\d.]*|/epochal_recorder)/|.*/sitecustomize\.py$|.*_file\w+\.py$|.*\.(?:pyx|pxd|pxi)$"
 )
 _MAX_MESSAGE_LINES = 200
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.calls import find_variable, makes_files
+from epochal.analysis.calls import find_calls, find_files, find_variable, makes_files
 from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.imports import find_hiding_module
@@ -21,6 +21,7 @@ from epochal.analysis.missing_files import (
 )
 from epochal.analysis.packages import find_system_library
 from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines
+from epochal.analysis.syntax import last_name
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 from epochal.results.exceptions import Frame, Raised
@@ -102,6 +103,13 @@ _READS_BADLY = re.compile(
     r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
     r"|ValueError|OSError|InvalidArgumentError|ReadError|HDF5|ArrowInvalid|DataLossError|EOFError|IndexError"
 )
+_READS_NOTHING = frozenset({"EmptyDataError", "JSONDecodeError", "EOFError", "UnidentifiedImageError"})
+_READS_TEXT = frozenset({"read_csv", "read_table", "read_fwf", "read_text", "genfromtxt", "loadtxt"})
+_NOT_UTF_8 = re.compile(
+    r"'utf-8' codec can't decode (?:(?P<mark>byte 0xf[ef] in position 0:)"
+    r"|(?!byte 0x(?:8b in position 1|(?:[89]\w|d0) in position 0):))"
+)
+"""Matches the error for a text file in another encoding, but not that for the first bytes of binary files."""
 _DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
 _DOWNLOADS = (
     (
@@ -274,7 +282,29 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         names = (match[2] for match in re.finditer(r"""(['"])([^'"\n]{1,200})\1""", source))
         if pointer := find_pointer(names, origin.code):
             return Reason.MISSING_FILE, explain_pointer(pointer)
-    return None
+    remedy = _explain_content(last, inner, origin) if inner else ""
+    return (Reason.SCRIPT_ERROR, remedy) if remedy else None
+
+
+def _explain_content(last: Raised, inner: Frame, origin: Origin) -> str:
+    """Return the remedy if the file that the line reads is empty or is not encoded in UTF-8; otherwise an empty string."""
+    place = origin.code, _local_path(inner, origin), inner.line
+    files = {name: (origin.code / name).read_bytes() for name in find_files(*place)}
+    if last.name in _READS_NOTHING and (empty := next((name for name in files if not files[name]), "")):
+        return f"{empty} is empty (0 bytes). Commit the file with its contents, or {USE_DATA_FOLDER}."
+    undecodable = _NOT_UTF_8.search(last.message) if last.name == "UnicodeDecodeError" else None
+    is_binary = any(b"\0" in content for content in files.values())
+    if undecodable is None or (is_binary and not undecodable["mark"]):
+        return ""
+    encoding = "utf-16" if undecodable["mark"] else "latin-1"
+    remedy = (
+        f'{next(iter(files), "The file")} is not UTF-8: pass encoding="{encoding}" {{}}, or save the file as UTF-8.'
+    )
+    if function := next((name for call in find_calls(*place) if (name := last_name(call.func)) in _READS_TEXT), ""):
+        return remedy.format(f"to {function}()")
+    is_opened = any(frame.function == "decode" for frame in last.frames[-1:])
+    is_piped = any("subprocess" in frame.path for frame in last.frames)
+    return remedy.format("where the file is opened") if is_opened and not is_piped else ""
 
 
 def _shorten_path(path: str) -> str:

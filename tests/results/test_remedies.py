@@ -17,6 +17,21 @@ from .test_diagnosis import run_and_diagnose
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
 _SGD = "def SGD(decay=0, **kwargs):\n    raise ValueError(f'Argument(s) not recognized: {kwargs}')\n"
 
+_PANDAS = """\
+def read_csv(path):
+    exec(compile("open(path, encoding='utf-8').read() or fail()", "pandas/_libs/parsers.pyx", "exec"), globals() | locals())
+class EmptyDataError(ValueError): ...
+def fail():
+    raise EmptyDataError("No columns to parse from file")
+"""
+
+
+def _read_csv(content: bytes) -> dict[str, str]:
+    script = (
+        f"open('a.csv', 'wb').write({content!r})\nimport sys\nsys.path.append('site-packages')\nimport pandas as pd\n"
+    )
+    return {"nn.py": f"{script}FILE = 'a.csv'\npd.read_csv(FILE)\n", "site-packages/pandas.py": _PANDAS}
+
 
 def _raise(error: str) -> dict[str, str]:
     return {"nn.py": f"raise {error}\n"}
@@ -92,6 +107,26 @@ def _raise(error: str) -> dict[str, str]:
             "in/a.json is not in the commit. Commit the file, or",
         ),
         ({"nn.py": "open('saved/w.npz', 'rb')\n"}, Reason.MISSING_FILE, "saved/w.npz is not in the commit. Commit"),
+        (
+            _read_csv(b"M\xfcnchen,1\n"),
+            Reason.SCRIPT_ERROR,
+            "nn.py line 6: UnicodeDecodeError: 'utf-8' codec can't decode byte 0xfc in position 1: invalid start byte. a.csv "
+            'is not UTF-8: pass encoding="latin-1" to read_csv(), or save the file as UTF-8.',
+        ),
+        (_read_csv("a,b".encode("utf-16")), Reason.SCRIPT_ERROR, 'pass encoding="utf-16" to read_csv(), or save'),
+        (
+            _read_csv(b""),
+            Reason.SCRIPT_ERROR,
+            "nn.py line 6: EmptyDataError: No columns to parse from file. a.csv is empty (0 bytes). Commit the file with its "
+            "contents, or",
+        ),
+        (
+            {
+                "nn.py": "open('a.csv', 'wb').write(b'\\xfc')\nfile = open('a.csv', encoding='utf-8')\nfor line in file: ...\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'The file is not UTF-8: pass encoding="latin-1" where the file is opened, or save the file as UTF-8.',
+        ),
         # Imports.
         ({"nn.py": "import cv2\n"}, Reason.IMPORT_ERROR, "Add opencv-python-headless to requirements.txt."),
         ({"nn.py": "import part\n", "part.py": "import skimage\n"}, Reason.IMPORT_ERROR, "Add scikit-image to"),
@@ -351,11 +386,6 @@ def _raise(error: str) -> dict[str, str]:
             'Give it a default: os.environ.get("DATA_", "…").',
         ),
         (
-            {"nn.py": "import os\nuser = os.getenv('USER_') or 'ada'\nprint(user + None)\n"},
-            Reason.SCRIPT_ERROR,
-            'nn.py line 3: TypeError: can only concatenate str (not "NoneType") to str.',
-        ),
-        (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,
             "answer input(). Write the value directly in the code: rate",
@@ -519,6 +549,28 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
     diagnosed, explanation = run_and_diagnose(tmp_path, files)
     assert diagnosed is reason, explanation
     assert facts in explanation
+
+
+@pytest.mark.parametrize(
+    ("files", "explanation"),
+    [
+        (
+            _read_csv(b"\x1f\x8b\x08"),  # of a gzip file
+            "nn.py line 6: UnicodeDecodeError: 'utf-8' codec can't decode byte 0x8b in position 1: invalid start byte.",
+        ),
+        (
+            {"nn.py": "import os\nuser = os.getenv('USER_') or 'ada'\nprint(user + None)\n"},
+            'nn.py line 3: TypeError: can only concatenate str (not "NoneType") to str.',
+        ),
+        (
+            {"nn.py": "import os\nprint(os.environ.get('HOME') + None)\n"},
+            'nn.py line 2: TypeError: can only concatenate str (not "NoneType") to str.',
+        ),
+    ],
+)
+def test_unknown_cause_has_no_remedy(tmp_path: Path, files: dict[str, str], explanation: str) -> None:
+    """A remedy for a similar exception would not work, so there is only the exception."""
+    assert run_and_diagnose(tmp_path, files) == (Reason.SCRIPT_ERROR, explanation)
 
 
 @pytest.mark.parametrize(
