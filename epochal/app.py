@@ -23,10 +23,10 @@ class App:
         ``retry_policy``: how long to wait if the database does not answer; by default, not at all. Raises
         SettingsError if the settings are invalid, or if the database cannot be opened or does not answer.
         """
-        settings = read_server_settings(environment)
-        return cls(
-            environment, settings, Database(Home(environment.home).database_url(settings.database), retry_policy)
-        )
+        settings, home = read_server_settings(environment), Home(environment.home)
+        if not settings.database:  # With PostgreSQL, some commands write no files.
+            environment.create_home(home.database.name)
+        return cls(environment, settings, Database(home.database_url(settings.database), retry_policy))
 
     @property
     def home(self) -> Home:

@@ -61,6 +61,8 @@ class Home:
         self.path = path
         self.optuna_url = f"sqlite:///{path / 'optuna.db'}"
         """The URL of the SQLite file in which Optuna stores searches, unless the server's database is PostgreSQL."""
+        self.database = path / "epochal.db"
+        """The SQLite database, unless server.toml sets another one."""
         self.dlcode = path / "dlcode"
         """The folder of symbolic links to the most recently pulled code, one link per repository and branch."""
         self.cache = path / "cache"
@@ -68,7 +70,7 @@ class Home:
 
     def database_url(self, configured: str = "") -> str:
         """Return the URL of the database: ``configured`` or, if that is empty, the URL of a SQLite file in ``$EPOCHAL_HOME``."""
-        return configured or f"sqlite:///{self.path / 'epochal.db'}"
+        return configured or f"sqlite:///{self.database}"
 
     def challenge_file(self, nonce: str) -> Path:
         """Return the path of a temporary file that shows whether a Jenkins agent shares the gateway's EPOCHAL_HOME.

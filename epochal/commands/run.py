@@ -56,6 +56,7 @@ def run(
         raise SettingsError(f"--threshold must be greater than 0 and at most 1 (80% is 0.8), not {threshold:g}.")
     folder = Path(repository)
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+    environment.create_home()
     app = App.open(environment)
     if folder.is_dir() and not bare:
         found = _local_commit(repository, commit, branch)

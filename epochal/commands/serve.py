@@ -107,6 +107,7 @@ def run_server(environment: Environment, poll: float | None, log: Log) -> None:
     prints a line for the admin. Raises UsageError if another server is running for EPOCHAL_HOME or if the gateway
     cannot listen on its address, and SettingsError if the settings are wrong.
     """
+    environment.create_home()
     with server_lock(environment.home):
         app = App.open(environment)
         secret, generated = configured_secret(app.environment, app.settings)

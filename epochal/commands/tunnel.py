@@ -18,6 +18,7 @@ def tunnel(
 ) -> None:
     """Keep an ngrok tunnel to the gateway open until stopped. Register its address with GitHub if a token is set."""
     environment = Environment.read()
+    environment.create_home()
     app = App.open(environment)
     secret, _ = configured_secret(environment, app.settings)
     gateway = f"{app.settings.gateway.host}:{app.settings.gateway.port}"

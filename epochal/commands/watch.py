@@ -19,6 +19,7 @@ def watch(
 ) -> None:
     """Add a repository to server.toml, so that each push to it starts a run."""
     environment = Environment.read()
+    environment.create_home()
     url = str(Path(url).absolute()) if Path(url).exists() else url
     branches = tuple(branch or ["main"])
     for watched in read_server_settings(environment).repository:

@@ -40,6 +40,7 @@ def run_job(name: str, environment: Environment) -> int:
     but stored with the run, emailed and logged. Raises UsageError, SettingsError or DatabaseUnavailable; after
     DatabaseUnavailable, the run can be claimed again.
     """
+    environment.create_home()
     app = App.open(environment, RetryPolicy(DATABASE_SECONDS, log))
     try:
         with raise_on_signal():

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import pwd
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -93,6 +94,42 @@ class Environment(BaseModel):
             errors = [f"{fault['loc'][0]}: {fault['msg']}." for fault in error.errors()]
             raise SettingsError("\n".join(errors)) from None
         return environment.model_copy(update={"home": environment.home.expanduser().absolute()})
+
+    def create_home(self, *files: str) -> None:
+        """Create the folder EPOCHAL_HOME if it is missing.
+
+        Raises SettingsError if it cannot be created, or if this user cannot write in it or in one of its ``files``,
+        which may be missing.
+        """
+        shown, remedy = f"EPOCHAL_HOME ({self.home})", "Set EPOCHAL_HOME to another folder"
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            if os.path.lexists(self.home):
+                raise SettingsError(f"{shown} is not a folder. {remedy}.") from None
+            file = next(path for path in self.home.parents if os.path.lexists(path))
+            raise SettingsError(f"{shown} cannot be created, because {file} is not a folder. {remedy}.") from None
+        except OSError as error:
+            raise SettingsError(
+                f"{shown} cannot be created by the user {_user_name()}: {error.strerror}. {remedy}."
+            ) from None
+        if not os.access(self.home, os.W_OK | os.X_OK):
+            raise SettingsError(
+                f"{shown} is not writable for the user {_user_name()}. {remedy}, or change the folder's owner."
+            )
+        for path in (self.home / name for name in files):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise SettingsError(
+                    f"EPOCHAL_HOME: {path} is not writable for the user {_user_name()}. {remedy}, or change the file's owner."
+                )
+
+
+def _user_name() -> str:
+    """Return the name of the user who runs this process, or the user's number if the system does not know the name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def read_secret(path: Path, setting_name: str) -> str:

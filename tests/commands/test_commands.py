@@ -2,6 +2,8 @@
 
 import base64
 import os
+import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -177,6 +179,52 @@ def test_wrong_usage_is_reported_without_a_traceback(
     assert done.returncode == 2, done.stdout + done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def _run_unprivileged(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``epochal`` without the right of root to write in every file."""
+    unprivileged = ["setpriv", "--bounding-set=-dac_override"] if os.getuid() == 0 else []
+    if unprivileged and not shutil.which("setpriv"):
+        pytest.skip("setpriv is not installed")
+    command = [*unprivileged, sys.executable, "-m", "epochal", *arguments]
+    variables = os.environ | {"EPOCHAL_HOME": str(home)}
+    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("command", [("run",), ("watch", "https://example.com/a.git"), ("serve",), ("job", "pull")])
+@pytest.mark.parametrize(
+    ("home_name", "problem"),
+    [
+        ("file", "EPOCHAL_HOME ({folder}/file) is not a folder. {remedy}."),
+        (
+            "file/home",
+            "EPOCHAL_HOME ({folder}/file/home) cannot be created, because {folder}/file is not a folder. {remedy}.",
+        ),
+        ("", "EPOCHAL_HOME ({folder}) is not writable for the user {user}. {remedy}, or change the folder's owner."),
+        ("home", "EPOCHAL_HOME ({folder}/home) cannot be created by the user {user}: Permission denied. {remedy}."),
+    ],
+)
+def test_home_that_cannot_be_written_is_reported_in_one_line(
+    tmp_path: Path, command: tuple[str, ...], home_name: str, problem: str
+) -> None:
+    """No command that writes there raises an OSError."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    (folder / "file").write_text("")
+    folder.chmod(0o555)
+    done = _run_unprivileged(folder / home_name, *command)
+    user, remedy = pwd.getpwuid(os.getuid()).pw_name, "Set EPOCHAL_HOME to another folder"
+    expected = problem.format(folder=folder, user=user, remedy=remedy)
+    assert (done.returncode, done.stderr) == (2, f"epochal: {expected}\n")
+
+
+def test_database_of_another_user_is_reported(home: Path) -> None:
+    """A command that was run with sudo created it, for example."""
+    epochal(home, "history")
+    (home / "epochal.db").chmod(0o444)
+    done = _run_unprivileged(home, "history")
+    assert done.returncode == 2
+    assert f"EPOCHAL_HOME: {home}/epochal.db is not writable for the user" in done.stderr
 
 
 def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:
