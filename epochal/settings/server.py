@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from epochal.errors import SettingsError
 from epochal.settings.environment import Environment, RuntimeName
-from epochal.settings.toml import Table, read_toml, template
+from epochal.settings.toml import FilePath, Table, read_toml, template
 
 FILE_NAME = "server.toml"
 
@@ -27,7 +27,7 @@ class WatchedRepository(Table):
     ]
     branches: Annotated[tuple[str, ...], Field(min_length=1, description="The branches to watch.")] = ("main",)
     credentials: Annotated[
-        str,
+        FilePath,
         Field(
             description="A file with the password for a private repository, in git's credential-store format; optional."
         ),
@@ -97,7 +97,7 @@ class ImageSettings(Table):
         str, Field(min_length=1, description="The Dockerfile's BASE_IMAGE: Debian or a derivative, with Python.")
     ] = "python:3.12-slim-bookworm"
     ca_bundle: Annotated[
-        str,
+        FilePath,
         Field(description="A PEM file with additional certificate authorities to trust in builds; optional."),
     ] = ""
     torch_index: Annotated[
@@ -115,7 +115,7 @@ class GatewaySettings(Table):
     host: Annotated[str, Field(description="The address to listen on; loopback is enough for ngrok.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on.")] = 8787
     secret_file: Annotated[
-        str,
+        FilePath,
         Field(
             description="The path of the file that holds the webhook's secret; if empty, "
             "$EPOCHAL_HOME/webhook-secret (created on first start)."
@@ -136,7 +136,7 @@ class MailSettings(Table):
     ] = "starttls"
     user: Annotated[str, Field(description="The user name; if empty, Epochal does not log in.")] = ""
     password_file: Annotated[
-        str, Field(description="A file with the password. Alternatively, set EPOCHAL_MAIL_PASSWORD.")
+        FilePath, Field(description="A file with the password. Alternatively, set EPOCHAL_MAIL_PASSWORD.")
     ] = ""
     sender: Annotated[
         str, Field(alias="from", pattern=r"^[^\s@<>]+@[^\s@<>]+$", description="The sender's address, without a name.")
@@ -165,7 +165,7 @@ class JenkinsSettings(Table):
     ] = ""
     user: Annotated[str, Field(description="The user whose API token is used.")] = ""
     token_file: Annotated[
-        str, Field(description="A file with the API token. Alternatively, set EPOCHAL_JENKINS_TOKEN.")
+        FilePath, Field(description="A file with the API token. Alternatively, set EPOCHAL_JENKINS_TOKEN.")
     ] = ""
     label: Annotated[
         str,
@@ -231,10 +231,11 @@ class ServerSettings(Table):
     ] = "embedded"
     parallel: Annotated[int, Field(ge=1, le=64, description="How many runs train at the same time.")] = 1
     data: Annotated[
-        str,
+        FilePath,
         Field(
             description="A folder with data for training, whose path the script finds in EPOCHAL_DATA; optional.\n"
-            "In a container, it is read-only at /data."
+            "A relative path, here and in the other settings for files, is relative to $EPOCHAL_HOME. In a container,\n"
+            "the folder is read-only at /data."
         ),
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.

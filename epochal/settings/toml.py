@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from epochal.errors import SettingsError
 
@@ -30,6 +30,16 @@ class Table(BaseModel):
             raise ValueError(f"should be a number, without quotation marks{_give_example(info.field_name, value)}")
         return value
 
+
+def _resolve_path(path: str, info: ValidationInfo) -> str:
+    try:
+        return str(info.context / Path(path).expanduser()) if path and info.context else path
+    except RuntimeError:
+        raise ValueError("there is no user with this home folder") from None
+
+
+FilePath = Annotated[str, AfterValidator(_resolve_path)]
+"""A path that is relative to the folder of the settings file, or empty."""
 
 T = TypeVar("T", bound=Table)
 
@@ -63,10 +73,11 @@ def _correct_line(path: Path, error: str) -> str:
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
     """Validate ``values``, which were read from the file ``where``, and return them as an instance of ``model``.
 
-    Raises SettingsError with one line for each unknown key or invalid value; the line says what would be valid.
+    A relative FilePath becomes a path in the folder of that file. Raises SettingsError with one line for each unknown
+    key or invalid value; the line says what would be valid.
     """
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, context=Path(where).parent)
     except ValidationError as error:
         raise SettingsError("\n".join(_format_error(where, fault, model) for fault in error.errors())) from None
 

@@ -175,6 +175,19 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
     assert (settings.runtime, settings.images.base, settings.images.ca_bundle) == ("process", "b", "/c.pem")
 
 
+def test_paths_in_the_file_are_relative_to_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They do not depend on the folder in which a command or a job runs."""
+    monkeypatch.setenv("HOME", "/home/ada")
+    (tmp_path / "server.toml").write_text(
+        'data = "data"\n[gateway]\nsecret_file = "/etc/secret"\n[mail]\npassword_file = "~/password"\n'
+        '[[repository]]\nurl = "https://example.com/a.git"\ncredentials = "secrets/git"\n'
+    )
+    settings = read_server_settings(_read_environment(tmp_path))
+    assert (settings.data, settings.gateway.secret_file) == (f"{tmp_path}/data", "/etc/secret")
+    assert (settings.mail.password_file, settings.jenkins.token_file) == ("/home/ada/password", "")
+    assert settings.repository[0].credentials == f"{tmp_path}/secrets/git"
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
