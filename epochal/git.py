@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from epochal.commit import safe_url
-from epochal.errors import Reason, RunFailed
+from epochal.errors import Reason, RunFailed, UsageError
 from epochal.settings import child_environment
 
 _TIMEOUT_SECONDS = 600.0
@@ -48,6 +49,16 @@ class GitFolder:
             return "not a git repository" not in str(error)
         return True
 
+    def check(self) -> None:
+        """Raise UsageError if the folder does not exist or is not in a git repository."""
+        if not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is not a folder. Pass the folder of a git repository.")
+        if not self.exists():
+            raise UsageError(
+                f"{self.folder} is not in a git repository. In that folder, run:\n"
+                '  git init && git add --all && git commit -m "First version"'
+            )
+
     def has(self, sha: str) -> bool:
         """Return whether the repository has the commit ``sha``, which may also be a name such as HEAD."""
         try:
@@ -61,8 +72,25 @@ class GitFolder:
         return self.run_text("branch", "--show-current")
 
     def resolve(self, revision: str) -> str:
-        """Return the full SHA of the commit that ``revision`` names; raises GitError if there is no such commit."""
-        return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        """Return the full SHA of the commit that ``revision`` names.
+
+        Raises UsageError if the repository has no such commit or several, and GitError if it cannot be read.
+        """
+        try:
+            return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        except GitError as error:
+            if re.search(r"short (object ID|SHA1) \S+ is ambiguous", str(error)):
+                problem = f"Several commits in {self.folder} begin with {revision}. Write more digits."
+            elif "Needed a single revision" not in str(error):
+                raise
+            elif revision == "HEAD" and self.run_text("rev-parse", "--is-bare-repository") == "false":
+                problem = (
+                    f"{self.folder} has no commits yet. In that folder, run:\n"
+                    '  git add --all && git commit -m "First version"'
+                )
+            else:
+                problem = f"There is no commit {revision} in {self.folder}."
+            raise UsageError(problem) from None
 
     def uncommitted(self) -> str:
         """Return a short list of the paths with uncommitted changes, as text; empty if nothing has changed.

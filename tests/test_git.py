@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from epochal.errors import Reason, RunFailed
+from epochal.errors import Reason, RunFailed, UsageError
 from epochal.git import GitError, GitFolder, check_files, fetch_commit
 from tests.repositories import commit, git, make_repository
 
@@ -25,6 +25,18 @@ def test_pushed_commit_is_fetched_instead_of_the_newest(tmp_path: Path) -> None:
     repository = fetch_commit(tmp_path / "cache", str(origin), "main", old)
     assert (_write_files(repository, old, tmp_path / "code") / "nn.py").read_text() == "old"
     assert repository.details(old) == ("First", "Ada", "ada@example.com")
+
+
+def test_short_id_of_several_commits_is_refused(tmp_path: Path) -> None:
+    """The IDs of commits with these messages both begin with e406."""
+    origin = make_repository(tmp_path / "origin")
+    tree, who = git(origin, "hash-object", "-t", "tree", "-w", "/dev/null"), "Ada <ada@example.com> 1 +0000"
+    content = tmp_path / "commit"
+    for message in ("68", "72"):
+        content.write_text(f"tree {tree}\nauthor {who}\ncommitter {who}\n\n{message}\n")
+        git(origin, "hash-object", "-t", "commit", "-w", str(content))
+    with pytest.raises(UsageError, match=r"Several commits in .*/origin begin with e406\. Write more digits\."):
+        GitFolder(origin).resolve("e406")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """``epochal run``: run the chain for one commit in the foreground, with the same job scripts as the server."""
 
 import json
+import re
 import sys
 import threading
 from contextlib import suppress
@@ -58,8 +59,8 @@ def run(
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
     environment.create_home()
     app = App.open(environment)
-    if folder.is_dir() and not bare:
-        found = _local_commit(repository, commit, branch)
+    if folder.exists() or ":" not in repository:
+        found = _local_commit(folder, commit, branch, bare=bare)
     else:
         found = _remote_commit(app, repository, commit, branch)
     found = replace(found, project=project.strip("/") or found.project)
@@ -109,44 +110,44 @@ def _run_jobs(app: App, scripts: JobScripts, number: int, output: int, ended: th
         ended.set()
 
 
-def _local_commit(repository: str, commit: str | None, branch: str | None) -> Commit:
-    folder = GitFolder(Path(repository).absolute())
-    if not folder.exists():
-        raise UsageError(
-            f"{repository} is not in a git repository. In that folder, run:\n"
-            '  git init && git add --all && git commit -m "First version"'
-        )
+def _local_commit(path: Path, commit: str | None, branch: str | None, *, bare: bool) -> Commit:
+    folder = GitFolder(path.absolute())
+    folder.check()
     try:
-        top = GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or repository).absolute())
-        if commit is None and not top.has("HEAD"):
-            raise UsageError(
-                f"{top.folder} has no commits yet. In that folder, run:\n"
-                '  git add --all && git commit -m "First version"'
-            )
-        sha = top.resolve(commit) if commit else _head_of(top, branch)
-        if commit is None and sha == top.resolve("HEAD") and (changed := top.uncommitted()):
+        top = folder if bare else GitFolder(Path(folder.run_text("rev-parse", "--show-toplevel") or path).absolute())
+        if bare and not top.has("HEAD"):
+            branch = branch or "main"
+        sha = _choose_commit(top, commit, branch)
+        is_newest = not bare and commit is None and top.has("HEAD") and sha == top.resolve("HEAD")
+        if is_newest and (changed := top.uncommitted()):
             text = f"epochal: {top.folder} has uncommitted changes, which are ignored: {changed}"
             print(text, file=sys.stderr)  # noqa: T201
         settings = top.read_file(sha, "epochal.toml")
-        inside = Path(repository).resolve().relative_to(top.folder.resolve()).as_posix()
+        inside = path.resolve().relative_to(top.folder.resolve()).as_posix()
         project = inside if settings and inside in read_projects(settings) else ""
         return Commit(str(top.folder), branch or top.branch() or "HEAD", sha, project=project)
     except GitError as error:
-        raise UsageError(f"{repository}: {error}") from None
+        raise UsageError(f"{path}: {error}") from None
 
 
-def _head_of(repository: GitFolder, branch: str | None) -> str:
-    """Return the hash of the newest commit on ``branch``, or of the checked-out commit if ``branch`` is None."""
+def _choose_commit(repository: GitFolder, commit: str | None, branch: str | None) -> str:
+    """Return the hash of ``commit`` or, if it is None, of the newest commit on ``branch`` or of the checked-out commit.
+
+    Raises UsageError if there is no such branch, except for a given commit on a detached HEAD: a CI server checks out
+    a commit without the branch that it belongs to.
+    """
     if branch is None:
-        return repository.resolve("HEAD")
-    for name in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"):
-        if repository.has(name):
-            return repository.resolve(name)
-    raise UsageError(f"{repository.folder} has no branch {branch}. Name an existing branch with --branch.")
+        return repository.resolve(commit or "HEAD")
+    names = [name for name in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}") if repository.has(name)]
+    if not names and (commit is None or repository.branch()):
+        raise UsageError(f"{repository.folder} has no branch {branch}. Name an existing branch with --branch.")
+    return repository.resolve(commit or names[0])
 
 
 def _remote_commit(app: App, repository: str, commit: str | None, branch: str | None) -> Commit:
     branch = branch or "main"
+    if commit and not re.fullmatch(r"[0-9a-fA-F]{4,64}", commit):
+        raise UsageError(f"--commit has to be the ID of a commit if the repository is a URL, not {commit}.")
     sha = commit or remote_head(repository, branch, app.credentials(repository))
     if sha is None:
         raise UsageError(f"{repository} has no branch {branch}. Name an existing branch with --branch.")

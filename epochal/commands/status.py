@@ -24,6 +24,7 @@ def status(
     """Show whether a commit was pushed and delivered, and the state of its runs."""
     environment = Environment.read()
     repository = GitFolder(folder.absolute())
+    repository.check()
     try:
         sha = repository.resolve(commit)
     except GitError as error:

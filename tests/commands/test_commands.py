@@ -154,10 +154,14 @@ def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> Non
     [
         (("show", "9"), "There is no run 9"),
         (("run", "{folder}", "--threshold", "80"), "80% is 0.8"),
-        (("run", "{folder}/nowhere"), "nowhere"),
+        (("run", "{folder}/nowhere"), "{folder}/nowhere is not a folder"),
+        (("run", "{folder}/nowhere/nn.py"), "{folder}/nowhere/nn.py is not a folder"),
+        (("run", "https://example.com/digits.git", "--commit", "HEAD~5"), "--commit has to be the ID of a commit"),
         (("run", "{folder}", "--commit", "no-such-thing"), "git init && git add --all && git commit"),
         (("run", "{unborn}"), "has no commits yet. In that folder, run:\n  git add --all && git commit"),
-        (("status", "{folder}"), "not a git repository"),
+        (("status", "{folder}"), "{folder} is not in a git repository. In that folder, run:\n  git init && git add"),
+        (("status", "{folder}/nowhere"), "{folder}/nowhere is not a folder"),
+        (("status", "{unborn}"), "has no commits yet. In that folder, run:\n  git add --all && git commit"),
         (("init", "{folder}"), "nn.py"),
         (("data", "fetch", "no-such-dataset"), "cifar10"),
         (("mail",), "--flush"),
@@ -177,8 +181,43 @@ def test_wrong_usage_is_reported_without_a_traceback(
     git(unborn, "init", "--quiet")
     done = epochal(home, *(argument.format(folder=folder, unborn=unborn) for argument in arguments))
     assert done.returncode == 2, done.stdout + done.stderr
-    assert message in done.stderr
+    assert message.format(folder=folder) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "{folder}", "--commit", "deadbeef"), "There is no commit deadbeef in {folder}."),
+        (("run", "{folder}", "--commit", "HEAD~5"), "There is no commit HEAD~5 in {folder}."),
+        (("run", "{folder}/.git", "--commit", "v1"), "There is no commit v1 in {folder}/.git."),
+        (("status", "{folder}", "--commit", "nosuch"), "There is no commit nosuch in {folder}."),
+        (
+            ("run", "{folder}", "--branch", "master", "--commit", "HEAD"),
+            "{folder} has no branch master. Name an existing branch with --branch.",
+        ),
+    ],
+)
+def test_unknown_commit_or_branch_is_named(
+    home: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    """The words are not those of git, and no run is stored."""
+    repository = make_repository(tmp_path / "digits")
+    done = epochal(home, *(argument.format(folder=repository) for argument in arguments))
+    assert (done.returncode, done.stderr) == (2, f"epochal: {message.format(folder=repository)}\n")
+    assert epochal_json(home, "history") == []
+
+
+def test_run_takes_a_bare_repository_and_the_branch_of_a_detached_commit(home: Path, tmp_path: Path) -> None:
+    """The path may be relative. A CI server checks out a commit without its branch."""
+    repository = make_repository(tmp_path / "digits")
+    git(tmp_path, "clone", "--quiet", "--bare", "digits", "digits.git")
+    path = os.path.relpath(tmp_path / "digits.git")
+    shown = epochal_json(home, "run", path, "--commit", "HEAD", "--runtime", "process", "--no-mail")
+    assert (shown["state"], shown["branch"]) == ("reached", "main")
+    git(repository, "checkout", "--quiet", "--detach")
+    options = "--commit", "HEAD", "--branch", "feature", "--runtime", "process", "--no-mail"
+    assert epochal_json(home, "run", str(repository), *options)["branch"] == "feature"
 
 
 def _run_unprivileged(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
