@@ -37,6 +37,9 @@ _NO_REPOSITORY = Finding(
 )
 _NAMED_PLACE = re.compile(r"(?P<path>\S+) line (?P<line>\d+)(?P<colon>: )?")
 
+_SETTING = re.compile(r"(?:there is no table )?(?:project (?P<number>\d+)(?: \(.*?\))?: )?\[{0,2}(?P<key>[\w.-]+)")
+"""The beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
+
 
 class FindingView(TypedDict):
     """A finding in the output of ``epochal check --json``."""
@@ -153,12 +156,12 @@ def _check_projects(folder: Path) -> list[Checked]:
     try:
         projects = read_repository_settings(folder).project
     except SettingsError as error:
-        if not find_line(_read_settings(folder), "project.0"):
+        if not find_line(_read_settings(folder), "project"):
             return [_check_project(folder, "")]
         return [Checked("", None, None, (), tuple(_settings_findings(folder, str(error))))]
     missing = [
-        _settings_finding(folder, f"project.{number}.path: {project.path} is not a folder in the repository.")
-        for number, project in enumerate(projects)
+        _settings_finding(folder, f"project {number} ({project.path}): path is not a folder in the repository.")
+        for number, project in enumerate(projects, start=1)
         if not (folder / project.path).is_dir()
     ]
     if missing:
@@ -294,9 +297,12 @@ def _settings_findings(folder: Path, error: str) -> list[Finding]:
 
 
 def _settings_finding(folder: Path, problem: str) -> Finding:
-    key = re.match(r"(?:there is no table \[)?([\w.-]+)", problem)
+    place = _SETTING.match(problem)
+    key = place["key"] if place else ""
+    if place and place["number"]:
+        key = f"project.{int(place['number']) - 1}.{key}"
     position = re.search(r"\(at line (\d+), ", problem)
-    line = int(position[1]) if position else find_line(_read_settings(folder), key[1]) if key else 0
+    line = int(position[1]) if position else find_line(_read_settings(folder), key)
     message, _, remedy = problem.partition(". ")
     remedy = remedy or "Correct the line, or remove it to use the default."
     return Finding("settings", _SETTINGS, line, message.removesuffix(".") + ".", remedy, Severity.ERROR)

@@ -153,6 +153,11 @@ class RepositorySettings(Table):
         return value
 
 
+Project.ELSEWHERE = dict.fromkeys(
+    RepositorySettings.model_fields.keys() - {"project"}, "the file epochal.toml in the project's folder"
+)
+
+
 def read_repository_settings(code: Path) -> RepositorySettings:
     """Return the settings in ``code``/epochal.toml, or the defaults if the file does not exist.
 

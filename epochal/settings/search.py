@@ -1,7 +1,8 @@
 """``[search]`` in epochal.toml: which constants of nn.py a search may change, and the values that they may take."""
 
 import math
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Discriminator, PlainValidator, Tag, model_validator
 
@@ -47,6 +48,15 @@ class Range(Table):
 
     The numbers are integers if ``low``, ``high`` and ``step`` are all written as integers, otherwise floats.
     """
+
+    SYNONYMS: ClassVar[Mapping[str, str]] = {
+        "min": "low",
+        "max": "high",
+        "start": "low",
+        "stop": "high",
+        "from": "low",
+        "to": "high",
+    }
 
     low: Number
     """The lowest value."""

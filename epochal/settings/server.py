@@ -2,14 +2,15 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from epochal.errors import SettingsError
 from epochal.settings.environment import Environment, RuntimeName
-from epochal.settings.toml import FilePath, Table, read_toml, template
+from epochal.settings.toml import Expected, FilePath, Table, read_toml, template
 
 FILE_NAME = "server.toml"
 
@@ -34,6 +35,7 @@ class WatchedRepository(Table):
     ] = ""
     jenkins_credentials: Annotated[
         str,
+        Expected("made of letters, digits, dots, underscores and hyphens"),
         Field(
             pattern=r"^[A-Za-z0-9._-]*$",
             description="The ID of the Jenkins credentials for the repository; optional.",
@@ -102,6 +104,7 @@ class ImageSettings(Table):
     ] = ""
     torch_index: Annotated[
         str,
+        Expected("cpu, xpu, pypi, or a version of CUDA or ROCm such as cu130 or rocm6.4"),
         Field(
             pattern=r"^(cpu|cu\d+|xpu|rocm[\d.]+|pypi)$",
             description="The PyTorch index to install from, such as cpu or cu130; pypi means PyPI, whose Linux wheels use CUDA.",
@@ -139,7 +142,9 @@ class MailSettings(Table):
         FilePath, Field(description="A file with the password. Alternatively, set EPOCHAL_MAIL_PASSWORD.")
     ] = ""
     sender: Annotated[
-        str, Field(alias="from", pattern=r"^[^\s@<>]+@[^\s@<>]+$", description="The sender's address, without a name.")
+        str,
+        Expected("an address without a name, such as epochal@example.org"),
+        Field(alias="from", pattern=r"^[^\s@<>]+@[^\s@<>]+$", description="The sender's address, without a name."),
     ] = "epochal@localhost"
     to: Annotated[
         tuple[str, ...],
@@ -157,6 +162,7 @@ class JenkinsSettings(Table):
 
     url: Annotated[
         str,
+        Expected("an address such as http://127.0.0.1:8080/"),
         Field(
             pattern=r"^$|^https?://[^\s?#]+$",
             description="The address at which the gateway reaches Jenkins.",
@@ -169,10 +175,13 @@ class JenkinsSettings(Table):
     ] = ""
     label: Annotated[
         str,
+        Expected("a label without quotation marks, dollar signs and backquotes"),
         Field(pattern=r"^[^'\"$`]*$", description="The label of the agents that run the jobs; empty for any agent."),
     ] = "docker"
     prefix: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9._-]*$", description="A prefix for the names of the jobs and the view.")
+        str,
+        Expected("made of letters, digits, dots, underscores and hyphens"),
+        Field(pattern=r"^[A-Za-z0-9._-]*$", description="A prefix for the names of the jobs and the view."),
     ] = ""
     github_push: Annotated[
         bool,
@@ -207,6 +216,21 @@ class JenkinsSettings(Table):
 
 class ServerSettings(Table):
     """The settings of one server (one EPOCHAL_HOME)."""
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (
+            "threshold",
+            "confidence",
+            "metric",
+            "repeated_rows",
+            "script",
+            "framework",
+            "retrain",
+            "search",
+            "project",
+        ),
+        "epochal.toml, in the repository",
+    )
 
     database: Annotated[
         str, Field(description="The database's SQLAlchemy URL; if empty, SQLite in $EPOCHAL_HOME/epochal.db.")

@@ -4,13 +4,16 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 
 from epochal.errors import SettingsError
+from epochal.grammar import join_words
 
 
 class Table(BaseModel):
@@ -18,6 +21,8 @@ class Table(BaseModel):
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
     """Keys that belong in other files, each with a description of that file."""
+    SYNONYMS: ClassVar[Mapping[str, str]] = {}
+    """Words that users may write for a key, each with that key."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -29,6 +34,13 @@ class Table(BaseModel):
         if isinstance(value, str) and cls.model_fields[info.field_name or ""].annotation in (int, float):
             raise ValueError(f"should be a number, without quotation marks{_give_example(info.field_name, value)}")
         return value
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Describe, in a setting's annotation, which texts match the setting's pattern; error messages quote the words."""
+
+    words: str
 
 
 def _resolve_path(path: str, info: ValidationInfo) -> str:
@@ -79,7 +91,10 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
     try:
         return model.model_validate(values, context=Path(where).parent)
     except ValidationError as error:
-        raise SettingsError("\n".join(_format_error(where, fault, model) for fault in error.errors())) from None
+        faults = error.errors()
+        meant = {(*fault["loc"][:-1], _find_synonym(model, fault)) for fault in faults}
+        lines = [_format_error(where, fault, model, values) for fault in faults if fault["loc"] not in meant]
+        raise SettingsError("\n".join(lines)) from None
 
 
 def table_tag(table: type[Table]) -> str:
@@ -98,49 +113,129 @@ def _give_example(name: str | None, value: str) -> str:
     return f", as in {name} = {Decimal(number[1]) / 100 if number[2] else number[1]}"
 
 
-def _format_error(where: str, fault: Any, model: type[Table]) -> str:
-    if not fault["loc"]:
+def _format_error(where: str, fault: Any, model: type[Table], values: dict[str, Any]) -> str:
+    path, value = fault["loc"], fault["input"]
+    if not path:
         return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
-    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("<"))  # without table tags
+    key = _join_key(path)
+    if _is_in_array(path):
+        name = values[path[0]][path[1]].get("path")
+        where = f"{where}: {path[0]} {path[1] + 1}" + (f" ({name})" if name else "")
     if fault["type"] == "extra_forbidden":
-        problem = f"there is no table [{key}]" if _is_table(fault) else f"{key} is not a setting"
+        problem = f"there is no table {_header(key, value)}" if _is_table(fault) else f"{key} is not a setting"
         return f"{where}: {problem}. {_suggest_key(model, fault)}"
     if fault["type"] == "missing":
         return f"{where}: {key} is missing."
-    value = repr(fault["input"])
-    value = value if len(value) <= 60 else value[:57] + "..."
-    return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')} (it is {value})."
+    if fault["type"] in ("tuple_type", "model_type") and (entry := _find_array_entry(model, fault)):
+        written = f"[{key}]" if isinstance(value, dict) else key
+        return f"{where}: {written} should be [[{key}]], in two brackets, with {entry} in the next line."
+    if fault["type"] == "values" and (place := _suggest_place(model, str(path[-1]), value)):
+        return f"{where}: {key} is neither a range nor choices. {place}"
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    return f"{where}: {key}: {_describe_expected(model, fault, key)} (it is {shown})."
+
+
+def _is_in_array(path: tuple[int | str, ...]) -> bool:
+    """Return whether ``path`` is the location of a key in an array of tables, such as [[project]]."""
+    return len(path) > 2 and isinstance(path[1], int)
+
+
+def _join_key(path: tuple[int | str, ...]) -> str:
+    """Join the parts of a key, in an array of tables those of the key in the entry, without positions and table tags."""
+    parts = path[2:] if _is_in_array(path) else path
+    return ".".join(part for part in parts if isinstance(part, str) and not part.startswith("<"))
+
+
+def _describe_expected(model: type[Table], fault: Any, key: str) -> str:
+    """Return what the value at the location of a validation error should be."""
+    kind, value = fault["type"], fault["input"]
+    if kind in ("model_type", "dict_type"):
+        return f"Input should be a table: [{key}]"
+    if kind == "tuple_type":
+        entries = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+        return "Input should be a list" + (f", as in {_format_value(entries)}" if entries else "")
+    if kind in ("too_short", "string_too_short"):
+        return "Input should not be empty"
+    field = _find_field(model, fault["loc"])
+    words = [item.words for item in field.metadata if isinstance(item, Expected)] if field else []
+    if kind == "string_pattern_mismatch" and words:
+        return f"Input should be {words[0]}"
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def _find_array_entry(model: type[Table], fault: Any) -> str:
+    """Return the line that begins an entry of an array of tables; empty if the key of a validation error has none."""
+    field, value = _find_field(model, fault["loc"][:1]), fault["input"]
+    if (
+        _is_in_array(fault["loc"])
+        or field is None
+        or not isinstance(field.default, tuple)
+        or not (tables := _tables_of(field.annotation))
+    ):
+        return ""
+    name, first = next(iter(tables[0].model_fields.items()))
+    example = value if isinstance(value, str) else (first.examples or [""])[0]
+    return f"{name} = {_format_value(value.get(name, example) if isinstance(value, dict) else example)}"
 
 
 def _is_table(fault: Any) -> bool:
-    """Return whether the unknown key of a validation error is a table at the top of the file."""
-    return len(fault["loc"]) == 1 and isinstance(fault["input"], dict)
+    """Return whether the unknown key of a validation error is a table, or an array of tables, at the top of the file."""
+    value = fault["input"]
+    return len(fault["loc"]) == 1 and isinstance(value[0] if value and isinstance(value, list) else value, dict)
+
+
+def _header(name: str, value: Any) -> str:
+    """Return the line that begins the table ``name``: [name] or, if its value is an array of tables, [[name]]."""
+    return f"[[{name}]]" if isinstance(value, list | tuple) else f"[{name}]"
 
 
 def _suggest_key(model: type[Table], fault: Any) -> str:
     """Suggest a valid key or table for the unknown key of a validation error."""
-    path: tuple[int | str, ...] = fault["loc"]
-    is_table = _is_table(fault)
-    name, known = str(path[-1]), _known_keys(model, path[:-1])
-    if len(path) == 1 and name in model.ELSEWHERE:
-        return f"It belongs in {model.ELSEWHERE[name]}."
-    if len(path) > 1 and name in model.model_fields:
-        return f"It belongs at the top of the file, above all tables: {name} = {_format_value(fault['input'])}."
-    similar = difflib.get_close_matches(name.lower(), known, n=1)
-    if similar and not (len(path) == 1 and _differs(model.model_fields[similar[0]].annotation, fault["input"])):
-        tables = [str(part) for part in path[:-1] if not str(part).startswith("<")]
-        found = ".".join([*tables, similar[0]])
-        return f"Did you mean {f'[{found}]' if is_table else found}?"
-    for table, field in model.model_fields.items():
-        if len(path) == 1 and isinstance(field.default, Table) and name in type(field.default).model_fields:
-            return f"It belongs in the [{table}] table."
+    path, value = fault["loc"], fault["input"]
+    name, table, is_table = str(path[-1]), _find_table(model, path[:-1]), _is_table(fault)
+    known = _keys_of(table)
+    if name in table.ELSEWHERE:
+        return f"It belongs in {table.ELSEWHERE[name]}."
+    place = _suggest_place(model, name, value)
+    if place and (len(path) == 1 or name in model.model_fields):
+        return place
+    synonym = _find_synonym(model, fault)
+    similar = [synonym] if synonym else difflib.get_close_matches(name.lower(), known, n=1)
+    if similar and not (len(path) == 1 and _differs(model.model_fields[similar[0]].annotation, value)):
+        found = _join_key((*path[:-1], similar[0]))
+        return f"Did you mean {_header(found, model.model_fields[found].default) if is_table else found}?"
+    if place:
+        return place
     if is_table:
-        tables = [name for name, field in model.model_fields.items() if _tables_of(field.annotation)]
-        plain = [key for key in fault["input"] if key in model.model_fields and key not in tables]
+        headers = {
+            key: _header(key, each.default) for key, each in model.model_fields.items() if _tables_of(each.annotation)
+        }
+        plain = [key for key in value if key in model.model_fields and key not in headers]
         if plain:
             return f"Move {', '.join(plain)} to the top of the file, above all tables, and remove [{name}]."
-        return f"Valid tables: {', '.join(f'[{each}]' for each in tables)}."
+        return f"Valid tables: {', '.join(headers.values())}."
     return f"Valid settings here: {', '.join(known)}."
+
+
+def _suggest_place(model: type[Table], name: str, value: Any) -> str:
+    """Say where the setting ``name``, which is in the wrong table, belongs in the file; empty if it is not a setting."""
+    if name in model.model_fields:
+        return f"It belongs at the top of the file, above all tables: {name} = {_format_value(value)}."
+    headers = [
+        _header(key, field.default)
+        for key, field in model.model_fields.items()
+        if not isinstance(field.default, dict)
+        and any(name in _keys_of(table) for table in _tables_of(field.annotation))
+    ]
+    return f"It belongs in the {join_words(headers, 'or')} table." if headers else ""
+
+
+def _find_synonym(model: type[Table], fault: Any) -> str:
+    """Return the valid key that is meant by the unknown key of a validation error; empty if that is not known."""
+    if fault["type"] != "extra_forbidden":
+        return ""
+    return _find_table(model, fault["loc"][:-1]).SYNONYMS.get(str(fault["loc"][-1]), "")
 
 
 def _differs(annotation: Any, value: Any) -> bool:
@@ -159,6 +254,8 @@ def find_line(text: str, key: str) -> int:
         if header := re.match(r"\s*(\[{1,2})\s*([\w.\-\"' ]+?)\s*\]", line):
             table = re.sub(r"[\"' ]", "", header[2])
             if header[1] == "[[":
+                if table == key:
+                    return number
                 arrays[table] = arrays.get(table, -1) + 1
                 table = f"{table}.{arrays[table]}"
             name = table
@@ -171,20 +268,30 @@ def find_line(text: str, key: str) -> int:
     return 0
 
 
-def _known_keys(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Return the valid keys of the table at ``path``, which is the location of a validation error."""
+def _find_table(model: type[Table], path: tuple[int | str, ...]) -> type[Table]:
+    """Return the table at ``path``, which is part of the location of a validation error."""
     tables = [model]
     for part in path:
         if str(part).startswith("<"):
-            tables = [table for table in tables if issubclass(table, Table) and table_tag(table) == part]
+            tables = [table for table in tables if table_tag(table) == part]
         elif len(tables) == 1 and part in tables[0].model_fields:
-            tables = _tables_of(tables[0].model_fields[str(part)].annotation)
-    return [field.alias or name for name, field in tables[0].model_fields.items()]
+            tables = _tables_of(tables[0].model_fields[str(part)].annotation) or tables
+    return tables[0]
 
 
-def _tables_of(annotation: Any) -> list[type[BaseModel]]:
+def _keys_of(table: type[Table]) -> list[str]:
+    return [field.alias or name for name, field in table.model_fields.items()]
+
+
+def _find_field(model: type[Table], path: tuple[int | str, ...]) -> FieldInfo | None:
+    """Return the field at ``path``, which is the location of a validation error; None for an entry of a list."""
+    fields = _find_table(model, path[:-1]).model_fields
+    return next((field for name, field in fields.items() if path[-1] in (name, field.alias)), None)
+
+
+def _tables_of(annotation: Any) -> list[type[Table]]:
     """Return the tables in a type annotation, however deeply nested."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Table):
         return [annotation]
     return [table for part in get_args(annotation) for table in _tables_of(part)]
 
@@ -208,7 +315,7 @@ def table_lines(key: str, tables: Mapping[str, Table]) -> list[str]:
     return [f"[{key}]", *(f"{name} = {_format_value(table)}" for name, table in tables.items())]
 
 
-def _template_lines(model: type[BaseModel], prefix: str, proposed: Mapping[str, Mapping[str, Table]]) -> list[str]:
+def _template_lines(model: type[Table], prefix: str, proposed: Mapping[str, Mapping[str, Table]]) -> list[str]:
     plain: list[str] = []
     tables: list[str] = []
     for name, field in model.model_fields.items():
@@ -227,7 +334,7 @@ def _template_lines(model: type[BaseModel], prefix: str, proposed: Mapping[str, 
     return plain + tables
 
 
-def _example_lines(table: type[BaseModel]) -> list[str]:
+def _example_lines(table: type[Table]) -> list[str]:
     lines: list[str] = []
     for name, field in table.model_fields.items():
         example = field.examples[0] if field.examples else field.get_default(call_default_factory=True)

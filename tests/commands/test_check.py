@@ -136,7 +136,34 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             2,
             "Did you mean batch_size?",
         ),
-        ({"epochal.toml": '[[project]]\npath = "digits"\n'}, "settings", "epochal.toml", 2, "digits is not a folder"),
+        (
+            {"epochal.toml": '[[project]]\npath = "digits"\n'},
+            "settings",
+            "epochal.toml",
+            2,
+            "(digits): path is not a folder",
+        ),
+        (
+            {"epochal.toml": '\n[project]\npath = "digits"\n'},
+            "settings",
+            "epochal.toml",
+            2,
+            "[project] should be [[project]]",
+        ),
+        (
+            {"epochal.toml": '\n[[projects]]\npath = "digits"\n', "nn.py": ""},
+            "settings",
+            "epochal.toml",
+            2,
+            "no table [[projects]]",
+        ),
+        (
+            {"epochal.toml": '[[project]]\npath = "a"\n[[project]]\npath = "b"\nthreshold = 0.9\n'},
+            "settings",
+            "epochal.toml",
+            5,
+            "project 2 (b): threshold is not a setting",
+        ),
     ],
 )
 def test_errors(files: dict[str, str], kind: str, path: str, line: int | None, text: str, tmp_path: Path) -> None:

@@ -45,7 +45,29 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("[retrain]\nepochs_step = 0", "retrain.epochs_step"),
         ("max_epochs = 10", "max_epochs is not a setting. It belongs in the [retrain] table."),
         ("[retrain]\nsteps = 10", "retrain.steps is not a setting. Valid settings here: epochs_step"),
-        ("search = 5", "search: Input should be a valid dictionary"),
+        ("search = 5", "search: Input should be a table: [search] (it is 5)."),
+        ("retrain = 5", "retrain: Input should be a table: [retrain] (it is 5)."),
+        (
+            "project = 5",
+            'project should be [[project]], in two brackets, with path = "projects/digits" in the next line.',
+        ),
+        (
+            "[project]\npath = 'wine'",
+            '[project] should be [[project]], in two brackets, with path = "wine" in the next line.',
+        ),
+        (
+            "[project]\nthreshold = 0.9",
+            '[project] should be [[project]], in two brackets, with path = "projects/digits"',
+        ),
+        ("project = ['wine']", 'project should be [[project]], in two brackets, with path = "wine" in the next line.'),
+        ("[projects]\npath = 'wine'", "there is no table [projects]. Did you mean [[project]]?"),
+        ("[[projects]]\npath = 'wine'", "there is no table [[projects]]. Did you mean [[project]]?"),
+        (
+            "[[project]]\npath = 'a'\n[[project]]\npath = 'wine'\nthreshold = 0.9",
+            "epochal.toml: project 2 (wine): threshold is not a setting. It belongs in the file epochal.toml in the "
+            "project's folder.",
+        ),
+        ("[[project]]\npth = 'a'", "epochal.toml: project 1: pth is not a setting. Did you mean path?"),
         ("[search]\nrate = 0.1", "search.rate: Input should be a range, as in { low = 1, high = 4 }, or choices"),
         ("[search]\nrate = {}", "search.rate: Input should be a range"),
         ("[search]\nrate = {low = 1}", "search.rate.high is missing."),
@@ -61,7 +83,18 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
             "[search]\nrate = {choices = [1, 2], log = true}",
             "search.rate.log is not a setting. Valid settings here: choices.",
         ),
-        ("[search]\nrate = {min = 1, max = 2}", "search.rate.low is missing."),
+        ("[search]\nrate = {min = 1}", "epochal.toml: search.rate.high is missing."),
+        ("[search]\nrate = {min = 1, high = 2}", "search.rate.min is not a setting. Did you mean search.rate.low?"),
+        ("[search]\nrate = {low = 1, max = 2}", "search.rate.max is not a setting. Did you mean search.rate.high?"),
+        (
+            "[search]\nthreshold = 0.9",
+            "search.threshold is neither a range nor choices. It belongs at the top of the file, above all tables: "
+            "threshold = 0.9.",
+        ),
+        (
+            "[search]\nmax_trials = 5",
+            "search.max_trials is neither a range nor choices. It belongs in the [retrain] table.",
+        ),
         ("[search]\nrate = {low = 0.1, high = 0.1}", "search.rate: the range is empty"),
         ("[search]\nrate = {low = 'a', high = 2}", "search.rate.low: Input should be a number (it is 'a')"),
         ("[search]\nrate = {low = 1, high = true}", "search.rate.high: Input should be a number (it is True)"),
@@ -92,7 +125,7 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("[mail]\nto = ['eve@example.com']", "there is no table [mail]. It belongs in server.toml"),
         ("[sandbox]\nnetwork = true", "there is no table [sandbox]. It belongs in server.toml"),
         ("[retrian]\npatience = 3", "there is no table [retrian]. Did you mean [retrain]?"),
-        ("[training]\nepochs = 50", "there is no table [training]. Valid tables: [retrain], [search]"),
+        ("[training]\nepochs = 50", "there is no table [training]. Valid tables: [retrain], [search], [[project]]."),
         ("[model]\nthreshold = 0.9\nepochs = 5", "there is no table [model]. Move threshold to the top of the file"),
         ("[retrain]\nthreshold = 0.9", "It belongs at the top of the file, above all tables: threshold = 0.9."),
         ("[serach]\nrate = {low = 1, high = 2}", "there is no table [serach]. Did you mean [search]?"),
@@ -114,6 +147,64 @@ def test_invalid_setting_in_the_repository_is_named(tmp_path: Path, text: str, e
         read_repository_settings(tmp_path)
     assert expected in str(error.value)
     assert "epochal.toml" in str(error.value)
+
+
+def test_mistaken_key_of_a_range_is_not_also_missing(tmp_path: Path) -> None:
+    """One line for each mistake is enough."""
+    (tmp_path / "epochal.toml").write_text("[search]\nrate = {min = 1, max = 2}")
+    with pytest.raises(SettingsError) as error:
+        read_repository_settings(tmp_path)
+    assert [line.rpartition("Did you mean ")[2] for line in str(error.value).splitlines()] == [
+        "search.rate.low?",
+        "search.rate.high?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "[repository]\nurl = 'a'",
+            '[repository] should be [[repository]], in two brackets, with url = "a" in the next line.',
+        ),
+        (
+            "[[repository]]\nurl = 'a'\nbranches = 'main, develop'",
+            'repository 1: branches: Input should be a list, as in ["main", "develop"] (it is \'main, develop\').',
+        ),
+        ("[[repository]]\nurl = 'a'\nbranches = []", "repository 1: branches: Input should not be empty (it is [])."),
+        ("[mail]\nto = 'a@b.c'", "mail.to: Input should be a list, as in [\"a@b.c\"] (it is 'a@b.c')."),
+        ("[mail]\nto = 5", "mail.to: Input should be a list (it is 5)."),
+        ("[mail]\nto = [5]", "mail.to: Input should be a valid string (it is 5)."),
+        (
+            "[mail]\nfrom = 'Ada <a@b.c>'",
+            "mail.from: Input should be an address without a name, such as epochal@example.org (it is 'Ada <a@b.c>').",
+        ),
+        (
+            "[jenkins]\nurl = 'ci'",
+            "jenkins.url: Input should be an address such as http://127.0.0.1:8080/ (it is 'ci').",
+        ),
+        ("jenkins = 'ci'", "jenkins: Input should be a table: [jenkins] (it is 'ci')."),
+        ("[jenkins]\nvariables = 5", "jenkins.variables: Input should be a table: [jenkins.variables] (it is 5)."),
+        ("minutes = 5", "minutes is not a setting. It belongs in the [limits] table."),
+        ("from = 'a@b.c'", "from is not a setting. It belongs in the [mail] table."),
+        ("url = 'a'", "url is not a setting. It belongs in the [jenkins] or [[repository]] table."),
+        ("[mail]\nmemory_mb = 5", "mail.memory_mb is not a setting. It belongs in the [limits] table."),
+        ("[mail]\nparallel = 5", "It belongs at the top of the file, above all tables: parallel = 5."),
+        ("threshold = 0.9", "threshold is not a setting. It belongs in epochal.toml, in the repository."),
+        ("[retrain]\npatience = 5", "there is no table [retrain]. It belongs in epochal.toml, in the repository."),
+    ],
+)
+def test_invalid_setting_of_the_server_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    """Lists, tables and texts are described as TOML has them, and misplaced settings with their place."""
+    (tmp_path / "server.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        read_server_settings(_read_environment(tmp_path))
+    assert expected in str(error.value)
+
+
+def test_settings_of_the_repository_are_known_to_the_server() -> None:
+    """Each one in server.toml is said to belong in epochal.toml."""
+    assert set(ServerSettings.ELSEWHERE) == set(RepositorySettings.model_fields)
 
 
 def test_search_space_keeps_its_types(tmp_path: Path) -> None:
