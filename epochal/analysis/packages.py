@@ -56,8 +56,16 @@ _PACKAGES = {
 }
 """Packages whose names differ from those of their modules, by module. pkg_resources needs setuptools 81 or older."""
 
-_NOT_PACKAGES = frozenset({"cv2", "pil", "skimage", "sklearn", "yaml"})
-"""Module names, in lower case, for which the package index has no installable package of the same name."""
+_NOT_PACKAGES = {
+    "cv2": "opencv-python-headless",
+    "opencv": "opencv-python-headless",
+    "pil": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "tensorflow-gpu": "tensorflow",
+    "yaml": "PyYAML",
+}
+"""Names, in lower case, for which the package index has no installable package, with the packages that are meant."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
@@ -204,10 +212,8 @@ def find_package(module: str) -> str:
 
 
 def find_intended_package(requirement: str) -> str:
-    """Return the intended package if a requirement names a module instead (``sklearn``); otherwise an empty string."""
-    if requirement.lower() not in _NOT_PACKAGES:
-        return ""
-    return next(package for module, package in _PACKAGES.items() if module.lower() == requirement.lower())
+    """Return the intended package if a requirement names none (``sklearn``, ``tensorflow-gpu``); otherwise an empty string."""
+    return _NOT_PACKAGES.get(requirement.lower().replace("_", "-"), "")
 
 
 def can_provide(module: str, name: str) -> bool:

@@ -1,6 +1,7 @@
 """Check that a repository requires packages only by name, and only from the package index."""
 
 import re
+from collections.abc import Iterable
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -20,10 +21,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 _ARCHIVES = (".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma")
 _FROM_A_FILE = "packages must come from the package index, not from a file or folder"
 _FROM_AN_ADDRESS = "packages must come from the package index, not from a URL"
-REFUSED_REMEDY = (
+_ON_ONE_COMPUTER = "this path exists only on the computer where the list was made"
+_REFUSED_REMEDY = (
     'Write package names with versions, such as numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" '
     "in server.toml."
 )
+_PATH_REMEDY = "Write names with versions instead, as the command pip list --format=freeze prints them."
 _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
@@ -41,7 +44,9 @@ def check_requirements(text: str, source: str = "requirements.txt") -> None:
         places = [f"line {number}, " if source == "requirements.txt" else "" for number, _ in refused]
         problems = "; ".join(f"{place}{problem}" for place, (_, problem) in zip(places, refused, strict=True))
         where = source if places[0] else f"{source}:"
-        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{where} {problems}. {REFUSED_REMEDY}")
+        raise RunFailed(
+            Reason.REFUSED_REQUIREMENT, f"{where} {problems}. {explain_refused([problem for _, problem in refused])}"
+        )
 
 
 def find_refused(text: str) -> list[tuple[int, str]]:
@@ -54,13 +59,23 @@ def find_refused(text: str) -> list[tuple[int, str]]:
     return found
 
 
-def find_import_names(text: str) -> list[tuple[int, str, str]]:
-    """Return the requirements that name a module instead of its package: line number, name, and intended package."""
+def explain_refused(problems: Iterable[str]) -> str:
+    """Return what to do about ``problems`` that ``find_refused`` has found."""
+    return _PATH_REMEDY if all(problem.endswith(_ON_ONE_COMPUTER) for problem in problems) else _REFUSED_REMEDY
+
+
+def find_wrong_names(text: str) -> list[tuple[int, str, str]]:
+    """Return the requirements whose name is not that of a package: line number, line, and the line to write instead.
+
+    A version in the line is dropped, because it is not one of the intended package.
+    """
     found = []
     for number, line in _logical_lines(text):
-        name = re.match(r"\s*([\w.-]+)", line)
-        if name and (package := find_intended_package(name[1])):
-            found.append((number, name[1], package))
+        requirement = _HASH.sub("", _COMMENT.sub("", line)).strip()
+        name = re.match(r"[\w.-]+", requirement)
+        if name and (package := find_intended_package(name[0])):
+            _, semicolon, marker = requirement.partition(";")
+            found.append((number, requirement, f"{package} ; {marker.strip()}" if semicolon else package))
     return found
 
 
@@ -104,6 +119,8 @@ def _check_line(line: str, number: int) -> str | None:
         return "options are not allowed"
     if "${" in requirement:
         return "environment variables are not allowed"
+    if re.search(r"@\s*file://", requirement):
+        return _ON_ONE_COMPUTER
     if "://" in requirement or requirement.startswith("git+"):
         return _FROM_AN_ADDRESS
     if requirement.startswith((".", "/", "~")):

@@ -2,7 +2,7 @@
 
 import re
 
-from epochal.analysis.requirements import find_import_names
+from epochal.analysis.requirements import find_wrong_names
 
 _UNREACHABLE = re.compile(r"Failed to (?:fetch|download).*?(?P<address>https?://(?P<host>[^/\s`)]+)[^\s`)]*)")
 _TORCH_HOST = "download.pytorch.org"
@@ -76,9 +76,9 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
             f"The training environment could not be built: {unreachable['address']} could not be reached. Check the server's "
             f"network and, if it is behind a corporate proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml{other}."
         )
-    if names := find_import_names(requirements):
-        instead = ", ".join(f"{package} instead of {name}" for _, name, package in names)
-        return f"{source} contains module names that are not package names. Write {instead}."
+    if names := find_wrong_names(requirements):
+        instead = ", ".join(f"{replacement} instead of {requirement}" for _, requirement, replacement in names)
+        return f"{source} contains names that are not those of installable packages. Write {instead}."
     for pattern, explanation in _UNSOLVABLE:
         if found := pattern.search(output):
             return explanation.format(source=source, **found.groupdict())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.analysis.requirements import check_requirements, find_import_names, strip_comments
+from epochal.analysis.requirements import check_requirements, find_wrong_names, strip_comments
 from epochal.errors import Reason, RunFailed
 
 
@@ -45,10 +45,28 @@ def test_all_refused_lines_are_named() -> None:
     )
 
 
-def test_names_of_modules_are_found() -> None:
-    """Each has the line, and the package to write; names of packages are left alone."""
-    text = "# cv2\ncv2==4.9\nnumpy\nPIL ; python_version > '3'\nscikit-learn\nopencv-python\n"
-    assert find_import_names(text) == [(2, "cv2", "opencv-python-headless"), (4, "PIL", "pillow")]
+def test_names_that_are_not_those_of_packages_are_found() -> None:
+    """Each has the line, and what to write instead of all of it; names of packages are left alone."""
+    text = (
+        "# cv2\ncv2==4.9\nnumpy\nPIL ; python_version > '3'\nscikit-learn\nopencv-python\nsklearn==0.0  # old\n"
+        "tensorflow_gpu>=2.4\nopencv\n"
+    )
+    assert find_wrong_names(text) == [
+        (2, "cv2==4.9", "opencv-python-headless"),
+        (4, "PIL ; python_version > '3'", "pillow ; python_version > '3'"),
+        (7, "sklearn==0.0", "scikit-learn"),
+        (8, "tensorflow_gpu>=2.4", "tensorflow"),
+        (9, "opencv", "opencv-python-headless"),
+    ]
+
+
+def test_paths_of_another_computer_are_refused_with_what_to_write() -> None:
+    """The admin is asked only if another line needs it."""
+    path = "numpy @ file:///croot/numpy_1682953417311/work\n"
+    assert _catch_refusal(path).endswith(
+        "Write names with versions instead, as the command pip list --format=freeze prints them."
+    )
+    assert "[sandbox]" in _catch_refusal(f"{path}git+https://example.org/a\n")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +87,7 @@ def test_names_of_modules_are_found() -> None:
         ("numpy --hash=sha256:0a--pre", "options"),
         ("numpy -e .", "options"),
         ("numpy @ https://evil.example/numpy.whl", "URL"),
-        ("numpy @ file:///data/numpy", "URL"),
+        ("numpy @ file:///data/numpy", "this path exists only on the computer"),
         ("numpy @ ../numpy", "URL"),
         ("git+https://github.com/ada/numpy", "URL"),
         ("git+ssh://git@github.com/ada/numpy", "URL"),

@@ -32,9 +32,9 @@ def explain(requirements: str, address: str) -> str:
             "requirements.txt requires none, but there is no such package. Correct its name, or remove it.",
         ),
         (
-            "cv2\nlayers\nPIL\n",
-            "requirements.txt contains module names that are not package names. Write opencv-python-headless instead of "
-            "cv2, pillow instead of PIL.",
+            "cv2\nlayers\nsklearn==0.0\n",
+            "requirements.txt contains names that are not those of installable packages. Write opencv-python-headless "
+            "instead of cv2, scikit-learn instead of sklearn==0.0.",
         ),
         (
             "text==1.0\nnet==2.1\n",

@@ -25,7 +25,7 @@ from epochal.analysis.missing_files import (
     find_pointer,
 )
 from epochal.analysis.packages import PYTHON_2_MODULES, can_provide, describe_module, find_package
-from epochal.analysis.requirements import REFUSED_REMEDY, find_import_names, find_refused
+from epochal.analysis.requirements import explain_refused, find_refused, find_wrong_names
 from epochal.analysis.syntax import full_name, last_name
 
 _LARGE_BYTES = 50_000_000
@@ -246,13 +246,13 @@ def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_refused_requirements(folder: Path) -> Iterator[Finding]:
-    """Yield findings about requirements that servers refuse by default or that name a module instead of a package."""
+    """Yield findings about requirements that servers refuse by default or that do not name an installable package."""
     text = _read_text(folder) or ""
     for line, problem in find_refused(text):
-        yield Finding("refused_requirement", "requirements.txt", line, f"{problem}.", REFUSED_REMEDY)
-    for line, name, package in find_import_names(text):
-        message = f"{name} is the name of a module, not of a package."
-        yield Finding("refused_requirement", "requirements.txt", line, message, f"Write {package} instead.")
+        yield Finding("refused_requirement", "requirements.txt", line, f"{problem}.", explain_refused([problem]))
+    for line, requirement, replacement in find_wrong_names(text):
+        message = f"{requirement} does not name an installable package."
+        yield Finding("refused_requirement", "requirements.txt", line, message, f"Write {replacement} instead.")
 
 
 def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:

@@ -89,7 +89,7 @@ def test_finds_missing_file(
             {"nn.py": "epochs = 1\n", "requirements.txt": "numpy\ncv2\n"},
             None,
             2,
-            "cv2 is the name of a module",
+            "cv2 does not name an installable package.",
             "Write opencv-python-headless instead.",
         ),
         (
@@ -259,6 +259,14 @@ def test_refused_requirement_has_its_line(tmp_path: Path) -> None:
     (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": "numpy\ngit+https://example.com/a\n"})
     assert (found.kind, found.path, found.line) == ("refused_requirement", "requirements.txt", 2)
     assert "from a URL" in found.message
+
+
+def test_path_on_another_computer_needs_no_admin(tmp_path: Path) -> None:
+    """Conda's pip freeze writes such paths; the name is enough."""
+    text = "numpy @ file:///croot/numpy_1682953417311/work\n"
+    (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": text})
+    assert found.message == f'"{text.strip()}": this path exists only on the computer where the list was made.'
+    assert found.remedy.startswith("Write names with versions instead, as")
 
 
 def test_finds_large_file(tmp_path: Path) -> None:
