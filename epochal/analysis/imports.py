@@ -50,7 +50,8 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
     """Return a framework's title and the removed API that caused an error on a line; None if there was another cause.
 
-    ``message``: the error message. It must contain the API's name or, if that line uses the API, part of the name.
+    ``message``: the error message. It must contain the API's name or, if that line uses the API, part of the name, or
+    match the API's ``error``.
     """
     if Module.read(code / file) is None:
         return None
@@ -61,6 +62,8 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
         for api in framework.find_removed_apis(source):
             if api.what.isidentifier() and find_local_module(code, api.what):
                 continue
+            if api.error and re.search(api.error, message):
+                return api.owner or framework.TITLE, api
             shared = len(words.intersection(re.findall(r"\w+", api.what)))
             if shared > most and (api.line == line or api.what in message):
                 best, most = (api.owner or framework.TITLE, api), shared

@@ -73,13 +73,15 @@ class RemovedApi:
     """A line of code that uses an API that the framework has removed.
 
     ``line``: the number of the line, counted from 1. ``what``: the removed API. ``instead``: what to use instead.
-    ``owner``: the title of the package that provided the API, if that is not the framework itself.
+    ``owner``: the title of the package that provided the API, if that is not the framework itself. ``error``: a regular
+    expression for the error that a later line raises because of this one, if that error does not name the API.
     """
 
     line: int
     what: str
     instead: str
     owner: str = ""
+    error: str = ""
 
 
 class Framework(Protocol):

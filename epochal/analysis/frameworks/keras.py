@@ -227,7 +227,7 @@ _UNITS = {"output_dim": "units=…"}
 _REMOVED_KEYWORDS = {
     "keras.Input": {"batch_input_shape": "batch_shape=…"},
     "keras.Model": _MODEL,
-    "keras.callbacks.ModelCheckpoint": {"period": "save_freq=…"},
+    "keras.callbacks.ModelCheckpoint": {"period": 'save_freq="epoch", which is the default'},
     "keras.callbacks.TensorBoard": dict.fromkeys(("batch_size", "write_grads"), "the callback without this argument"),
     "keras.layers": _LAYER,
     "keras.layers.Dense": _LAYER | _UNITS,
@@ -248,7 +248,7 @@ _REMOVED_METHODS = {
     "predict_generator": "predict(…)",
 }
 
-_WORKERS = "the same argument of keras.utils.PyDataset"
+_WORKERS = "the method without this argument"
 _REMOVED_METHOD_KEYWORDS = {
     "max_queue_size": _WORKERS,
     "nb_epoch": "epochs=…",
@@ -290,6 +290,7 @@ def _check_node(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
     elif isinstance(node, ast.Call):
         yield from _check_keywords(node, names)
         yield from _check_suffix(node)
+        yield from _check_metrics(node, names)
 
 
 def _check_name(line: int, path: str) -> Iterator[RemovedApi]:
@@ -363,6 +364,18 @@ def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
         yield RemovedApi(
             file.lineno, f"Support for the suffix in {name}({file.value!r})", f"a file name that ends in {ends[0]}"
         )
+
+
+def _check_metrics(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
+    """Yield a removed API if a call passes names of metrics as compile()'s third argument, which is now loss_weights."""
+    is_compile = isinstance(call.func, ast.Attribute) and call.func.attr == "compile" and len(call.args) > 2
+    is_keras_2 = any(path.partition(".")[0] == "tf_keras" for path in names.values())
+    if not is_compile or is_keras_2 or not isinstance(call.args[2], ast.List | ast.Tuple):
+        return
+    metrics = call.args[2]
+    if any(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in metrics.elts):
+        what, instead = "Support for metrics as compile()'s third argument", f"metrics={ast.unparse(metrics)}"
+        yield RemovedApi(metrics.lineno, what, instead, error="loss_weights|valid dtype for Keras type promotion")
 
 
 def _prefixes(path: str) -> list[str]:

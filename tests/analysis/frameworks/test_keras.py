@@ -62,6 +62,7 @@ each = ModelCheckpoint("{epoch}.weights.h5", save_weights_only=True)
 model.fit(x, y, epochs=20, callbacks=[best, each])
 model.save_weights("last.weights.h5")
 tf.keras.backend.mean(x)
+model.compile("sgd", "mse", [0.5, 0.5])
 Parallel(lr=1, init=2).output
 """
 
@@ -170,7 +171,10 @@ EXAMPLES = [
         "keras.models.Model(input=model.inputs, outputs=[])",
         "keras.models.Model(inputs=model.inputs, outputs=model.outputs)",
     ),
-    ("keras.callbacks.ModelCheckpoint('a.keras', period=2)", "keras.callbacks.ModelCheckpoint('a.keras', save_freq=2)"),
+    (
+        "keras.callbacks.ModelCheckpoint('a.keras', period=2)",
+        "keras.callbacks.ModelCheckpoint('a.keras', save_freq='epoch')",
+    ),
     ("keras.callbacks.ModelCheckpoint('a.hdf5')", "keras.callbacks.ModelCheckpoint('a.keras')"),
     (
         "keras.callbacks.ModelCheckpoint(filepath='a.h5', save_weights_only=True)",
@@ -185,9 +189,13 @@ EXAMPLES = [
     ("model.fit(x, y, nb_epoch=1)", "model.fit(x, y, epochs=1, verbose=0)"),
     ("model.fit(x, y, samples_per_epoch=1)", "model.fit(x, y, steps_per_epoch=1, verbose=0)"),
     ("model.fit(x, y, show_accuracy=True)", "model.compile('sgd', 'mse', metrics=['accuracy'])"),
-    ("model.fit(x, y, max_queue_size=1)", "keras.utils.PyDataset(max_queue_size=1)"),
-    ("model.predict(x, use_multiprocessing=True)", "keras.utils.PyDataset(use_multiprocessing=True)"),
-    ("model.evaluate(x, y, workers=2)", "keras.utils.PyDataset(workers=2)"),
+    ("model.fit(x, y, max_queue_size=1)", "model.fit(x, y, verbose=0)"),
+    ("model.predict(x, use_multiprocessing=True)", "model.predict(x, verbose=0)"),
+    ("model.evaluate(x, y, workers=2)", "model.evaluate(x, y, verbose=0)"),
+    (
+        "model.compile('sgd', 'mse', ['accuracy']); model.fit(x, y)",
+        "model.compile('sgd', 'mse', metrics=['accuracy']); model.fit(x, y, verbose=0)",
+    ),
     ("model.optimizer.lr", "model.optimizer.learning_rate"),
     ("model.save_weights('a.h5')", "model.save_weights('a.weights.h5')"),
 ]
@@ -208,6 +216,7 @@ IMPORTS = [
         "from tensorflow.keras.layers.experimental.preprocessing import Rescaling",
         "from tensorflow.keras.layers import Rescaling",
     ),
+    ("model.compile('sgd', 'mse', ['mae', 'mse']); model.fit(x, y)", "metrics=['mae', 'mse']"),
     ("tf.log(1.0)", "tf.math.log"),
     ("tf.train.AdamOptimizer(0.1)", "tf.compat.v1.train.AdamOptimizer"),
     ("tf.random_normal([2])", "tf.random.normal"),
