@@ -53,6 +53,12 @@ _SPARSE_LABELS = re.compile(
     r"`target` and `output` must have the same (?:rank|shape).*target\.shape=\(\w+,(?: 1)?\)"
     r"|Shapes \(\w+,(?: 1)?\) and \(\w+, \d+\) are incompatible"
 )
+_ONE_HOT_LABELS = re.compile(
+    r"`output` must have rank \(ndim\) `target\.ndim - 1`.*target\.shape=(?P<shape>\(\w+, \d+\)), output\.shape=(?P=shape)"
+)
+_SPARSE_LOSS = re.compile(r"sparse_categorical_crossentropy|\bSparseCategoricalCrossentropy")
+_STRINGS = re.compile(r"^Invalid dtype: str\d*$|Cast string to float is not supported")
+_TEXT_LAYER = re.compile(r"TextVectorization|StringLookup|Hashing")
 _ONE_HOT_LOSS = re.compile(r"(?<![a-z_])categorical_crossentropy|\bCategoricalCrossentropy")
 _PLOT_MODEL = re.compile(r"You must install (?:pydot|graphviz)|for `?(?:plot_model|model_to_dot)`? to work")
 _NLTK = re.compile(r"Resource\s+(?:\x1b\[\d+m)?'?(?P<name>[\w.-]+)'?(?:\x1b\[0m)?\s+not found")
@@ -74,7 +80,8 @@ _EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found a
 """Matches what Keras' predict() and scikit-learn's methods raise when they are given no rows."""
 _ENVIRON = re.compile(r"(?:<frozen os>|/os\.py) __getitem__$")
 _SET_VARIABLES = frozenset({"HOME", "LANG", "PATH", "PYTHONPATH", "TMPDIR"})
-_OLD_METRIC = re.compile(r"'(?P<start>(?:val_)?)acc'")
+_METRIC_KEY = re.compile(r"'(?P<start>(?:val_)?)(?P<name>acc|accuracy)'")
+_METRICS = re.compile(r"metrics\s*=\s*\[\s*(?P<quote>['\"])(?P<name>\w*acc\w*)(?P=quote)")
 _FIRST_OF_LIST = re.compile(r"(?P<name>[A-Za-z_]\w*)\[\d+\]")
 _MISSING_FILE = tuple(
     re.compile(pattern)
@@ -218,11 +225,8 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
             Reason.SCRIPT_ERROR,
             "The call got 0 samples. Check the path, filter or split that leaves the data empty.",
         )
-    if last.name == "KeyError" and (key := _OLD_METRIC.fullmatch(last.message)):
-        return Reason.SCRIPT_ERROR, (
-            f"Keras uses the metric names given to compile(). With metrics=[\"accuracy\"], write '{key['start']}accuracy' "
-            f"instead of '{key['start']}acc'."
-        )
+    if last.name == "KeyError" and not last.package and (remedy := _explain_metric_key(last.message, origin)):
+        return Reason.SCRIPT_ERROR, remedy
     if variable := _find_unset_variable(last, line, inner, origin):
         return Reason.SCRIPT_ERROR, _explain_unset_variable(variable)
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
@@ -232,6 +236,13 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         )
     if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy
+    if _ONE_HOT_LABELS.search(last.message) and (remedy := _explain_one_hot_labels(origin)):
+        return Reason.SCRIPT_ERROR, remedy
+    if _STRINGS.search(last.message) and not _search_script(_TEXT_LAYER, origin)[1]:
+        return Reason.SCRIPT_ERROR, (
+            "The labels or features contain strings. Convert them to numbers, for example the labels to whole numbers with "
+            "LabelEncoder from scikit-learn."
+        )
     return None
 
 
@@ -444,6 +455,26 @@ def _explain_sparse_labels(origin: Origin) -> str:
     sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
     problem = f"The labels are whole numbers, which {loss} does not accept."
     return f"{problem} On line {number}, write {sparse} instead." if loss else ""
+
+
+def _explain_one_hot_labels(origin: Origin) -> str:
+    number, loss = _search_script(_SPARSE_LOSS, origin)
+    dense = loss.removeprefix("sparse_").removeprefix("Sparse")
+    problem = f"The labels are one-hot encoded, which {loss} does not accept."
+    return f"{problem} On line {number}, write {dense} instead." if loss else ""
+
+
+def _explain_metric_key(message: str, origin: Origin) -> str:
+    """Return the key of Keras' history to use instead of the one in a KeyError's message; empty if it is not known."""
+    key = _METRIC_KEY.fullmatch(message)
+    names = [found["name"] for found in _METRICS.finditer(read_source(origin.code, origin.script) or "")]
+    names = names or ["accuracy"] * (message.endswith("acc'"))
+    if key is None or not names or key["name"] in names:
+        return ""
+    return (
+        f"Keras uses the metric names given to compile(). With metrics=[\"{names[0]}\"], write '{key['start']}{names[0]}' "
+        f"instead of {message}."
+    )
 
 
 def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:

@@ -424,6 +424,36 @@ def _raise(error: str) -> dict[str, str]:
             "With metrics=[\"accuracy\"], write 'val_accuracy' instead of 'val_acc'.",
         ),
         (
+            {"nn.py": "history = {}\n# compile(metrics=['acc'])\nhistory['val_accuracy']\n"},
+            Reason.SCRIPT_ERROR,
+            "With metrics=[\"acc\"], write 'val_acc' instead of 'val_accuracy'.",
+        ),
+        (
+            {
+                "nn.py": "# loss=SparseCategoricalCrossentropy()\nraise ValueError('Argument `output` must have rank (ndim) '\n"
+                "    '`target.ndim - 1`. Received: target.shape=(None, 3), output.shape=(None, 3)')\n"
+            },
+            Reason.SCRIPT_ERROR,
+            "The labels are one-hot encoded, which SparseCategoricalCrossentropy does not accept. On line 1, write "
+            "CategoricalCrossentropy instead.",
+        ),
+        (
+            _raise("ValueError('Invalid dtype: str320')"),
+            Reason.SCRIPT_ERROR,
+            "The labels or features contain strings. Convert them to numbers, for example the labels to whole numbers with "
+            "LabelEncoder from scikit-learn.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport keras\nmodel = keras.Model()\n"
+                "model.compile('sgd', 'mse', ['accuracy'])\nmodel.fit()\n",
+                "site-packages/keras.py": "class Model:\n    def compile(*args): ...\n    def fit(self):\n        raise ValueError("
+                "\"dtype='string' is not a valid dtype for Keras type promotion.\")\n",
+            },
+            Reason.SCRIPT_ERROR,
+            "Support for metrics as compile()'s third argument was removed from Keras. On line 5, use metrics=['accuracy'].",
+        ),
+        (
             {"nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()\n"},
             Reason.SCRIPT_ERROR,
             "nn.py ended on line 4 while parsing its command line",
@@ -561,6 +591,10 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
         (
             {"nn.py": "import os\nuser = os.getenv('USER_') or 'ada'\nprint(user + None)\n"},
             'nn.py line 3: TypeError: can only concatenate str (not "NoneType") to str.',
+        ),
+        (
+            {"nn.py": "history = {}\n# compile(metrics=['acc'])\nhistory['val_acc']\n"},  # without validation data
+            "nn.py line 3: KeyError: 'val_acc'.",
         ),
         (
             {"nn.py": "import os\nprint(os.environ.get('HOME') + None)\n"},
