@@ -444,6 +444,12 @@ def _raise(error: str) -> dict[str, str]:
             "LabelEncoder from scikit-learn.",
         ),
         (
+            {"nn.py": "import numpy as np\nnp.zeros(3, dtype=np.int)\n"},
+            Reason.SCRIPT_ERROR,
+            "nn.py line 2: AttributeError: module 'numpy' has no attribute 'int'. NumPy has removed np.int: write int or "
+            "np.int64 instead.",
+        ),
+        (
             {
                 "nn.py": "import sys\nsys.path.append('site-packages')\nimport keras\nmodel = keras.Model()\n"
                 "model.compile('sgd', 'mse', ['accuracy'])\nmodel.fit()\n",
@@ -591,6 +597,13 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
         (
             {"nn.py": "import os\nuser = os.getenv('USER_') or 'ada'\nprint(user + None)\n"},
             'nn.py line 3: TypeError: can only concatenate str (not "NoneType") to str.',
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport nets\n",
+                "site-packages/nets.py": "import numpy as np\nnp.int\n",
+            },
+            "nn.py line 3: AttributeError: module 'numpy' has no attribute 'int'.",
         ),
         (
             {"nn.py": "history = {}\n# compile(metrics=['acc'])\nhistory['val_acc']\n"},  # without validation data
