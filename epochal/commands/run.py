@@ -76,16 +76,16 @@ def run(
     output = sys.stderr if as_json else sys.stdout  # The output of the jobs goes here.
     ended = threading.Event()  # Unlike Thread.join, its wait() can be interrupted by an exception and called again.
     thread = threading.Thread(target=_run_jobs, args=(app, scripts, number, output.fileno(), ended))
-    try:
-        with raise_on_signal():
+    with raise_on_signal():
+        try:
             thread.start()
             ended.wait()
-    except Stopped:  # Ctrl-C and SIGTERM cancel the run.
-        with suppress(UsageError):  # The run may have ended already.
-            request_stop(app.database, number, State.CANCELLED)
-        scripts.stop()
-        if thread.ident:  # Otherwise the signal arrived before the thread had started, so no job will start.
-            ended.wait()
+        except Stopped:  # Ctrl-C, SIGTERM and SIGHUP cancel the run. Another signal must not interrupt this.
+            with suppress(UsageError):  # The run may have ended already.
+                request_stop(app.database, number, State.CANCELLED)
+            scripts.stop()
+            if thread.ident:  # Otherwise the signal arrived before the thread had started, so no job will start.
+                ended.wait()
     stored = load_run(app.database, number)
     path = app.home.run(number).path
     if as_json:

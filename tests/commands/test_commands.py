@@ -302,35 +302,47 @@ def test_init_watch_and_status(home: Path, tmp_path: Path) -> None:
     assert "epochal serve is not running" in status
 
 
-def test_ctrl_c_cancels_the_run_and_leaves_nothing_running(home: Path, tmp_path: Path) -> None:
-    """SIGINT during a training leads to exit status 5 and ends the training process."""
+_SIGNALLED_TWICE = """
+import os, signal
+from epochal.cli import main
+from epochal.commands import run
+
+def signal_and_request_stop(*arguments, original=run.request_stop):
+    os.kill(os.getpid(), signal.SIGTERM)
+    original(*arguments)
+
+run.request_stop = signal_and_request_stop
+main()
+"""
+"""Runs ``epochal`` with its arguments, and sends a SIGTERM as soon as another signal cancels the run."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_cancel_the_run_and_leave_nothing_running(home: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """A signal during a training ends the training. A second one, as timeout(1) sends it, changes nothing."""
     started = tmp_path / "started"
     os.mkfifo(started)
     script = f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
     repository = make_repository(tmp_path / "digits", {"nn.py": script})
-    command = [sys.executable, "-m", "epochal", "run", str(repository), "--runtime", "process", "--no-mail"]
-    process = subprocess.Popen(command, env=os.environ | {"EPOCHAL_HOME": str(home)})
+    command = [sys.executable, "-c", _SIGNALLED_TWICE, "run", str(repository), "--runtime", "process", "--no-mail"]
+    with (tmp_path / "output").open("wb") as output:
+        process = subprocess.Popen(command, env=os.environ | {"EPOCHAL_HOME": str(home)}, stdout=output)
     training = started.read_text()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.wait(timeout=60) == 5
     assert stored_run(home, 1).state is State.CANCELLED
     assert not Path(f"/proc/{training}").exists()
+    assert "run 1 cancelled: " in (tmp_path / "output").read_text()
 
 
 _INTERRUPTED_AT_ONCE = """
-import os, signal
-from contextlib import contextmanager
+import os, signal, threading
 from epochal.cli import main
-from epochal.commands import run
-from epochal.jobs.signals import raise_on_signal
 
-@contextmanager
-def raise_at_once():
-    with raise_on_signal():
-        os.kill(os.getpid(), signal.SIGINT)
-        yield
+def interrupt(thread):
+    os.kill(os.getpid(), signal.SIGINT)
 
-run.raise_on_signal = raise_at_once
+threading.Thread.start = interrupt
 main()
 """
 """Runs ``epochal`` with its arguments, and interrupts ``epochal run`` just before it starts the first job."""
