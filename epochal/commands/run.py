@@ -6,7 +6,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import typer
@@ -21,7 +21,7 @@ from epochal.git import GitError, GitFolder
 from epochal.jobs.signals import Stopped, raise_on_signal
 from epochal.pages.view import run_view
 from epochal.records import EXIT_STATUS, Commit, Origin, State
-from epochal.settings import Environment, read_projects
+from epochal.settings import Environment, check_project, read_projects
 from epochal.store.deliveries import accept_commit
 from epochal.store.runs import load_run
 from epochal.store.transitions import request_stop
@@ -60,10 +60,9 @@ def run(
     environment.create_home()
     app = App.open(environment)
     if folder.exists() or ":" not in repository:
-        found = _local_commit(folder, commit, branch, bare=bare)
+        found = _local_commit(folder, commit, branch, project, bare=bare)
     else:
-        found = _remote_commit(app, repository, commit, branch)
-    found = replace(found, project=project.strip("/") or found.project)
+        found = replace(_remote_commit(app, repository, commit, branch), project=_normalise(project))
     number = accept_commit(app.database, found, Origin.PERSON, supersede=app.settings.supersede).run
     variables: dict[str, str] = {"EPOCHAL_RUNTIME": runtime or app.interactive_runtime}
     if threshold is not None:
@@ -110,7 +109,7 @@ def _run_jobs(app: App, scripts: JobScripts, number: int, output: int, ended: th
         ended.set()
 
 
-def _local_commit(path: Path, commit: str | None, branch: str | None, *, bare: bool) -> Commit:
+def _local_commit(path: Path, commit: str | None, branch: str | None, project: str, *, bare: bool) -> Commit:
     folder = GitFolder(path.absolute())
     folder.check()
     try:
@@ -122,12 +121,22 @@ def _local_commit(path: Path, commit: str | None, branch: str | None, *, bare: b
         if is_newest and (changed := top.uncommitted()):
             text = f"epochal: {top.folder} has uncommitted changes, which are ignored: {changed}"
             print(text, file=sys.stderr)  # noqa: T201
-        settings = top.read_file(sha, "epochal.toml")
-        inside = path.resolve().relative_to(top.folder.resolve()).as_posix()
-        project = inside if settings and inside in read_projects(settings) else ""
+        projects = read_projects(top.read_file(sha, "epochal.toml") or "")
+        if project:
+            given = Path(project)
+            project = _normalise(str(given.relative_to(top.folder) if given.is_relative_to(top.folder) else given))
+            check_project(project, projects)
+        else:
+            inside = path.resolve().relative_to(top.folder.resolve()).as_posix()
+            project = inside if inside in projects else ""
         return Commit(str(top.folder), branch or top.branch() or "HEAD", sha, project=project)
     except GitError as error:
         raise UsageError(f"{path}: {error}") from None
+
+
+def _normalise(project: str) -> str:
+    """Return the path of a project as epochal.toml lists it, without ``./`` or slashes at its ends."""
+    return str(PurePosixPath(project.strip("/"))) if project else ""
 
 
 def _choose_commit(repository: GitFolder, commit: str | None, branch: str | None) -> str:

@@ -14,7 +14,7 @@ from epochal.git import GitFolder, check_files, fetch_commit
 from epochal.jobs.finish import end_run
 from epochal.jobs.log import log
 from epochal.records import Commit, Origin, Run, State, Step
-from epochal.settings import read_projects
+from epochal.settings import check_project, read_projects
 from epochal.store.deliveries import accept_commit, split_run
 from epochal.store.dispatches import last_dispatch
 from epochal.store.owner import signal_owner
@@ -92,7 +92,7 @@ def pull(app: App, run: Run) -> State:
         record_step(app.database, run.id, Step.COMMITTED, at=commit_time)
     message, author_name, author_email = repository.details(commit.sha)
     instruction = find_skip_instruction(message) if run.origin is Origin.PUSH else None
-    if not instruction and not commit.project:
+    if not instruction:
         described = replace(commit, message=message, author_name=author_name, author_email=author_email)
         project = _choose_project(app, replace(run, commit=described), repository)
         if project is None:
@@ -123,12 +123,16 @@ def pull(app: App, run: Run) -> State:
 def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
     """Return the project for the run to train: empty if the repository is a single project, None if no project changed.
 
-    If a push changes several projects, queue a run for each of the others. If a person started the run, raise RunFailed
-    unless the repository has only one project.
+    If the run names a project, raise RunFailed unless epochal.toml lists it. Otherwise, if a push changes several
+    projects, queue a run for each of the others; if a person started the run, raise RunFailed unless the repository has
+    only one project.
     """
     sha = run.commit.sha
     try:
         projects = read_projects(repository.read_file(sha, "epochal.toml") or "")
+        if run.commit.project:
+            check_project(run.commit.project, projects)
+            return run.commit.project
     except SettingsError as error:
         raise RunFailed(Reason.BAD_SETTINGS, str(error)) from None
     if not projects:

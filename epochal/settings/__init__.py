@@ -1,7 +1,13 @@
 """Settings, read from files and the environment into frozen models."""
 
 from epochal.settings.environment import Environment, RuntimeName, child_environment
-from epochal.settings.repository import RepositorySettings, RetrainSettings, read_projects, read_repository_settings
+from epochal.settings.repository import (
+    RepositorySettings,
+    RetrainSettings,
+    check_project,
+    read_projects,
+    read_repository_settings,
+)
 from epochal.settings.search import Choices, Range
 from epochal.settings.server import (
     GatewaySettings,
@@ -32,6 +38,7 @@ __all__ = [
     "SandboxSettings",
     "ServerSettings",
     "WatchedRepository",
+    "check_project",
     "child_environment",
     "find_line",
     "read_projects",

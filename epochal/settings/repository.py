@@ -4,13 +4,14 @@ They tune training, but can neither loosen the sandbox nor redirect mail.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from epochal.errors import SettingsError
 from epochal.settings.search import Values
 from epochal.settings.server import ServerSettings
 from epochal.settings.toml import Table, parse, read_toml
@@ -176,3 +177,14 @@ def read_projects(content: str) -> tuple[str, ...]:
         if "project" in values:
             return tuple(project.path for project in parse(values, RepositorySettings, FILE_NAME).project)
     return ()
+
+
+def check_project(project: str, projects: Sequence[str]) -> None:
+    """Raise SettingsError unless ``project`` is one of the ``projects`` that epochal.toml lists."""
+    if not projects:
+        raise SettingsError(
+            f"There is no project {project}, because epochal.toml lists none. Leave out --project, or add the folder to "
+            "epochal.toml as a [[project]]."
+        )
+    if project not in projects:
+        raise SettingsError(f"There is no project {project}. Projects: {', '.join(projects)}.")

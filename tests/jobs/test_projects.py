@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from epochal.app import App
 from epochal.errors import Reason
 from epochal.jobs.runner import run_job
 from epochal.records import Run, State
 from epochal.store.runs import list_runs, next_runs
-from tests.jobs.chain import drive, environment_of, epochal_json, store_push
+from tests.jobs.chain import drive, environment_of, epochal, epochal_json, store_push
 from tests.repositories import commit, make_repository
 
 _PROJECTS = "".join(f'[[project]]\npath = "{path}"\n' for path in ("digits", "deep/faces"))
@@ -117,8 +119,33 @@ def test_person_names_one_of_several_projects(home: Path, tmp_path: Path) -> Non
     assert epochal_json(home, "run", str(repository), "--project", "deep/faces", *options)["accuracy"] == 0.75
     view = epochal_json(home, "run", str(repository / "digits"), *options)
     assert (view["project"], view["script"], view["accuracy"]) == ("digits", "nn.py", 0.9)
-    missing = epochal_json(home, "run", str(repository), "--project", "digit", *options)
-    assert (missing["state"], missing["reason"]) == ("failed", "bad_settings")
+
+
+@pytest.mark.parametrize("project", ["./digits", "digits/", "/digits", "{repository}/digits"])
+def test_project_may_be_written_as_any_path(home: Path, tmp_path: Path, project: str) -> None:
+    """The run has the project's path as epochal.toml lists it."""
+    repository = make_repository(tmp_path / "repository", _FILES)
+    named = "--project", project.format(repository=repository)
+    view = epochal_json(home, "run", str(repository), *named, "--no-mail", "--runtime", "process")
+    assert (view["project"], view["accuracy"]) == ("digits", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (_PROJECTS, "There is no project nosuch. Projects: digits, deep/faces."),
+        ("", "There is no project nosuch, because epochal.toml lists none. Leave out --project, or add the folder to"),
+    ],
+)
+def test_unknown_project_is_refused(home: Path, tmp_path: Path, settings: str, message: str) -> None:
+    """No run of a local repository is stored. The pull job refuses the project of a repository at a URL."""
+    repository = make_repository(tmp_path / "repository", _FILES | {"epochal.toml": settings, "nosuch/nn.py": ""})
+    options = "--project", "./nosuch", "--no-mail", "--runtime", "process"
+    done = epochal(home, "run", str(repository), *options)
+    assert (done.returncode, done.stderr.startswith(f"epochal: {message}")) == (2, True)
+    by_url = epochal_json(home, "run", f"file://{repository}", *options)
+    assert (by_url["run"], by_url["reason"]) == (1, "bad_settings")
+    assert by_url["explanation"].startswith(message)
 
 
 def test_change_of_a_project_has_the_path_in_the_repository(home: Path, tmp_path: Path) -> None:
