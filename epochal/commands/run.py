@@ -129,6 +129,11 @@ def _local_commit(path: Path, commit: str | None, branch: str | None, project: s
         else:
             inside = path.resolve().relative_to(top.folder.resolve()).as_posix()
             project = inside if inside in projects else ""
+            if not project and inside != "." and top.read_file(sha, f"{inside}/epochal.toml") is not None:
+                raise UsageError(
+                    f"{inside} has an epochal.toml of its own, but is not a project of {top.folder}. List it in "
+                    f'{top.folder}/epochal.toml:\n    [[project]]\n    path = "{inside}"'
+                )
         return Commit(str(top.folder), branch or top.branch() or "HEAD", sha, project=project)
     except GitError as error:
         raise UsageError(f"{path}: {error}") from None

@@ -119,6 +119,9 @@ def test_person_names_one_of_several_projects(home: Path, tmp_path: Path) -> Non
     assert epochal_json(home, "run", str(repository), "--project", "deep/faces", *options)["accuracy"] == 0.75
     view = epochal_json(home, "run", str(repository / "digits"), *options)
     assert (view["project"], view["script"], view["accuracy"]) == ("digits", "nn.py", 0.9)
+    commit(repository, {"unlisted/epochal.toml": "", "unlisted/nn.py": ""}, "Another one")
+    unlisted = epochal(home, "run", str(repository / "unlisted"), *options)
+    assert (unlisted.returncode, 'path = "unlisted"' in unlisted.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("project", ["./digits", "digits/", "/digits", "{repository}/digits"])
