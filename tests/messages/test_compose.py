@@ -135,7 +135,7 @@ def test_exhausted_run_gives_the_forecast() -> None:
     *others, last = report.run.trials
     run = replace(report.run, trials=(*others, replace(last, forecast=forecast)))
     assert (
-        "forecast    the accuracy that is judged: 0.80 is expected at epoch 47 (90%\n            interval: 41 to 58)\n"
+        "forecast    the judged accuracy: 0.80 is expected at epoch 47 (90% interval:\n            41 to 58)\n"
         in _compose_text(replace(report, run=run))
     )
     assert "forecast" not in _compose_text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
@@ -182,7 +182,7 @@ def test_note_says_why_trials_did_not_resume() -> None:
     why = "trained from the beginning: the training data: x has different values"
     trials = [reports.trial(number, 0.7, epochs_resumed=0, resumption=why) for number in (2, 3)]
     text = _compose_text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
-    assert f"Note: trials 2, 3 {why}" in " ".join(text.split())
+    assert f"Note: trials 2 and 3 {why}" in " ".join(text.split())
     assert "from the beginning" not in _compose_text(reports.reached())
     resumed = reports.trial(2, 0.7, resumption="resumed from epoch 20 of trial 1")
     silent = reports.trial(3, 0.7, epochs_resumed=0)
