@@ -20,6 +20,7 @@ _INFERRING = "Could not automatically infer the output shape / dtype"
 _IN_USER_CODE = "in user code:"
 _IN_GRAPH = "Graph execution error"
 _IN_WORKER = re.compile(r"Caught (?P<name>\w+) in \w+ (?:worker|replica)[^\n]*\n")
+_NAMING = re.compile(r"(?:Fields?|Columns?|Features?|Invalid|Missing|Unexpected|Expected|Received|Got)\b[^:]*:")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -53,9 +54,16 @@ class Raised:
 
     @property
     def text(self) -> str:
-        """The exception's name and the first line of its message that contains a word, as in ``KeyError: 'a'``."""
-        lines = (_ESCAPES.sub("", line).strip() for line in self.message.splitlines())
-        first = next((line for line in lines if re.search(r"\w", line)), "")
+        """The exception's name and the first line of its message that contains a word, as in ``KeyError: 'a'``.
+
+        The next lines are added if they name what the first one is about, as in ``Missing columns: a, b``.
+        """
+        lines = [_ESCAPES.sub("", line).strip() for line in self.message.splitlines()]
+        first, *others = [line for line in lines if re.search(r"\w", line)] or [""]
+        for line in others:
+            if not first.endswith(":") and not _NAMING.match(line):
+                break
+            first = f"{first} {line}"
         return f"{self.name}: {first}" if first else self.name
 
     @property

@@ -120,6 +120,16 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "nn.py line 1: ValueError: one.",
         ),
         (
+            "raise ValueError('pandas dtypes must be int, float or bool.\\nFields with bad pandas dtypes: city: str\\n')\n",
+            Reason.SCRIPT_ERROR,
+            "nn.py line 1: ValueError: pandas dtypes must be int, float or bool. Fields with bad pandas dtypes: city: str.",
+        ),
+        (
+            "raise RuntimeError('Error(s) in loading state_dict for Net:\\n\\tMissing key(s) in state_dict: \"a\". \\nx')\n",
+            Reason.SCRIPT_ERROR,
+            'nn.py line 1: RuntimeError: Error(s) in loading state_dict for Net: Missing key(s) in state_dict: "a".',
+        ),
+        (
             "try:\n    1 / 0\nexcept Exception as error:\n    raise KeyError('a') from error\n",
             Reason.SCRIPT_ERROR,
             "nn.py line 4: KeyError: 'a'.",
