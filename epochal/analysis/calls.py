@@ -10,8 +10,6 @@ from epochal.analysis.syntax import Module, last_name, literal
 _OPENERS = frozenset({"open", "File", "ZipFile", "GzipFile", "BZ2File", "LZMAFile"})
 _WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
 
-_FILE = re.compile(r"(?!/)(?!.*\.\.)[^\0\n]{1,200}")
-
 
 def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
     """Return the calls of the file ``path`` in the folder ``code`` that include a line, outermost first."""
@@ -36,14 +34,13 @@ def _find_mode(call: ast.Call) -> str:
     return str(modes[0].value) if modes and isinstance(modes[0], ast.Constant) else ""
 
 
-def find_files(code: Path, path: str, line: int) -> list[str]:
-    """Return the files in the folder ``code`` whose paths the calls on a line contain, as literals or as their names."""
+def find_texts(code: Path, path: str, line: int) -> list[str]:
+    """Return the texts that the calls on a line contain, as literals or as names of the module's literals."""
     module = Module.read(code / path)
     literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
     nodes = [each for call in find_calls(code, path, line) for each in ast.walk(call)]
-    texts = [literals.get(each.id, "") for each in nodes if isinstance(each, ast.Name)]
-    texts += [each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-    return [text for text in dict.fromkeys(texts) if _FILE.fullmatch(text) and (code / text).is_file()]
+    texts = [literals[each.id] for each in nodes if isinstance(each, ast.Name) and each.id in literals]
+    return texts + [each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
 
 
 def find_variable(code: Path, path: str, line: int) -> str:

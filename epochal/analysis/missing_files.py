@@ -110,22 +110,19 @@ def _explain_absent(path: str, files: list[str], write: str) -> str:
 
 def find_pointer(names: Iterable[str], code: Path) -> str:
     """Return the first of the files ``names`` in the folder ``code`` that is a Git LFS pointer, or an empty string."""
-    for name in names:
-        path = code / name
-        try:
-            if (
-                name
-                and not name.startswith("/")
-                and ".." not in path.parts
-                and path.is_file()
-                and not path.is_symlink()
-            ):
-                with path.open("rb") as file:
-                    if file.read(len(LFS_POINTER)) == LFS_POINTER:
-                        return name
-        except (OSError, ValueError):
-            continue
-    return ""
+    return next((name for name in names if (read_start(name, code) or b"").startswith(LFS_POINTER)), "")
+
+
+def read_start(name: str, code: Path) -> bytes | None:
+    """Return the first 4 KB of the file ``name``; None if it is not a readable file in the folder ``code``."""
+    path = code / name
+    try:
+        if name and not name.startswith("/") and ".." not in path.parts and path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                return file.read(4096)
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def explain_pointer(name: str) -> str:

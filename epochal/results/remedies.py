@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.calls import find_calls, find_files, find_variable, makes_files
+from epochal.analysis.calls import find_calls, find_texts, find_variable, makes_files
 from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.imports import find_hiding_module
@@ -18,6 +18,7 @@ from epochal.analysis.missing_files import (
     explain_missing_folder,
     explain_pointer,
     find_pointer,
+    read_start,
 )
 from epochal.analysis.packages import find_system_library
 from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines
@@ -274,10 +275,10 @@ def _explain_numpy_name(last: Raised) -> str:
 
 def _find_unset_variable(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
     """Return the environment variable whose lack caused the exception; empty if there was another cause."""
-    frame = last.frames[-1] if last.frames else None
     if last.name == "KeyError":
-        is_environment = frame is not None and _ENVIRON.search(f"{frame.path} {frame.function}") and ".pop(" not in line
-        return last.message.strip("'\"") if is_environment else ""
+        *_, caller, frame = (None, None, *last.frames)
+        reads = frame and _ENVIRON.search(f"{frame.path} {frame.function}") and caller == inner and ".pop(" not in line
+        return last.message.strip("'\"") if reads else ""
     is_none = "NoneType" in last.message and (not last.package or re.search(r"file|path", last.message))
     variable = find_variable(origin.code, _local_path(inner, origin), inner.line) if is_none and inner else ""
     return "" if variable in _SET_VARIABLES else variable
@@ -285,7 +286,7 @@ def _find_unset_variable(last: Raised, line: str, inner: Frame | None, origin: O
 
 def _explain_unset_variable(variable: str) -> str:
     if variable == "EPOCHAL_DATA":
-        return f"{variable} is not set, because the server has no data folder. Set data in $EPOCHAL_HOME/server.toml."
+        return f"{variable} is not set, because the server has no data folder. Ask the server's admin to set data in server.toml."
     problem = f"The environment variable {variable} is not set during training."
     return f'{problem} Give it a default: os.environ.get("{variable}", "…").'
 
@@ -326,11 +327,12 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
 def _explain_content(last: Raised, inner: Frame, origin: Origin) -> str:
     """Return the remedy if the file that the line reads is empty or is not encoded in UTF-8; otherwise an empty string."""
     place = origin.code, _local_path(inner, origin), inner.line
-    files = {name: (origin.code / name).read_bytes() for name in find_files(*place)}
+    starts = ((name, read_start(name, origin.code)) for name in find_texts(*place))
+    files = {name: start for name, start in starts if start is not None}
     if last.name in _READS_NOTHING and (empty := next((name for name in files if not files[name]), "")):
         return f"{empty} is empty (0 bytes). Commit the file with its contents, or {USE_DATA_FOLDER}."
     undecodable = _NOT_UTF_8.search(last.message) if last.name == "UnicodeDecodeError" else None
-    is_binary = any(b"\0" in content for content in files.values())
+    is_binary = any(b"\0" in start for start in files.values())
     if undecodable is None or (is_binary and not undecodable["mark"]):
         return ""
     encoding = "utf-16" if undecodable["mark"] else "latin-1"
@@ -354,7 +356,8 @@ def _is_written(last: Raised, inner: Frame | None, origin: Origin) -> bool:
     library = itertools.takewhile(lambda frame: frame.is_library, reversed(last.frames))
     if "create file" in last.message or any(_WRITES.search(f"{each.path} {each.function}") for each in library):
         return True
-    return inner is not None and makes_files(origin.code, _local_path(inner, origin), inner.line)
+    opens = last.package in ("", "h5py")  # not a library that reads, as in f(read_csv(a), open(b, "w"))
+    return inner is not None and opens and makes_files(origin.code, _local_path(inner, origin), inner.line)
 
 
 def _explain_network(frames: Sequence[Frame], origin: Origin) -> str:
@@ -493,9 +496,10 @@ def _explain_one_hot_labels(origin: Origin) -> str:
 def _explain_metric_key(message: str, origin: Origin) -> str:
     """Return the key of Keras' history to use instead of the one in a KeyError's message; empty if it is not known."""
     key = _METRIC_KEY.fullmatch(message)
-    names = [found["name"] for found in _METRICS.finditer(read_source(origin.code, origin.script) or "")]
-    names = names or ["accuracy"] * (message.endswith("acc'"))
-    if key is None or not names or key["name"] in names:
+    names = [found["name"] for found in _METRICS.finditer(read_source(origin.code, origin.script) or "")] or [
+        "accuracy"
+    ]
+    if key is None or key["name"] in names:
         return ""
     return (
         f"Keras uses the metric names given to compile(). With metrics=[\"{names[0]}\"], write '{key['start']}{names[0]}' "

@@ -106,6 +106,15 @@ def _raise(error: str) -> dict[str, str]:
             Reason.MISSING_FILE,
             "in/a.json is not in the commit. Commit the file, or",
         ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nfrom nets import read_csv\n"
+                "print(read_csv('in/a.csv'), open('out.txt', 'w'))\n",
+                "site-packages/nets.py": "def read_csv(path):\n    open(path)\n",
+            },
+            Reason.MISSING_FILE,
+            "in/a.csv is not in the commit. Commit the file, or",
+        ),
         ({"nn.py": "open('saved/w.npz', 'rb')\n"}, Reason.MISSING_FILE, "saved/w.npz is not in the commit. Commit"),
         (
             _read_csv(b"M\xfcnchen,1\n"),
@@ -373,7 +382,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import os\nos.environ['EPOCHAL_DATA']\n"},
             Reason.SCRIPT_ERROR,
-            "EPOCHAL_DATA is not set, because the server has no data folder. Set data in $EPOCHAL_HOME/server.toml.",
+            "EPOCHAL_DATA is not set, because the server has no data folder. Ask the server's admin to set data in",
         ),
         (
             {"nn.py": "import os\nseed = int(os.getenv('SEED_'))\n"},
@@ -561,6 +570,11 @@ def _raise(error: str) -> dict[str, str]:
             Reason.MISSING_FILE,
             "The commit contains data/a.csv.dvc but not data/a.csv, because data/.gitignore line 1 excludes it.",
         ),
+        (
+            {"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": ""},
+            Reason.SCRIPT_ERROR,
+            "a.json is empty (0",
+        ),
         ({"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": _LFS}, Reason.MISSING_FILE, "Git LFS pointer"),
         (
             {
@@ -604,6 +618,13 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
                 "site-packages/nets.py": "import numpy as np\nnp.int\n",
             },
             "nn.py line 3: AttributeError: module 'numpy' has no attribute 'int'.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport nets\n",
+                "site-packages/nets.py": "import os\nos.environ['RANK_']\n",
+            },
+            "nn.py line 3: KeyError: 'RANK_'.",
         ),
         (
             {"nn.py": "history = {}\n# compile(metrics=['acc'])\nhistory['val_acc']\n"},  # without validation data
