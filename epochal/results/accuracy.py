@@ -30,6 +30,8 @@ _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
+_MIN_RESPLITS = 3
+"""From this many models on, a note says that they were measured on different splits. Two may simply be two models."""
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
 _OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
@@ -502,11 +504,20 @@ class _Chooser:
             ]
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
+        prints_other = bool(lines) and not any(
+            _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
+        )
+        last = self._last_measured()
+        count = self._findings.recorded.count_resplits(last, self._sound) if last else 0
+        if count >= _MIN_RESPLITS and not prints_other:
+            return [
+                f"{self._script} measured {count} models on test sets that share rows, and the verdict uses the last "
+                f"accuracy, {shown}, which may be the best of them rather than a typical one. Split the data once, with a "
+                "fixed random_state."
+            ]
         judged_text = f"the verdict uses the accuracy {accuracy.source.description}, {shown}. {_OTHER_NUMBER}"
         facts = [f"measured {count_models(self._sound)} models"] if count_models(self._sound) > 1 else []
-        if lines and not any(
-            _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
-        ):
+        if prints_other:
             facts.append(f"printed {lines[-1].text!r}")
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 

@@ -160,6 +160,24 @@ class Measurements:
                 looks |= set(self.epochs.get(fit, ()))
         return max(1, len(looks))
 
+    def count_resplits(self, last: Measurement, measurements: Iterable[Measurement]) -> int:
+        """Return how many different models ``measurements`` compared with other random splits of the data of ``last``.
+
+        The model of ``last`` counts, too. A test set is from another split if some of its rows, but neither all of its
+        rows nor all of those of ``last``, are in the test set of ``last``. Rows that repeat in the data do not count as
+        shared. Returns 0 if the rows were not checked.
+        """
+        rows = self.test_sets.get(last.test_set or "")
+        if not rows or not last.overlap.checked:
+            return 0
+        least = MIN_SHARED + last.overlap.share + last.overlap.expected
+        splits = {
+            other
+            for other, other_rows in self.test_sets.items()
+            if least <= estimate_shared_rows(rows, [other_rows]) < 1 and estimate_shared_rows(other_rows, [rows]) < 1
+        }
+        return len({each.weights for each in measurements if each.test_set in splits} | {last.weights})
+
 
 def parse_measurements(metrics_jsonl: str) -> Measurements:
     """Return the measurements in ``metrics.jsonl``. Lines that are incomplete or not from the recorder are skipped."""

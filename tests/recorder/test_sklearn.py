@@ -167,6 +167,24 @@ def test_means_of_cross_validations_and_reports_are_recorded(sklearn_python: Pat
 
 
 @pytest.mark.sklearn
+def test_each_of_many_splits_is_recorded(sklearn_python: Path, tmp_path: Path) -> None:
+    """A script that tries 300 splits has looked 300 times at its data."""
+    script = f"""{BEGINNING}
+from sklearn.model_selection import train_test_split
+x = np.random.default_rng(0).normal(size=x.shape)
+for seed in range(300):
+    x_train, x_test, y_train, y_test = train_test_split(x, y, random_state=seed)
+    DecisionTreeClassifier(max_depth=2).fit(x_train, y_train).score(x_test, y_test)
+"""
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    recorded = parse_measurements((tmp_path / "out" / "metrics.jsonl").read_text())
+    choice = choose_accuracy(Findings(None, recorded, printed("")))
+    assert choice.accuracy.looks == 300
+    assert "measured 300 models on test sets that share rows" in choice.notes[0]
+
+
+@pytest.mark.sklearn
 def test_recorder_fault_does_not_change_the_score(sklearn_python: Path, tmp_path: Path) -> None:
     """Without the output folder, the script continues, and one line on standard error says what is missing."""
     script = f"{BEGINNING}\nimport shutil\nshutil.rmtree('out')\nprint(tree.score(x, y), accuracy_score(y, y))\n"

@@ -559,19 +559,53 @@ def test_each_network_compared_with_the_test_set_is_a_look() -> None:
     assert _choose(dummy, _make_event(0.7, time=2.0)).accuracy.looks == 1
 
 
+def _make_test_set(name: str, rows: range) -> dict[str, Any]:
+    """Return a test set with a name and these hashes of rows, as the recorder writes it."""
+    sketch = b"".join(number.to_bytes(8, "little") for number in rows)
+    return {"event": "test_set", "id": name, "rows": len(rows), "sketch": base64.b64encode(sketch).decode()}
+
+
 def test_test_sets_with_common_rows_share_their_looks() -> None:
     """A new split of the same data is not a new test set."""
-
-    def rows(identity: str, first: int) -> dict[str, Any]:
-        sketch = b"".join(number.to_bytes(8, "little") for number in range(first, first + 100))
-        return {"event": "test_set", "id": identity, "rows": 100, "sketch": base64.b64encode(sketch).decode()}
-
-    sets = [rows("one", 1), rows("other", 90), rows("third", 5000)]
+    rows = {"one": range(1, 101), "other": range(90, 190), "third": range(5000, 5100)}
+    sets = [_make_test_set(*each) for each in rows.items()]
     looks = [
         _make_event(0.5, test_set=name, weights=name, time=at) for at, name in enumerate(("third", "other", "one"))
     ]
     accuracy = _choose(*sets, *looks).accuracy
     assert (accuracy.looks, len(accuracy.test_rows or b"")) == (2, 800)
+
+
+_RESPLITS = [range(1, 101), range(51, 151), range(90, 190)]
+
+
+@pytest.mark.parametrize(
+    ("splits", "changes", "log", "is_noted"),
+    [
+        (_RESPLITS, {}, "", True),
+        (_RESPLITS, {}, "found a good model, accuracy: 0.87", True),
+        pytest.param(_RESPLITS, {}, "Mean accuracy: 0.8", False, id="reports their mean"),
+        pytest.param(_RESPLITS[1:], {}, "", False, id="two models"),
+        pytest.param([range(1, 101), range(101, 201), range(201, 301)], {}, "", False, id="folds"),
+        pytest.param([range(90, 110), range(100, 150), range(90, 190)], {}, "", False, id="parts of one test set"),
+        pytest.param(_RESPLITS, {"weights": "a"}, "", False, id="one model"),
+        pytest.param(_RESPLITS, {"seen": _CLEAN | {"share": 0.7, "expected": 0.7}}, "", False, id="rows repeat"),
+        pytest.param(_RESPLITS, {"seen": _CLEAN | {"checked": False}}, "", False, id="rows unchecked"),
+    ],
+)
+def test_models_measured_on_different_splits_are_noted(
+    splits: list[range], changes: dict[str, Any], log: str, is_noted: bool
+) -> None:
+    """The verdict uses one of several accuracies, so it may be the best. Folds, parts and repeated rows are no splits."""
+    events = []
+    for number, rows in enumerate(splits):
+        facts: dict[str, Any] = {"test_set": f"set {number}", "weights": f"w{number}", "time": float(number)}
+        events += [_make_test_set(f"set {number}", rows), _make_event(0.87, **facts | changes)]
+    note = (
+        "nn.py measured 3 models on test sets that share rows, and the verdict uses the last accuracy, 0.87, which may be "
+        "the best of them rather than a typical one. Split the data once, with a fixed random_state."
+    )
+    assert (note in _choose(*events, log=log).notes) == is_noted
 
 
 def test_training_without_an_accuracy_is_explained() -> None:

@@ -31,7 +31,8 @@ _UNCHECKED = {
     "checked": False,
     "why": "internal error",
 }
-_MAX_TEST_SETS = 256
+_MAX_SKETCHED = 4 * 1024 * 1024
+"""The maximum number of bytes of all sketches. Those of small test sets are small, so that more of them are recorded."""
 _MAX_PREDICTIONS = 64
 _MAX_EVENTS = 5_000
 """The maximum number of predictions to record. A script that plays a game, for example, makes one for each move."""
@@ -176,6 +177,8 @@ class SharedState:
         """The row hashes of each validation set so far."""
         self._transformations = []
         self._test_sets = set()
+        self._sketched = 0
+        """The number of bytes of all sketches so far."""
         self._prediction_count = 0
         self.cross_validated_answers = collections.deque(maxlen=_MAX_PREDICTIONS)
         """Weak references to answers that do not come from a single model, such as those of a cross-validation."""
@@ -290,10 +293,11 @@ class SharedState:
         if test_rows.why_unseen or not test_rows.count:
             return None
         identity = hashlib.blake2b(test_rows.hashes.tobytes(), digest_size=8).hexdigest()
-        if identity in self._test_sets or len(self._test_sets) >= _MAX_TEST_SETS:
+        if identity in self._test_sets or self._sketched >= _MAX_SKETCHED:
             return identity
         self._test_sets.add(identity)
         sketch = test_rows.hashes[:SKETCH].astype("<u8").tobytes()
+        self._sketched += len(sketch)
         self.output.write_event(
             event="test_set", id=identity, rows=test_rows.count, sketch=base64.b64encode(sketch).decode()
         )
