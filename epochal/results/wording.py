@@ -118,13 +118,16 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
     lower_accuracy = threshold - _DOUBT_MARGIN
     if trial.reached and judgement and not judgement.confidence and samples and lower_accuracy > 0:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
-        look = (
-            f" This was look number {judgement.look} at this test set." if judgement.look and judgement.look > 1 else ""
-        )
+        models = trial.accuracy.looks
         sentences.append(
-            f"If measured once on {plural(samples, 'test sample')}, a model with a true accuracy of "
-            f"{lower_accuracy:.4g} would pass by luck with a probability of {_percent(odds)}.{look}"
+            f"The script measured {models} models or epochs on this test set. If it chose among them by their accuracies, "
+            "this accuracy is probably too high."
+            if models > 1
+            else f"If measured once on {plural(samples, 'test sample')}, a model with a true accuracy of "
+            f"{lower_accuracy:.4g} would pass by luck with a probability of {_percent(odds)}."
         )
+        if judgement.look and judgement.look > 1:
+            sentences.append(f"This was look number {judgement.look} at this test set.")
     return sentences
 
 

@@ -1,6 +1,7 @@
 """The gate: which accuracies reach the threshold, and how verdicts are worded."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -370,7 +371,16 @@ def test_evidence_gives_chance_and_odds() -> None:
     assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",
         "If measured once on 360 test samples, a model with a true accuracy of 0.75 would pass by luck with a probability of "
-        "1.5%. This was look number 3 at this test set.",
+        "1.5%.",
+        "This was look number 3 at this test set.",
+    ]
+    several = _judge_trial(288, 360, Rule(0.8), 23, _UNKNOWN)
+    assert several.accuracy
+    several = replace(several, accuracy=replace(several.accuracy, looks=20))
+    assert describe_evidence(several, 0.8)[2:] == [
+        "The script measured 20 models or epochs on this test set. If it chose among them by their accuracies, this accuracy "
+        "is probably too high.",
+        "This was look number 23 at this test set.",
     ]
     # Below the threshold, nothing passed.
     assert len(describe_evidence(_judge_trial(200, 360, Rule(0.8), 3, _UNKNOWN), 0.8)) == 2
