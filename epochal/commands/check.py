@@ -305,7 +305,8 @@ def _settings_finding(folder: Path, problem: str) -> Finding:
     line = int(position[1]) if position else find_line(_read_settings(folder), key)
     message, _, remedy = problem.partition(". ")
     remedy = remedy or "Correct the line, or remove it to use the default."
-    return Finding("settings", _SETTINGS, line, message.removesuffix(".") + ".", remedy, Severity.ERROR)
+    path = problem.partition(" ")[0] if message.endswith(" is not read") else _SETTINGS
+    return Finding("settings", path, line, message.removesuffix(".") + ".", remedy, Severity.ERROR)
 
 
 def _read_settings(folder: Path) -> str:

@@ -162,9 +162,16 @@ Project.ELSEWHERE = dict.fromkeys(
 def read_repository_settings(code: Path) -> RepositorySettings:
     """Return the settings in ``code``/epochal.toml, or the defaults if the file does not exist.
 
-    Raises SettingsError if a setting is invalid.
+    Raises SettingsError if a setting is invalid, or if the file has another name, such as Epochal.toml.
     """
-    return read_toml(code / FILE_NAME, RepositorySettings)
+    path = code / FILE_NAME
+    if not path.exists():
+        for found in sorted(code.glob("*")):
+            name = found.name.lower().removeprefix(".")
+            if found.is_file() and name in (FILE_NAME, "epochal.yaml", "epochal.yml"):
+                remedy = "Rename it to" if name == FILE_NAME else "Write its settings as TOML in"
+                raise SettingsError(f"{found.name} is not read. {remedy} {FILE_NAME}.")
+    return read_toml(path, RepositorySettings)
 
 
 def read_projects(content: str) -> tuple[str, ...]:

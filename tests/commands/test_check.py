@@ -144,6 +144,13 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "(digits): path is not a folder",
         ),
         (
+            {"nn.py": "", "Epochal.toml": ""},
+            "settings",
+            "Epochal.toml",
+            None,
+            "Epochal.toml is not read. Rename it to epochal.toml.",
+        ),
+        (
             {"epochal.toml": '\n[project]\npath = "digits"\n'},
             "settings",
             "epochal.toml",

@@ -226,6 +226,26 @@ def test_search_space_keeps_its_types(tmp_path: Path) -> None:
     assert kinds == [int, int, str, str, bool, bool]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Epochal.toml", "Epochal.toml is not read. Rename it to epochal.toml."),
+        ("EPOCHAL.TOML", "EPOCHAL.TOML is not read. Rename it to epochal.toml."),
+        (".epochal.toml", ".epochal.toml is not read. Rename it to epochal.toml."),
+        ("epochal.yml", "epochal.yml is not read. Write its settings as TOML in epochal.toml."),
+        ("epochal.yaml", "epochal.yaml is not read. Write its settings as TOML in epochal.toml."),
+    ],
+)
+def test_file_with_another_name_is_refused(tmp_path: Path, name: str, expected: str) -> None:
+    """It would be ignored. Beside epochal.toml it is somebody's copy."""
+    (tmp_path / name).write_text("threshold = 0.9")
+    with pytest.raises(SettingsError) as error:
+        read_repository_settings(tmp_path)
+    assert str(error.value) == expected
+    (tmp_path / "epochal.toml").write_text("threshold = 0.7")
+    assert read_repository_settings(tmp_path).threshold == 0.7
+
+
 def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     """Windows editors write it."""
     (tmp_path / "epochal.toml").write_bytes(b"\xef\xbb\xbfthreshold = 0.9\r\n")
