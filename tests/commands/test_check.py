@@ -121,6 +121,20 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "Did you mean retrain.max_epochs?",
         ),
         ({"nn.py": "", "epochal.toml": "threshold = 0.9\nmetric = x\n"}, "settings", "epochal.toml", 2, "TOML"),
+        (
+            {"nn.py": "", "epochal.toml": 'framework = "Scikit-Learn"'},
+            "settings",
+            "epochal.toml",
+            1,
+            "Did you mean sklearn?",
+        ),
+        (
+            {"nn.py": "", "epochal.toml": 'framework = "tensorflow"'},
+            "settings",
+            "epochal.toml",
+            1,
+            "Did you mean keras?",
+        ),
         ({"nn.py": "", "epochal.toml": 'framework = "kears"\n'}, "settings", "epochal.toml", 1, "Did you mean keras?"),
         (
             {"nn.py": "", "epochal.toml": 'script = "tarin.py"\n', "train.py": ""},

@@ -222,10 +222,11 @@ def dataset_caches() -> list[DatasetCache]:
 
 def check_framework(name: str) -> None:
     """Raise SettingsError unless ``name`` (``framework`` in epochal.toml) is empty or the name of a framework."""
-    known = list(frameworks())
+    known = frameworks()
     if name and name not in known:
         names = join_words([repr(each) for each in ["", *known]], "or")
-        similar = get_close_matches(name.lower(), known, n=1)
+        meant = [each for each, module in known.items() if name.lower() in (module.TITLE.lower(), *module.IMPORTS)]
+        similar = meant or get_close_matches(name.lower(), known, n=1)
         hint = f" Did you mean {similar[0]}?" if similar else ""
         raise SettingsError(f"epochal.toml: framework: Input should be {names} (it is {name!r}).{hint}")
 
