@@ -171,7 +171,8 @@ class Reason(StrEnum):
     NO_ENGINE = (
         "no_engine",
         "The Docker engine did not answer.",
-        'Start the engine, or set runtime = "process" in server.toml to train without a sandbox.',
+        "Start the engine. To train without a sandbox, use epochal run --runtime process or, for a server, set "
+        'runtime = "process" in server.toml.',
     )
     INTERNAL_ERROR = (
         "internal_error",

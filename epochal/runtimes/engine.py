@@ -45,5 +45,6 @@ def engine_errors(docker_host: str) -> Iterator[None]:
         raise RunFailed(
             Reason.NO_ENGINE,
             f"The Docker engine at {docker_host or _DEFAULT_HOST} does not answer ({cause}). "
-            f'{remedy}, or train without a sandbox: set runtime = "process" in server.toml.',
+            f"{remedy}, or train without a sandbox: use epochal run --runtime process or, for a server, set "
+            'runtime = "process" in server.toml.',
         ) from error

@@ -38,5 +38,5 @@ def test_docker_never_falls_back(tmp_path: Path, host: str) -> None:
         runtime.prepare("python", tmp_path, print)
     assert caught.value.reason is Reason.NO_ENGINE
     assert f"engine at {host} does not answer (" in caught.value.explanation
-    assert 'runtime = "process"' in caught.value.explanation
+    assert 'use epochal run --runtime process or, for a server, set runtime = "process"' in caught.value.explanation
     assert "\n" not in caught.value.explanation
