@@ -70,9 +70,11 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def _correct_line(path: Path, error: str) -> str:
-    """Suggest a replacement for the line that an error names, if it looks like YAML or has a decimal comma."""
+    """Say how to correct the line that an error names, if it looks like YAML, has a decimal comma, or marks a conflict."""
     position = re.search(r"\(at line (\d+), ", error)
     line = path.read_text(encoding="utf-8-sig").splitlines()[int(position[1]) - 1] if position else ""
+    if re.match(r"<{7}|={7}|>{7}", line):
+        return " Resolve the merge conflict in these lines, and commit the result."
     found = re.fullmatch(r"\s*([\w.-]+)\s*[:=]\s*([^\s#]+)\s*(?:#.*)?", line)
     if found is None:
         return ""

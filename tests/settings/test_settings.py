@@ -119,6 +119,10 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("[search]\nrate = {choices = [1, true]}", "search.rate.choices: the choices should be all"),
         ("[search]\nrate = {choices = [1, nan]}", "search.rate.choices: Input should be a finite number"),
         ("threshold = ", "cannot be read as TOML"),
+        (
+            "<<<<<<< HEAD\nthreshold = 0.9\n=======\nthreshold = 0.8\n>>>>>>> b\n",
+            "(at line 1, column 1). Resolve the merge conflict in these lines, and commit the result.",
+        ),
         ("script: nn.py\nthreshold: 0,9", 'column 7). Write script = "nn.py".'),
         ("script = nn.py", 'Write script = "nn.py".'),
         ("threshold = 0,9", "Write threshold = 0.9."),
