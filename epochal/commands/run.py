@@ -27,6 +27,13 @@ from epochal.store.runs import load_run
 from epochal.store.transitions import request_stop
 
 
+def _parse_threshold(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < float(text) <= 1:
+            return float(text)
+    raise SettingsError(f"--threshold must be a number greater than 0 and at most 1 (80% is 0.8), not {text}.")
+
+
 def run(
     repository: Annotated[
         str, typer.Argument(metavar="[DIR|URL]", help="The repository that contains the commit.")
@@ -39,7 +46,12 @@ def run(
         str, typer.Option(help="The folder of the project to train, if epochal.toml lists several; by default, DIR.")
     ] = "",
     threshold: Annotated[
-        float | None, typer.Option(help="The threshold (0 to 1), instead of the one in epochal.toml.")
+        float | None,
+        typer.Option(
+            parser=_parse_threshold,
+            metavar="THRESHOLD",
+            help="The threshold (0 to 1), instead of the one in epochal.toml.",
+        ),
     ] = None,
     runtime: Annotated[
         Literal["docker", "process", "auto"] | None,
@@ -53,8 +65,6 @@ def run(
 ) -> None:
     """Train one commit in the foreground, without a server or a webhook."""
     environment = Environment.read()
-    if threshold is not None and not 0 < threshold <= 1:
-        raise SettingsError(f"--threshold must be greater than 0 and at most 1 (80% is 0.8), not {threshold:g}.")
     folder = Path(repository)
     bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
     environment.create_home()

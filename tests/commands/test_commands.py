@@ -153,7 +153,10 @@ def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> Non
     ("arguments", "message"),
     [
         (("show", "9"), "There is no run 9"),
-        (("run", "{folder}", "--threshold", "80"), "80% is 0.8"),
+        (("run", "{folder}", "--threshold", "80"), "at most 1 (80% is 0.8), not 80."),
+        (("run", "{folder}", "--threshold", "95%"), "at most 1 (80% is 0.8), not 95%."),
+        (("run", "{folder}", "--threshold", "0,9"), "at most 1 (80% is 0.8), not 0,9."),
+        (("run", "{folder}", "--threshold", "nan"), "at most 1 (80% is 0.8), not nan."),
         (("run", "{folder}/nowhere"), "{folder}/nowhere is not a folder"),
         (("run", "{folder}/nowhere/nn.py"), "{folder}/nowhere/nn.py is not a folder"),
         (("run", "https://example.com/digits.git", "--commit", "HEAD~5"), "--commit has to be the ID of a commit"),
