@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a trial failed, or why a run ended without reaching its threshold.
+    """Why a trial failed or was stopped, or why a run ended without reaching its threshold.
 
     The value is a word that runs can be filtered by. ``description`` says what happened and ``remedy`` what to do next,
     both in full sentences. docs/reference/reasons.md is generated from both, with the comments below as its headings.
@@ -165,8 +165,8 @@ class Reason(StrEnum):
     )
     BUILD_FAILED = (
         "build_failed",
-        "The Jenkins build failed several times before it could report a result.",
-        "Read the build's console log, fix the job or its agent, and then train the commit with epochal run.",
+        "The Jenkins job failed several times before it could report a result.",
+        "Read the last build's console log, fix the job or its agent, and then train the commit with epochal run.",
     )
     NO_ENGINE = (
         "no_engine",
@@ -234,7 +234,7 @@ class Reason(StrEnum):
     )
     SPACE_USED_UP = (
         "space_used_up",
-        "The search found no new combination of values to try in the [search] table of epochal.toml.",
+        "The search found no untried combination of the values that the [search] table of epochal.toml allows.",
         "Widen the ranges in [search], or change the model.",
     )
 

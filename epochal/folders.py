@@ -64,12 +64,12 @@ class Home:
         self.database = path / "epochal.db"
         """The SQLite database, unless server.toml sets another one."""
         self.dlcode = path / "dlcode"
-        """The folder of symbolic links to the most recently pulled code, one link per repository and branch."""
+        """The folder of symbolic links to the most recently pulled code, one per repository, branch and project."""
         self.cache = path / "cache"
         """Fetched repositories, environments and datasets, all of which can be fetched or built again."""
 
     def database_url(self, configured: str = "") -> str:
-        """Return the URL of the database: ``configured`` or, if that is empty, the URL of a SQLite file in ``$EPOCHAL_HOME``."""
+        """Return the database URL ``configured`` or, if it is empty, the URL of an SQLite file in ``$EPOCHAL_HOME``."""
         return configured or f"sqlite:///{self.database}"
 
     def challenge_file(self, nonce: str) -> Path:

@@ -32,7 +32,7 @@ _LFS_POINTER_BYTES = 1024  # pointer files are smaller than this (specification 
 
 
 class GitError(Exception):
-    """A git command failed; the text is git's error output."""
+    """A git command failed; the text is git's error output or, if there is none, an explanation."""
 
 
 class GitFolder:
@@ -271,7 +271,7 @@ def check_files(folder: Path) -> tuple[str, ...]:
         return ()
     return (
         f"{_shorten_list(pointers)}: Git LFS files are not downloaded, so training sees only pointers of about 130 bytes. "
-        "Instead, put such data in the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
+        "Put such data in the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
         "$EPOCHAL_DATA.",
     )
 

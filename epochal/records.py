@@ -156,7 +156,7 @@ class Evidence:
     unchecked: why the rows were not compared.
     seen: the share of test rows (0 to 1) that the model was fitted on.
     expected: the share that even a clean split would show, because a dataset may contain identical rows.
-    accepted: whether ``seen`` is too high, but the accuracy counts anyway because ``repeated_rows`` in epochal.toml
+    accepted: whether the accuracy counts even though ``seen`` is too high, because ``repeated_rows`` in epochal.toml
         allows it.
     """
 
@@ -348,14 +348,14 @@ class Forecast:
         """The forecast in words, such as ``levels off at 0.77 ± 0.01: …``."""
         threshold = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
         if self.hopeless:
-            return f"levels off at {self.rounded}: more epochs will not reach {threshold}"
+            return f"levels off at {self.rounded}: it will not reach {threshold}, even with more epochs"
         if self.expected and self.latest:
             return f"{threshold} is expected at epoch {self.expected} (90% interval: {self.earliest} to {self.latest})"
         if self.expected:
             return (
                 f"{threshold} may be reached by epoch {self.last_epoch}, but probably not before epoch {self.earliest}"
             )
-        return f"it is not clear yet whether more epochs will reach {threshold}"
+        return f"it is not clear yet whether {threshold} will be reached with more epochs"
 
     @property
     def rounded(self) -> str:

@@ -40,8 +40,8 @@ class Detection:
     """The framework that the pushed code trains with, and the modules that the code needs.
 
     ``framework``: the framework's name in ``epochal.analysis.frameworks``. ``why``: the reason for this choice, such as
-    ``nn.py line 3 imports keras``. ``modules``: the modules that the code always imports when it starts, sorted;
-    Epochal tries to import them before training.
+    ``nn.py line 3 imports keras``. ``modules``: the third-party modules that the code always imports when it starts,
+    sorted; Epochal tries to import them before training.
     """
 
     framework: str

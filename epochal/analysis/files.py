@@ -9,7 +9,8 @@ _SKIPPED = frozenset({"__pycache__", "node_modules"})
 def list_code_files(folder: Path) -> list[str]:
     """Return the paths of the files in ``folder``, relative to it and sorted.
 
-    Hidden folders, caches and virtual environments are skipped, because they contain none of the developer's own code.
+    Hidden folders, caches, virtual environments and ``node_modules`` are skipped, because they contain none of the
+    developer's own code.
     """
     found: list[str] = []
     for current, folders, names in os.walk(folder):

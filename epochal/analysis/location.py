@@ -71,7 +71,7 @@ def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes |
 
 
 def find_cell(exported: bytes, line: int) -> tuple[int, int]:
-    """Return which code cell a line of a notebook's export is in, and its line in that cell, both counted from 1."""
+    """Return which code cell a line of a notebook's export is in, and the line's number there, both counted from 1."""
     cell, start = 0, 0
     for number, text in enumerate(exported.decode("utf-8").splitlines()[:line], start=1):
         if text.startswith("# %%") and not re.match(r"# %% .*\[(?:markdown|md|raw)\]", text):

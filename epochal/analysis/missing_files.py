@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
-"""The folder for files that are not committed. If it is set, its path is in the variable ``EPOCHAL_DATA``."""
+"""The folder for files that are not committed. If the setting has a value, ``EPOCHAL_DATA`` holds the folder's path."""
 USE_DATA_FOLDER = f'put the data in {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 FETCH = f"Epochal does not fetch the data: commit the file itself, or {USE_DATA_FOLDER}."

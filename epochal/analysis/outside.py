@@ -287,7 +287,7 @@ def _is_writing(node: ast.Call, name: str) -> bool:
 
 
 def _find_in_text(text: str) -> Iterator[str]:
-    """Yield ``text`` if all of it is an absolute path or a URL outside the commit."""
+    """Yield ``text``, or the path in a file URL, if all of ``text`` is an absolute path or a URL outside the commit."""
     local = _FILE_ADDRESS.sub("", text)
     if _ADDRESS.fullmatch(text) and local == text:
         if not text.lower().startswith(_INERT_ADDRESSES):

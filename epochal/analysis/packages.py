@@ -81,7 +81,7 @@ tensorflow_text textblob thop timm tokenizers toml torch torch_geometric torchau
 torchsummary torchtext torchvision tqdm transformers typer visualkeras wandb wordcloud xarray xgboost xlrd
 """
 _SAME_NAME = frozenset(_SAME_NAME_TEXT.split())
-"""Well-known modules that have the same name as their package, so a missing one is not a local module."""
+"""Well-known modules that have the same name as their package; if one is missing, it is not a local module."""
 
 _ELSEWHERE = {
     "google.colab": "Google Colab",

@@ -88,7 +88,7 @@ class Module:
 
 
 def encoding_of(source: bytes) -> str:
-    """Return the encoding that a Python source declares by its byte order mark or coding cookie (PEP 263).
+    """Return the encoding that Python source code declares with a byte order mark or coding cookie (PEP 263).
 
     Raises SyntaxError if the encoding is unknown or contradictory.
     """

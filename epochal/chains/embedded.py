@@ -1,4 +1,4 @@
-"""The chain without Jenkins: takes runs from the database, oldest first, and runs the job scripts for each."""
+"""The chain without Jenkins: it takes runs from the database, oldest first, and runs the job scripts for each."""
 
 import logging
 import threading

@@ -67,7 +67,7 @@ class FactView(TypedDict):
     value: str | int
     """The value."""
     path: str
-    """The file, relative to DIR."""
+    """The file, relative to the project's folder; for a notebook, its exported script, such as `nn.ipynb.py`."""
     line: int
     """The line, counted from 1."""
 
@@ -80,7 +80,7 @@ class ProjectView(TypedDict):
     can_start: bool
     """Whether a run would get as far as its first trial."""
     script: str | None
-    """The script or notebook; null if none was found."""
+    """The script or notebook; null if none was found or the code cannot be analysed."""
     framework: str | None
     """The framework that the script trains with; null if it cannot be determined."""
     framework_why: str | None
@@ -132,7 +132,7 @@ def check(
 ) -> None:
     """Show what a run would train and search, and report problems, without training anything."""
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder. Pass the folder that contains the training script.")
+        raise UsageError(f"{folder} is not a folder. Pass the top-level folder of the repository, or of a project.")
     checked = check_folder(folder)
     can_start = all(each.can_start for each in checked)
     if as_json:

@@ -109,8 +109,8 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
     push ``branches``.
 
     Raises UsageError, before changing anything, if ``folder`` has no script or is inside another repository, or if its
-    remote origin is missing or differs from ``remote``. Also raises UsageError if git fails or an existing hook cannot
-    be kept; by then, some changes may have been made.
+    remote origin differs from ``remote`` (or is missing, if ``remote`` is None). Also raises UsageError if git fails or
+    an existing hook cannot be kept; by then, some changes may have been made.
     """
     folder = folder.absolute()
     _check_folder(folder, remote)
@@ -132,7 +132,7 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
                 repository.run("config", "--unset-all", "epochal.branch")
             for branch in branches:
                 repository.run("config", "--add", "epochal.branch", branch)
-            done.append(f"commits on {', '.join(branches)} will be pushed automatically")
+            done.append(f"set the branches to push automatically: {', '.join(branches)}")
         hooks = folder / repository.run_text("rev-parse", "--git-path", "hooks")
         hooks.mkdir(parents=True, exist_ok=True)
         for name in HOOKS:

@@ -85,7 +85,7 @@ class StoredIntake:
         if accepted.new:
             shown = safe_url(watched.url)
             _log.info(
-                "%s %s: no webhook delivery arrived for commit %s; it has been queued as run %s",
+                "%s %s: no webhook delivery arrived for commit %s, which has been queued as run %s",
                 shown,
                 branch,
                 sha[:7],

@@ -36,7 +36,7 @@ _ENDED = object()
 _REFRESH_SECONDS = 0.5
 
 Events = queue.SimpleQueue[object]
-"""A queue that receives the email when it arrives, and _ENDED when the server ends."""
+"""A queue that receives the email when it arrives, and _ENDED when the server stops."""
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Poll the heads of the watched branches when the server starts and, with ``--poll``, at regular intervals.
 
 The check at startup finds pushes that were made while the server was down; regular polling makes a webhook
-unnecessary. Polling returns only a commit's id. The commit message, which may ask to skip the commit, is unknown until
+unnecessary. Polling returns only a commit's ID. The commit message, which may ask to skip the commit, is unknown until
 the pull job has fetched the commit.
 """
 

@@ -54,8 +54,8 @@ def create_app(secret: bytes, repositories: Sequence[WatchedRepository], intake:
     """Return the gateway's application. Raises SettingsError if ``secret`` is shorter than 16 bytes.
 
     The responses to ``POST /webhook`` are JSON: 202 ``{"run", "status": "queued"}`` for a new run; 200 ``{"status",
-    "reason"}`` for a delivery that starts no run; 200 ``{"status", "run"}`` for a delivery that was already processed;
-    otherwise ``{"error"}``, with 503 if the push could not be stored.
+    "reason"}`` for a delivery that starts no run; 200 ``{"status", "run"}`` if the delivery or its commit already has a
+    run; otherwise ``{"error"}``, with 503 if the push could not be stored.
     """
     check_secret(secret)
     webhook = _Webhook(secret, repositories, intake)

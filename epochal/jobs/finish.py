@@ -31,7 +31,7 @@ def end_run(
 
 
 def store_end(app: App, run: Run) -> None:
-    """Record that ``run`` ended at the current time, and store the email about it. Raises the same errors as ``end_owned_run``."""
+    """Record that ``run`` has just ended, and store the email about it. Raises the same errors as ``end_owned_run``."""
     ended = replace(run, ended=datetime.now(UTC))
     end_owned_run(app.database, ended, _compose_mail(app, ended))
 

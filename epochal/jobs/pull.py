@@ -46,8 +46,8 @@ def find_run(app: App) -> int:
     missing = [name for name, value in values.items() if not value]
     if missing:
         raise UsageError(
-            f"Environment variables not set: {', '.join(missing)}. To specify the commit to pull, set "
-            f"{', '.join(values)}; or set EPOCHAL_RUN to the number of its run."
+            f"Environment variables not set: {', '.join(missing)}. To specify the commit to pull, set all "
+            f"three variables ({', '.join(values)}), or set EPOCHAL_RUN to the number of the commit's run."
         )
     commit = Commit(environment.git_url, environment.branch, environment.git_commit)
     accepted = accept_commit(app.database, commit, Origin.PUSH, supersede=app.settings.supersede)

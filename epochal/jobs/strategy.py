@@ -179,7 +179,7 @@ def _suggest_search(script: Script) -> str:
     """Return the settings for a search of up to three hyperparameters; empty if the script has none with a known name."""
     space = dict(list(suggest(script).items())[:3])
     lines = "\n".join(table_lines("search", space))
-    return f" To search other hyperparameters, add to epochal.toml:\n{lines}" if space else ""
+    return f" To search other hyperparameters, add this to epochal.toml:\n{lines}" if space else ""
 
 
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:

@@ -31,7 +31,7 @@ def choose_recipients(mail: MailSettings, commit: Commit) -> Recipients:
 
     The recipients are the valid addresses in ``mail.to`` or, if ``mail.to`` is empty, the author of the commit, unless
     the author's address is malformed, is a noreply address, or has a domain that is not in ``mail.allowed_domains``.
-    Each address is bare ASCII, without a display name.
+    Each address is ASCII and has no display name.
     """
     if mail.to:
         refused = ", ".join(ascii(address) for address in mail.to if not _ADDRESS.fullmatch(address))

@@ -154,7 +154,7 @@ class RunView(TypedDict):
     verdict: Verdict | None
     """The verdict so far; null if the run has no verdict."""
     reason: Reason | None
-    """Why the run ended without reaching its threshold; null for any other run."""
+    """Why the run ended without reaching its threshold; null if it reached the threshold or has not ended."""
     explanation: str
     """What happened in this run, and what to do about it."""
     framework: str | None
@@ -278,7 +278,7 @@ def _accuracy_view(accuracy: Accuracy | None) -> AccuracyView:
 
 
 def summary(run: Run) -> str:
-    """Return the run in one line, for job output and Jenkins build names: ``0.831 (threshold 0.80) · epoch 40``."""
+    """Summarise a run for job output and Jenkins build names: ``0.831 (threshold 0.80) · epoch 40 · 3 trials``."""
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:

@@ -23,9 +23,9 @@ _TOLERANCE = 0.0005
 """Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 _ALL_ROWS = 0.9995
-_SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
-"""Matches findings about classes that are fitted on labels, so the recorder counts their rows as training rows."""
 """If at least this share of the test rows was used in training, the test set is treated as training data."""
+_SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
+"""Matches findings about classes fitted on labels; the recorder counts the rows passed to them as training rows."""
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
@@ -548,7 +548,7 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
     where = f"evaluate() on line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
     if not evaluated.metrics:
         return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
-    problem = f"{where} measured no accuracy, only {', '.join(evaluated.metrics)}."
+    problem = f"{where} measured no accuracy (metrics: {', '.join(evaluated.metrics)})."
     names = [name for name in evaluated.metrics if name != "loss" and not _REGRESSION_METRICS.fullmatch(name)]
     if evaluated.labels_of("").kind == "numbers":
         return f"{problem} {_OWN_ACCURACY}"
@@ -676,7 +676,7 @@ def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
 
 
 def _rounding_error(value: float) -> float:
-    """Return the rounding error of a number printed with as many decimals as ``value`` has, but at least two."""
+    """Return the rounding error of a number printed to the precision of ``value``, but to at least two decimals."""
     exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
     decimals = max(2, -exponent) if isinstance(exponent, int) else 2
     return max(_TOLERANCE, 0.501 * 10.0**-decimals)

@@ -440,7 +440,7 @@ def _find_split(text: str, mention: _Mention, between: str, following: str) -> S
 
 
 def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
-    """Return whether an accuracy is for one class or fold or the best epoch, not for the model on all test data."""
+    """Return whether an accuracy is for one class, one fold or the best epoch, not for the model on all test data."""
     nearby = " ".join([*lead.split()[-4:], mention.name, between])
     if _PART.search(re.sub(r"(?i)majority class|\bclassif\w+", "", nearby)):
         return True
@@ -490,7 +490,7 @@ def _build(
 
 
 def _differs(share: float, other: float) -> bool:
-    """Return whether two fractions differ by more than rounding to two decimals can explain."""
+    """Return whether two fractions differ by more than rounding to two decimal places can explain."""
     return abs(share - other) > _MAX_COUNT_DIFFERENCE
 
 

@@ -22,8 +22,8 @@ class TrainedEpochs:
     ``total``: the number of epochs in all fits, including epochs before a checkpoint. ``targets``: the numbers of epochs
     that the script may have asked for. ``are_iterations``: whether the numbers are not epochs but boosting rounds
     or iterations of estimators, perhaps including estimators whose limit retraining does not raise. ``converged``:
-    whether every estimator stopped before its limit. ``is_asked``: whether ``targets`` surely contain the number that
-    the script asked for, even if training stopped early.
+    whether every estimator stopped before its limit. ``is_asked``: whether ``targets`` certainly contains the number
+    that the script asked for, even if training stopped early.
     """
 
     total: int

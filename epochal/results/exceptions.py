@@ -26,7 +26,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Frame:
-    """A line in a traceback. ``path`` is relative to the code's folder if the recorder reported a file in it."""
+    """A line in a traceback. A ``path`` from the recorder is relative to the code's folder if it is in that folder."""
 
     path: str
     line: int

@@ -15,7 +15,7 @@ _HOPELESS_WIDTH = 2.4
 """Half-width of the interval used to judge a curve hopeless. With WIDTH, one run in twenty would be abandoned too early."""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
-"""To save time, a curve is averaged down to at most this many points, and about as many future epochs are forecast."""
+"""To save time, a curve is reduced to at most this many points, and only about this many future epochs are forecast."""
 _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 """Matches Keras' CosineDecay, ExponentialDecay, LearningRateScheduler and the like."""
 

@@ -108,7 +108,7 @@ def lower_bound(correct: int, samples: int, error: float) -> float:
 
     The bound, from 0 to 1, is exact (Clopper and Pearson 1934, Biometrika 26): it is above the true accuracy with a
     probability of at most ``error`` (under 0.5), whatever that accuracy is. Wilson's bound is slightly higher, but is
-    above the true accuracy up to 1.3 times as often as ``error`` permits (with 100 samples and accuracies over 0.5).
+    above the true accuracy up to 1.4 times as often as an ``error`` of 0.05 permits (100 samples, accuracies over 0.5).
     """
     low, high = 0.0, correct / samples
     for _ in range(_BISECTIONS):

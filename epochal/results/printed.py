@@ -27,8 +27,8 @@ _SHARE = re.compile(r"(?<![\d.])[01]?\.\d|\d\s*%")
 class PrintedAccuracy:
     """An accuracy stated in a line of output.
 
-    ``value``: the number as stated, which may be out of range, infinite or NaN. ``samples``: the number of test
-    samples; None if the line does not state it. ``at``: when the line arrived (see ``PrintedLines.feed``).
+    ``value``: the accuracy, normally from 0 to 1; it may be out of range, infinite or NaN. ``samples``: the number of
+    test samples; None if the line does not state it. ``at``: when the line arrived (see ``PrintedLines.feed``).
     ``text``: at most 200 printable characters of the line. ``number``: the number as printed, but only if its unit is
     uncertain (see ``accuracy_lines.Statement``). ``is_precision``: whether the line's word for accuracy may also mean
     precision.

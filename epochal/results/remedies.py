@@ -141,7 +141,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/torchvision/datasets/"),
-        f"download the dataset once in {_DATA_FOLDER}, and pass that path as root",
+        f"download the dataset once to {_DATA_FOLDER}, and pass that path as root",
     ),
     (
         re.compile(r"/(?:torch/hub\.py|torchvision/models/|timm/)"),

@@ -53,7 +53,7 @@ def describe_interval(accuracy: float, samples: int | None) -> str:
 def describe_verdict(trial: Trial, threshold: float) -> str:
     """Return a trial's verdict as one line, such as ``0.750 reaches the threshold of 0.70``.
 
-    If ``describe_certainty`` returns any text, it follows after a colon.
+    If ``describe_certainty`` returns any text, it is appended after a colon.
     """
     accuracy = trial.accuracy
     assert accuracy is not None

@@ -28,7 +28,7 @@ _PROGRESS = re.compile(r"^(Resolved|Prepared|Installed|Downloading) ")
 def environment_folder(cache: Path, recipe: Recipe) -> Path:
     """Return the folder inside ``cache`` for the virtual environment of ``recipe``, which may not have been built yet.
 
-    Its name is a digest of the recipe and of the Python interpreter that runs Epochal.
+    Its name ends in a digest of the recipe and of the Python interpreter that runs Epochal.
     """
     name = f"{recipe.framework}-{recipe.digest(sys.version, os.path.realpath(sys.executable))}"
     return cache / "environments" / name
@@ -68,7 +68,7 @@ def _build(folder: Path, label: Label, recipe: Recipe, settings: ImageSettings, 
     install += ["--no-deps", "-r", str(folder / "packages.txt")]
     if "--hash" in recipe.requirements:
         install += ["--constraints", str(folder / REQUIREMENTS)]  # uv checks the hashes in it
-    listed = f" that fit {recipe.source}" if recipe.requirements else ""
+    listed = f" that satisfy {recipe.source}" if recipe.requirements else ""
     steps = {
         "create the environment": [
             *(uv_path, "venv", "--no-config", "--allow-existing", "--python", sys.executable, str(folder))

@@ -41,7 +41,7 @@ class ImportFailed(RunFailed):
     def __init__(self, errors: dict[str, str], output: str) -> None:
         self.errors = errors
         self.output = output
-        explanation = f"{', '.join(errors)} cannot be imported in the training environment."
+        explanation = f"Import failed in the training environment: {', '.join(errors)}."
         super().__init__(Reason.IMPORT_ERROR, explanation, last_lines(output))
 
 

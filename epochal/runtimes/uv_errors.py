@@ -27,12 +27,12 @@ _UNSOLVABLE = tuple(
         ),
         (
             r"Wheels are available for `(?P<package>[^`]+)` \(v(?P<version>[^)]+)\) on the following platforms?: (?P<platforms>.+)",
-            "{source}: {package} {version} is not available for the server's operating system, but only for {platforms}. "
+            "{source}: {package} {version} is available only for {platforms}, not for the server's operating system. "
             "Remove it, or require another version.",
         ),
         (
             r"(?P<package>[^\s=]+)==(?P<version>\S+) has no wheels with a matching Python",
-            "{source}: {package} {version} is not available for this version of Python. Require a newer version.",
+            "{source}: {package} {version} is not available for this version of Python. Require a newer {package}.",
         ),
         (
             r"Because (?:all versions of )?(?P<package>\S+) ha(?:s|ve) no usable wheels and",

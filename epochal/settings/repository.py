@@ -104,7 +104,7 @@ class RepositorySettings(Table):
         Field(
             max_length=255,
             description="The path of the script or notebook to train; by default, nn.py or, failing that, train.py,\n"
-            "main.py or a notebook in the top folder of the repository. The script always runs in the top folder.",
+            "main.py or a notebook in the repository's top-level folder. The script always runs in that folder.",
         ),
     ] = ""
     framework: Annotated[

@@ -59,8 +59,8 @@ T = TypeVar("T", bound=Table)
 def read_toml(path: Path, model: type[T]) -> T:
     """Return the settings in the file ``path``, or the defaults if it does not exist.
 
-    Raises SettingsError, which names the file and the key, if the file is not TOML in UTF-8, if a key is unknown, or if
-    a value is out of range.
+    Raises SettingsError, which names the file and the key, if the file is not TOML in UTF-8, if a key is missing or
+    unknown, or if a value is invalid.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}

@@ -1,1 +1,1 @@
-"""Read and write the database, which no other package accesses. The table of runs is also the work queue."""
+"""Read and write the database. No other package accesses Epochal's tables; the table of runs is also the work queue."""

@@ -61,7 +61,7 @@ def reads(function: Function[_P, _T]) -> Transaction[_P, _T]:
 
 
 def writes(function: Function[_P, _T]) -> Transaction[_P, _T]:
-    """Decorate a function that writes through a connection, as ``reads`` does for a function that reads."""
+    """Decorate a function that writes through a connection, just as ``reads`` decorates a function that reads."""
     return _in_transaction(function, _write_transaction)
 
 

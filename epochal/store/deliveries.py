@@ -118,7 +118,7 @@ def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supers
 def ignore_delivery(connection: Connection, delivery: str, event: str, result: str) -> None:
     """Store a delivery that starts no run, and the reason (``result``).
 
-    An earlier delivery with the same id is replaced, unless it started a run.
+    An earlier delivery with the same ID is replaced, unless it started a run.
     """
     started = deliveries.c.id == delivery, deliveries.c.run.is_not(None)
     if connection.execute(select(deliveries.c.id).where(*started)).first() is None:

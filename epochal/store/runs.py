@@ -77,7 +77,7 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """Find the oldest unfinished run that a push started for each branch and project; return these runs, oldest first.
+    """For each branch and project, find the oldest unfinished run that a push started; return these runs, oldest first.
 
     If only these runs are started, the runs of a project end in the order of their pushes.
     """

@@ -69,7 +69,7 @@ def is_training(connection: Connection, run: int, number: int) -> bool:
 
 @writes
 def mark_interrupted(connection: Connection, run: int) -> bool:
-    """Mark trials whose process died during training as interrupted; return whether there were any such trials."""
+    """Mark as interrupted all trials whose process died during training; return whether there were any such trials."""
     dead = [row.number for row in training_rows(connection, run) if not live_owner(row.owner, row.heartbeat)]
     interrupt_trials(connection, run, trials.c.number.in_(dead))
     return bool(dead)

@@ -20,7 +20,7 @@ class Finding:
     """A problem found in the code, or something worth knowing about it.
 
     ``kind``: a name for this kind of problem, to filter by. ``path``: the file, relative to the checked folder.
-    ``line``: its line, counted from 1; 0 for the whole file. ``cell``: in a notebook, the code cell that ``line``
+    ``line``: the line, counted from 1; 0 for the whole file. ``cell``: in a notebook, the code cell that ``line``
     refers to, counted from 1; 0 for other files. ``message``: what is wrong. ``remedy``: what to do about it.
     """
 

@@ -1,4 +1,4 @@
-"""Find data leakage: fitting or copying rows before the split, and validating or testing on the wrong data."""
+"""Find data leakage: fitting on rows or copying them before the split, and validating or testing on the wrong data."""
 
 import ast
 import re
@@ -75,7 +75,7 @@ def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield calls that load a model from one of the committed ``files``, if the script trains, too."""
+    """Yield a finding for each call that loads a model from the committed ``files``, if the script also trains."""
     if not any(
         last_name(call.func) in ("fit", "partial_fit", "train_on_batch") for each in sources for call in each.calls
     ):
@@ -437,7 +437,7 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
             "validated_on_test_data",
             source.path,
             fit.call.lineno,
-            f"fit() validates on the data that evaluate() on line {after[-1].call.lineno} tests on{chosen}, "
+            f"fit() validates on the data that evaluate() uses on line {after[-1].call.lineno}{chosen}, "
             "so the accuracy may be too high.",
             "Split off separate validation data, or pass validation_split=0.2.",
             Severity.WARNING if callbacks else Severity.NOTE,

@@ -19,7 +19,7 @@ _MAIN = "main"
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
 Branch = tuple[tuple[int, str], ...]
-"""The branches that contain a statement, outermost first: those of conditions, while loops and try blocks."""
+"""The branches that contain a statement, outermost first: those of ``if``, ``match``, ``while`` and ``try``."""
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ class _Finder:
     def find_used(self) -> Iterator[Traced]:
         """Yield the literals that set the number of epochs or training steps, the most likely first.
 
-        Literals in ``fit`` calls come first, followed by those in other calls and in loops, and by numbers of steps.
+        Literals in ``fit`` calls come first, then those in other calls, those in loops, and those that set step counts.
         Code that does not run when the script does, such as functions that nothing calls, comes last.
         """
         for runs in (True, False):

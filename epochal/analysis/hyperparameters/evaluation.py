@@ -1,6 +1,6 @@
 """Evaluate expressions in the pushed code, as far as possible without running it.
 
-Epochal runs the script without arguments or special environment variables, so many conditions have a known result.
+Epochal runs the script without arguments or special environment variables, so the outcome of many conditions is known.
 """
 
 import ast
@@ -435,7 +435,7 @@ class Evaluator:
         return next((self._find_owner_once(other, each) for other, each in arguments if each), (None, "item"))
 
     def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
-        """Return the class or dictionary that ``value`` refers to; None if the search for it is already in progress."""
+        """Return the class or dictionary that ``value`` refers to; None if it is unknown or already being sought."""
         if value in self._evaluating or len(self._evaluating) > MAX_DEPTH:
             return None, "item"
         self._evaluating.add(value)

@@ -217,7 +217,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the values of the last of ``keys`` in configuration files, best match for all ``keys`` first."""
+        """Return the configuration files' values for the last of ``keys``, best match for all ``keys`` first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")

@@ -1,4 +1,4 @@
-"""Name builds in Jenkins after the outcome of their run, and put facts about the run into their descriptions."""
+"""Name Jenkins builds after their commit or the run's outcome, and put facts about the run into their descriptions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,8 +16,8 @@ _PLAIN = str.maketrans("<>&", "‹›+")
 class BuildNames:
     """The names and descriptions of builds, kept up to date until their runs have ended.
 
-    The names of Epochal's jobs begin with ``prefix``. ``log_once`` takes a subject and a text, and logs the text unless
-    it was the last text logged about that subject.
+    The names of Epochal's jobs begin with ``prefix``. ``log_once`` takes a subject and a message, and logs the message
+    unless it was the last one logged about that subject.
     """
 
     def __init__(self, client: JenkinsClient, prefix: str, log_once: Callable[[str, str], None]) -> None:

@@ -31,7 +31,7 @@ _AGENT_CHECK_JOB = """\
 
 
 class CheckFailed(EpochalError):
-    """A check failed. The message says what to do."""
+    """A check failed. The message says why."""
 
     exit_status = 1
 

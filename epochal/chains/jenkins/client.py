@@ -87,8 +87,9 @@ class JenkinsClient:
     def missing_permissions(self, parameterised_job: str) -> list[str]:
         """Return the names of the permissions that the user lacks, without changing anything in Jenkins.
 
-        Creating a job without a name and building ``parameterised_job`` without its parameters are bad requests (400)
-        for a user who has the permission, and forbidden (403) otherwise. python-jenkins has no method for either.
+        Jenkins answers requests to create a job without a name, or to build ``parameterised_job`` without parameters,
+        with 400 (bad request) if the user has the permission, and with 403 (forbidden) if not. python-jenkins has no
+        method for either.
         """
         probes = [
             ("Job/Create", "POST", "createItem"),
@@ -244,7 +245,7 @@ class JenkinsClient:
             403: f"refused a request by {self.user}: the permission {permission} is missing."
             if permission
             else f"refused a request by {self.user}, or is still starting. It needs an API token, not a password.",
-            404: "does not have this job or page. Create the jobs with epochal jenkins apply.",
+            404: "does not have the requested job or page. Create the jobs with epochal jenkins apply.",
             405: "does not accept this request method.",
             409: "says that the job is disabled. Enable it.",
             503: "is starting or shutting down.",

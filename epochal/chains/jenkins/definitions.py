@@ -84,9 +84,7 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
         )
     unknown = sorted(set(without) - set(OPTIONAL_PLUGINS))
     if unknown:
-        raise SettingsError(
-            f"{', '.join(unknown)} cannot be left out. Optional plugins: {', '.join(OPTIONAL_PLUGINS)}."
-        )
+        raise SettingsError(f"Not optional: {', '.join(unknown)}. Optional plugins: {', '.join(OPTIONAL_PLUGINS)}.")
     view = f"{settings.jenkins.prefix}Epochal"
     # JSON is valid YAML, and it quotes any character that a URL may contain.
     xmls = _run_job_builder(json.dumps(_escape_braces(_project(settings, without))))

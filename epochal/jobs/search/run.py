@@ -56,7 +56,7 @@ def join(app: App, number: int) -> None:
     """
     run = load_run(app.database, number)
     if run.state is not State.RETRAINING or not any(trial.strategy is Strategy.SEARCH for trial in run.trials):
-        raise UsageError(f"Run {number} is {run.state}; there is no search to join.")
+        raise UsageError(f"Run {number} is in the state '{run.state}'; there is no search to join.")
     active = plan_run(app, run)
     check_imports(active, prepare_environment(active))
     _open_workers(active, active.load()).work()  # load the run again, because prepare_environment may take a long time

@@ -21,7 +21,7 @@ _NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
 _SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
 """Matches the names of seeds, and of arguments and functions that take one, in lower case and without underscores."""
 _TEST_SHARE = re.compile(r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share)|trainsize")
-"""Matches names for the size of the test or validation data, in lower case and without underscores."""
+"""Matches names for the size of the training, test or validation data, in lower case and without underscores."""
 _EXPECTED_VALUES = {
     "number": "a range, or numbers as choices",
     "text": "strings as choices",
@@ -122,7 +122,7 @@ def _explain_unsearchable(script: Script, name: str) -> str:
         return "this is the number of epochs, which [retrain] raises. Remove it from [search]."
     if len(lines) > 1:
         numbers = ", ".join(map(str, lines))
-        return f"{script.path} assigns it more than once, on lines {numbers}. Assign it only once."
+        return f"{script.path} assigns it more than once (lines {numbers}). Assign it only once."
     if matching:
         return f"line {lines[0]} of {script.path} assigns one literal to several names. Write a separate line for each."
     if len(places) > 1:
@@ -170,7 +170,7 @@ def _explain_luck(script: Script, constant: Constant) -> str:
 
 
 def _find_arguments(script: Script, name: str) -> Iterator[str]:
-    """Yield the names of the keyword arguments, or else of the functions, that the variable ``name`` is passed to."""
+    """For each use of the variable ``name`` as an argument, yield its keyword, or else the function's name."""
     for path, content in script.files.items():
         module = Module.parse(content) if path.endswith(".py") else None
         for node in ast.walk(module.tree) if module else ():

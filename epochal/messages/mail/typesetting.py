@@ -17,8 +17,8 @@ _UNSAFE_HEADER_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 def to_one_line(text: str, max_length: int | None = None) -> str:
     """Return ``text`` as one line that is safe in a header, cut to ``max_length`` characters if that is given.
 
-    Control characters, line separators and lone surrogates become spaces. Encoded words (RFC 2047) are broken up,
-    because Python would decode them in a header, including any line breaks in them.
+    Control and format characters, line separators and lone surrogates become spaces. Encoded words (RFC 2047) are
+    broken up, because Python would decode them in a header, including any line breaks in them.
     """
     kept = (" " if unicodedata.category(character) in _UNSAFE_HEADER_CATEGORIES else character for character in text)
     line = " ".join("".join(kept).replace("=?", "= ?").split())

@@ -456,7 +456,7 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Map each class whose rows were copied before the split to the share of its rows that would repeat without copies.
+    """Return each class whose rows were copied before the split, with the share that would repeat without copies.
 
     A copied class has repeats that its columns do not explain, and either at least 80% of its rows repeat, or it has
     fewer distinct rows than another class whose rows do not repeat.

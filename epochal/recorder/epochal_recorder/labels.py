@@ -175,7 +175,7 @@ def are_regression_targets(labels, data, is_regression=False):
 
     Class probabilities that add up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising
     autoencoder. Numbers from 0 to 1 may be the probabilities of one class, so they count only if ``is_regression`` is
-    set, which means that the fit minimizes a regression loss.
+    set, which means that the fit minimises a regression loss.
     """
     leaves = leaves_of(labels)
     for leaf in leaves:

@@ -217,7 +217,7 @@ class SharedState:
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
 
     def record_call(self):
-        """Record that the script called a model directly, in which case the recorder does not see the answers.
+        """Record that the script called a model directly. The recorder does not see the answers of such a call.
 
         Later calls are ignored until the next prediction.
         """

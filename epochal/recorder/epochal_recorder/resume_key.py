@@ -33,7 +33,7 @@ def resume_key(model, arguments, callbacks):
 
 
 def code_of_model(model):
-    """Return the script's own code that runs in each training step: code of the model, layers, loss and optimizer."""
+    """Return the script's own code that each training step runs: the code of the model, layers, loss and optimizer."""
     import keras
 
     losses = [loss for loss in keras.tree.flatten(getattr(model, "loss", None)) if loss is not None]
