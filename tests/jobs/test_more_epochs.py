@@ -128,7 +128,7 @@ def test_search_is_offered_if_there_are_no_epochs_to_raise() -> None:
     proposal = _propose(script, _make_trials(0.5), RetrainSettings())
     assert isinstance(proposal, GiveUp)
     assert proposal.explanation.endswith(
-        "add to epochal.toml:\n[search]\nn_neighbors = { low = 2, high = 32, log = true }"
+        "add this to epochal.toml:\n[search]\nn_neighbors = { low = 2, high = 32, log = true }"
     )
 
 
@@ -169,7 +169,7 @@ def test_hopeless_forecast_ends_the_trials() -> None:
     hopeless = Forecast(0.8, 200, level=0.61, margin=0.02, hopeless=True)
     proposal = _propose(_SCRIPT, (first, replace(second, forecast=hopeless)), RetrainSettings())
     assert proposal == GiveUp(
-        Reason.LEVELS_OFF, "The accuracy levels off at 0.61 ± 0.02: more epochs will not reach 0.80."
+        Reason.LEVELS_OFF, "The accuracy levels off at 0.61 ± 0.02: it will not reach 0.80, even with more epochs."
     )
     for trials in ((replace(first, forecast=hopeless), second), (first, replace(second, forecast=Forecast(0.8, 200)))):
         assert isinstance(_propose(_SCRIPT, trials, RetrainSettings()), Proposal)

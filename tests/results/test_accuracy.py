@@ -140,14 +140,14 @@ def test_printed_number_has_the_labels_measured_on_the_same_rows() -> None:
 def test_printed_loss_is_no_accuracy() -> None:
     """evaluate() returns only the loss if the model has no metrics, but an equal share may be computed after it."""
     loss, line = _make_event(0.0, metrics={"loss": 0.1536}, line=12), "Test accuracy: 0.1536"
-    assert "evaluate() on line 12 of nn.py measured no accuracy, only loss" in _explain_refusal(loss, log=line)
+    assert "evaluate() on line 12 of nn.py measured no accuracy (metrics: loss)" in _explain_refusal(loss, log=line)
     assert _read_accuracy(*_EPOCHS, loss, log=line) == (0.7, "val_accuracy")
     written = _explain_refusal(*_EPOCHS, loss, written='{"accuracy": 0.1536}')
     assert written.endswith(
         'the loss that evaluate() on line 12 returned. Compile the model with metrics=["accuracy"].'
     )
     squared = _make_event(0.0, metrics={"loss": 0.1536, "mae": 0.3}, labels={"": {"kind": "numbers"}})
-    assert "only loss, mae. Measure the accuracy of a classifier, or count the predictions" in _explain_refusal(
+    assert "(metrics: loss, mae). Measure the accuracy of a classifier, or count the predictions" in _explain_refusal(
         squared, log=line
     )
     assert _read_accuracy(_make_event(0.1536, metrics={"loss": 0.1536, "accuracy": 0.1536}), log=line)[0] == 0.1536
@@ -488,7 +488,7 @@ def test_evaluate_without_an_accuracy_is_explained() -> None:
     assert explain_empty_test(Findings(None, parse_measurements(metrics), printed(""))) == empty
     assert explain_empty_test(Findings(None, parse_measurements(json.dumps(_make_event(0.5))), printed(""))) == ""
     other = _explain_refusal(_make_event(0.0, metrics={"loss": 0.3, "auc": 0.9}, line=14))
-    assert "line 14 of nn.py measured no accuracy, only loss, auc" in other
+    assert "line 14 of nn.py measured no accuracy (metrics: loss, auc)" in other
     assert 'metrics=["accuracy"]' in other
     assert 'metric = "auc"' in other
     assert "metric =" not in _explain_refusal(_make_event(0.0, metrics={"loss": 0.3}))

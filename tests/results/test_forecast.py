@@ -42,7 +42,7 @@ def test_curve_that_levels_off_below_the_threshold_is_hopeless() -> None:
     assert result.expected is None
     assert result.level == pytest.approx(0.77, abs=0.005)
     assert 0.005 < result.margin < 0.03
-    assert result.description == f"levels off at 0.77 ± {result.margin:.2f}: more epochs will not reach 0.80"
+    assert result.description == f"levels off at 0.77 ± {result.margin:.2f}: it will not reach 0.80, even with more epochs"
 
 
 @pytest.mark.parametrize("seen", [20, 40])
@@ -82,7 +82,7 @@ def test_undecided_curve_is_not_hopeless(curve: list[float], threshold: float) -
     """It has too few epochs, has learnt nothing yet, falls, or was at the threshold once."""
     result = forecast(curve, threshold, 200)
     assert not result.hopeless
-    assert result.description == f"it is not clear yet whether more epochs will reach {threshold:.2f}"
+    assert result.description == f"it is not clear yet whether {threshold:.2f} will be reached with more epochs"
 
 
 def test_second_rise_is_within_the_interval() -> None:
@@ -135,10 +135,10 @@ def test_very_long_curve_is_forecast() -> None:
 @pytest.mark.parametrize(
     ("level", "margin", "threshold", "ending"),
     [
-        (0.7712, 0.0104, 0.8, "0.77 ± 0.01: more epochs will not reach 0.80"),
-        (0.7760, 0.0164, 0.8, "0.776 ± 0.016: more epochs will not reach 0.80"),
-        (0.7961, 0.0031, 0.8, "0.796 ± 0.003: more epochs will not reach 0.80"),
-        (0.7712, 0.0004, 0.8125, "0.7712 ± 0.0004: more epochs will not reach 0.8125"),
+        (0.7712, 0.0104, 0.8, "0.77 ± 0.01: it will not reach 0.80, even with more epochs"),
+        (0.7760, 0.0164, 0.8, "0.776 ± 0.016: it will not reach 0.80, even with more epochs"),
+        (0.7961, 0.0031, 0.8, "0.796 ± 0.003: it will not reach 0.80, even with more epochs"),
+        (0.7712, 0.0004, 0.8125, "0.7712 ± 0.0004: it will not reach 0.8125, even with more epochs"),
     ],
 )
 def test_hopeless_level_is_not_rounded_up_to_the_threshold(

@@ -48,11 +48,11 @@ def explain(requirements: str, address: str) -> str:
         ("grammar==4.9\n", "requirements.txt: grammar==4.9 has no usable wheel, and building packages is not allowed."),
         (
             "old==1.0\n",
-            "requirements.txt: old 1.0 is not available for this version of Python. Require a newer version.",
+            "requirements.txt: old 1.0 is not available for this version of Python. Require a newer old.",
         ),
         (
             "driver==1.0\n",
-            "requirements.txt: driver 1.0 is not available for the server's operating system, but only for `win_amd64`. "
+            "requirements.txt: driver 1.0 is available only for `win_amd64`, not for the server's operating system. "
             "Remove it, or require another version.",
         ),
     ],

@@ -71,7 +71,7 @@ def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: Stan
         ("starting GET", "does not accept epochal's token (or is still starting)"),
         ("starting POST", "refused a request by epochal, or is still starting"),
         ("anonymous", "the permission hudson.model.Hudson.Read is missing"),
-        ("missing", "does not have this job or page"),
+        ("missing", "does not have the requested job or page"),
         ("disabled", "says that the job is disabled"),
         ("bad xml", "answered 500 Internal Server Error: Oops! A problem occurred"),
         ("nothing submitted", "answered 400 Bad Request: HTTP ERROR 400 Nothing is submitted"),
@@ -163,7 +163,7 @@ def test_errors_of_python_jenkins_become_jenkins_errors(client: JenkinsClient, s
 
 def test_second_error_does_not_get_the_status_of_the_first(client: JenkinsClient, standin: StandIn) -> None:
     """Python chains the earlier error, here a 404, to the new one, whose own cause is the broken answer."""
-    with pytest.raises(JenkinsError, match="does not have this job or page"):
+    with pytest.raises(JenkinsError, match="does not have the requested job or page"):
         client.console("missing", 1)
     try:
         client.stop_build("missing", 1)

@@ -75,7 +75,7 @@ def test_unusable_settings_are_refused() -> None:
     """No repository is watched, or a plugin is to be left out that is not optional."""
     with pytest.raises(SettingsError, match="epochal watch"):
         render(ServerSettings())
-    with pytest.raises(SettingsError, match="github cannot be left out"):
+    with pytest.raises(SettingsError, match="Not optional: github"):
         render(_SETTINGS, ("github",))
 
 
