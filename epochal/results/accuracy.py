@@ -26,6 +26,8 @@ _ALL_ROWS = 0.9995
 """If at least this share of the test rows was used in training, the test set is treated as training data."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
 """Matches findings about classes fitted on labels; the recorder counts the rows passed to them as training rows."""
+_LOADED_FILE = re.compile(r" loads (\S+)\. ")
+"""Matches the file in the message of a finding about a loaded model."""
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
@@ -450,7 +452,7 @@ class _Chooser:
         if measurement.trained is False:
             return (
                 f"{self._script} only measured a model that it loaded, not one that it trained in this run. "
-                "Evaluate the model that fit() trained."
+                f"{self._suggest_trained_model()}"
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
             # The origin of the answers is unknown. If all predictions for the same number of rows are refused, so
@@ -461,6 +463,19 @@ class _Chooser:
         labels = measurement.labels_of(self._metric_name(measurement))
         return _explain_label_refusal(measurement, labels, self._metric_name(measurement)) or _explain_row_refusal(
             measurement, self._findings.leaks, self._accepts_repeats
+        )
+
+    def _suggest_trained_model(self) -> str:
+        """Return how to measure a model that was trained in this run instead of one that was loaded."""
+        if self._findings.fits or any(each.trained for each in self._findings.recorded.measurements):
+            return "Evaluate the model that fit() trained."
+        loaded = next((each for each in self._findings.leaks if each.kind == "loaded_model"), None)
+        file = _LOADED_FILE.search(loaded.message) if loaded else None
+        if loaded is None or file is None:
+            return "Train a model in the script, and evaluate that model."
+        return (
+            f"If it trains only without {file[1]}, which {loaded.path} loads on line {loaded.line}, take that file out of the "
+            f"commit with git rm --cached {file[1]}; otherwise, train a model in the script and evaluate it."
         )
 
     def _no_accuracy_error(self) -> RunFailed:

@@ -248,6 +248,33 @@ def test_call_that_copies_rows_is_named() -> None:
     assert failure.value.explanation.endswith("nn.py line 10: Split first.")
 
 
+_TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)
+_LOADS = Finding("loaded_model", "nn.py", 7, "load() loads models/a.joblib. If that model was trained", "")
+
+
+@pytest.mark.parametrize(
+    ("events", "leaks", "remedy"),
+    [
+        ([_TRAINED, _LOADED], [_LOADS], "Evaluate the model that fit() trained."),
+        ([_LOADED], [], "Train a model in the script, and evaluate that model."),
+        (
+            [_LOADED],
+            [_LOADS],
+            "If it trains only without models/a.joblib, which nn.py loads on line 7, take that file out of the commit with "
+            "git rm --cached models/a.joblib; otherwise, train a model in the script and evaluate it.",
+        ),
+    ],
+)
+def test_loaded_model_is_refused_with_a_remedy(events: list[dict[str, Any]], leaks: list[Finding], remedy: str) -> None:
+    """There may be no fit() in this run, because the script skips it if the commit contains its model."""
+    recorded = parse_measurements("".join(f"{json.dumps(event)}\n" for event in events))
+    with pytest.raises(RunFailed) as failure:
+        choose_accuracy(Findings(None, recorded, printed(""), leaks=leaks))
+    assert failure.value.explanation == (
+        f"nn.py only measured a model that it loaded, not one that it trained in this run. {remedy}"
+    )
+
+
 @pytest.mark.parametrize(
     ("what", "remedy"),
     [
