@@ -67,9 +67,11 @@ class FactView(TypedDict):
     value: str | int
     """The value."""
     path: str
-    """The file, relative to the project's folder; for a notebook, its exported script, such as `nn.ipynb.py`."""
+    """The file, relative to DIR."""
     line: int
     """The line, counted from 1."""
+    cell: int | None
+    """In a notebook, the code cell in which `line` is counted; the first cell is 1. Null for other files."""
 
 
 class ProjectView(TypedDict):
@@ -344,11 +346,22 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
     return replace(finding, path=script.notebook.path, line=line, cell=cell)
 
 
-def _find_epochs(script: Script) -> FactView | None:
+def _view_fact(value: str | int, path: str, line: int, checked: Checked) -> FactView:
+    """Return the view of a value found in the source: its place is in the notebook, not in the exported script."""
+    assert checked.code is not None
+    place = _in_notebook(Finding("", path, line, "", ""), checked.code.script)
+    path = str(PurePosixPath(checked.project, place.path))
+    return {"value": value, "path": path, "line": place.line, "cell": place.cell or None}
+
+
+def _describe_place(fact: FactView) -> str:
+    return Finding("", fact["path"], fact["line"], "", "", cell=fact["cell"] or 0).place
+
+
+def _find_epochs(checked: Checked) -> FactView | None:
     """Return the number of epochs that the script trains for, with the location of the literal that sets it."""
-    for epochs in script.epochs[:1]:
-        constant = epochs.constant
-        return {"value": epochs.number, "path": constant.path, "line": constant.line}
+    for epochs in checked.code.script.epochs[:1] if checked.code else ():
+        return _view_fact(epochs.number, epochs.constant.path, epochs.constant.line, checked)
     return None
 
 
@@ -363,7 +376,7 @@ def _find_metric(checked: Checked) -> FactView | None:
         what = f"{checked.settings.metric}, measured by {what}"
     elif names and what == "evaluate()":
         what = f"{', '.join(dict.fromkeys(names))}, measured by {what}"
-    return {"value": what, "path": path, "line": line}
+    return _view_fact(what, path, line, checked)
 
 
 def _find_search(checked: Checked) -> tuple[list[str], list[str]]:
@@ -383,17 +396,15 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
     script, detection = checked.code.script, checked.code.detection
     yield "script", script.committed_path
     yield "framework", f"{frameworks()[detection.framework].TITLE} ({detection.why})"
-    epochs = _find_epochs(script)
+    epochs = _find_epochs(checked)
     if epochs:
-        place = _in_notebook(Finding("", epochs["path"], epochs["line"], "", ""), script).place
         unused = "" if script.epochs[0].is_used else ", but no training call or loop seems to use it"
-        yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {place}){unused}"
+        yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {_describe_place(epochs)}){unused}"
     else:
         yield "epochs", "no number of epochs found, so a retrain cannot train for more epochs"
     metric = _find_metric(checked)
     if metric:
-        place = _in_notebook(Finding("", metric["path"], metric["line"], "", ""), script).place
-        yield "metric", f"{metric['value']} in {place}"
+        yield "metric", f"{metric['value']} in {_describe_place(metric)}"
     else:
         yield "metric", "no accuracy measurement found in the source; print a line like 'Test accuracy: 0.83'"
     if checked.settings:
@@ -419,7 +430,7 @@ def _view(checked: Checked) -> ProjectView:
         "script": code.script.committed_path if code else None,
         "framework": code.detection.framework if code else None,
         "framework_why": code.detection.why if code else None,
-        "epochs": _find_epochs(code.script) if code else None,
+        "epochs": _find_epochs(checked),
         "metric": _find_metric(checked),
         "threshold": settings.threshold if settings else None,
         "search": search,

@@ -77,8 +77,8 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
                 "script": "nn.py",
                 "framework": "keras",
                 "framework_why": "nn.py line 2 imports keras",
-                "epochs": {"value": 20, "path": "nn.py", "line": 4},
-                "metric": {"value": "accuracy, measured by evaluate()", "path": "nn.py", "line": 9},
+                "epochs": {"value": 20, "path": "nn.py", "line": 4, "cell": None},
+                "metric": {"value": "accuracy, measured by evaluate()", "path": "nn.py", "line": 9, "cell": None},
                 "threshold": 0.8,
                 "search": ["learning_rate = { low = 0.001, high = 0.1, log = true }"],
                 "searchable": [],
@@ -249,6 +249,7 @@ def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
         ("b/c", "train.py", 0.7),
     ]
     assert [(each["path"], each["line"]) for each in found["projects"][1]["findings"]] == [("b/c/load.py", 1)]
+    assert found["projects"][1]["epochs"] == {"value": 4, "path": "b/c/train.py", "line": 1, "cell": None}
     assert "project:    b/c" in check(str(tmp_path))[1].splitlines()
 
 
@@ -268,6 +269,7 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
     (project,) = check_json(write(tmp_path, {"digits.ipynb": json.dumps(notebook)}))["projects"]
     (found,) = project["findings"]
     assert (found["path"], found["cell"], found["line"]) == ("digits.ipynb", 2, 2)
+    assert project["epochs"] == {"value": 3, "path": "digits.ipynb", "line": 1, "cell": 1}
     output = check(str(tmp_path))[1].splitlines()
     assert "epochs:     3 (epochs in digits.ipynb cell 1:1)" in output
     assert any(line.startswith("digits.ipynb cell 2:2: warning: ") for line in output)

@@ -42,7 +42,9 @@ def test_curve_that_levels_off_below_the_threshold_is_hopeless() -> None:
     assert result.expected is None
     assert result.level == pytest.approx(0.77, abs=0.005)
     assert 0.005 < result.margin < 0.03
-    assert result.description == f"levels off at 0.77 ± {result.margin:.2f}: it will not reach 0.80, even with more epochs"
+    assert (
+        result.description == f"levels off at 0.77 ± {result.margin:.2f}: it will not reach 0.80, even with more epochs"
+    )
 
 
 @pytest.mark.parametrize("seen", [20, 40])
