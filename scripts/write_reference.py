@@ -86,7 +86,7 @@ NAMES = (
     r"\bnltk:\w+",  # a dataset of epochal data fetch
     r"(?<![\w$])\$?[A-Z]+(?:_[A-Z]+)+(?:/[\w.-]*\w)?",  # $EPOCHAL_HOME/webhook-secret
     r"(?<!\w)[\w/*-]+\.(?:toml|txt|py|json|log|sh)\b",  # nn.py
-    r"\bepochal (?:data fetch|jenkins check|" + "|".join(COMMANDS) + r")(?: --[a-z-]+)?\b",
+    r"\bepochal (?:data fetch|jenkins check|" + "|".join(COMMANDS) + r")(?: --runtime process| --[a-z-]+)?\b",
     r'\b[a-z]+ = (?:"\w+"|\d+)',  # epochs = 20
     r"\b\w+\([^()]*\)",  # evaluate()
     r"\[[a-z]+\]",  # [search]
