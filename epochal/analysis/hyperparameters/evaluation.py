@@ -396,7 +396,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary that ``base`` refers to, and how its attributes or keys are probably defined."""
+        """Return the class or dictionary that ``base`` refers to (None if unknown), and what its attributes or keys are."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):
@@ -435,7 +435,7 @@ class Evaluator:
         return next((self._find_owner_once(other, each) for other, each in arguments if each), (None, "item"))
 
     def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
-        """Return the class or dictionary that ``value`` refers to; None if it is unknown or already being sought."""
+        """Do the same as ``find_owner``, but find nothing if ``value`` is already being looked up."""
         if value in self._evaluating or len(self._evaluating) > MAX_DEPTH:
             return None, "item"
         self._evaluating.add(value)

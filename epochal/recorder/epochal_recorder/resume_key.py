@@ -139,7 +139,7 @@ def _read_config(get):
 
 
 def _as_plain(value):
-    """Return ``value`` as JSON would restore it, with a type and name for each object that JSON cannot represent."""
+    """Return ``value`` as plain data for JSON. Objects that JSON cannot represent become their type and name."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):
