@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from epochal.analysis.findings import find_uncalled_functions, read_sources
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
@@ -59,6 +60,10 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
     except RunFailed as failure:
         if failure.reason is Reason.NO_ACCURACY and not findings.recorded.measurements:
             _raise_caught_exception(endings, output, origin)
+            for uncalled in find_uncalled_functions(
+                read_sources(active.script), active.folder.code, active.plan.code.files
+            ):
+                raise RunFailed(failure.reason, f"{uncalled.message} {uncalled.remedy}") from None
         raise
 
 

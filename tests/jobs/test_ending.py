@@ -65,6 +65,15 @@ def test_exception_that_the_script_printed_explains_a_missing_accuracy(home: Pat
     assert "nn.py line 5: FileNotFoundError" in result.run.explanation
 
 
+def test_script_that_calls_nothing_is_explained(home: Path, tmp_path: Path) -> None:
+    """It ends without an error, because its functions are called from another file."""
+    result = _train(home, tmp_path, "epochs = 20\n\ndef train():\n    print('Test accuracy: 0.9')\n")
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.NO_ACCURACY)
+    assert result.run.explanation.startswith(
+        "nn.py only defines functions and calls none, so it trains nothing. Call them"
+    )
+
+
 def test_pointer_of_git_lfs_is_explained_once(home: Path, tmp_path: Path) -> None:
     """The explanation of the failure covers the note about the same file."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"

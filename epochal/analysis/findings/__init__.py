@@ -30,6 +30,7 @@ from epochal.analysis.findings.unattended import (
     find_lost_pictures,
     find_missing_arguments,
     find_missing_gpus,
+    find_uncalled_functions,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "find_in_files",
     "find_in_sources",
     "find_leaks",
+    "find_uncalled_functions",
     "read_sources",
 ]
 
@@ -93,7 +95,7 @@ def find_in_files(
     pointers: Collection[str] = (),
     untracked: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Yield findings about files that are missing or too large, and about packages that are missing or refused.
+    """Yield findings about files that are missing, too large or the wrong script, and about missing or refused packages.
 
     ``folder``: the folder to check. ``committed``: the paths of all files in the next commit. ``new``: the paths of
     the files that this commit would add or change. ``pointers``: the paths of the files that are stored with Git LFS.
@@ -104,3 +106,4 @@ def find_in_files(
     yield from find_missing_packages(sources, detection, folder)
     yield from find_refused_requirements(folder)
     yield from find_large_files(folder, new)
+    yield from find_uncalled_functions(sources, folder, committed)

@@ -235,7 +235,7 @@ def _steps(body: list[ast.stmt], branch: Branch) -> Iterator[Step]:
         yield Step(node, branch)
         match node:
             case ast.If():
-                inside = (*branch, (node.lineno, _MAIN if _is_main_guard(node.test) else "if"))
+                inside = (*branch, (node.lineno, _MAIN if is_main_guard(node.test) else "if"))
                 yield from _steps(node.body, inside)
                 yield from _steps(node.orelse, (*branch, (node.lineno, "else")))
             case ast.For() | ast.AsyncFor():
@@ -259,5 +259,6 @@ def _steps(body: list[ast.stmt], branch: Branch) -> Iterator[Step]:
                     yield from _steps(case.body, (*branch, (case.pattern.lineno, "case")))
 
 
-def _is_main_guard(test: ast.expr) -> bool:
+def is_main_guard(test: ast.expr) -> bool:
+    """Return whether ``test`` is the condition of ``if __name__ == "__main__"``."""
     return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"

@@ -1,14 +1,27 @@
-"""Find code that may fail if run unattended: prompts, arguments, GPUs, windows, notebook code, paths and downloads."""
+"""Find code that may fail if run unattended: prompts, arguments, GPUs, windows, notebook code, paths and downloads.
+
+Also find scripts that do nothing when they are run.
+"""
 
 import ast
 import re
 from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
 
 from epochal.analysis.findings.finding import Finding, Severity
-from epochal.analysis.findings.source import Source, find_certain, has_unknown_arguments, is_literal, keyword, text_of
+from epochal.analysis.findings.source import (
+    Source,
+    find_certain,
+    has_unknown_arguments,
+    is_literal,
+    is_main_guard,
+    keyword,
+    parse_source,
+    text_of,
+)
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.missing_files import find_committed
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import Module, last_name
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
@@ -34,6 +47,10 @@ _READERS = frozenset(
 _NAMED_READERS = frozenset(
     {"numpy.load", "joblib.load", "torch.load", "pandas.read_feather", "PIL.Image.open", "h5py.File"}
 )
+_DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_HARMLESS = frozenset({"logging.getLogger", "pathlib.Path"})
+"""Functions that modules call at their top level without doing any work."""
 _DOWNLOADS = {
     r"keras\.datasets\.\w+\.load_data": "a dataset",
     r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the {name} weights",
@@ -87,6 +104,58 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     f'matplotlib.use("{backend}") needs a screen, but training runs without one.',
                     "Remove the line.",
                 )
+
+
+def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding if the script and its modules only define functions, and so do nothing when the script is run.
+
+    ``folder``: the folder of the code. ``files``: the paths of the files that a commit would contain.
+    """
+    if not sources or not all(_only_defines(source, source is sources[0]) for source in sources):
+        return
+    script = sources[0]
+    defined = next((node for node in script.tree.body if isinstance(node, _FUNCTIONS)), None)
+    if defined is None:
+        return
+    callers = [path for path in files if path != script.path and _runs_module(folder, path, PurePosixPath(script.path))]
+    where, name = (f"{callers[0]} does", callers[0]) if len(callers) == 1 else ("another file does", "run.py")
+    yield _finding(
+        script,
+        defined,
+        "calls_nothing",
+        f"{script.path} only defines functions and calls none, so it trains nothing.",
+        f'Call them at the end of the script or, if {where}, name that file in epochal.toml: script = "{name}".',
+    )
+
+
+def _only_defines(source: Source, is_script: bool) -> bool:
+    """Return whether running a script, or importing a module, only imports modules and defines names."""
+    for node in source.tree.body:
+        if isinstance(node, _DEFINITIONS) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            continue
+        if isinstance(node, ast.If) and is_main_guard(node.test) and not is_script:
+            continue
+        if isinstance(node, _FUNCTIONS):
+            if node.decorator_list:
+                return False  # a decorator may call the function
+        elif not isinstance(node, ast.Assign | ast.AnnAssign):
+            return False
+        evaluated = node.args if isinstance(node, _FUNCTIONS) else node
+        calls = (each for each in ast.walk(evaluated) if isinstance(each, ast.Call))
+        if any(source.callee(call) not in _HARMLESS for call in calls):
+            return False
+    return True
+
+
+def _runs_module(folder: Path, path: str, module: PurePosixPath) -> bool:
+    """Return whether the file at ``path``, which is not a test, imports ``module`` and does something when it is run."""
+    is_test = any(part.startswith("test") for part in PurePosixPath(path).parts)
+    parsed = Module.read(folder / path) if path.endswith(".py") and not is_test else None
+    if parsed is None:
+        return False
+    source = parse_source(path, parsed.tree)
+    imported = {part for name in source.names.values() for part in name.split(".")[:-1] or [name]}
+    return module.stem in imported and not _only_defines(source, is_script=True)
 
 
 def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:

@@ -181,6 +181,51 @@ def test_silent_about_modules_named_like_packages(files: dict[str, str], tmp_pat
     assert list(find_in_sources(read_sources(read_code(tmp_path).script))) == []
 
 
+_LIBRARY = (
+    "import logging\nimport keras\nLOG, EPOCHS = logging.getLogger(__name__), 5\n\ndef fit(x):\n    return x.fit()\n"
+)
+_RUNS = "from nn import fit\n\nif __name__ == '__main__':\n    fit(1)\n"
+_CALL = "Call them at the end of the script or, if"
+
+
+@pytest.mark.parametrize(
+    ("others", "remedy"),
+    [
+        ({}, f'{_CALL} another file does, name that file in epochal.toml: script = "run.py".'),
+        ({"go.py": _RUNS}, f'{_CALL} go.py does, name that file in epochal.toml: script = "go.py".'),
+        (
+            {"go.py": _RUNS, "tests/test_nn.py": _RUNS, "other.py": "print('other')\n", "lib.py": "import nn\n"},
+            f'{_CALL} go.py does, name that file in epochal.toml: script = "go.py".',
+        ),
+        (
+            {"go.py": _RUNS, "went.py": "import nn\nnn.fit(2)\n"},
+            f'{_CALL} another file does, name that file in epochal.toml: script = "run.py".',
+        ),
+    ],
+)
+def test_finds_a_script_that_calls_nothing(others: dict[str, str], remedy: str, tmp_path: Path) -> None:
+    """The remedy names the file that calls its functions, if there is exactly one."""
+    (found,) = find(tmp_path, {"nn.py": _LIBRARY, **others})
+    assert (found.kind, found.path, found.line) == ("calls_nothing", "nn.py", 5)
+    assert found.message == "nn.py only defines functions and calls none, so it trains nothing."
+    assert found.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"nn.py": _LIBRARY + "\nif __name__ == '__main__':\n    fit(1)\n"},
+        {"nn.py": _LIBRARY + "RESULT = fit(1)\n"},
+        {"nn.py": _LIBRARY.replace("def fit", "@main\ndef fit")},
+        {"nn.py": _LIBRARY + "import work\n", "work.py": "print('trains')\n"},
+        {"nn.py": "import work\n", "work.py": _LIBRARY},
+    ],
+)
+def test_silent_about_a_script_that_may_do_something(files: dict[str, str], tmp_path: Path) -> None:
+    """A call, a decorator or an imported module may train, and a script without functions has none to call."""
+    assert find(tmp_path, files) == []
+
+
 def test_finds_backslashes(tmp_path: Path) -> None:
     """A path that only Windows understands is named with the one to write."""
     (found,) = find(tmp_path, {"nn.py": "x = open('data\\\\a.csv')\n", "data/a.csv": ""})
@@ -198,7 +243,7 @@ def test_finds_backslashes(tmp_path: Path) -> None:
         "import os\nif os.path.exists('a.csv'):\n    open('a.csv')\n",
         "try:\n    open('a.csv')\nexcept OSError:\n    pass\n",
         "open('a.csv', 'w')\nopen(name)\nopen(f'{name}.csv')\n",
-        "def load():\n    open('a.csv')\n",
+        "def load():\n    open('a.csv')\nprint()\n",
         "import pandas as pd\npd.read_csv('data')\npd.read_csv('./data/b.csv')\n",
     ],
 )
