@@ -10,6 +10,8 @@ from epochal.grammar import join_words
 
 _GPU = re.compile(r"gpu|cuda|physical_devices", re.IGNORECASE)
 _GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devices", "to"})
+_MAGICS = frozenset({"capture", "prun", "time", "timeit"})
+"""Magics of IPython that run the code that follows them, and measure or capture something."""
 
 
 def find_call_lines(code: Path, path: str, function: str) -> list[int]:
@@ -17,6 +19,20 @@ def find_call_lines(code: Path, path: str, function: str) -> list[int]:
     module = Module.read(code / path)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return sorted({node.lineno for node in calls if last_name(node.func) == function})
+
+
+def find_magic_lines(code: Path, path: str) -> list[int]:
+    """Return the lines of ``path`` in the folder ``code`` that run code with one of IPython's magics."""
+    module = Module.read(code / path)
+    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
+    return sorted({node.lineno for node in calls if is_magic_with_code(node)})
+
+
+def is_magic_with_code(call: ast.Call) -> bool:
+    """Return whether a call, which jupyter nbconvert writes for a magic, runs the code in its last argument."""
+    texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    name, lengths = last_name(call.func), {"run_line_magic": 2, "run_cell_magic": 3}
+    return len(texts) == lengths.get(name) and texts[0] in _MAGICS and bool(texts[-1].strip())
 
 
 def find_gpu_lines(code: Path, path: str) -> list[int]:

@@ -21,7 +21,7 @@ from epochal.analysis.missing_files import (
     read_start,
 )
 from epochal.analysis.packages import find_system_library
-from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines
+from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines, find_magic_lines
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
@@ -203,8 +203,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
     if (last.name == "EOFError" and ("reading a line" in text or _ASKS.search(line))) or "stdin." in line:
         return Reason.NEEDS_INPUT, _explain_input(line, inner, origin)
     if notebook := _NOTEBOOK.search(text):
-        lines = _find_lines(inner, origin, notebook[1])
-        return Reason.NOTEBOOK_CODE, f"{notebook[1]}() exists only in a notebook. Remove {lines or 'the line'}."
+        return Reason.NOTEBOOK_CODE, _explain_notebook(notebook[1], inner, origin)
     # Without Tk, matplotlib cannot import the backend that the script has chosen.
     if _SCREEN.search(text) or ("tkinter" in text and last.package == "matplotlib" and _find_backend(line, origin)):
         return Reason.NO_DISPLAY, _explain_screen(line, origin)
@@ -404,6 +403,17 @@ def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
     path = _local_path(inner, origin) if inner else ""
     lines = find_call_lines(origin.code, path, function) if path else []
     return describe_lines(lines) if lines else ""
+
+
+def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str:
+    """Explain that ``function`` exists only in a notebook, and what to do about each line that calls it."""
+    path = _local_path(inner, origin) if inner else ""
+    magics = find_magic_lines(origin.code, path) if path and function == "get_ipython" else []
+    others = [each for each in find_call_lines(origin.code, path, function) if each not in magics] if path else []
+    remedies = [f"remove {describe_lines(others) if others else 'the line'}"] if others or not magics else []
+    remedies += [f"on {describe_lines(magics)}, write the code itself instead of the magic"] if magics else []
+    remedy = ", and ".join(remedies)
+    return f"{function}() exists only in a notebook. {remedy[0].upper()}{remedy[1:]}."
 
 
 def _explain_input(line: str, inner: Frame | None, origin: Origin) -> str:

@@ -412,6 +412,16 @@ def _raise(error: str) -> dict[str, str]:
             "exists only in a notebook. Remove lines 1 and 3.",
         ),
         (
+            {"nn.py": "get_ipython().system('ls')\nget_ipython().run_line_magic('time', 'model.fit(x, y)')\n"},
+            Reason.NOTEBOOK_CODE,
+            "exists only in a notebook. Remove line 1, and on line 2, write the code itself instead of the magic.",
+        ),
+        (
+            {"nn.py": "get_ipython().run_cell_magic('time', '', 'model.fit(x, y)\\n')\n"},
+            Reason.NOTEBOOK_CODE,
+            "exists only in a notebook. On line 1, write the code itself instead of the magic.",
+        ),
+        (
             {
                 "nn.py": "import sys\nsys.path.insert(0, 'site-packages')\nfrom click import core\n\ncore.main()\n",
                 "site-packages/click/__init__.py": "",

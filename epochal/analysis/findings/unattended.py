@@ -21,6 +21,7 @@ from epochal.analysis.findings.source import (
 )
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.missing_files import find_committed
+from epochal.analysis.repeats import is_magic_with_code
 from epochal.analysis.syntax import Module, last_name
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
@@ -72,6 +73,10 @@ _DOWNLOADS = {
 def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each call that always runs and needs a keyboard, a screen or a notebook."""
     defined = {scope.name for source in sources for scope in source.scopes}
+    nodes = [node for source in sources for node in source.nodes]
+    defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    if any(isinstance(node, ast.alias) and node.name == "*" for node in nodes):
+        defined.add("display")  # for example, from IPython.display
     for source, step in find_certain(sources):
         for call in step.calls:
             name, full = last_name(call.func), source.callee(call)
@@ -85,9 +90,14 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     "Use a constant instead.",
                 )
             elif name == "get_ipython" and (is_builtin or full.startswith("IPython.")):
-                yield _finding(
-                    source, call, "needs_notebook", "get_ipython() works only in a notebook.", "Remove the line."
+                has_code = any(
+                    is_magic_with_code(outer) for outer in step.calls if getattr(outer.func, "value", None) is call
                 )
+                remedy = "Write the code itself instead of the magic." if has_code else "Remove the line."
+                yield _finding(source, call, "needs_notebook", "get_ipython() works only in a notebook.", remedy)
+            elif name == "display" and is_builtin:
+                message = "display() works only in a notebook."
+                yield _finding(source, call, "needs_notebook", message, "Use print() instead, or remove the line.")
             elif full in _SCREENS:
                 yield _finding(
                     source,

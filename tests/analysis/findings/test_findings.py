@@ -184,6 +184,7 @@ FOUND = {
     "input_in_main": ("def main():\n    input()\nif __name__ == '__main__':\n    main()\n", "asks_a_question", 2),
     "input_in_absl": ("from absl import app\ndef main(_):\n    input()\napp.run(main)\n", "asks_a_question", 3),
     "notebook": ("get_ipython().run_line_magic('matplotlib', 'inline')\n", "needs_notebook", 1),
+    "display": ("import pandas as pd\ndisplay(pd.DataFrame())\n", "needs_notebook", 2),
     "window": ("import matplotlib\nmatplotlib.use('Qt5Agg')\n", "needs_window", 2),
     "show": ("import matplotlib.pyplot as plt\nplt.plot(x)\nplt.show()\n", "shows_picture", 3),
     "windows_path": ("import pandas as pd\ndf = pd.read_csv(r'C:\\Users\\ada\\a.csv')\n", "foreign_path", 2),
@@ -283,6 +284,9 @@ SOUND = {
     "input_in_try": "try:\n    n = input()\nexcept EOFError:\n    n = 3\n",
     "input_never_called": "def ask():\n    return input()\n",
     "notebook_if_there": "try:\n    get_ipython()\nexcept NameError:\n    pass\n",
+    "display_of_ipython": "from IPython.display import *\ndisplay(1)\n",
+    "display_by_name": "from IPython.display import display\ndisplay(1)\n",
+    "own_display": "display = print\ndisplay(1)\n",
     "no_window": "import matplotlib\nmatplotlib.use('Agg')\n",
     "show_and_save": "import matplotlib.pyplot as plt\nplt.savefig('a.png')\nplt.show()\n",
     "paths": "import pandas as pd\npd.read_csv('/data/a.csv')\npd.read_csv('/tmp/a.csv')\nprint('/home/ada')\n",
@@ -348,6 +352,22 @@ def test_download_names_what_to_fetch(text: str, name: str) -> None:
     """The remedy is the command for the server, where epochal data fetch knows the data."""
     (found,) = find_in_sources(read(text))
     assert f"run epochal data fetch {name} on the server" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("run_line_magic('matplotlib', 'inline')", "Remove the line."),
+        ("run_line_magic('time', '')", "Remove the line."),
+        ("run_line_magic('time', 'model.fit(x, y)')", "Write the code itself instead of the magic."),
+        ("run_cell_magic('capture', '', 'model.fit(x, y)\\n')", "Write the code itself instead of the magic."),
+        ("run_cell_magic('bash', '', 'ls')", "Remove the line."),
+    ],
+)
+def test_code_in_a_magic_is_kept(line: str, remedy: str) -> None:
+    """Removing the line would remove the training, too."""
+    (found,) = find_in_sources(read(f"get_ipython().{line}\n"))
+    assert found.remedy == remedy
 
 
 def test_lost_pictures_are_reported_once() -> None:
