@@ -249,7 +249,7 @@ def test_call_that_copies_rows_is_named() -> None:
 
 
 _TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)
-_LOADS = Finding("loaded_model", "nn.py", 7, "load() loads models/a.joblib. If that model was trained", "")
+_LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If that model was trained", "")
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
                     "loaded_model",
                     source.path,
                     call.lineno,
-                    f"{last_name(call.func)}() loads {path}. If that model was trained on rows that are now test data, the "
+                    f"{source.path} loads {path}. If that model was trained on rows that are now test data, the "
                     "accuracy is too high.",
                     "Train from the beginning, or test on rows that the model has never seen.",
                 )
