@@ -187,6 +187,8 @@ def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None or best.value > best.evidence.chance:
         return end
+    if end.reason in (Reason.TOO_FEW_SAMPLES, Reason.LOSS_NOT_FINITE):  # what they advise comes first
+        return end
     baseline = describe_baseline(best.evidence)
     return replace(
         end,

@@ -13,6 +13,8 @@ _CHANCE_ERROR = 0.05
 """The permitted probability of judging a model to be better than chance when it is not, at each look at a test set."""
 _TOLERANCE = 0.01
 """How far accuracy * samples may fall below the number of correct answers because the accuracy was rounded."""
+_NEARLY_ALL = 0.9
+"""From this share of the most frequent label on, the rows may be sorted by label."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40
@@ -199,9 +201,12 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain that the threshold is reached (look number {look} at this test set)"
     needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
+    sorted_rows = ""
+    if evidence.chance is not None and evidence.chance >= _NEARLY_ALL:
+        sorted_rows = "Shuffle the rows before the split if they are sorted by label. Otherwise, test"
     return (
         f"A test set of size {samples} is too small: even if every answer were right, it would not be {wrong}.",
-        f"Test on at least {needed} samples; a model that makes mistakes needs more.",
+        f"{sorted_rows or 'Test'} on at least {needed} samples; a model that makes mistakes needs more.",
     )
 
 

@@ -120,6 +120,8 @@ def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None
     )
     better = tuple(replace(trial, accuracy=replace(accuracy, value=0.97)) for trial in trials)
     assert advise_at_chance(proposal, better) == proposal
+    too_few = GiveUp(Reason.TOO_FEW_SAMPLES, "The test set is too small.", "Test on more samples.")
+    assert advise_at_chance(too_few, trials) == too_few
 
 
 def test_search_is_offered_if_there_are_no_epochs_to_raise() -> None:
