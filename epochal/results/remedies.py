@@ -121,7 +121,7 @@ _WRITES = re.compile(
     r"|to_(?:csv|excel|feather|hdf|html|json|latex|markdown|parquet|pickle|stata|xml)(?![a-z]))\w*"
 )
 """Matches the path and function of a library's frame that writes a file or creates a folder."""
-_REMOVED_ERRORS = frozenset({"AttributeError", "TypeError", "ValueError"})
+_REMOVED_ERRORS = frozenset({"AttributeError", "TypeError", "ValueError", "XGBoostError"})
 _READS_BADLY = re.compile(
     r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
     r"|ValueError|OSError|InvalidArgumentError|ReadError|HDF5|ArrowInvalid|DataLossError|EOFError|IndexError"
