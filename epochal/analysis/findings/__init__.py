@@ -31,6 +31,7 @@ from epochal.analysis.findings.unattended import (
     find_missing_arguments,
     find_missing_gpus,
     find_uncalled_functions,
+    find_unguarded_processes,
 )
 
 __all__ = [
@@ -55,6 +56,7 @@ _CHECKS = (
     find_interactions,
     find_missing_arguments,
     find_missing_gpus,
+    find_unguarded_processes,
     find_lost_pictures,
     find_downloads,
     find_hidden_packages,

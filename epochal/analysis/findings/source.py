@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -164,6 +164,16 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
                 if target and id(target[1]) not in seen:
                     seen.add(id(target[1]))
                     queue.append(target)
+
+
+def find_unguarded(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
+    """Yield the statements that run whenever the script runs or is imported, as a spawned process imports it."""
+    if not sources:
+        return iter(())
+    script, *modules = sources
+    first, *functions = script.scopes
+    steps = tuple(step for step in first.steps if all(kind != _MAIN for _, kind in step.branch))
+    return find_certain((replace(script, scopes=(replace(first, steps=steps), *functions)), *modules))
 
 
 def _ends(source: Source, step: Step) -> bool:

@@ -12,6 +12,7 @@ from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import (
     Source,
     find_certain,
+    find_unguarded,
     has_unknown_arguments,
     is_literal,
     is_main_guard,
@@ -48,6 +49,10 @@ _READERS = frozenset(
 _NAMED_READERS = frozenset(
     {"numpy.load", "joblib.load", "torch.load", "pandas.read_feather", "PIL.Image.open", "h5py.File"}
 )
+_STARTS_PROCESSES = re.compile(
+    r"(?:torch\.)?multiprocessing\.(?:pool\.)?(?:Pool|Process)|concurrent\.futures\.(?:process\.)?ProcessPoolExecutor"
+)
+_SETS_START_METHOD = re.compile(r"(?:torch\.)?multiprocessing\.(?:set_start_method|get_context)")
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS = frozenset({"logging.getLogger", "pathlib.Path"})
@@ -114,6 +119,38 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     f'matplotlib.use("{backend}") needs a screen, but training runs without one.',
                     "Remove the line.",
                 )
+
+
+def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield a finding for the first call that spawns processes outside ``if __name__ == "__main__"``.
+
+    A spawned process imports the script, so that it reaches the call, too, which Python refuses
+    (docs.python.org/3/library/multiprocessing.html, "The spawn and forkserver start methods").
+    """
+    is_default, contexts = False, set[str]()
+    for source, step in find_unguarded(sources):
+        for call in step.calls:
+            name, owner = last_name(call.func), getattr(call.func, "value", None)
+            is_context = _chooses_spawn(source, owner) or getattr(owner, "id", "") in contexts
+            starts = _STARTS_PROCESSES.fullmatch(source.callee(call))
+            if (is_default and starts) or (is_context and name in ("Pool", "Process")):
+                yield _finding(
+                    source,
+                    call,
+                    "unguarded_process",
+                    f"Each process that {name}() spawns runs {sources[0].path} again and fails before it does any work.",
+                    f'In {sources[0].path}, put the code that leads to this line under `if __name__ == "__main__":`.',
+                )
+                return
+            is_default = is_default or (_chooses_spawn(source, call) and name == "set_start_method")
+        contexts |= {last_name(target) for target, value in step.assigned if _chooses_spawn(source, value)}
+
+
+def _chooses_spawn(source: Source, node: ast.expr | None) -> bool:
+    """Return whether ``node`` is a call that chooses a start method with which each process imports the script."""
+    if not isinstance(node, ast.Call) or not _SETS_START_METHOD.fullmatch(source.callee(node)):
+        return False
+    return text_of(keyword(node, "method", 0)) in ("spawn", "forkserver")
 
 
 def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ SCORES = "from sklearn.linear_model import LinearRegression, LogisticRegression\
 
 ARGUMENTS = "import argparse\nparser = argparse.ArgumentParser()\n"
 GPUS = "import tensorflow as tf\ngpus = tf.config.list_physical_devices('GPU')\n"
+SPAWN = "import multiprocessing as mp\nmp.set_start_method('spawn')\n"
 METRICS = "from sklearn.metrics import accuracy_score, classification_report\n"
 
 FOUND = {
@@ -195,6 +196,23 @@ FOUND = {
     "mnist": ("from tensorflow.keras.datasets import mnist\nmnist.load_data()\n", "downloads", 2),
     "torchvision": ("from torchvision import datasets\ndatasets.MNIST('.', download=True)\n", "downloads", 2),
     "url": ("import pandas as pd\npd.read_csv('https://example.com/a.csv')\n", "downloads", 2),
+    "spawn": (SPAWN + "with mp.Pool(2) as pool:\n    pool.map(abs, x)\n", "unguarded_process", 3),
+    "spawn_in_function": (SPAWN + "def main():\n    mp.Process(target=f).start()\nmain()\n", "unguarded_process", 4),
+    "spawn_context": (
+        "from multiprocessing import get_context\nspawn = get_context('spawn')\nspawn.Pool(2).map(abs, x)\n",
+        "unguarded_process",
+        3,
+    ),
+    "spawn_at_once": (
+        "import multiprocessing\nwith multiprocessing.get_context(method='spawn').Pool(2) as pool:\n    pass\n",
+        "unguarded_process",
+        2,
+    ),
+    "spawn_executor": (
+        SPAWN + "from concurrent.futures import ProcessPoolExecutor\nProcessPoolExecutor(2).map(abs, x)\n",
+        "unguarded_process",
+        4,
+    ),
     "relative_import": ("import os\nfrom .model import build\n", "relative_import", 2),
     "weights": ("import keras\nkeras.applications.VGG16(include_top=False)\n", "downloads", 2),
 }
@@ -295,6 +313,10 @@ SOUND = {
     "files_written": "with open('/var/log/train.log', 'w') as log:\n    pass\n",
     "torchvision": "from torchvision import datasets\ndatasets.MNIST('.')\n",
     "weights": "import keras\nkeras.applications.VGG16(weights=None)\n",
+    "spawn_guarded": SPAWN + "def main():\n    mp.Pool(2)\nif __name__ == '__main__':\n    main()\n    mp.Pool(2)\n",
+    "spawn_later": "import multiprocessing as mp\nmp.Pool(2)\nif __name__ == '__main__':\n    mp.set_start_method('spawn')\n",
+    "spawn_threads": SPAWN + "from multiprocessing.pool import ThreadPool\nThreadPool(2).map(abs, x)\n",
+    "fork": "import multiprocessing as mp\nmp.set_start_method('fork')\nmp.Pool(2)\nmp.get_context('fork').Pool(2)\n",
     "own_load_data": "from data import load_data\nload_data()\n",
 }
 
