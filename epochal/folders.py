@@ -18,7 +18,7 @@ class TrialFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.code = path / "code"
-        """The trial's writable copy of the code, mounted as /train in a container. Files that the script writes stay here."""
+        """The trial's writable copy of the code, at /train in a container. Files that the script writes stay here."""
         self.out = path / "out"
         """The output folder, whose path is in $EPOCHAL_OUT during training."""
         self.metrics = self.out / "metrics.jsonl"

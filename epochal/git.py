@@ -74,13 +74,13 @@ class GitFolder:
     def resolve(self, revision: str) -> str:
         """Return the full SHA of the commit that ``revision`` names.
 
-        Raises UsageError if the repository has no such commit or several, and GitError if it cannot be read.
+        Raises UsageError if no commit or more than one matches, and GitError if the repository cannot be read.
         """
         try:
             return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         except GitError as error:
             if re.search(r"short (object ID|SHA1) \S+ is ambiguous", str(error)):
-                problem = f"Several commits in {self.folder} begin with {revision}. Write more digits."
+                problem = f"Several commit IDs in {self.folder} begin with {revision}. Write more digits."
             elif "Needed a single revision" not in str(error):
                 raise
             elif revision == "HEAD" and self.run_text("rev-parse", "--is-bare-repository") == "false":
@@ -134,7 +134,7 @@ class GitFolder:
             return None
 
     def submodule_notes(self, revision: str) -> tuple[str, ...]:
-        """Return a one-line note that submodules are not fetched, or an empty tuple if there are no submodules.
+        """Return a tuple with a one-line note that submodules are not fetched; empty if there are no submodules.
 
         ``revision``: a commit, or the ID of one of its folders (see ``tree``).
         """
@@ -197,7 +197,7 @@ def run_git(arguments: list[str], variables: dict[str, str] | None = None, secon
                 raise
     except FileNotFoundError:
         raise GitError(
-            "git is not installed. Install it with your system's package manager (apt install git)."
+            "git is not installed. Install it with your system's package manager (for example, apt install git)."
         ) from None
     except subprocess.TimeoutExpired:
         raise GitError(f"git did not finish within {seconds:g} s. Check the network.") from None
@@ -221,7 +221,7 @@ def credential_options(credentials: str) -> list[str]:
 def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str = "") -> GitFolder:
     """Fetch the commit ``sha`` from ``url`` into a bare repository under ``cache``, and return that repository.
 
-    Only that commit is fetched or, if the server does not serve single commits, its branch. ``credentials``: as in
+    Only that commit is fetched or, if the server does not serve single commits, the ``branch``. ``credentials``: as in
     ``credential_options``. Raises RunFailed with REPOSITORY_UNREACHABLE, or with UNKNOWN_COMMIT if the repository never
     had the commit or no longer has it.
     """

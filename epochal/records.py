@@ -28,7 +28,7 @@ def value_kind(value: Value) -> Literal["number", "text", "boolean"]:
 
 
 def is_same_value(one: Value, other: Value) -> bool:
-    """Return whether two values of a hyperparameter are equal: 20 and 20.0 are, 1 and True are not."""
+    """Return whether two values of a hyperparameter are equal: 20 and 20.0 are, but 1 and True are not."""
     return value_kind(one) == value_kind(other) and one == other
 
 
@@ -58,7 +58,7 @@ class State(StrEnum):
 
 
 class Origin(StrEnum):
-    """What started a run: a person, or a push, which starts only one run per commit even if it is reported twice."""
+    """What started a run: a person, or a push, which counts only once even if it is reported twice."""
 
     PUSH = "push"
     PERSON = "person"
@@ -198,7 +198,7 @@ class Accuracy:
 class Judgement:
     """The gate's verdict on a trial, and the numbers behind it.
 
-    look: how many comparisons on this branch, including this one, used the same test set; None if unknown.
+    look: how many comparisons, including this one, used the same test set on this branch; None if unknown.
     confidence: the confidence that the settings require; 0 if no confidence is required.
     spent: the probability of a false positive that was allowed for this look; 0 if no confidence is required.
     bound: the lower confidence bound of the accuracy; None if no confidence is required.
@@ -264,7 +264,7 @@ class Fit:
     model, call: as in Epoch.
     target_epoch: the last epoch that the call was asked to run.
     continued: the epoch of the checkpoint that the call resumed from; 0 if it did not resume.
-    why: why the call did not resume from an existing checkpoint.
+    why: why the call did not resume from the newest checkpoint, or cannot keep checkpoints; otherwise empty.
     epochs: all epochs of the fit, including those before the checkpoint.
     stopped: whether the fit was stopped because its validation accuracy was high enough.
     ended: whether fit returned without an error.
@@ -493,7 +493,7 @@ def _rank(trial: Trial) -> tuple[bool, float, int]:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook request: GitHub's id for it, its outcome, and the run that it led to, if any."""
+    """One webhook request: GitHub's ID for it, its outcome, and the run that it led to, if any."""
 
     id: str
     event: str

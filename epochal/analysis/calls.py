@@ -1,4 +1,4 @@
-"""Find what the calls on a line of the pushed code do, to explain the exception that the line raised."""
+"""Find out what the calls on a line of the pushed code do, to explain the exception that the line raised."""
 
 import ast
 import re
@@ -12,14 +12,14 @@ _WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
 
 
 def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
-    """Return the calls of the file ``path`` in the folder ``code`` that include a line, outermost first."""
+    """Return the calls that include a line of the file ``path`` in the folder ``code``, outermost first."""
     module = Module.read(code / path)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return [call for call in calls if call.lineno <= line <= (call.end_lineno or call.lineno)]
 
 
 def makes_files(code: Path, path: str, line: int) -> bool:
-    """Return whether the calls on a line only create folders and open files for writing, such as ``open(path, "w")``."""
+    """Return whether the calls on a line create a folder or open files, all for writing, as in ``open(path, "w")``."""
     calls = find_calls(code, path, line)
     opening = [call for call in calls if last_name(call.func) in _OPENERS]
     makes_folder = any(last_name(call.func) in ("mkdir", "makedirs") for call in calls)
@@ -35,7 +35,7 @@ def _find_mode(call: ast.Call) -> str:
 
 
 def find_texts(code: Path, path: str, line: int) -> list[str]:
-    """Return the texts that the calls on a line contain, as literals or as names of the module's literals."""
+    """Return the texts that the calls on a line contain, as literals or as names of the module's constants."""
     module = Module.read(code / path)
     literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
     nodes = [each for call in find_calls(code, path, line) for each in ast.walk(call)]
@@ -46,7 +46,7 @@ def find_texts(code: Path, path: str, line: int) -> list[str]:
 def find_variable(code: Path, path: str, line: int) -> str:
     """Return the environment variable that the calls on a line read without a default; empty unless there is exactly one.
 
-    A name to which ``os.getenv("NAME")`` was assigned counts as well.
+    Using a name to which ``os.getenv("NAME")`` is assigned counts as reading ``NAME``.
     """
     calls = find_calls(code, path, line)
     module = Module.read(code / path)

@@ -17,8 +17,8 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the framework and the modules that the code needs. ``removed_apis``: the script's uses of APIs that
-    Python or a framework has removed in its current version, each with its owner. ``percentages``: how the code computes
-    percentages. ``files``: the paths of all committed files.
+    Python or a framework no longer has in its current version, each with its owner. ``percentages``: how the code
+    computes percentages. ``files``: the paths of all committed files.
     """
 
     script: Script
@@ -37,7 +37,7 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     """Analyse the code in ``folder``: its script, its framework, and the script's uses of removed APIs.
 
     ``script``, ``framework``: the settings with these names in epochal.toml, empty if they are not set. Raises
-    RunFailed (NO_SCRIPT, SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
+    RunFailed (NO_SCRIPT, SYNTAX_ERROR, NOTEBOOK_CODE, SEVERAL_FRAMEWORKS).
     """
     found = read_script(folder, script)
     detection = detect_folder(folder, found.path, found.content, framework)

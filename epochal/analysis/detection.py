@@ -74,7 +74,7 @@ def detect_folder(code: Path, path: str, content: bytes, override: str = "") -> 
 
     ``code``: the folder of the pushed code. ``path``: the script's path in it. ``content``: the script's bytes.
     ``override``: the name of the framework to use; empty to detect it. Raises RunFailed (SYNTAX_ERROR,
-    SEVERAL_FRAMEWORKS).
+    NOTEBOOK_CODE, SEVERAL_FRAMEWORKS).
     """
     folder = (code / path).parent  # Python looks for modules beside the script first.
 
@@ -118,7 +118,7 @@ def detect(script: str, read_module: ReadModule, override: str = "", path: str =
 
     The needed modules are those imported at the top level, neither under a condition nor in a block that catches
     ImportError. Local modules and those of the standard library are left out. ``override`` and ``path``: as in
-    ``detect_folder``. Raises RunFailed (SYNTAX_ERROR, SEVERAL_FRAMEWORKS).
+    ``detect_folder``. Raises RunFailed (SYNTAX_ERROR, NOTEBOOK_CODE, SEVERAL_FRAMEWORKS).
     """
     imports = _external_imports(script, path, read_module)
     framework, why = (override, "set in epochal.toml") if override else _choose_framework(imports)
@@ -244,7 +244,7 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")
     found = [install.match(line) for line in magics.values()]
     packages = [word for each in found if each for word in each["packages"].split() if not word.startswith("-")]
-    add = f", and add {', '.join(packages)} to requirements.txt" if packages else ""
+    add = f", and add to requirements.txt: {', '.join(packages)}" if packages else ""
     return f"{problem} Remove the line{'s' if others else ''}{add}."
 
 

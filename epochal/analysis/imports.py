@@ -48,7 +48,7 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 
 
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
-    """Return a framework's title and the removed API that caused an error on a line; None if there was another cause.
+    """Return a package's title and the removed API that caused an error on a line; None if there was another cause.
 
     ``message``: the error message. It must contain the API's name or, if that line uses the API, part of the name, or
     match the API's ``error``.
@@ -82,7 +82,7 @@ def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> st
 
 
 def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
-    """Return the local module that the import of ``missing`` on a line means, if the module has another path.
+    """Return the local module meant by the import of ``missing`` on a line, if its path differs from the imported one.
 
     The path may differ in letter case, or have more folders. Returns the module's name in the statement, its path, and
     the statement to write instead (empty if no statement works, because the path is outside the script's folder).
@@ -107,7 +107,7 @@ def find_misplaced_import(code: Path, script: str, file: str, line: int, missing
 
 
 def _find_similar_path(code: Path, name: str) -> str:
-    """Return the path of a local module, whose letter case may differ unless ``name`` is a known package."""
+    """Return the path of the local module ``name``; the letter case may differ unless ``name`` is a known package."""
     return find_local_module(code, name) or (
         "" if find_package(name) else find_local_module(code, name, ignore_case=True)
     )
@@ -135,7 +135,7 @@ def _replace_module(node: ast.Import | ast.ImportFrom, alias: ast.alias, name: s
 
 
 def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:
-    """Return the path of a file in the script's folder that hides the package or Python module called ``module``.
+    """Return the path of a file in the script's folder that hides the package or standard library module ``module``.
 
     ``name``: what the code needs from the hidden module. The result is empty if no file hides it, or if the file itself
     provides ``name``.
@@ -157,7 +157,7 @@ def find_close_name(code: Path, file: str, name: str) -> str:
 def _defined_names(code: Path, file: str, importing_from: str = "") -> set[str]:
     """Return the names that the module ``file`` defines at its top level.
 
-    ``importing_from``: if given, the names that it imports are included, except those imported from this module.
+    ``importing_from``: a module; if given, imported names are included, except those imported from this module.
     """
     module = Module.read(code / file)
     names = set[str]()

@@ -26,7 +26,7 @@ def explain_missing_folder(folder: str, code: Path) -> str:
         return f"The folder {folder} does not exist where training runs. Write to a path inside the repository instead."
     if (code / path).is_dir():
         return (
-            "The commit contains this folder, but the script had changed to another folder or removed it. "
+            "The commit contains this folder, but the script had removed it or changed to another folder. "
             "If it calls os.chdir(), remove that call."
         )
     return (
@@ -36,7 +36,7 @@ def explain_missing_folder(folder: str, code: Path) -> str:
 
 
 def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: bool = False) -> str:
-    """Return why the file ``name``, which the script reads, is not in the folder ``code`` and what to do about it.
+    """Return why the file ``name``, which the script reads, is not in the folder ``code``, and what to do about it.
 
     ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
     it, if that is known. ``is_computed``: whether the script derived the path from a folder's path, so that its code
@@ -126,7 +126,7 @@ def read_start(name: str, code: Path) -> bytes | None:
 
 
 def explain_pointer(name: str) -> str:
-    """Explain that ``name`` is a Git LFS pointer and what to do about it."""
+    """Explain that ``name`` is a Git LFS pointer, and say what to do about it."""
     return (
         f"{name} is a Git LFS pointer, not the data. Epochal does not fetch the data: run git lfs pull, remove "
         f"the file's pattern from .gitattributes and run git add --renormalize . && git commit, or {USE_DATA_FOLDER}."

@@ -95,8 +95,8 @@ class _Uses:
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return a sorted tuple of the absolute paths and URLs that the code in ``folder`` may read from, except /data.
 
-    ``exported``: additional modules to search, such as an exported notebook, by path. Configuration files are
-    searched if a string in the code contains their name. Code that is not valid Python is skipped.
+    ``exported``: additional modules to search, such as an exported notebook, by path. A configuration file is
+    searched if a string in the code contains its name. Code that is not valid Python is skipped.
     """
     uses, words = _Uses(), set[str]()
     names = list_files(folder)

@@ -212,12 +212,12 @@ def find_package(module: str) -> str:
 
 
 def find_intended_package(requirement: str) -> str:
-    """Return the intended package if a requirement names none (``sklearn``, ``tensorflow-gpu``); otherwise an empty string."""
+    """Return the package meant by a wrong name in a requirement (``sklearn``, ``tensorflow-gpu``); empty otherwise."""
     return _NOT_PACKAGES.get(requirement.lower().replace("_", "-"), "")
 
 
 def can_provide(module: str, name: str) -> bool:
-    """Return whether ``module`` is a known package, or a module of Python that mentions ``name`` and that a file can hide."""
+    """Return whether ``module`` is a known package, or a standard module that mentions ``name`` and can be hidden."""
     if find_package(module):
         return True
     spec = find_spec(module) if module in sys.stdlib_module_names - _LOADED_FIRST else None

@@ -118,7 +118,7 @@ class _Products:
         return False
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
-        """Return the node that uses the percentage ``node``, and the child of that node that contains the percentage.
+        """Return the node that uses the percentage ``node``, and its child that contains the percentage.
 
         The child may round or convert the percentage.
         """

@@ -67,7 +67,7 @@ def explain_refused(problems: Iterable[str]) -> str:
 def find_wrong_names(text: str) -> list[tuple[int, str, str]]:
     """Return the requirements whose name is not that of a package: line number, line, and the line to write instead.
 
-    A version in the line is dropped, because it is not one of the intended package.
+    A version in the line is dropped, because it is not a version of the intended package.
     """
     found = []
     for number, line in _logical_lines(text):

@@ -31,9 +31,9 @@ class Script:
     ``path``: its path relative to the code's folder. ``files``: the contents of the script, of the local modules that
     it imports, and of its configuration files, by path. ``constants``: the literals assigned to names at its top level,
     in order. ``epochs``: the literals that may set the number of epochs, the most likely first. ``assigned_lines``: for
-    each name, the line numbers of its assignments, counted from 1. ``places``: the other named literals, by name and by
-    qualified name. ``notebook``: the notebook that the script was exported from; None for a Python file. For an
-    exported script, ``path`` does not exist in the commit.
+    each name, the line numbers of its assignments, counted from 1. ``places``: the literals that a search may change,
+    by name and by qualified name. ``notebook``: the notebook that the script was exported from; None for a Python
+    file. For an exported script, ``path`` does not exist in the commit.
     """
 
     path: str
@@ -93,8 +93,8 @@ class Script:
         """Return the hyperparameters of a trial by name: all constants, with the new values of those in ``values``.
 
         Of the literals that may set the number of epochs, only those in ``values`` are included, or the most likely one
-        if ``values`` contains none of them. Values that JSON or some databases cannot hold (long or unprintable
-        strings, numbers outside the range of a float) are left out, because nobody tunes them.
+        if ``values`` contains none of them. Long or unprintable strings and numbers outside the range of a float are
+        left out: nobody tunes them, and JSON or some databases cannot hold all of them.
         """
         changed = [each.constant for each in self.epochs if each.constant in values]
         epochs = changed or [each.constant for each in self.epochs[:1]]

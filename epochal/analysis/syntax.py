@@ -52,7 +52,7 @@ class Module:
                 stack += [*ast.iter_child_nodes(node)][::-1]
 
     def assignments(self) -> Iterator[tuple[str, ast.expr]]:
-        """Yield the name and the literal of each top-level assignment of a literal to a name, in source order."""
+        """Yield each name that is assigned a literal at the top level, with the literal, in source order."""
         for node in self.scope_nodes():
             if not isinstance(node, ast.Assign | ast.AnnAssign):
                 continue

@@ -52,7 +52,7 @@ class FindingView(TypedDict):
     path: str
     """The file, relative to DIR."""
     line: int | None
-    """The line, counted from 1; null if the finding concerns the whole file."""
+    """The line, counted from 1 (in a notebook, within the cell); null if the finding concerns the whole file."""
     cell: int | None
     """In a notebook, the code cell (counted from 1) that contains `line`; null for other files."""
     message: str
@@ -69,9 +69,9 @@ class FactView(TypedDict):
     path: str
     """The file, relative to DIR."""
     line: int
-    """The line, counted from 1."""
+    """The line, counted from 1 (in a notebook, within the cell)."""
     cell: int | None
-    """In a notebook, the code cell in which `line` is counted; the first cell is 1. Null for other files."""
+    """In a notebook, the code cell (counted from 1) that contains `line`; null for other files."""
 
 
 class ProjectView(TypedDict):
@@ -231,7 +231,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return the files in a commit of all changes, those that it would add or change, and those stored with Git LFS."""
+    """Return the files that a commit of all changes would contain, the new or changed ones, and those in Git LFS."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -347,7 +347,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
 
 
 def _view_fact(value: str | int, path: str, line: int, checked: Checked) -> FactView:
-    """Return the view of a value found in the source: its place is in the notebook, not in the exported script."""
+    """Return the view of a value found in the source, with the notebook's cell and line if the script was exported."""
     assert checked.code is not None
     place = _in_notebook(Finding("", path, line, "", ""), checked.code.script)
     path = str(PurePosixPath(checked.project, place.path))

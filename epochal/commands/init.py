@@ -72,7 +72,7 @@ def init(
     remote: Annotated[str | None, typer.Option(help="The repository to push to: a GitHub URL or a path.")] = None,
     branch: Annotated[
         list[str] | None,
-        typer.Option(help="A branch to push; may be repeated. If none is given, epochal init asks."),
+        typer.Option(help="A branch to push; this option may be repeated. If none is given, epochal init asks."),
     ] = None,
     jenkinsfile: Annotated[
         bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")
@@ -143,7 +143,7 @@ def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, j
 
 
 def current_branch(folder: Path) -> str | None:
-    """Return the branch that is checked out in ``folder``; None on a detached HEAD or outside a repository."""
+    """Return the branch that is checked out in ``folder``; None if HEAD is detached or there is no repository."""
     try:
         return GitFolder(folder.absolute()).branch() or None
     except GitError:

@@ -150,15 +150,15 @@ def _local_commit(path: Path, commit: str | None, branch: str | None, project: s
 
 
 def _normalise(project: str) -> str:
-    """Return the path of a project as epochal.toml lists it, without ``./`` or slashes at its ends."""
+    """Return the path of a project as epochal.toml lists it, without ``./`` and without slashes at either end."""
     return str(PurePosixPath(project.strip("/"))) if project else ""
 
 
 def _choose_commit(repository: GitFolder, commit: str | None, branch: str | None) -> str:
-    """Return the hash of ``commit`` or, if it is None, of the newest commit on ``branch`` or of the checked-out commit.
+    """Return the hash of ``commit``; if it is None, that of the newest commit on ``branch``; if both are, that of HEAD.
 
-    Raises UsageError if there is no such branch, except for a given commit on a detached HEAD: a CI server checks out
-    a commit without the branch that it belongs to.
+    Raises UsageError if there is no such branch, unless ``commit`` is given and HEAD is detached: a CI server checks
+    out a commit without the branch that it belongs to.
     """
     if branch is None:
         return repository.resolve(commit or "HEAD")
@@ -171,7 +171,7 @@ def _choose_commit(repository: GitFolder, commit: str | None, branch: str | None
 def _remote_commit(app: App, repository: str, commit: str | None, branch: str | None) -> Commit:
     branch = branch or "main"
     if commit and not re.fullmatch(r"[0-9a-fA-F]{4,64}", commit):
-        raise UsageError(f"--commit has to be the ID of a commit if the repository is a URL, not {commit}.")
+        raise UsageError(f"If the repository is a URL, --commit must be the ID of a commit, not {commit}.")
     sha = commit or remote_head(repository, branch, app.credentials(repository))
     if sha is None:
         raise UsageError(f"{repository} has no branch {branch}. Name an existing branch with --branch.")

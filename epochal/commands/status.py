@@ -49,6 +49,6 @@ def status(
     if not runs:
         server_running = is_server_running(environment.home)
         typer.echo(
-            f"delivered: no, {environment.home} has no run for this commit"
+            f"delivered: no; {environment.home} has no run for this commit"
             + ("" if server_running else "; epochal serve is not running for this EPOCHAL_HOME")
         )

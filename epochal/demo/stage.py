@@ -82,7 +82,7 @@ class Stage:
             )
         return (
             f"A demo: {SCRIPT} is committed with too few epochs for its threshold of 0.80. Epochal trains it, trains "
-            "it again with ten more epochs, and reports by email that it reached the threshold."
+            "it again with ten more epochs, and reports by email that the threshold was reached."
         )
 
     def set_up(self, runtime: str, gateway_port: int, mail_port: int) -> None:

@@ -51,7 +51,7 @@ def retrain(app: App, run: Run) -> State:
 
 
 def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
-    """Run trials with more and more epochs until one reaches the threshold or more epochs would not help."""
+    """Run trials with more and more epochs until one reaches the threshold or there is a reason to give up."""
     run = active.load()  # a process that joined the search may have reached the threshold
     if run.reached:
         return EndCause.REACHED

@@ -63,7 +63,7 @@ def store_offered_fingerprint(active: ActiveRun) -> None:
 def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
     """End the run in the same way as the run ``earlier``, and reuse that run's verdict.
 
-    ``adopted``: the trial whose change the commit adopts, if any. In that case, only this trial is shown with the run;
+    ``adopted``: the trial whose change the commit adopts, if any. If given, only this trial is shown with the run;
     otherwise, all trials of ``earlier`` are.
     """
     store_plan(active)

@@ -1,4 +1,4 @@
-"""Turn signals sent to a job into exceptions, so that all clean-up code runs, and record the job's heartbeats."""
+"""Turn signals sent to a job into exceptions, so that all cleanup code runs, and record the job's heartbeats."""
 
 import signal
 import threading

@@ -35,7 +35,7 @@ class Proposal:
 class GiveUp:
     """The decision to start no more trials, and the reason for it.
 
-    ``cause``: what happened in this case. ``remedy``: what to do about it; by default, the remedy of ``reason``.
+    ``cause``: what happened in this run. ``remedy``: what to do about it; by default, the remedy of ``reason``.
     """
 
     reason: Reason
@@ -49,7 +49,7 @@ class GiveUp:
 
 
 class EndCause(StrEnum):
-    """The reason why a run starts no more trials, other than a GiveUp.
+    """A reason, other than a GiveUp, for a run to start no more trials.
 
     INTERRUPTED: another process ended the run, or the trials of this process were stopped.
     """
@@ -164,7 +164,7 @@ def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> 
         return GiveUp(Reason.EPOCHS_UNCHANGED, f"Raising {raised} {effect}.", remedy)
     return GiveUp(
         Reason.NO_EPOCHS,
-        f"{script.path} and the files that it reads set no number of epochs that can be raised.",
+        f"{script.path} and the files that it reads do not set a number of epochs that can be raised.",
         remedy,
     )
 
@@ -179,11 +179,11 @@ def _suggest_search(script: Script) -> str:
     """Return the settings for a search of up to three hyperparameters; empty if the script has none with a known name."""
     space = dict(list(suggest(script).items())[:3])
     lines = "\n".join(table_lines("search", space))
-    return f" To search other hyperparameters, add this to epochal.toml:\n{lines}" if space else ""
+    return f" To search for better hyperparameters, add this to epochal.toml:\n{lines}" if space else ""
 
 
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
-    """Return ``end`` with another remedy if no trial is more accurate than a constant answer; otherwise ``end`` itself."""
+    """Return ``end``, with its cause and remedy changed if no trial is more accurate than a constant answer."""
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None or best.value > best.evidence.chance:
         return end

@@ -41,7 +41,7 @@ _TEST_SET_CHANGES = (
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
-"""The largest integer that every database can store. The training code may report any number."""
+"""The largest number that fits in an integer column of the database. The training code may report any number."""
 
 
 def _print_epoch(epoch: Epoch) -> None:
@@ -72,7 +72,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
 
-    If the trial resumed, but was then tested on a different test set than the model in its checkpoints, it is run
+    If the trial resumed, but was then not tested on the same test set as the model in its checkpoints, it is run
     again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
     epochs already completed. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
     RunFailed if training failed or yielded no accuracy, and NotOwner if the trial has meanwhile been marked as
@@ -91,8 +91,8 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             trial, choice = _train_again(active, started, trial, provided)
         if not started.stop.reason and _has_other_test_set(trial, choice, provided):
             log(
-                f"trial {number}: after resuming, {active.script.path} tested on different rows than {provided.source}; "
-                "training from the beginning"
+                f"trial {number}: after resuming, {active.script.path} did not test on the same rows as "
+                f"{provided.source}; training from the beginning"
             )
             _prepare_folder(active, started)
             not_resumed = ProvidedCheckpoints(
@@ -195,7 +195,7 @@ def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
 def _prepare_exact_epochs(
     active: ActiveRun, started: StartedTrial, provided: ProvidedCheckpoints
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
-    """Prepare to run a stopped trial again from its checkpoint, for the number of epochs that it had completed.
+    """Prepare to run a stopped trial again from its checkpoint, for the number of epochs already completed.
 
     The fit's history then has the length that the script expects. If the number is unknown or cannot be set, the
     trial is run for all epochs.
@@ -233,7 +233,7 @@ def _train_again(
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
-    """Return whether a trial resumed and was tested on a different test set than the model in its checkpoints.
+    """Return whether a trial resumed and was not tested on the same test set as the model in its checkpoints.
 
     Also return True if no accuracy was found after resuming. The model in the checkpoints of an interrupted trial may
     never have been tested. In that case, return True unless the test rows were compared with the training rows.

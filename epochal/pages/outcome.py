@@ -1,4 +1,4 @@
-"""What to do about a run that has ended: the change to adopt, or the reason why it stayed below its threshold."""
+"""The outcome of a run: its summary and, once it has ended, the change to adopt or why it did not pass the gate."""
 
 from pathlib import Path
 

@@ -88,7 +88,7 @@ class AccuracyView(TypedDict):
     answer: str
     """The most frequent test label."""
     looks: int
-    """How many different models the script evaluated on the test set, including this one."""
+    """How many different models the script evaluated on the test set, including the one with this accuracy."""
     rows_checked: bool
     """Whether the test rows were compared with the rows that the model was fitted on."""
     rows_unchecked: str
@@ -109,7 +109,7 @@ class TrialView(AccuracyView):
     strategy: Strategy
     """How the trial ran the code: as committed, with more epochs, or with hyperparameters from a search."""
     hyperparameters: dict[str, Value]
-    """The values of the constants at the top level of nn.py, and the number of epochs."""
+    """The values of nn.py's top-level constants, of other literals in [search], and of the number of epochs."""
     epochs_trained: int | None
     """How many epochs this trial ran, excluding those before the checkpoint it resumed from; null if unknown."""
     epochs_resumed: int

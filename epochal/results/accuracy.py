@@ -33,7 +33,7 @@ _OWN_ACCURACY = (
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
 _MIN_RESPLITS = 3
-"""From this many models on, a note says that they were measured on different splits. Two may simply be two models."""
+"""If at least this many models were measured on different splits, a note says so. Two may simply be two models."""
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
 _OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
@@ -371,7 +371,7 @@ class _Chooser:
         return replace(found, evidence=replace(found.evidence, chance=None, answer=""))
 
     def _refuse_loss(self, value: float, tolerance: float, earliest: float) -> None:
-        """Raise RunFailed if ``value`` is the loss that an evaluate() without an accuracy metric returned.
+        """Raise RunFailed if ``value`` is the loss that a call to evaluate() without an accuracy metric returned.
 
         ``earliest``: as in ``_refuse_if_same``.
         """
@@ -448,10 +448,10 @@ class _Chooser:
                 f"an accuracy. {_OWN_ACCURACY}"
             )
         if measurement.is_dummy:
-            return f"{self._script} only measured a DummyClassifier, which learns nothing. Measure a trained model."
+            return f"{self._script} measured only a DummyClassifier, which learns nothing. Measure a trained model."
         if measurement.trained is False:
             return (
-                f"{self._script} only measured a model that it loaded, not one that it trained in this run. "
+                f"{self._script} measured only a model that it loaded, not one that it trained in this run. "
                 f"{self._suggest_trained_model()}"
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
@@ -474,8 +474,9 @@ class _Chooser:
         if loaded is None or file is None:
             return "Train a model in the script, and evaluate that model."
         return (
-            f"If it trains only without {file[1]}, which {loaded.path} loads on line {loaded.line}, take that file out of the "
-            f"commit with git rm --cached {file[1]}; otherwise, train a model in the script and evaluate it."
+            f"If the script trains only without {file[1]}, which {loaded.path} loads on line {loaded.line}, take that "
+            f"file out of the commit with git rm --cached {file[1]}; otherwise, train a model in the script and "
+            "evaluate it."
         )
 
     def _no_accuracy_error(self) -> RunFailed:
@@ -491,7 +492,7 @@ class _Chooser:
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
     def _explain_refused_score(self, search: Measurement) -> list[str]:
-        """Return a note if the last score was refused because a search for hyperparameters had seen its rows."""
+        """Return a note if the last score was refused because a hyperparameter search had seen its rows."""
         last = self._refused[-1] if self._refused else None
         if last is None or last.kind is not Kind.SCORE or not search.candidates or last.overlap.share < _ALL_ROWS:
             return []
@@ -527,7 +528,7 @@ class _Chooser:
         if count >= _MIN_RESPLITS and not prints_other:
             return [
                 f"{self._script} measured {count} models on test sets that share rows, and the verdict uses the last "
-                f"accuracy, {shown}, which may be the best of them rather than a typical one. Split the data once, with a "
+                f"accuracy, {shown}, which may be the best rather than a typical one. Split the data once, with a "
                 "fixed random_state."
             ]
         judged_text = f"the verdict uses the accuracy {accuracy.source.description}, {shown}. {_OTHER_NUMBER}"
@@ -552,7 +553,7 @@ class _Chooser:
 
 
 def explain_empty_test(findings: Findings) -> str:
-    """Return what to do if the script's last measurement was an evaluate() on an empty test set; empty otherwise."""
+    """Return what to do if the script's last measurement was a call to evaluate() with no samples; empty otherwise."""
     last = findings.recorded.measurements[-1:]
     is_empty = bool(last) and last[0].kind is Kind.EVALUATE and not last[0].metrics
     return _explain_missing_accuracy(last[0], findings.script) if is_empty else ""

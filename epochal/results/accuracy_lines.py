@@ -390,7 +390,7 @@ def _find_number_before(before: str, after: str) -> re.Match[str] | None:
 
 
 def _find_number(segment: str, after: str) -> re.Match[str] | None:
-    """Return the number after an accuracy's name, or None. ``segment``: the beginning of ``after`` to search."""
+    """Search ``segment``, the beginning of ``after``, for the number after an accuracy's name; return it, or None."""
     for found in _STATED.finditer(segment):
         if _is_value(found, after) and not _PERCENTAGE_BEFORE.search(segment[: found.start()]):
             return found

@@ -102,7 +102,7 @@ def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
 
 
 def tail(log: str, lines: int = 20) -> str:
-    """Return the last ``lines`` nonblank lines of a log, as a terminal would show them."""
+    """Return the last ``lines`` non-blank lines of a log, as a terminal would show them."""
     return "\n".join([line for line in _render_lines(log) if line.strip()][-lines:])
 
 

@@ -54,20 +54,20 @@ class Divergence:
         if self.bad_labels:
             every = self.bad_labels >= self.rows
             which, remedy = ("all", "correct") if every else (f"{self.bad_labels} of {self.rows}", "correct or remove")
-            return f"The labels of {which} training rows contain NaN or infinity: {remedy} them."
+            return f"The labels of {which} training rows contain NaN or infinity: {remedy} these rows."
         rate = f"the learning rate of {self.optimizer} (currently {self.learning_rate:g})"
         if self.default_rate is not None and self.learning_rate > self.default_rate:
             return f"Lower {rate}; Keras' default is {self.default_rate:g}."
         if self.own_code:
             return (
-                "To find the operation that causes this, such as the logarithm of 0 or a division by 0, "
+                "To find the operation that produces NaN or infinity, such as the logarithm of 0 or a division by 0, "
                 "call tf.debugging.enable_check_numerics() before training."
             )
         if not self.clipped:
             return f"Clip the gradients with {self.optimizer}(…, clipnorm=1.0)."
         return (
             f"Lower the learning rate of {self.optimizer} (currently {self.learning_rate:g}), "
-            "or scale the inputs to between -1 and 1."
+            "or scale the inputs to the range from -1 to 1."
         )
 
     def _explain_inputs(self) -> str:

@@ -6,7 +6,7 @@ and Loog, "The shape of learning curves: a review" (2021), compare such families
 by Laplace's method (MacKay, "Information theory, inference, and learning algorithms", chapters 27 and 28), whereas
 Domhan et al. use Markov chain Monte Carlo.
 
-This module imports SciPy, which is slow: import it only to forecast a curve.
+Import this module only to forecast a curve, because it imports SciPy, which takes half a second.
 """
 
 import math

@@ -81,7 +81,7 @@ def forecast_trial(
 
     A forecast is possible if the last fit measured a validation accuracy, trained for the trial's number of epochs, and
     was not ended by the script itself. A fit that trained for any other number of epochs would not train longer if
-    ``epochs``, the literal in ``script`` that sets the trial's number, were raised. A learning rate schedule, which
+    ``epochs``, the literal in ``script`` that sets the trial's epochs, were increased. A learning rate schedule, which
     more epochs may stretch, rules out a forecast. The validation accuracy has to reach ``threshold`` plus the gap
     between the trial's validation accuracy and the accuracy that counts; if that sum is over 1, no forecast is
     possible. The standard deviation of the gap is taken to be the standard error of the trial's accuracy.

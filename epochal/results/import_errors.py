@@ -51,7 +51,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     if needs_gpu(message):
         return Reason.NO_GPU, (
             f"{importer or script} needs GPU libraries, but training runs without a GPU. "
-            f"Require the package's CPU build in {_REQUIREMENTS}."
+            f"In {_REQUIREMENTS}, require the CPU build of the package that needs them."
         )
     if library := find_system_library(message):
         return Reason.SYSTEM_LIBRARY, _explain_system_library(library, importer, code, script)
@@ -116,8 +116,8 @@ def _explain_system_library(library: SystemLibrary, importer: str, code: Path, s
         )
     package = f"the Debian package {library.debian}" if library.debian else "it"
     return (
-        f"{importer or script} needs the {library.kind} {library.name}, which {_REQUIREMENTS} cannot install. Ask the admin "
-        f"to install {package} {ON_THE_SERVER}, or remove the line that needs it."
+        f"{importer or script} needs the {library.kind} {library.name}, which cannot be installed through "
+        f"{_REQUIREMENTS}. Ask the admin to install {package} {ON_THE_SERVER}, or remove the line that needs it."
     )
 
 
@@ -156,10 +156,10 @@ def _explain_name(module: str, name: str, is_partial: bool, importer: str, code:
 
 
 def _explain_python(name: str, importer: str) -> str:
-    """Return what to do about a module of Python, or about a name in it, that Python does not have (any more)."""
+    """Return what to do about a standard-library module, or a name in one, that this Python version does not have."""
     if importer:
         return f"{importer} was written for another version of Python. In {_REQUIREMENTS}, require a newer version of {importer}."
-    return f"Python has no {name}. Correct the name or, if Python has moved or removed it, write what replaces it."
+    return f"Python has no {name}. Correct the name or, if Python has moved or removed it, use its replacement."
 
 
 def _explain_module(module: str, shadowed: str, importer: str, code: Path, script: str) -> str:

@@ -1,4 +1,4 @@
-"""Translate words about accuracy and data, printed by scripts in other languages, into English. Performs no I/O."""
+"""Translate into English the words about accuracy and data that scripts print in other languages. Performs no I/O."""
 
 import re
 

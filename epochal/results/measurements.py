@@ -80,7 +80,7 @@ class Measurement:
     ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
     ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
     samples; ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output,
-    by name. ``trained``: whether the model was trained in this trial or in one that it resumed from; None if unknown.
+    by name. ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown.
     ``is_dummy``: whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression.
     ``at``: the time, in seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the
     number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that
@@ -118,7 +118,7 @@ class Measurement:
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return the labels that a metric was computed from (unknown if its name does not match exactly one output)."""
+        """Return a metric's labels; unknown if its name does not single out one of several outputs."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]
@@ -161,11 +161,11 @@ class Measurements:
         return max(1, len(looks))
 
     def count_resplits(self, last: Measurement, measurements: Iterable[Measurement]) -> int:
-        """Return how many different models ``measurements`` compared with other random splits of the data of ``last``.
+        """Return how many different models ``measurements`` tested on other random splits of the data of ``last``.
 
-        The model of ``last`` counts, too. A test set is from another split if some of its rows, but neither all of its
-        rows nor all of those of ``last``, are in the test set of ``last``. Rows that repeat in the data do not count as
-        shared. Returns 0 if the rows were not checked.
+        The model of ``last`` counts, too. A test set is from another split if it shares some rows with the test
+        set of ``last``, and each of the two also has rows that the other lacks. Rows that repeat in the data do not
+        count as shared. Returns 0 if the rows were not checked.
         """
         rows = self.test_sets.get(last.test_set or "")
         if not rows or not last.overlap.checked:

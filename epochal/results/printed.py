@@ -12,10 +12,10 @@ from epochal.results.accuracy_lines import Split, Unread, clean, read_line
 from epochal.results.languages import MENTION, RECALL
 
 _MAX_LINE_BYTES = 4096
-"""Maximum number of bytes kept from a line. The middle of a longer line is cut out."""
+"""The maximum number of bytes kept from a line. The middle of a longer line is cut out."""
 _MAX_TEXT_LENGTH = 200
 _MAX_LINES = 10
-"""Maximum number of different lines of each kind. If there are more, the first five and the last five are kept."""
+"""The maximum number of different lines of each kind. If there are more, the first five and the last five are kept."""
 _MAX_FORMS = 100
 _FOLD_TABLE = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
 """Translates letters to lower case, and the carriage returns and backspaces of progress bars to line feeds."""

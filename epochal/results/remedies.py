@@ -1,4 +1,4 @@
-"""Remedies for exceptions with a known cause, such as a missing file or the lack of a network, GPU, screen or user input."""
+"""Remedies for exceptions with a known cause, such as a missing file, network, GPU or screen, or no user input."""
 
 import itertools
 import posixpath
@@ -132,7 +132,7 @@ _NOT_UTF_8 = re.compile(
     r"'utf-8' codec can't decode (?:(?P<mark>byte 0xf[ef] in position 0:)"
     r"|(?!byte 0x(?:8b in position 1|(?:[89]\w|d0) in position 0):))"
 )
-"""Matches the error for a text file in another encoding, but not that for the first bytes of binary files."""
+"""Matches the error for a text file that is not in UTF-8, but not that for the first bytes of binary files."""
 _DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
 _DOWNLOADS = (
     (
@@ -273,7 +273,7 @@ def _explain_numpy_name(last: Raised) -> str:
 
 
 def _find_unset_variable(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
-    """Return the environment variable whose lack caused the exception; empty if there was another cause."""
+    """Return the environment variable whose absence caused the exception; empty if there was another cause."""
     if last.name == "KeyError":
         *_, caller, frame = (None, None, *last.frames)
         reads = frame and _ENVIRON.search(f"{frame.path} {frame.function}") and caller == inner and ".pop(" not in line
@@ -291,7 +291,7 @@ def _explain_unset_variable(variable: str) -> str:
 
 
 def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy if a missing file or program, or a Git LFS pointer, caused the exception, else None."""
+    """Return the reason and the remedy if a missing or unusable file or program caused the exception, else None."""
     text = f"{last.name}: {last.message}"
     if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
         return Reason.SYSTEM_LIBRARY, (
@@ -303,7 +303,7 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     forbidden = _FORBIDDEN.search(last.message)
     if forbidden and _shorten_path(forbidden["path"]).startswith("/") and _is_written(last, inner, origin):
         return Reason.SCRIPT_ERROR, (
-            f"Training may not write to {forbidden['path']}. Write to a path inside the repository instead."
+            f"Training cannot write to {forbidden['path']}. Write to a path inside the repository instead."
         )
     if folder := _MISSING_FOLDER.search(last.message):
         return Reason.MISSING_FILE, explain_missing_folder(_shorten_path(folder["folder"]), origin.code)
@@ -436,7 +436,7 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call that selects a matplotlib backend, from the line or else from the script; empty if there is no such call."""
+    """Return the call in the line, or else in the script, that selects a Matplotlib backend; empty if no call does."""
     found = _BACKEND.search(line)
     return found[0] if found else _search_script(_BACKEND, origin)[1]
 
@@ -504,7 +504,7 @@ def _explain_one_hot_labels(origin: Origin) -> str:
 
 
 def _explain_metric_key(message: str, origin: Origin) -> str:
-    """Return the key of Keras' history to use instead of the one in a KeyError's message; empty if it is not known."""
+    """Return which key of Keras' history to use instead of the one in a KeyError's message; empty if not known."""
     key = _METRIC_KEY.fullmatch(message)
     names = [found["name"] for found in _METRICS.finditer(read_source(origin.code, origin.script) or "")] or [
         "accuracy"

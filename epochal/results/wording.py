@@ -1,4 +1,4 @@
-"""Describe accuracies, verdicts and the evidence behind them for job output, ``epochal show``, ``epochal history`` and mail."""
+"""Describe accuracies, verdicts and their evidence for job output, ``epochal show``, ``epochal history`` and emails."""
 
 import math
 from decimal import Decimal

@@ -27,7 +27,7 @@ _MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A result file that the script wrote in this trial. ``name``: its path relative to the root of the code."""
+    """A result file that the script wrote in a trial. ``name``: its path relative to the root of the code."""
 
     name: str
     text: str

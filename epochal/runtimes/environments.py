@@ -1,4 +1,4 @@
-"""Virtual environments for training without Docker, each built once by uv and named after a digest of its contents."""
+"""Virtual environments for training without Docker, each built once by uv and named after a digest of its recipe."""
 
 import os
 import re

@@ -64,7 +64,7 @@ class _Resolver:
 
 
 def _versions(packages: str) -> dict[str, str]:
-    """Map each package in lines of the form ``name==version`` to its version, empty for a package from a URL."""
+    """Map each package in lines of the form ``name==version`` to its version (empty for a package from a URL)."""
     return dict(map(_split, packages.splitlines()))
 
 

@@ -64,7 +64,7 @@ _UNSOLVABLE = tuple(
 
 
 def explain_uv_error(output: str, requirements: str, source: str) -> str:
-    """Return why uv failed, and a remedy; empty if ``output``, the end of what uv printed, contains no known error.
+    """Return why uv failed, and a remedy; empty if the cause is unknown. ``output``: the end of what uv printed.
 
     ``requirements``: the repository's requirements. ``source``: the name of the file that lists them.
     """
@@ -78,7 +78,7 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
         )
     if names := find_wrong_names(requirements):
         instead = ", ".join(f"{replacement} instead of {requirement}" for _, requirement, replacement in names)
-        return f"{source} contains names that are not those of installable packages. Write {instead}."
+        return f"{source} contains names that no installable package has. Corrections: {instead}."
     for pattern, explanation in _UNSOLVABLE:
         if found := pattern.search(output):
             return explanation.format(source=source, **found.groupdict())

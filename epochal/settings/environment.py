@@ -98,7 +98,7 @@ class Environment(BaseModel):
     def create_home(self, *files: str) -> None:
         """Create the folder EPOCHAL_HOME if it is missing.
 
-        Raises SettingsError if it cannot be created, or if this user cannot write in it or in one of its ``files``,
+        Raises SettingsError if it cannot be created, or if this user cannot write to it or to one of its ``files``,
         which may be missing.
         """
         shown, remedy = f"EPOCHAL_HOME ({self.home})", "Set EPOCHAL_HOME to another folder"
@@ -115,17 +115,18 @@ class Environment(BaseModel):
             ) from None
         if not os.access(self.home, os.W_OK | os.X_OK):
             raise SettingsError(
-                f"{shown} is not writable for the user {_user_name()}. {remedy}, or change the folder's owner."
+                f"{shown} is not writable by the user {_user_name()}. {remedy}, or change the folder's owner."
             )
         for path in (self.home / name for name in files):
             if path.exists() and not os.access(path, os.W_OK):
                 raise SettingsError(
-                    f"EPOCHAL_HOME: {path} is not writable for the user {_user_name()}. {remedy}, or change the file's owner."
+                    f"EPOCHAL_HOME: {path} is not writable by the user {_user_name()}. {remedy}, or change the file's "
+                    "owner."
                 )
 
 
 def _user_name() -> str:
-    """Return the name of the user who runs this process, or the user's number if the system does not know the name."""
+    """Return the name of the user who runs this process, or the user's ID if the system does not know the name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -135,7 +136,7 @@ def _user_name() -> str:
 def read_secret(path: Path, setting_name: str) -> str:
     """Return the secret in the file ``path`` without surrounding whitespace.
 
-    Raises SettingsError if the file cannot be read or is empty. Its message begins with ``setting_name``, the name of
+    Raises SettingsError if the file cannot be read or is empty. The message begins with ``setting_name``, the name of
     the variable or setting.
     """
     try:

@@ -128,7 +128,8 @@ class RepositorySettings(Table):
         tuple[Project, ...],
         Field(
             description="The projects, if the repository contains several. Each is trained separately when files in its folder\n"
-            "have changed, with the settings in that folder's epochal.toml. If you list projects, make no other settings here."
+            "have changed, with the settings in that folder's epochal.toml. If you list projects, add no other "
+            "settings here."
         ),
     ] = ()
 

@@ -35,7 +35,7 @@ class WatchedRepository(Table):
     ] = ""
     jenkins_credentials: Annotated[
         str,
-        Expected("made of letters, digits, dots, underscores and hyphens"),
+        Expected("made up of letters, digits, dots, underscores and hyphens"),
         Field(
             pattern=r"^[A-Za-z0-9._-]*$",
             description="The ID of the Jenkins credentials for the repository; optional.",
@@ -175,12 +175,12 @@ class JenkinsSettings(Table):
     ] = ""
     label: Annotated[
         str,
-        Expected("a label without quotation marks, dollar signs and backquotes"),
+        Expected("a label without quotation marks, dollar signs or backquotes"),
         Field(pattern=r"^[^'\"$`]*$", description="The label of the agents that run the jobs; empty for any agent."),
     ] = "docker"
     prefix: Annotated[
         str,
-        Expected("made of letters, digits, dots, underscores and hyphens"),
+        Expected("made up of letters, digits, dots, underscores and hyphens"),
         Field(pattern=r"^[A-Za-z0-9._-]*$", description="A prefix for the names of the jobs and the view."),
     ] = ""
     github_push: Annotated[

@@ -38,7 +38,7 @@ class Table(BaseModel):
 
 @dataclass(frozen=True)
 class Expected:
-    """Describe, in a setting's annotation, which texts match the setting's pattern; error messages quote the words."""
+    """A description, for a setting's annotation, of the texts that its pattern matches; error messages quote it."""
 
     words: str
 
@@ -47,11 +47,11 @@ def _resolve_path(path: str, info: ValidationInfo) -> str:
     try:
         return str(info.context / Path(path).expanduser()) if path and info.context else path
     except RuntimeError:
-        raise ValueError("there is no user with this home folder") from None
+        raise ValueError("should not begin with the home folder of an unknown user") from None
 
 
 FilePath = Annotated[str, AfterValidator(_resolve_path)]
-"""A path that is relative to the folder of the settings file, or empty."""
+"""A path, which may be empty. A relative path is relative to the folder of the settings file."""
 
 T = TypeVar("T", bound=Table)
 
@@ -74,7 +74,7 @@ def _correct_line(path: Path, error: str) -> str:
     position = re.search(r"\(at line (\d+), ", error)
     line = path.read_text(encoding="utf-8-sig").splitlines()[int(position[1]) - 1] if position else ""
     if re.match(r"<{7}|={7}|>{7}", line):
-        return " Resolve the merge conflict in these lines, and commit the result."
+        return " Resolve the merge conflict there, and commit the result."
     found = re.fullmatch(r"\s*([\w.-]+)\s*[:=]\s*([^\s#]+)\s*(?:#.*)?", line)
     if found is None:
         return ""
@@ -130,9 +130,9 @@ def _format_error(where: str, fault: Any, model: type[Table], values: dict[str, 
         return f"{where}: {key} is missing."
     if fault["type"] in ("tuple_type", "model_type") and (entry := _find_array_entry(model, fault)):
         written = f"[{key}]" if isinstance(value, dict) else key
-        return f"{where}: {written} should be [[{key}]], in two brackets, with {entry} in the next line."
+        return f"{where}: {written} should be [[{key}]], in double brackets, with {entry} on the next line."
     if fault["type"] == "values" and (place := _suggest_place(model, str(path[-1]), value)):
-        return f"{where}: {key} is neither a range nor choices. {place}"
+        return f"{where}: {key} is neither a range nor a set of choices. {place}"
     shown = repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     return f"{where}: {key}: {_describe_expected(model, fault, key)} (it is {shown})."
@@ -144,7 +144,7 @@ def _is_in_array(path: tuple[int | str, ...]) -> bool:
 
 
 def _join_key(path: tuple[int | str, ...]) -> str:
-    """Join the parts of a key, in an array of tables those of the key in the entry, without positions and table tags."""
+    """Join the parts of a key, without positions and table tags; in an array of tables, only those within an entry."""
     parts = path[2:] if _is_in_array(path) else path
     return ".".join(part for part in parts if isinstance(part, str) and not part.startswith("<"))
 
@@ -167,7 +167,7 @@ def _describe_expected(model: type[Table], fault: Any, key: str) -> str:
 
 
 def _find_array_entry(model: type[Table], fault: Any) -> str:
-    """Return the line that begins an entry of an array of tables; empty if the key of a validation error has none."""
+    """Return an entry's first setting if a validation error is about an array of tables; otherwise an empty string."""
     field, value = _find_field(model, fault["loc"][:1]), fault["input"]
     if (
         _is_in_array(fault["loc"])
@@ -182,7 +182,7 @@ def _find_array_entry(model: type[Table], fault: Any) -> str:
 
 
 def _is_table(fault: Any) -> bool:
-    """Return whether the unknown key of a validation error is a table, or an array of tables, at the top of the file."""
+    """Return whether the unknown key of a validation error is a top-level table or array of tables."""
     value = fault["input"]
     return len(fault["loc"]) == 1 and isinstance(value[0] if value and isinstance(value, list) else value, dict)
 
@@ -215,13 +215,13 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
         }
         plain = [key for key in value if key in model.model_fields and key not in headers]
         if plain:
-            return f"Move {', '.join(plain)} to the top of the file, above all tables, and remove [{name}]."
+            return f"Remove [{name}], and write at the top of the file, above all tables: {', '.join(plain)}."
         return f"Valid tables: {', '.join(headers.values())}."
     return f"Valid settings here: {', '.join(known)}."
 
 
 def _suggest_place(model: type[Table], name: str, value: Any) -> str:
-    """Say where the setting ``name``, which is in the wrong table, belongs in the file; empty if it is not a setting."""
+    """Return a sentence that says where the misplaced setting ``name`` belongs; empty if it is not a setting."""
     if name in model.model_fields:
         return f"It belongs at the top of the file, above all tables: {name} = {_format_value(value)}."
     headers = [

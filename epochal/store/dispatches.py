@@ -1,4 +1,4 @@
-"""Read and write the table of dispatches: for each run, the last job that Jenkins was asked to start."""
+"""Read and write the table of dispatches: for each run, the Jenkins job that was last requested or seen running."""
 
 from dataclasses import asdict
 

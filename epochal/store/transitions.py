@@ -36,7 +36,7 @@ def require_owned(connection: Connection, run: int) -> None:
 
 @writes
 def change_run(connection: Connection, run: int, /, **columns: Any) -> None:
-    """Set columns (state, framework, image, threshold, notes …) of a run that the calling process owns.
+    """Set columns (state, framework, image, threshold, notes, …) of a run that the calling process owns.
 
     Raises NotOwner if the calling process does not own the run or the run has ended, and StopRequested if the run was
     asked to end.

@@ -67,7 +67,7 @@ _CHECKS = (
 def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()) -> Iterator[Finding]:
     """Yield findings about the script and the local modules that it imports.
 
-    ``committed``: the paths of all files in the next commit; a remedy may name one of them.
+    ``committed``: the paths of all files in the next commit; findings and remedies may name them.
     """
     for check in (
         *_CHECKS,
@@ -79,7 +79,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
 
 def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Finding, ...]:
-    """Return the findings about test rows that may influence training: calls before the split, and loaded models.
+    """Return the findings about calls before the split and about loaded models: both may bring test rows into training.
 
     ``files``: the paths of the committed files.
     """

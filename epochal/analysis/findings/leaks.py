@@ -267,7 +267,7 @@ class _Fit:
     """A call to ``fit``.
 
     ``owner``, ``data``, ``validation``: strings that identify the fitted object, its training data and its validation
-    data; equal nonempty strings mean the same value. ``validates``: whether the call has validation data.
+    data; equal non-empty strings mean the same value. ``validates``: whether the call has validation data.
     """
 
     call: ast.Call

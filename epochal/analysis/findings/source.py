@@ -129,7 +129,7 @@ def parse_source(path: str, tree: ast.Module) -> Source:
 
 
 def find_used(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Scope]]:
-    """Yield the scopes that may run: the modules, and the functions whose names are used anywhere."""
+    """Yield the scopes that may run: the modules, and the functions whose names are used somewhere."""
     used = {
         getattr(node, "id", "") or getattr(node, "attr", "")
         for source in sources

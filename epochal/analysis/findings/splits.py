@@ -117,7 +117,7 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:
-    """Return ``value`` if it looks like a call on a data frame, such as ``df.sample(frac=0.8)``; otherwise None."""
+    """Return ``value`` if it looks like a data frame's ``sample`` call (``df.sample(frac=0.8)``); otherwise None."""
     if not isinstance(value, ast.Call) or has_unknown_arguments(value):
         return None
     if not isinstance(value.func, ast.Attribute) or value.func.attr != "sample":

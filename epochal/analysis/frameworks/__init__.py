@@ -128,9 +128,9 @@ def no_removed_apis(_source: str) -> list[RemovedApi]:
 def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedApi]:
     """Return each place in a module's ``source`` that imports or uses a name in ``removed``, in line order.
 
-    ``removed``: full names of modules and of what they define, with their new full names or with other descriptions of
-    what to use instead. Code that may be for another version (in a ``try``, or under a condition on the version) is left
-    out. The list is empty if the source is not valid Python.
+    ``removed``: full names of modules and of what they define, mapped to their new full names or to descriptions of
+    what to use instead. Code that may be for another version (in a ``try``, or under a condition on the version) is
+    left out. The list is empty if the source is not valid Python.
     """
     module = Module.parse(source.encode(errors="replace"))
     if module is None:
@@ -143,7 +143,7 @@ def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedA
 
 
 def _walk_unguarded(tree: ast.Module) -> tuple[list[ast.AST], list[ast.AST]]:
-    """Return the nodes of a module, and the statements that are left out because they depend on a version."""
+    """Return the nodes of a module, and the code that is left out because it may depend on a version."""
     nodes, guarded, stack = list[ast.AST](), list[ast.AST](), list[ast.AST]([tree])
     while stack:
         node = stack.pop()

@@ -1,4 +1,4 @@
-"""JAX, used directly or through Flax. Code that also imports TensorFlow or PyTorch counts as using that framework."""
+"""JAX, used directly or through Flax. Code that also imports TensorFlow or PyTorch does not count as JAX code."""
 
 from epochal.analysis.frameworks import LogLines, Recorder, no_removed_apis
 from epochal.folders import resource

@@ -197,7 +197,7 @@ _REMOVED_FROM_TENSORFLOW = {
     "to_int64": "tf.cast(…, tf.int64)",
     "truncated_normal": "tf.random.truncated_normal",
 }
-"""Names that TensorFlow 2 has removed (without the prefix ``tensorflow.``), with their replacements."""
+"""Names (without the prefix ``tensorflow.``) that TensorFlow 2 has removed, with their replacements."""
 
 _OPTIMIZER = {
     "lr": "learning_rate=…",

@@ -1,6 +1,6 @@
 """scikit-learn, whose splits and metrics are also used alongside other frameworks.
 
-The table lists names that scikit-learn has removed. Each entry was tried with scikit-learn 1.9.
+The tables list names and keyword arguments that scikit-learn has removed. Each entry was tried with scikit-learn 1.9.
 """
 
 import ast
@@ -40,7 +40,7 @@ LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 SET_EPOCHS = (
     "Use a model that trains in epochs, as in MLPClassifier(max_iter=200), or pass hyperparameters of the model as keywords, as "
-    "in SVC(C=1.0), so that they can be searched."
+    "in SVC(C=1.0), so that a search can change them."
 )
 
 _SPLITTERS = {

@@ -74,8 +74,8 @@ _MAX_CANDIDATES = 8
 class Epochs:
     """A literal that may set the number of epochs, which is ``factor`` times the literal plus ``offset``.
 
-    ``constant``: the literal, with its file, line, value, and a description of its place. ``is_used``: whether it was
-    found to set the number of epochs of a call or loop that trains; if false, only its name suggests that it does.
+    ``constant``: the literal, with its file, line and value, and a description of its place. ``is_used``: whether it
+    was found to set the number of epochs of a call or loop that trains; if false, only its name suggests that it does.
     """
 
     constant: Constant
@@ -187,7 +187,7 @@ class _Finder:
                 yield Traced(constant)
 
     def _in_fits(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the epochs of calls to ``fit``, the last call first, because earlier ones often train only part of a model."""
+        """Yield the epochs in calls to ``fit``, the last call first: earlier ones often train only part of a model."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name not in _FIT_METHODS or not isinstance(call.func, ast.Attribute):

@@ -396,7 +396,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary that ``base`` refers to (None if unknown), and what its attributes or keys are."""
+        """Return the class or dictionary behind ``base`` (None if unknown), and the likely kind of its definitions."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):

@@ -31,7 +31,7 @@ def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:
     """Return the literals that a search may change, both by name and by qualified name (``train.learning_rate``).
 
     They are the values of local variables, constants in other modules, options, attributes, keys and keyword arguments,
-    the values in configuration files, and the defaults of parameters unless every call passes another value.
+    the values in configuration files, and the defaults of parameters unless every call passes a value.
     """
     found: dict[str, dict[tuple[str, int], Constant]] = {}
     for constant in sorted(_find_all(tracer), key=lambda each: (each.path, each.start)):

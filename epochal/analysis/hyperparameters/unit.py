@@ -13,10 +13,10 @@ _SCOPES = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.
 
 @dataclass(frozen=True)
 class Binding:
-    """A statement that binds a name.
+    """A syntax node that binds a name.
 
-    ``statement``: the statement, or the parameter of a function. ``value``: the expression assigned to the name;
-    None if there is no single expression, as for a loop variable.
+    ``statement``: the statement, assignment expression, parameter or ``with`` target. ``value``: the expression
+    assigned to the name; None if there is no single expression, as for a loop variable.
     """
 
     statement: ast.AST
@@ -110,7 +110,7 @@ class Unit:
         return found
 
     def handler(self, node: ast.AST) -> ast.ExceptHandler | None:
-        """Return the ``except`` clause around ``node`` in its function, or None."""
+        """Return the innermost ``except`` clause around ``node`` in the same function, or None."""
         for each in self.ancestors(node):
             if isinstance(each, ast.ExceptHandler):
                 return each

@@ -1,4 +1,4 @@
-"""Name Jenkins builds after their commit or the run's outcome, and put facts about the run into their descriptions."""
+"""Name each Jenkins build after its commit or its run's outcome, and put facts about the run into its description."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -130,7 +130,7 @@ def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
     wrong = [f"{name}: {state}" for name, state in states.items() if state != "unchanged"]
     if NOT_OWN in states.values():
         raise CheckFailed(
-            f"{'; '.join(wrong)}. Rename or delete the ones not created by Epochal, or set [jenkins] prefix."
+            f"{'; '.join(wrong)}. Rename or delete those not created by Epochal, or set [jenkins] prefix."
         )
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}. Run epochal jenkins apply.")

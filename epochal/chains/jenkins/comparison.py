@@ -69,7 +69,7 @@ def digest(xml: str) -> str:
 
 
 def missing_classes(rendered: str, stored: str) -> list[str]:
-    """Return the Java classes in *rendered* but not in *stored*, sorted.
+    """Return the Java classes that occur more often in *rendered* than in *stored*, sorted.
 
     Jenkins silently drops elements whose class it lacks.
     """

@@ -40,8 +40,8 @@ class Dimension:
 def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
     """Return one dimension for each entry of ``search``, the [search] table of epochal.toml, in the table's order.
 
-    ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError, which names every constant that
-    cannot be searched and says why.
+    ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError if any constant cannot be
+    searched; the error names each such constant and says why.
     """
     results = [_read_dimension(script, name, values) for name, values in search.items()]
     faults = [fault for fault in results if isinstance(fault, str)]
@@ -139,9 +139,7 @@ def _explain_unsearchable(script: Script, name: str) -> str:
         hint = f"Did you mean {similar_names[0]}?"
     elif not searchable:
         hint = f"Assign a value to {name} at the top level of {script.path}, and use {name} in the code."
-    return (
-        f"Neither {script.path} nor the files that it reads set a number, string, True or False under this name. {hint}"
-    )
+    return f"Neither {script.path} nor the files that it reads set this name to a number, string, True or False. {hint}"
 
 
 def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
@@ -170,7 +168,7 @@ def _explain_luck(script: Script, constant: Constant) -> str:
 
 
 def _find_arguments(script: Script, name: str) -> Iterator[str]:
-    """For each use of the variable ``name`` as an argument, yield its keyword, or else the function's name."""
+    """Yield the keyword of each argument that is the variable ``name``; for positional ones, the function's name."""
     for path, content in script.files.items():
         module = Module.parse(content) if path.endswith(".py") else None
         for node in ast.walk(module.tree) if module else ():

@@ -46,7 +46,7 @@ def storage_url(database: str, default: str) -> str:
 
 
 _RANDOM_TRIALS = 5
-"""Combinations are drawn at random until the study has this many results, including that of the pushed code."""
+"""Combinations are drawn at random until the study has this many results, including the one from before the search."""
 _REDUCTION = 3
 """The reduction factor for pruning: after about 1/9 and 1/3 of the epochs, only the best third of the trials continue."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)

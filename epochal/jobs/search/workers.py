@@ -264,7 +264,7 @@ class Workers:
         shutil.rmtree(self._active.folder.trial(trial.number).checkpoints, ignore_errors=True)
 
     def _stop_if_over(self) -> None:
-        """Stop the trials of this process if the search has ended in another process."""
+        """Stop the trials of this process if the search has ended, for example in another process."""
         if self._end_reason is None and (ended := self._find_end()):
             self._stop_all(Reason.OVERTAKEN if ended is EndCause.REACHED else Reason.INTERRUPTED)
 

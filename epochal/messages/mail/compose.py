@@ -44,7 +44,7 @@ class Report:
     """The content of an email: a run that has ended, and the files that were found in its folder.
 
     ``repository``: the short name to show. ``model``, ``log``, ``diff``: the saved model, the log and the change to
-    nn.py (a unified diff, empty if nothing changed) of the best trial, or of the last one if no trial was measured.
+    the code (a unified diff, empty if nothing changed) of the best trial, or of the last one if no trial was measured.
     ``changes``: a string for each change in the best trial, such as ``epochs = 20 → 30``. ``minutes``: how long the
     whole run took.
     """

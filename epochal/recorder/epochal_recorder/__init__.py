@@ -29,7 +29,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
      "estimator": 1, "folds": 5, "candidates": 0, ROWS}
     {"event": "iterations", "of": "MLPClassifier", "trained": 57, "limit": 200}  also boosting rounds, "of": "xgboost"
     {"event": "called", "time": 9.6}
-    {"event": "failed", "model": 1, "call": 1, "raised": RAISED}  fit raised; no "model" or "call" for scikit-learn
+    {"event": "failed", "model": 1, "call": 1, "raised": RAISED}  fit failed; no "model" or "call" for scikit-learn
     {"event": "ended", "main": true, "exit": {"status": 1, "frames": [["nn.py", 18, "<module>"]], "handled": RAISED},
      "raised": RAISED, "time": 9.8}
     {"event": "threads", "running": [["watch", "nn.py", 11]]}
@@ -91,6 +91,6 @@ written that file:
     {"accuracy": 0.83, "source": "evaluate", "samples": 360, "test_set": "1f0c…",
      "metrics": {"loss": 0.6, "accuracy": 0.83}}
 
-JSON cannot represent NaN and infinity: they are written as the strings "NaN", "Infinity" and "-Infinity", as in
+JSON cannot represent NaN or infinity: they are written as the strings "NaN", "Infinity" and "-Infinity", as in
 Protocol Buffers' JSON format. Python's ``float`` can parse them.
 """

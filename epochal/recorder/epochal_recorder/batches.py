@@ -66,7 +66,7 @@ def find_reshuffled(dataset):
 def _walk(dataset):
     """Yield a tuple for each dataset in a pipeline.
 
-    It consists of the dataset's id, whether a later step drops rows, and whether the dataset is reshuffled.
+    The tuple consists of the dataset's ID, whether a later step drops rows, and whether the dataset is reshuffled.
     """
     pending, seen = [(dataset, False)], set()
     while pending:

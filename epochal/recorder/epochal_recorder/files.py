@@ -26,7 +26,7 @@ _FIELD = re.compile(r"\{[^{}]*\}")
 class WrittenFiles:
     """The files that change during a fit: those named by callbacks, and others below the working directory.
 
-    ``start``: when the fit began. ``started``: when the training process was started; both in seconds since 1970.
+    ``start`` and ``started``: when the fit began and when the training process was started, in seconds since 1970.
     ``excluded``: folders whose files are not kept.
     """
 

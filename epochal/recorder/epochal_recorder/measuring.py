@@ -32,7 +32,7 @@ _UNCHECKED = {
     "why": "internal error",
 }
 _MAX_SKETCHED = 4 * 1024 * 1024
-"""The maximum number of bytes of all sketches. Those of small test sets are small, so that more of them are recorded."""
+"""The maximum number of bytes in all sketches together. Those of small test sets are small, so more of them fit."""
 _MAX_PREDICTIONS = 64
 _MAX_EVENTS = 5_000
 """The maximum number of predictions to record. A script that plays a game, for example, makes one for each move."""
@@ -124,12 +124,12 @@ class TestRows:
 
     @functools.cached_property
     def hashes(self):
-        """Hashes of all rows without their labels, sorted and unique."""
+        """Sorted unique hashes of the rows without their labels; only the smallest ones if there are too many."""
         return numpy.unique(self.hashes_in_order)
 
     @property
     def hashes_in_order(self):
-        """Hashes of all rows without their labels, in the order in which they were read."""
+        """Hashes of the rows without their labels, in the order read; if too many, only the smallest ones, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def copy_with_labels(self, y):
@@ -178,7 +178,7 @@ class SharedState:
         self._transformations = []
         self._test_sets = set()
         self._sketched = 0
-        """The number of bytes of all sketches so far."""
+        """The number of bytes in all sketches so far."""
         self._prediction_count = 0
         self.cross_validated_answers = collections.deque(maxlen=_MAX_PREDICTIONS)
         """Weak references to answers that do not come from a single model, such as those of a cross-validation."""

@@ -46,7 +46,7 @@ def weights_of(model):
 
 
 def outputs_of(model):
-    """Return the names of the model's outputs, the number of dimensions of its output, and whether it masks padding.
+    """Return a model's output names, the number of dimensions of its output, and whether the model masks padding.
 
     The number of dimensions includes the batch dimension; it is None if there are several outputs or the shape is
     unknown.
@@ -97,7 +97,7 @@ def accuracy_name(metrics, kinds=()):
 
 
 def metric_classes(model):
-    """Return a dict from the name of each metric that the model was compiled with to the name of its class."""
+    """Return the class name of each metric that the model was compiled with, keyed by the metric's name."""
     # The second name is Keras 2's, where metrics that are functions share one class.
     compiled = getattr(model, "_compile_metrics", None) or getattr(model, "compiled_metrics", None)
     classes = {}

@@ -112,7 +112,7 @@ class Replay:
                     if self.is_tf_dataset and not _is_seeded():
                         return set()
                     raise StartOver(
-                        f"the data of epoch {number + 1} is not the same as in the earlier trial (is its order seeded?)"
+                        f"the data of epoch {number + 1} differs from the earlier trial's (is the shuffling seeded?)"
                     )
         except Exception as fault:
             raise StartOver(f"the training data could not be read again: {type(fault).__name__}: {fault}") from fault
@@ -189,7 +189,7 @@ def _read_epoch(iterator):
 
 
 def _find_epoch_iterator():
-    """Return the EpochIterator of the call to Keras' fit that is in progress. Raise NotResumable if none is found."""
+    """Return the EpochIterator of the call to Keras' fit that is in progress. Raises NotResumable if none is found."""
     frame = sys._getframe()
     while frame is not None:
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_locals:

@@ -131,7 +131,7 @@ def _shorten(value):
 
 
 def _read_config(get):
-    """Call ``get`` and return the configuration as JSON, or {} if the call fails, as it may for a subclass of Model."""
+    """Call ``get`` and return its result as plain data, or {} if the call fails, as it may for a subclass of Model."""
     try:
         return _as_plain(get()) or {}
     except Exception:  # get_config may be Keras' or the script's; the variables still distinguish models
@@ -139,7 +139,7 @@ def _read_config(get):
 
 
 def _as_plain(value):
-    """Return ``value`` as plain data for JSON. Objects that JSON cannot represent become their type and name."""
+    """Return ``value`` as plain data. An object that JSON cannot represent is replaced by its type and name."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, dict):

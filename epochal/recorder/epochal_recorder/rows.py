@@ -1,4 +1,4 @@
-"""Compute 64-bit hashes of rows. Equal rows have the same hash, whatever their position and data type.
+"""Compute 64-bit hashes of rows. Equal rows have the same hash, whatever their position or data type.
 
 A row is the data of one sample, that is, of one index along the first axis. Numbers are hashed as 32-bit floats,
 one-hot labels as the index of their class, and dictionaries in sorted key order. Zeros at the end
@@ -160,7 +160,7 @@ def as_array(data):
 def _as_numbers(array):
     """Return an array of any type as a matrix of numbers with the same number of rows.
 
-    A string is replaced by two 24-bit numbers from its digest, which a 32-bit float can represent exactly.
+    A string is replaced by two 24-bit numbers from its digest, because 32-bit floats represent 24-bit numbers exactly.
     """
     columns = math.prod(array.shape[1:])  # reshape(0, -1) is an error
     array = array.reshape(len(array), columns)

@@ -42,7 +42,7 @@ class ScriptState:
         self._initial_ids = {name: id(slot.get()) for name, slot in slots.items()}
         self._initial_values = [slot.get() for slot in slots.values()]  # keeps the IDs from being reused
         self.lost = ""
-        """Why the last ``capture`` left out state that training may depend on; empty if it captured all of it."""
+        """Why the last ``capture`` left out state that training may depend on; empty if no such state was left out."""
 
     @property
     def objects(self):
@@ -178,8 +178,8 @@ class ScriptState:
             variables = [] if current is None else self._own_variables(current)
             if len(variables) != len(state):
                 raise ValueError(
-                    f"an object in the script now has a different number of variables ({len(variables)}) "
-                    f"than in the checkpoint ({len(state)})"
+                    f"an object in the script no longer has the same number of variables ({len(variables)}) "
+                    f"as in the checkpoint ({len(state)})"
                 )
             for variable, array in zip(variables, state, strict=True):
                 variable.assign(array)

@@ -328,7 +328,7 @@ def _record_search(search, call, shared):
 def _find_scored_accuracy(estimator, scoring):
     """Return the name of the score in ``scoring`` that counts as the accuracy, and its kind: "accuracy" or "r2".
 
-    The name is empty if there is only one score. Both are empty if no score counts as the accuracy.
+    The name is empty if ``scoring`` is not a collection of scores. Both are empty if no score counts as the accuracy.
     """
     from sklearn.base import is_classifier, is_regressor
 

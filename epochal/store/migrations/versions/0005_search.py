@@ -1,4 +1,4 @@
-"""Add columns for a trial's strategy and owner, because several processes can run the trials of a search.
+"""Add columns for a trial's strategy, owner and heartbeat, because several processes can run the trials of a search.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
