@@ -22,6 +22,7 @@ from epochal.analysis.frameworks import NO_FRAMEWORK, all_imports, frameworks
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
+from epochal.grammar import join_words
 
 ReadModule = Callable[[str], str | None]
 """A function that takes the dotted name of a local module and returns its text, or None if there is no such module.
@@ -244,7 +245,7 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")
     found = [install.match(line) for line in magics.values()]
     packages = [word for each in found if each for word in each["packages"].split() if not word.startswith("-")]
-    add = f", and add to requirements.txt: {', '.join(packages)}" if packages else ""
+    add = f", and add {join_words(packages)} to requirements.txt" if packages else ""
     return f"{problem} Remove the line{'s' if others else ''}{add}."
 
 

@@ -3,6 +3,7 @@
 import re
 
 from epochal.analysis.requirements import find_wrong_names
+from epochal.grammar import join_words
 
 _UNREACHABLE = re.compile(r"Failed to (?:fetch|download).*?(?P<address>https?://(?P<host>[^/\s`)]+)[^\s`)]*)")
 _TORCH_HOST = "download.pytorch.org"
@@ -77,8 +78,8 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
             f"network and, if it is behind a corporate proxy, ca_bundle under [images] in $EPOCHAL_HOME/server.toml{other}."
         )
     if names := find_wrong_names(requirements):
-        instead = ", ".join(f"{replacement} instead of {requirement}" for _, requirement, replacement in names)
-        return f"{source} contains names that no installable package has. Corrections: {instead}."
+        instead = join_words([f"{replacement} instead of {requirement}" for _, requirement, replacement in names])
+        return f"{source} contains names that no installable package has. Write {instead}."
     for pattern, explanation in _UNSOLVABLE:
         if found := pattern.search(output):
             return explanation.format(source=source, **found.groupdict())

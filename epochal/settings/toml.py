@@ -215,7 +215,7 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
         }
         plain = [key for key in value if key in model.model_fields and key not in headers]
         if plain:
-            return f"Remove [{name}], and write at the top of the file, above all tables: {', '.join(plain)}."
+            return f"Move {join_words(plain)} to the top of the file, above all tables, and remove [{name}]."
         return f"Valid tables: {', '.join(headers.values())}."
     return f"Valid settings here: {', '.join(known)}."
 

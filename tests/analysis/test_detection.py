@@ -208,7 +208,7 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "remedy"),
     [
-        ("!pip install -q tqdm einops", "Remove the line, and add tqdm, einops to requirements.txt."),
+        ("!pip install -q tqdm einops", "Remove the line, and add tqdm and einops to requirements.txt."),
         (
             "%matplotlib inline\ny = 1\n!pip install -q tqdm",
             "nn.py line 2: %matplotlib works only in a notebook (likewise !pip on line 4). Remove the lines, and add tqdm to",

@@ -44,7 +44,11 @@ deep/**
             "The commit contains big.dvc but not big/images/1.png. Epochal does not fetch the data",
         ),
         ("x.csv", "", 'read it from os.environ["EPOCHAL_DATA"].'),
-        ("Data/Train.csv", "", "The commit contains Data/Train.csv, but the script had changed to another folder"),
+        (
+            "Data/Train.csv",
+            "",
+            "The commit contains Data/Train.csv, but the script had changed to another folder",
+        ),
         ("/home/ada/digits", 'os.chdir("/home/ada/digits")', "Training starts in the folder of the commit."),
         ("~/sets/x.csv", "", "does not exist, because the home folder is empty during training."),
     ],

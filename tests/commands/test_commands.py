@@ -159,7 +159,7 @@ def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> Non
         (("run", "{folder}", "--threshold", "nan"), "at most 1 (80% is 0.8), not nan."),
         (("run", "{folder}/nowhere"), "{folder}/nowhere is not a folder"),
         (("run", "{folder}/nowhere/nn.py"), "{folder}/nowhere/nn.py is not a folder"),
-        (("run", "https://example.com/digits.git", "--commit", "HEAD~5"), "--commit has to be the ID of a commit"),
+        (("run", "https://example.com/digits.git", "--commit", "HEAD~5"), "--commit must be the ID of a commit"),
         (("run", "{folder}", "--commit", "no-such-thing"), "git init && git add --all && git commit"),
         (("run", "{unborn}"), "has no commits yet. In that folder, run:\n  git add --all && git commit"),
         (("status", "{folder}"), "{folder} is not in a git repository. In that folder, run:\n  git init && git add"),
@@ -242,7 +242,7 @@ def _run_unprivileged(home: Path, *arguments: str) -> "subprocess.CompletedProce
             "file/home",
             "EPOCHAL_HOME ({folder}/file/home) cannot be created, because {folder}/file is not a folder. {remedy}.",
         ),
-        ("", "EPOCHAL_HOME ({folder}) is not writable for the user {user}. {remedy}, or change the folder's owner."),
+        ("", "EPOCHAL_HOME ({folder}) is not writable by the user {user}. {remedy}, or change the folder's owner."),
         ("home", "EPOCHAL_HOME ({folder}/home) cannot be created by the user {user}: Permission denied. {remedy}."),
     ],
 )
@@ -266,7 +266,7 @@ def test_database_of_another_user_is_reported(home: Path) -> None:
     (home / "epochal.db").chmod(0o444)
     done = _run_unprivileged(home, "history")
     assert done.returncode == 2
-    assert f"EPOCHAL_HOME: {home}/epochal.db is not writable for the user" in done.stderr
+    assert f"EPOCHAL_HOME: {home}/epochal.db is not writable by the user" in done.stderr
 
 
 def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:

@@ -91,7 +91,7 @@ def test_github_instructions_say_where_the_secret_is(
     assert f"  Secret        the contents of {tmp_path / 'secret'}\n" in _start_and_stop(home)
     monkeypatch.setenv("EPOCHAL_WEBHOOK_SECRET", "b" * 32)
     printed = _start_and_stop(home)
-    assert "  Secret        EPOCHAL_WEBHOOK_SECRET" in printed
+    assert "  Secret        the value of EPOCHAL_WEBHOOK_SECRET" in printed
     assert str(tmp_path / "secret") not in printed
 
 

@@ -154,7 +154,7 @@ def _make_files(text: str, **more: str | bytes) -> dict[str, str | bytes]:
         (
             _make_files(_LEARNS, **{"epochal.toml": "[search]\nepoch = { low = 1, high = 3 }"}),
             Reason.BAD_SETTINGS,
-            "epochal.toml: search.epoch: Neither nn.py nor the files that it reads set a number",
+            "epochal.toml: search.epoch: Neither nn.py nor the files that it reads set this name to a number",
         ),
         (_make_files(_LEARNS, **{"requirements.txt": "-e ."}), Reason.REFUSED_REQUIREMENT, "line 1"),
         (

@@ -45,7 +45,7 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
     second = drive(home, store_push(home, repository))
     assert second.run.state is State.REACHED
     assert _read_looks(home, 2) == [(4, "reached")]
-    assert "0.741 is needed on 1000 samples, look 4 at this test set" in epochal(home, "show", "2").stdout
+    assert "0.741 is needed on 1000 samples, look number 4 at this test set" in epochal(home, "show", "2").stdout
 
     commit(repository, {"nn.py": enough.replace("NAME", "fresh")}, "Fresh data")
     assert drive(home, store_push(home, repository)).run.state is State.REACHED

@@ -67,7 +67,7 @@ def test_trial_with_another_test_set_is_trained_from_the_beginning(home: Path, t
     assert (one["test_set"], caught["test_set"], later["test_set"]) == ("first", "other 0", "other 0")
     reason = "after resuming from trial 1, nn.py tested on different rows (is its split seeded?)"
     assert caught["resumption"] == f"trained from the beginning: {reason}"
-    assert "trial 2: after resuming, nn.py tested on different rows than trial 1" in first.printed["retrain"]
+    assert "trial 2: after resuming, nn.py did not test on the same rows as trial 1" in first.printed["retrain"]
     assert "tests on different rows each time it runs" in epochal(home, "show", "1").stdout
 
     commit(repository, {"nn.py": script.replace("epochs = 20", "epochs = 50")}, "More epochs")

@@ -233,7 +233,7 @@ def test_data_without_a_seed(seed: str, resumed: int, warm_keras_python: Path, t
         train(warm_keras_python, tmp_path, script, EPOCHS=epochs)
     for fit in read_fits(tmp_path):
         assert fit.continued == resumed
-        assert ("not the same as in the earlier trial" in fit.why) == bool(seed)
+        assert ("differs from the earlier trial's" in fit.why) == bool(seed)
 
 
 UNREPEATED = """
@@ -271,7 +271,7 @@ fit("one", make(), x, y, validation_data=Rows())
     [
         (NOISY, "reading the validation data changes its state"),
         (COUNTS, "the training setup has changed: the callback LearningRateScheduler: EPOCHS 2 → 3"),
-        (UNREPEATED, "the data of epoch 2 is not the same as in the earlier trial (is its order seeded?)"),
+        (UNREPEATED, "the data of epoch 2 differs from the earlier trial's (is the shuffling seeded?)"),
         (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),
     ],
 )

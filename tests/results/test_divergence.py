@@ -45,11 +45,11 @@ _EVENT: dict[str, Any] = {
         ),
         (
             {"nonfinite": {"x": 0, "y": 3}},
-            "The labels of 3 of 1347 training rows contain NaN or infinity: correct or remove them.",
+            "The labels of 3 of 1347 training rows contain NaN or infinity: correct or remove these rows.",
         ),
         (
             {"nonfinite": {"x": 0, "y": 1347}},
-            "The labels of all training rows contain NaN or infinity: correct them.",
+            "The labels of all training rows contain NaN or infinity: correct these rows.",
         ),
     ],
 )

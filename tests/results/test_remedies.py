@@ -81,7 +81,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import os\nos.chdir('in')\nopen('in/b.txt', 'w')\n", "in/a.txt": ""},
             Reason.MISSING_FILE,
-            "The commit contains this folder, but the script had changed to another folder or removed it.",
+            "The commit contains this folder, but the script had removed it or changed to another folder.",
         ),
         (
             {"nn.py": "from pathlib import Path\nPath('/home/anna_/nn/acc.txt').write_text('0.9')\n"},
@@ -99,7 +99,7 @@ def _raise(error: str) -> dict[str, str]:
                 "site-packages/nets.py": "def save_model(path):\n    raise PermissionError(13, 'Permission denied', path)\n",
             },
             Reason.SCRIPT_ERROR,
-            "Training may not write to /home/anna/a.h5. Write to a path inside the repository instead.",
+            "Training cannot write to /home/anna/a.h5. Write to a path inside the repository instead.",
         ),
         (
             {"nn.py": "import json\njson.dump(json.load(open('in/a.json')), open('out/a.json', 'w'))\n"},
@@ -304,7 +304,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "from json import laods\n"},
             Reason.IMPORT_ERROR,
-            "Python has no json.laods. Correct the name or, if Python has moved or removed it, write what replaces it.",
+            "Python has no json.laods. Correct the name or, if Python has moved or removed it, use its replacement.",
         ),
         (
             {"nn.py": "from commands import train\n", "commands.py": ""},

@@ -33,8 +33,8 @@ def explain(requirements: str, address: str) -> str:
         ),
         (
             "cv2\nlayers\nsklearn==0.0\n",
-            "requirements.txt contains names that are not those of installable packages. Write opencv-python-headless "
-            "instead of cv2, scikit-learn instead of sklearn==0.0.",
+            "requirements.txt contains names that no installable package has. Write opencv-python-headless "
+            "instead of cv2 and scikit-learn instead of sklearn==0.0.",
         ),
         (
             "text==1.0\nnet==2.1\n",

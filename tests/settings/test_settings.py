@@ -49,17 +49,20 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("retrain = 5", "retrain: Input should be a table: [retrain] (it is 5)."),
         (
             "project = 5",
-            'project should be [[project]], in two brackets, with path = "projects/digits" in the next line.',
+            'project should be [[project]], in double brackets, with path = "projects/digits" on the next line.',
         ),
         (
             "[project]\npath = 'wine'",
-            '[project] should be [[project]], in two brackets, with path = "wine" in the next line.',
+            '[project] should be [[project]], in double brackets, with path = "wine" on the next line.',
         ),
         (
             "[project]\nthreshold = 0.9",
-            '[project] should be [[project]], in two brackets, with path = "projects/digits"',
+            '[project] should be [[project]], in double brackets, with path = "projects/digits"',
         ),
-        ("project = ['wine']", 'project should be [[project]], in two brackets, with path = "wine" in the next line.'),
+        (
+            "project = ['wine']",
+            'project should be [[project]], in double brackets, with path = "wine" on the next line.',
+        ),
         ("[projects]\npath = 'wine'", "there is no table [projects]. Did you mean [[project]]?"),
         ("[[projects]]\npath = 'wine'", "there is no table [[projects]]. Did you mean [[project]]?"),
         (
@@ -88,12 +91,12 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("[search]\nrate = {low = 1, max = 2}", "search.rate.max is not a setting. Did you mean search.rate.high?"),
         (
             "[search]\nthreshold = 0.9",
-            "search.threshold is neither a range nor choices. It belongs at the top of the file, above all tables: "
+            "search.threshold is neither a range nor a set of choices. It belongs at the top of the file, above all tables: "
             "threshold = 0.9.",
         ),
         (
             "[search]\nmax_trials = 5",
-            "search.max_trials is neither a range nor choices. It belongs in the [retrain] table.",
+            "search.max_trials is neither a range nor a set of choices. It belongs in the [retrain] table.",
         ),
         ("[search]\nrate = {low = 0.1, high = 0.1}", "search.rate: the range is empty"),
         ("[search]\nrate = {low = 'a', high = 2}", "search.rate.low: Input should be a number (it is 'a')"),
@@ -121,7 +124,7 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("threshold = ", "cannot be read as TOML"),
         (
             "<<<<<<< HEAD\nthreshold = 0.9\n=======\nthreshold = 0.8\n>>>>>>> b\n",
-            "(at line 1, column 1). Resolve the merge conflict in these lines, and commit the result.",
+            "(at line 1, column 1). Resolve the merge conflict there, and commit the result.",
         ),
         ("script: nn.py\nthreshold: 0,9", 'column 7). Write script = "nn.py".'),
         ("script = nn.py", 'Write script = "nn.py".'),
@@ -169,7 +172,7 @@ def test_mistaken_key_of_a_range_is_not_also_missing(tmp_path: Path) -> None:
     [
         (
             "[repository]\nurl = 'a'",
-            '[repository] should be [[repository]], in two brackets, with url = "a" in the next line.',
+            '[repository] should be [[repository]], in double brackets, with url = "a" on the next line.',
         ),
         (
             "[[repository]]\nurl = 'a'\nbranches = 'main, develop'",

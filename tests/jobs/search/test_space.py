@@ -60,7 +60,7 @@ _TEXTS = Choices(choices=("a", "b"))
         (
             "filtres",
             _NUMBERS,
-            "Neither nn.py nor the files that it reads set a number, string, True or False under this name. Did you mean filters?",
+            "Neither nn.py nor the files that it reads set this name to a number, string, True or False. Did you mean filters?",
         ),
         ("x", _NUMBERS, "under this name. Searchable names: augment, filters, optimizer, rate."),
         ("steps", _NUMBERS, "line 9 of nn.py does not assign a literal"),
