@@ -62,7 +62,7 @@ _TEXTS = Choices(choices=("a", "b"))
             _NUMBERS,
             "Neither nn.py nor the files that it reads set this name to a number, string, True or False. Did you mean filters?",
         ),
-        ("x", _NUMBERS, "under this name. Searchable names: augment, filters, optimizer, rate."),
+        ("x", _NUMBERS, "to a number, string, True or False. Searchable names: augment, filters, optimizer, rate."),
         ("steps", _NUMBERS, "line 9 of nn.py does not assign a literal"),
         ("blocks", _NUMBERS, "nn.py assigns it more than once (lines 7, 8)"),
         ("units", _NUMBERS, "line 6 of nn.py assigns one literal to several names"),
