@@ -79,7 +79,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
 
 def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Finding, ...]:
-    """Return the findings about calls before the split and about loaded models: both may bring test rows into training.
+    """Return the findings about test rows that may leak into training, through calls before the split or loaded models.
 
     ``files``: the paths of the committed files.
     """
