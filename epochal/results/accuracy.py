@@ -33,7 +33,7 @@ _OWN_ACCURACY = (
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
 _MIN_RESPLITS = 3
-"""If at least this many models were measured on different splits, a note says so. Two may simply be two models."""
+"""If at least this many models were evaluated on different splits, a note says so. Two may simply be two models."""
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
 _OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
@@ -110,7 +110,7 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
        printed.
 
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
-    the accuracy of an autoencoder, if it measured a DummyClassifier or a model that this run did not train, or if the
+    the accuracy of an autoencoder, if it evaluated a DummyClassifier or a model that this run did not train, or if the
     model was trained on the test rows. A written or printed number does not count if it equals a measurement that does
     not count. An accuracy.json or result file that does not count fails the run; measurements and printed lines that do
     not count are skipped.
@@ -448,10 +448,10 @@ class _Chooser:
                 f"an accuracy. {_OWN_ACCURACY}"
             )
         if measurement.is_dummy:
-            return f"{self._script} measured only a DummyClassifier, which learns nothing. Measure a trained model."
+            return f"{self._script} evaluated only a DummyClassifier, which learns nothing. Evaluate a trained model."
         if measurement.trained is False:
             return (
-                f"{self._script} measured only a model that it loaded, not one that it trained in this run. "
+                f"{self._script} evaluated only a model that it loaded, not one that it trained in this run. "
                 f"{self._suggest_trained_model()}"
             )
         if measurement.kind is Kind.SCORE and measurement.trained is None:
@@ -466,7 +466,7 @@ class _Chooser:
         )
 
     def _suggest_trained_model(self) -> str:
-        """Return how to measure a model that was trained in this run instead of one that was loaded."""
+        """Return how to evaluate a model that was trained in this run instead of one that was loaded."""
         if self._findings.fits or any(each.trained for each in self._findings.recorded.measurements):
             return "Evaluate the model that fit() trained."
         loaded = next((each for each in self._findings.leaks if each.kind == "loaded_model"), None)
@@ -527,12 +527,12 @@ class _Chooser:
         count = self._findings.recorded.count_resplits(last, self._sound) if last else 0
         if count >= _MIN_RESPLITS and not prints_other:
             return [
-                f"{self._script} measured {count} models on test sets that share rows, and the verdict uses the last "
+                f"{self._script} evaluated {count} models on test sets that share rows, and the verdict uses the last "
                 f"accuracy, {shown}, which may be the best rather than a typical one. Split the data once, with a "
                 "fixed random_state."
             ]
         judged_text = f"the verdict uses the accuracy {accuracy.source.description}, {shown}. {_OTHER_NUMBER}"
-        facts = [f"measured {count_models(self._sound)} models"] if count_models(self._sound) > 1 else []
+        facts = [f"evaluated {count_models(self._sound)} models"] if count_models(self._sound) > 1 else []
         if prints_other:
             facts.append(f"printed {lines[-1].text!r}")
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []

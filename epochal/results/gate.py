@@ -25,7 +25,7 @@ class Rule:
     """The gate's requirement: an accuracy of at least ``threshold`` (0 to 1), optionally with a ``confidence``.
 
     ``confidence``: the minimum probability (above 0.5 and below 1) that no model below the threshold passes, however
-    often models are measured on the same test set (each measurement is a "look" at it). If it is 0, the measured
+    often models are evaluated on the same test set (each measurement is a "look" at it). If it is 0, the measured
     accuracy itself is compared with the threshold.
     """
 

@@ -1,4 +1,4 @@
-"""Parse the recorded measurements: which model was measured on which rows, and whether it was fitted on them."""
+"""Parse the recorded measurements: which model was evaluated on which rows, and whether it was fitted on them."""
 
 import base64
 import binascii
@@ -142,7 +142,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def count_looks(self, test_set: str | None) -> int:
-        """Return how many different models were measured on a test set, but at least 1.
+        """Return how many different models were evaluated on a test set, but at least 1.
 
         Test sets that share at least 5% of their rows count as one. Each state of the weights counts as a model, so
         each epoch that was validated on the test set counts.
@@ -268,7 +268,7 @@ def _decode_sketch(text: str) -> bytes:
 
 
 def count_models(measurements: Iterable[Measurement]) -> int:
-    """Return how many different models were measured."""
+    """Return how many different models were evaluated."""
     return len({each.model for each in measurements})
 
 

@@ -1,4 +1,4 @@
-"""Recognise that a model was measured even though its fit had raised an exception that the script caught."""
+"""Recognise that a model was evaluated even though its fit had raised an exception that the script caught."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from epochal.results.remedies import Origin
 def find_swallowed_fit(
     failed_fits: Sequence[FailedFit], findings: Findings, origin: Origin
 ) -> tuple[Reason, str] | None:
-    """Return why the fit of the measured model failed, and what to do about it; None if it did not fail.
+    """Return why the fit of the evaluated model failed, and what to do about it; None if it did not fail.
 
     A fit does not count as failed if a later fit of the same model finished, or if the script itself raised the
     exception after at least one epoch, to stop the fit on purpose.

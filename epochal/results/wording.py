@@ -120,7 +120,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         models = trial.accuracy.looks
         sentences.append(
-            f"The script measured {models} models or epochs on this test set. If it chose among them by their accuracies, "
+            f"The script evaluated {models} models or epochs on this test set. If it chose among them by their accuracies, "
             "this accuracy is probably too high."
             if models > 1
             else f"If measured once on {plural(samples, 'test sample')}, a model with a true accuracy of "

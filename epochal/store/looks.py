@@ -1,4 +1,4 @@
-"""Count how often a branch's models were measured on the same test set, and store judgements."""
+"""Count how often a branch's models were evaluated on the same test set, and store judgements."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from epochal.store.schema import runs, trials
 
 @reads
 def looks_before(connection: Connection, run: Run, trial: Trial) -> int | None:
-    """Count the looks at the test set of ``trial``: how often other trials of the branch measured a model on it.
+    """Count the looks at the test set of ``trial``: how often other trials of the branch evaluated a model on it.
 
     ``trial`` is a trial of ``run``. Only judged trials count. Returns None if neither the rows of the test set nor their
     number is known.

@@ -192,7 +192,7 @@ _LOADED = _make_event(0.97, trained=False)
             "nn.py measured 0.44 on line 11. This is R² from a regressor's score() or from r2_score(), not an accuracy",
         ),
         (_R2, '$EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'),
-        (_LOADED, "measured only a model that it loaded"),
+        (_LOADED, "evaluated only a model that it loaded"),
         (_make_event(0.9, "score", dummy=True), "DummyClassifier"),
         (_make_event(0.0, labels={"": {"kind": "numbers"}}), "a regression"),
         (_make_event(0.0, labels={"": {"kind": "inputs"}}), "the inputs themselves"),
@@ -271,7 +271,7 @@ def test_loaded_model_is_refused_with_a_remedy(events: list[dict[str, Any]], lea
     with pytest.raises(RunFailed) as failure:
         choose_accuracy(Findings(None, recorded, printed(""), leaks=leaks))
     assert failure.value.explanation == (
-        f"nn.py measured only a model that it loaded, not one that it trained in this run. {remedy}"
+        f"nn.py evaluated only a model that it loaded, not one that it trained in this run. {remedy}"
     )
 
 
@@ -629,7 +629,7 @@ def test_models_measured_on_different_splits_are_noted(
         facts: dict[str, Any] = {"test_set": f"set {number}", "weights": f"w{number}", "time": float(number)}
         events += [_make_test_set(f"set {number}", rows), _make_event(0.87, **facts | changes)]
     note = (
-        "nn.py measured 3 models on test sets that share rows, and the verdict uses the last accuracy, 0.87, which may be "
+        "nn.py evaluated 3 models on test sets that share rows, and the verdict uses the last accuracy, 0.87, which may be "
         "the best rather than a typical one. Split the data once, with a fixed random_state."
     )
     assert (note in _choose(*events, log=log).notes) == is_noted

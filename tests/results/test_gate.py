@@ -379,7 +379,7 @@ def test_evidence_gives_chance_and_odds() -> None:
     assert several.accuracy
     several = replace(several, accuracy=replace(several.accuracy, looks=20))
     assert describe_evidence(several, 0.8)[2:] == [
-        "The script measured 20 models or epochs on this test set. If it chose among them by their accuracies, this accuracy "
+        "The script evaluated 20 models or epochs on this test set. If it chose among them by their accuracies, this accuracy "
         "is probably too high.",
         "This was look number 23 at this test set.",
     ]

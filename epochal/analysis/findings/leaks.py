@@ -323,7 +323,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _used_objects(call: ast.Call) -> Iterator[str]:
-    """Yield the variables used as a call's function or arguments; one may hold a model that the call measures."""
+    """Yield the variables used as a call's function or arguments; any of them may hold the model that it evaluates."""
     for node in (call.func, *call.args, *(each.value for each in call.keywords)):
         if isinstance(node, ast.Name):
             yield node.id

@@ -47,7 +47,7 @@ Numbers below 1,000 do not count because they are too common, even though a rece
 
 
 class Code:
-    """The script's functions among ``roots``, the functions that these call, and the values that all of them read.
+    """The functions in ``roots`` that the script defines, the functions that they call, and the values that any of them reads.
 
     ``roots``: functions, classes and other callables. Code in installed packages is not followed.
     """
