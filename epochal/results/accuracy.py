@@ -141,7 +141,8 @@ class _Chooser:
         # A model of unknown origin may have been loaded, so it does not count if this run trained other models.
         is_any_known = any(each.trained for each in sound)
         self._sound = [each for each in sound if each.trained or each.kind is not Kind.EVALUATE or not is_any_known]
-        self._refused = [each for each in self._measurements if self._explain_refusal(each)]
+        cross_validations = [each for each in findings.recorded.measurements if each.is_selected and each.accuracies]
+        self._refused = [each for each in (*self._measurements, *cross_validations) if self._explain_refusal(each)]
 
     def choose(self) -> Choice:
         """Return the accuracy that counts, and notes for the developer about other numbers."""
@@ -446,6 +447,11 @@ class _Chooser:
             return (
                 f"{self._script} measured {value:.4g}{where}. This is R² from a regressor's score() or from r2_score(), not "
                 f"an accuracy. {_OWN_ACCURACY}"
+            )
+        if measurement.is_selected:
+            return (
+                "The cross-validation got features that had been selected with the labels of its rows, so its accuracy is too "
+                "high. Pass the original features and make_pipeline(selector, model) to it, so that each fold selects anew."
             )
         if measurement.is_dummy:
             return f"{self._script} evaluated only a DummyClassifier, which learns nothing. Evaluate a trained model."

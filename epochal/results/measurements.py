@@ -82,6 +82,7 @@ class Measurement:
     samples; ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output,
     by name. ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown.
     ``is_dummy``: whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression.
+    ``is_selected``: whether the features of a cross-validation had been selected with the labels of its rows.
     ``at``: the time, in seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the
     number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that
     called evaluate(), score() or a metric; None if unknown.
@@ -99,6 +100,7 @@ class Measurement:
     trained: bool | None = None
     is_dummy: bool = False
     is_r2: bool = False
+    is_selected: bool = False
     overlap: Overlap = Overlap()
     at: float = 0.0
     folds: int = 0
@@ -227,6 +229,7 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
         trained=trained if isinstance(trained, bool) else None,
         is_dummy=event.get("dummy") is True,
         is_r2=event.get("measures") == "r2",
+        is_selected=event.get("selected") is True,
         overlap=Overlap(
             _read_share(overlap.get("share", 0.0)),
             _read_share(overlap.get("expected", 0.0)),

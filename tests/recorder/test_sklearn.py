@@ -140,6 +140,28 @@ for output_dict in (False, True):
 """
 
 
+SELECTED = f"""{BEGINNING}
+from sklearn.feature_selection import SelectKBest
+from sklearn.pipeline import make_pipeline
+
+selector = SelectKBest(k=2).fit(x[:100], y[:100])
+for features, labels in ((selector.transform(x), y), (selector.transform(x[:100]), y[:100]), (x, y)):
+    cross_val_score(tree, features, labels)
+GridSearchCV(tree, {{"max_depth": [1, 2]}}).fit(selector.transform(x), y)
+cross_val_score(make_pipeline(SelectKBest(k=2), tree), x, y)
+"""
+
+
+@pytest.mark.sklearn
+def test_cross_validation_knows_that_features_were_selected(sklearn_python: Path, tmp_path: Path) -> None:
+    """If a selector was fitted on any of its rows, each fold has seen its own labels. A pipeline selects in each fold."""
+    result = run(sklearn_python, SELECTED, tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    selected = [event["selected"] for event in events if event["event"] == "cross_validation"]
+    assert selected == [True, True, False, True, False]
+
+
 @pytest.mark.sklearn
 def test_means_of_cross_validations_and_reports_are_recorded(sklearn_python: Path, tmp_path: Path) -> None:
     """Of a search, it is the best candidate's; scores of other kinds are left out."""

@@ -482,6 +482,9 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
     search = mean | {"of": "GridSearchCV", "candidates": 12}
     assert "GridSearchCV's best_score_" in _choose(search).notes[0]
     assert "best of 12 candidates" in _choose(search).notes[0]
+    selected = mean | {"selected": True}
+    assert "make_pipeline(selector, model)" in _explain_refusal(selected)
+    assert "make_pipeline(selector, model)" in _explain_refusal(selected, log="Test accuracy: 0.9633")
     seen = _make_event(0.99, "score", line=15, time=2.0, seen=_SEEN | {"share": 1.0})
     assert (
         _choose(search, seen)

@@ -307,8 +307,9 @@ def _wrap_cross_validation(function, shared):
                 name, measures = _find_scored_accuracy(call["estimator"], call.get("scoring"))
                 scores = returned.get(f"test_{name or 'score'}") if isinstance(returned, dict) else returned
                 if measures and scores is not None:
+                    data = call["X"], call.get("y")
                     _record_cross_validation(
-                        call["estimator"], call.get("y"), numpy.mean(scores), measures, shared, folds=len(scores)
+                        call["estimator"], data, numpy.mean(scores), measures, shared, folds=len(scores)
                     )
         return returned
 
@@ -321,7 +322,7 @@ def _record_search(search, call, shared):
     if measures and (not name or name == search.refit):
         count = len(search.cv_results_["params"])
         _record_cross_validation(
-            search, call.y, search.best_score_, measures, shared, folds=search.n_splits_, candidates=count
+            search, (call.x, call.y), search.best_score_, measures, shared, folds=search.n_splits_, candidates=count
         )
 
 
@@ -347,7 +348,12 @@ def _scores(scorer):
     return {"accuracy": "accuracy", "accuracy_score": "accuracy", "r2": "r2", "r2_score": "r2"}.get(name, "")
 
 
-def _record_cross_validation(estimator, labels, mean, measures, shared, *, folds, candidates=0):
+def _record_cross_validation(estimator, data, mean, measures, shared, *, folds, candidates=0):
+    """Record the mean of a cross-validation. ``data``: its rows and their labels, which may be None."""
+    rows, labels = data
+    is_selected = False
+    with suppress(NotHashable):
+        is_selected = bool(shared.transformations_of(hash_rows(_as_one_array(rows))))
     test_rows = TestRows()
     test_rows.why_unseen = "the accuracy comes from a cross-validation"
     if labels is not None:
@@ -355,7 +361,7 @@ def _record_cross_validation(estimator, labels, mean, measures, shared, *, folds
             test_rows.count_labels(_as_one_array(labels))
     fields = shared.describe(test_rows, Origin(frozenset(), None, "", ""))
     fields["samples"] = _length(labels)
-    names = _identify(estimator) | {"folds": folds, "candidates": candidates}
+    names = _identify(estimator) | {"folds": folds, "candidates": candidates, "selected": is_selected}
     metrics = as_json({"accuracy": mean})
     shared.output.write_event(event="cross_validation", measures=measures, metrics=metrics, **names, **fields)
 
