@@ -1,9 +1,9 @@
-"""Code that the benchmarks share: a place to train, a script of any duration, alternating measures, and tables.
+"""Code shared by the benchmarks: a place to train, a script of any duration, alternating measurements, and tables.
 
 Usage: imported by the other files here; it measures nothing by itself.
 
 Reads from the environment:
-  BENCH_CACHE_FOLDER   where training environments are made and kept (default: each benchmark makes its own)
+  BENCH_CACHE_FOLDER   where training environments are created and kept (default: each benchmark makes its own)
 """
 
 import os
@@ -107,7 +107,7 @@ class Trainer:
 
     @classmethod
     def make(cls, home: Path, runtime: RuntimeName = "process") -> "Trainer":
-        """Return a home with an environment for Keras. Its cache is BENCH_CACHE_FOLDER; missing parts are created."""
+        """Return a trainer with a new home and a Keras environment. Its cache is BENCH_CACHE_FOLDER, if set."""
         home.mkdir(parents=True)
         if cache := os.environ.get("BENCH_CACHE_FOLDER"):
             Path(cache).mkdir(parents=True, exist_ok=True)
@@ -116,12 +116,12 @@ class Trainer:
         return cls(home, chosen.name, chosen.prepare("keras", resource("ml_code"), log_progress))
 
     def check_imports(self, code: Path) -> None:
-        """Check nn.py's imports now. This happens once per image, and would otherwise count as time of the first run."""
+        """Check nn.py's imports now. This happens once per image, and would otherwise add to the first run's time."""
         runtime: RuntimeName = "docker" if self.runtime == "docker" else "process"
         _runtime(self.home, runtime).check_imports(self.image, read_code(code).detection.modules)
 
     def run(self, code: Path, variables: Mapping[str, str] | None = None) -> ScriptRun:
-        """Run ``python nn.py`` in the folder ``code``, without recorder and chain. Raises RuntimeError if it fails."""
+        """Run ``python nn.py`` in the folder ``code``, without recorder or chain. Raise RuntimeError if it fails."""
         began, clock = time.time(), time.perf_counter()
         run = self._in_container if self.runtime == "docker" else self._in_process
         status, output = run(code, dict(variables or {}))
@@ -130,7 +130,7 @@ class Trainer:
         return ScriptRun(began, time.perf_counter() - clock, output)
 
     def _in_process(self, code: Path, variables: dict[str, str]) -> tuple[int, str]:
-        # These are the variables of the process runtime, so that only what is measured differs.
+        # The process runtime sets the same variables, so nothing differs except what is measured.
         fixed = {
             "PATH": f"{self.image}/bin:/usr/local/bin:/usr/bin:/bin",
             "HOME": str(self.home),
@@ -171,7 +171,7 @@ def find_times(output: str, name: str) -> list[float]:
 
 
 def make_keras_script(*, repeats: int, seed: int, epochs: int = FIRST_EPOCHS, rate: float = 0.005) -> str:
-    """Return nn.py with a small network. ``repeats`` sets the duration of an epoch, ``rate`` the learning rate."""
+    """Return an nn.py with a small model. ``repeats`` sets the duration of an epoch, ``rate`` the learning rate."""
     script = _SCRIPT
     for name, value in (("REPEATS", repeats), ("SEED", seed), ("EPOCHS", epochs), ("RATE", rate)):
         script = re.sub(rf"\b{name}\b", repr(value), script)
@@ -187,7 +187,7 @@ def write_code(folder: Path, script: str) -> Path:
 
 
 def find_repeats(trainer: Trainer, folder: Path, seconds: float) -> int:
-    """Return the repeats with which ``FIRST_EPOCHS`` epochs take about ``seconds`` on this machine."""
+    """Return the number of repeats for which ``FIRST_EPOCHS`` epochs take about ``seconds`` on this machine."""
     tried = 8
     script_run = trainer.run(write_code(folder, make_keras_script(repeats=tried, seed=0, epochs=4)))
     begins, ends = script_run.find_times("epoch begins"), script_run.find_times("epoch ends")
@@ -196,9 +196,9 @@ def find_repeats(trainer: Trainer, folder: Path, seconds: float) -> int:
 
 
 def alternate(rounds: int, measures: Mapping[str, Callable[[int], Measured]]) -> dict[str, list[Measured]]:
-    """Call each measure once per round with the round's number (from 1), and return the results of each measure.
+    """Call each of ``measures`` once per round with the round number (from 1), and return the results by name.
 
-    The order is reversed in every other round.
+    Every other round runs in reverse order.
     """
     found: dict[str, list[Measured]] = {name: [] for name in measures}
     for number in range(1, rounds + 1):
@@ -209,7 +209,7 @@ def alternate(rounds: int, measures: Mapping[str, Callable[[int], Measured]]) ->
 
 
 def print_table(*rows: Sequence[str]) -> None:
-    """Print a Markdown table. The first row is its heading."""
+    """Print a Markdown table. The first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         first, *others = zip(row, widths, strict=True)

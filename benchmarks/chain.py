@@ -1,7 +1,8 @@
-"""Measure how much time the chain adds to a training: from commit to verdict, and from commit to the first step.
+"""Measure how much time the chain adds to a training run: from commit to verdict, and from commit to the first step.
 
-The same nn.py is committed and run bare, alternating, on one machine. Hook, push, webhook, gateway, pull, train and mail are
-the real ones. Each commit has another seed, because a training of the same code would resume from the one before.
+On one machine, the same nn.py is alternately committed and run by itself. The hook, push, webhook, gateway, jobs and
+mail are real. Each commit has a different seed, because the same code would resume from the previous commit's
+checkpoints.
 
 Usage: benchmarks/chain.py [--quick] [--runtime docker|process|auto] [--rounds N] [--seconds N]
 """
@@ -64,7 +65,7 @@ class Line(NamedTuple):
 
 
 class Chain:
-    """A served home, the repository that its hook pushes from, and the mail server."""
+    """A home that ``epochal serve`` runs in, the repository whose hook pushes to it, and the mail server."""
 
     def __init__(self, stage: Stage, lines: "queue.SimpleQueue[Line]", mails: "queue.SimpleQueue[float]") -> None:
         self._stage = stage
@@ -148,7 +149,7 @@ def _options() -> argparse.Namespace:
 
 
 def run_bare(trainer: Trainer, folder: Path, script: str) -> Timeline:
-    """Run the script by itself."""
+    """Run the script by itself and return its timeline."""
     script_run = trainer.run(write_code(folder, script))
     return (
         {"": script_run.began} | read_script_times(script_run.output) | {VERDICT: script_run.began + script_run.seconds}
@@ -173,7 +174,7 @@ def _python_started(metrics: Path) -> float:
 
 @contextmanager
 def serve(stage: Stage, trainer: Trainer) -> Iterator[Chain]:
-    """Run the stage with its hook, the mail server and ``epochal serve``; yields once the gateway answers."""
+    """Set up the stage and its hook, run the mail server and ``epochal serve``, and yield once the gateway answers."""
     lines: queue.SimpleQueue[Line] = queue.SimpleQueue()
     mails: queue.SimpleQueue[float] = queue.SimpleQueue()
     mailbox = Mailbox(lambda _: mails.put(time.time()))
@@ -235,7 +236,7 @@ def _print_ratio(found: dict[str, list[Timeline]]) -> None:
 
 
 def _print_timeline(found: dict[str, list[Timeline]]) -> None:
-    """Print the median of each step, and their sum up to it."""
+    """Print the median duration of each step, and the running total."""
     alone, chained = (_measure_steps(found[name]) for name in ("bare", "chain"))
     rows, passed = [], 0.0
     for name, seconds in chained.items():

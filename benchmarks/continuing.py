@@ -1,8 +1,8 @@
-"""20 epochs and 10 resumed from their checkpoint, compared with 30 uninterrupted: to the last bit.
+"""Compare 20 epochs plus 10 resumed from a checkpoint with 30 uninterrupted epochs, to the last bit of the weights.
 
-ml_code/nn.py trains with arrays. The other script shuffles a tf.data pipeline anew in each epoch: it keeps the state of
-its shuffling inside TensorFlow, so that the resumed fit has to read the past epochs' data again. The uninterrupted
-trainings run without the recorder.
+ml_code/nn.py trains on arrays. The other script reshuffles a tf.data pipeline in each epoch: TensorFlow keeps the state
+of the shuffling to itself, so the resumed fit has to read the data of the past epochs again. The uninterrupted training
+runs do not use the recorder.
 
 Usage: benchmarks/continuing.py [--quick] [--seeds N]
 """
@@ -27,7 +27,7 @@ from epochal.folders import resource
 
 FIRST_EPOCHS, ALL_EPOCHS = 20, 30
 
-# Appended to the script: prints a digest of all bits of the weights.
+# Appended to each script: prints a hash of the model's weights.
 DIGEST = """
 import hashlib
 print("weights", hashlib.sha256(b"".join(weight.tobytes() for weight in model.get_weights())).hexdigest())
@@ -56,7 +56,7 @@ print(f"Test accuracy: {model.evaluate(x[-360:], y[-360:], verbose=0)[1]:.6f}")
 
 
 class Workspace:
-    """A folder for scripts, with a copy of the recorder as a trial has it."""
+    """A folder for the scripts, with a copy of the recorder, as in a trial."""
 
     def __init__(self, trainer: Trainer, folder: Path) -> None:
         self._trainer = trainer
@@ -65,11 +65,11 @@ class Workspace:
         shutil.copytree(RECORDER, self._recorder, ignore=shutil.ignore_patterns("__pycache__"))
 
     def train_uninterrupted(self, script: str) -> str:
-        """Return what the script prints after 30 epochs without interruption and without the recorder."""
+        """Return what the script prints after 30 uninterrupted epochs without the recorder."""
         return self._trainer.run(self._write_code(script, ALL_EPOCHS)).output
 
     def train_resumed(self, script: str) -> str:
-        """Return what the script prints after 10 epochs that resume from the checkpoint of its first 20, in a new process."""
+        """Train for 20 epochs, resume in a new process, and return what the script prints after epoch 30."""
         out, checkpoints = (self._folder / name for name in ("out", "checkpoints"))
         for folder in (out, checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
@@ -94,7 +94,7 @@ class Workspace:
 
 
 def main() -> None:
-    """Print for arrays, and for each seed of the shuffled pipeline, whether the weights are the same."""
+    """Print whether the weights are the same, for the arrays and for each seed of the shuffled pipeline."""
     options = _options()
     scripts = {"arrays, ml_code/nn.py": (resource("ml_code") / "nn.py").read_text(encoding="utf-8")}
     for seed in range(1, options.seeds + 1):

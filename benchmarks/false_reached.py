@@ -1,16 +1,16 @@
-"""Simulate how often networks below the threshold are reported as reached, and how many looks certainty costs.
+"""Simulate how often models below the threshold pass the gate, and how often good models are missed.
 
-Simulated: the runs of a branch compare networks with one test set of 1,000 images, until the gate says reached. The images
-that a network gets right are drawn so that its true accuracy is exactly the one in the table. The answers of the first
-network are independent draws. Each later network keeps the answer of the one before, image by image, with the probability
-`agreement`, and is otherwise drawn anew. Networks with agreement 0 have nothing in common; resumed training is near 1.
+Each simulated run tests one model after another on the same 1,000 images, until one passes the gate. Whether a model gets an
+image right is drawn at random, with the true accuracy in the table as the probability. Each model after the first keeps the
+previous model's result for an image with the probability `agreement`; otherwise the result is drawn anew. Models with
+agreement 0 have nothing in common; with resumed training, the agreement is much higher.
 
-Three gates: the loop that trains until the number is reached, with independent networks; Epochal's default gate, which makes
-the same comparison, with networks that agree; and its gate with confidence. The last two are epochal/results/gate.py itself,
-which computes the accuracy that each look requires.
+Three gates are compared: a loop that retrains independent models until one reaches the threshold; Epochal's default gate,
+which makes the same comparison, with models that partly agree; and Epochal's gate with confidence. The accuracy required at
+each look is computed by epochal/results/gate.py.
 
-Then a developer who selects by test accuracy: each network varies the one that tested best, and no variation is better on all
-data. No gate can detect what is learned from the test set in this way.
+The last table is for a developer who selects by test accuracy: each model is a variation of the one that tested best so far,
+and none has a higher true accuracy. No gate can detect this kind of overfitting to the test set.
 
 Usage: benchmarks/false_reached.py [--quick] [--runs N]
 """
@@ -34,14 +34,14 @@ MANY = (10, 20, 100, 1000)
 AGREEMENTS = (0.0, 0.5, 0.8, 0.9, 0.95)
 MARGINS = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05)
 RESUMED_AGREEMENT = 0.8
-"""Agreement of networks of `ml_code/` with the ones that they were resumed from; see docs/benchmarks/gate.md."""
+"""Agreement of models trained by `ml_code/` with the models they were resumed from; see docs/benchmarks/gate.md."""
 
 DEFAULT = Rule(THRESHOLD)
 CONFIDENT = Rule(THRESHOLD, 0.95)
 
 
 def draw_networks(numbers: numpy.random.Generator, accuracy: float, agreement: float) -> Iterator[float]:
-    """Yield the test accuracies of one network after the other."""
+    """Yield the test accuracy of one model after another."""
     right = numbers.random(SAMPLES) < accuracy
     while True:
         yield right.mean()
@@ -49,7 +49,7 @@ def draw_networks(numbers: numpy.random.Generator, accuracy: float, agreement: f
 
 
 def draw_selected_networks(numbers: numpy.random.Generator, accuracy: float, agreement: float) -> Iterator[float]:
-    """Like ``draw_networks``, but each network is a variation of the one with the highest test accuracy so far."""
+    """Yield test accuracies like ``draw_networks``, but vary the model with the highest test accuracy so far."""
     best = right = numbers.random(SAMPLES) < accuracy
     while True:
         yield right.mean()
@@ -58,34 +58,34 @@ def draw_selected_networks(numbers: numpy.random.Generator, accuracy: float, agr
 
 
 def vary(numbers: numpy.random.Generator, right: numpy.ndarray, accuracy: float, agreement: float) -> numpy.ndarray:
-    """Return the answers of a network with the same true accuracy that keeps a share of the answers."""
+    """Return which images a new model gets right: it keeps each result with the probability ``agreement``."""
     return numpy.where(numbers.random(SAMPLES) < agreement, right, numbers.random(SAMPLES) < accuracy)
 
 
 @cache
 def compute_required(rule: Rule, look: int) -> float:
-    """Return the accuracy that the gate requires at a look."""
+    """Return the accuracy that the gate requires at the given look."""
     required = required_accuracy(SAMPLES, rule, look, Evidence())
     assert isinstance(required, float)
     return required
 
 
 def find_first_reached(measured: Iterator[float], rule: Rule, most: int) -> int:
-    """Return the number of the first look with the verdict reached, from 1; ``most`` + 1 if no look has."""
+    """Return the number of the first look that passes the gate, counting from 1; ``most`` + 1 if none does."""
     return next((look for look in range(1, most + 1) if next(measured) >= compute_required(rule, look)), most + 1)
 
 
 def simulate(
     runs: int, make: Callable[[numpy.random.Generator], Iterator[float]], rule: Rule, within: Sequence[int]
 ) -> list[float]:
-    """Return the share of ``runs`` that were reached within each number of looks."""
-    # Every gate gets the same numbers, so that the gates are compared on the same networks.
+    """Return, for each number of looks in ``within``, the share of runs that pass the gate by then."""
+    # Every gate gets the same random numbers, so that all gates are compared on the same models.
     firsts = [find_first_reached(make(numpy.random.default_rng([7, run])), rule, max(within)) for run in range(runs)]
     return [sum(first <= looks for first in firsts) / runs for looks in within]
 
 
 def main() -> None:
-    """Print the shares of false positives, and of good networks that are missed."""
+    """Print the share of false positives and the share of good models that are missed."""
     runs, began = parse_options().runs, time.perf_counter()
     print(f"Python {platform.python_version()}; {runs} runs a line, {SAMPLES} test images, threshold {THRESHOLD}\n")
     print_default_gate(runs)
@@ -96,14 +96,14 @@ def main() -> None:
 
 
 def print_default_gate(runs: int) -> None:
-    """Without confidence: runs whose networks are all one point below the threshold."""
+    """Print the false positives of the gate without confidence, for models one point below the threshold."""
     rows = [make_row("retried until it is there", BELOW, AGREEMENTS[0], DEFAULT, FEW, runs)]
     rows += [make_row("default gate", BELOW, agreement, DEFAULT, FEW, runs) for agreement in AGREEMENTS[1:]]
     print_table(("false positives", "true accuracy", "agreement", *_name_looks(FEW)), *rows)
 
 
 def print_confident_gate(runs: int) -> None:
-    """With confidence: runs whose networks are at the threshold, which is the hardest case, or one point below it."""
+    """Print the false positives of the gate with confidence, at the threshold (the hardest case) and one point below."""
     cases = [(accuracy, agreement) for accuracy in (THRESHOLD, BELOW) for agreement in AGREEMENTS]
     rows = [make_row("confidence 0.95", *case, CONFIDENT, MANY, runs) for case in cases]
     print_table(("false positives", "true accuracy", "agreement", *_name_looks(MANY)), *rows)
@@ -112,7 +112,7 @@ def print_confident_gate(runs: int) -> None:
 def make_row(
     name: str, accuracy: float, agreement: float, rule: Rule, within: Sequence[int], runs: int
 ) -> tuple[str, ...]:
-    """Return the row of one gate at one agreement."""
+    """Return the table row for one gate and one value of ``agreement``."""
     shares = simulate(runs, lambda numbers: draw_networks(numbers, accuracy, agreement), rule, within)
     return name, f"{accuracy:.2f}", f"{agreement:g}", *(f"{share:.1%}" for share in shares)
 
@@ -122,7 +122,7 @@ def _name_looks(within: Sequence[int]) -> list[str]:
 
 
 def print_missed(runs: int) -> None:
-    """Runs whose networks are at the threshold or above it, and that are not reached within all looks."""
+    """Print how often models at or above the threshold are missed, after one look and after all looks."""
     rows = []
     for margin in MARGINS:
         accuracy = THRESHOLD + margin
@@ -141,7 +141,7 @@ def print_missed(runs: int) -> None:
 
 
 def print_selection(runs: int) -> None:
-    """Runs of a developer who continues with whichever network tested best."""
+    """Print the false positives of a developer who continues with whichever model tested best."""
     rows = []
     for agreement in AGREEMENTS:
         shares = [
@@ -160,7 +160,7 @@ def print_selection(runs: int) -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    """Return the options of the command line."""
+    """Return the command-line options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="100 runs a line")
     parser.add_argument("--runs", type=int, default=100 if QUICK else 1000)

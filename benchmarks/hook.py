@@ -1,4 +1,4 @@
-"""Measure how much time the hook adds to ``git commit``, by the same commits with and without it in one repository.
+"""Measure how much time the hook adds to ``git commit``, by committing with and without it in one repository.
 
 Usage: benchmarks/hook.py [--quick]
 """
@@ -20,7 +20,7 @@ ROUNDS = 10 if QUICK else 60
 
 
 def main() -> None:
-    """Print the medians and their difference."""
+    """Time the commits, and print the medians and their difference."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="10 commits of each kind instead of 60")
     parser.parse_args()
@@ -59,7 +59,7 @@ def _commit(developer: Path) -> float:
 
 
 def _signal_pushes(origin: Path) -> Path:
-    """Make ``origin`` write to a pipe when a push has arrived, and return the path of the pipe."""
+    """Make ``origin`` write to a pipe whenever a push has arrived, and return the pipe's path."""
     pipe = origin / "arrived"
     os.mkfifo(pipe)
     hook = origin / "hooks" / "post-receive"
@@ -69,7 +69,7 @@ def _signal_pushes(origin: Path) -> Path:
 
 
 def _wait_for_push(developer: Path, pipe: Path) -> None:
-    """Wait until the push has arrived and the process that pushed, which then holds the lock, has ended."""
+    """Wait until the push has arrived, and until the process that pushed has released its lock."""
     pipe.read_text()
     subprocess.run(["flock", str(developer / ".git" / "epochal" / "lock"), "true"], check=True)
 

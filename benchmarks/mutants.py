@@ -1,16 +1,16 @@
 """Find out which small faults in Epochal's code the tests notice.
 
 Mutants are drawn from a seed. Each is one change to one function: a comparison, a condition, a number, a return value, a
-deleted call … They are spread over the files by their lines of code, so that every room gets some, and no function gets two.
-Each is put into a copy of the tracked files, where the tests run until one of them fails, the quickest first:
+deleted call … The mutants are spread over the files in proportion to their lines of code, and no function gets two.
+Each is applied to a copy of the tracked files, in which the tests run until one of them fails, the quickest first:
 
 1. the test files that name the mutated module or mirror it
 2. all others that need neither a framework nor a Docker engine
 3. those that do
 
-A mutant is noticed if a test fails with it, fails again, and passes without it; or if a test hangs or nothing can be
-imported. A test that also fails without the mutant is left out from then on, and listed. Read every survivor: either a test
-is missing, or the change makes no difference.
+A mutant is noticed if a test fails with it, fails again when repeated, and passes without it. A test that hangs and an
+import that fails count as failures, too. A test that also fails without the mutant is listed and left out from then on.
+Examine every survivor: either a test is missing, or the change makes no difference.
 
 The tests run in their own process namespace (unshare(1), so only on Linux), because a mutant may signal any process.
 
@@ -40,16 +40,16 @@ MARKED = "(keras or sklearn or docker or torch)"
 ISOLATED = (
     *("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"),
     *(() if os.getuid() == 0 else ("--user", "--map-root-user")),
-    *("sh", "-c", '"$@"; exit $?', "sh"),  # the first process of a namespace has to wait for orphans, as a shell does
+    *("sh", "-c", '"$@"; exit $?', "sh"),  # the first process of a namespace has to reap orphans, as a shell does
 )
 MOST_ATTEMPTS = 20
 """How many tests may fail for a reason other than the mutant before the benchmark gives up."""
 HANGS_AFTER = {1: 180.0, 2: 180.0, 3: 900.0}
-"""Seconds without a line of output, by stage; a line is printed whenever a test begins or ends."""
+"""Seconds without output after which a test counts as hanging, by stage; pytest prints when a test begins or ends."""
 
 
 def find_near_tests(path: str, tests: Mapping[str, str]) -> list[str]:
-    """Return the test files that name the module at ``path`` or are named after it, or else those of its room."""
+    """Return the test files that mention the module at ``path`` or are named after it, else those of its package."""
     dotted = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__").removeprefix("epochal.recorder.")
     package, _, name = dotted.rpartition(".")
     named = rf"\b{re.escape(dotted)}\b|{re.escape(path)}|from {re.escape(package)} import [(\s\w,]*\b{name}\b"
@@ -63,7 +63,7 @@ def find_near_tests(path: str, tests: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Failure:
-    """The first test that failed or never ended; pytest runs it again with ``arguments``."""
+    """The first test that failed or hung, and the ``arguments`` with which pytest runs it again."""
 
     test: str
     arguments: Sequence[str]
@@ -84,7 +84,7 @@ class Copy:
             shutil.copy2(TOP / name, self._tree / name, follow_symlinks=False)
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
         (packages,) = (folder / "venv").glob("lib/python*/site-packages")
-        # PYTHONPATH would not do, because job scripts and trainings do not pass it on.
+        # PYTHONPATH would not work, because job scripts and training runs do not pass it on.
         paths = [str(self._tree), *(path for path in sys.path if path.endswith("site-packages"))]
         (packages / "copy.pth").write_text("\n".join(paths) + "\n", encoding="utf-8")
         self._written = time.time()
@@ -102,7 +102,7 @@ class Copy:
 
     def _write(self, path: str, text: bytes) -> None:
         (self._tree / path).write_bytes(text)
-        self._written += 2  # bytecode is outdated only if the time differs by a second
+        self._written += 2  # bytecode counts as outdated only if the times differ by a second
         os.utime(self._tree / path, (self._written, self._written))
 
     def find_failure(self, arguments: Sequence[str], seconds: float) -> Failure | None:
@@ -130,7 +130,7 @@ class Copy:
             try:
                 hangs = not _wait_for_end(process, log, seconds)
             finally:
-                process.kill()  # ends whatever the tests started, too
+                process.kill()  # also ends whatever the tests started
         shutil.rmtree(self._temporary, ignore_errors=True)
         printed = log.read_text(encoding="utf-8", errors="replace")
         return None if process.returncode in (0, 5) else _read_failure(printed, process.returncode, arguments, hangs)
@@ -150,7 +150,7 @@ def _read_failure(printed: str, status: int, arguments: Sequence[str], hangs: bo
 
 
 def _wait_for_end(process: "subprocess.Popen[bytes]", log: Path, seconds: float) -> bool:
-    """Wait for the process; return False once its log has not grown for ``seconds``."""
+    """Wait for the process to end; return False if its log stops growing for ``seconds``."""
     size, since = 0, time.monotonic()
     while process.poll() is None:
         time.sleep(0.1)
@@ -162,7 +162,7 @@ def _wait_for_end(process: "subprocess.Popen[bytes]", log: Path, seconds: float)
 
 
 def plan_runs(stages: Iterable[int], files: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the stage and the arguments of pytest for each run; ``files`` are those of the first stage."""
+    """Yield the stage and the pytest arguments of each run; ``files``: the test files of the first stage."""
     unmarked, marked = f"not cases and not {MARKED}", f"not cases and {MARKED}"
     others = ["tests", *(f"--ignore={file}" for file in files)]
     runs = [(1, unmarked, list(files)), (1, marked, list(files)), (2, unmarked, others), (3, marked, others)]
@@ -170,7 +170,7 @@ def plan_runs(stages: Iterable[int], files: Sequence[str]) -> Iterator[tuple[int
 
 
 def judge(copy: Copy, mutant: Mutant, runs: Iterable[tuple[int, list[str]]]) -> Failure | None:
-    """Return the failure by which the mutant is noticed, or None if it survives."""
+    """Return the failure that reveals the mutant, or None if it survives."""
     for stage, arguments in runs:
         for _ in range(MOST_ATTEMPTS):
             with copy.replacing(mutant.path, mutant.text):
@@ -188,7 +188,7 @@ def judge(copy: Copy, mutant: Mutant, runs: Iterable[tuple[int, list[str]]]) -> 
 
 
 def count_noticed(results: Sequence[tuple[Mutant, Failure | None]]) -> Iterator[str]:
-    """Yield how many of the mutants that ran were noticed: of all, by kind and by room."""
+    """Yield how many of the tested mutants were noticed: overall, by kind and by top-level package."""
     found: dict[str, list[bool]] = {"all": []}
     for mutant, failure in results:
         for name in ("all", f"kind: {mutant.kind}", f"room: {room(mutant.path)}"):

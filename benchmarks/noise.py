@@ -1,14 +1,14 @@
-"""How many scripts that learned nothing reach their threshold, and how many sound ones do not. Both should be 0.
+"""Count the scripts that learned nothing but reach their threshold, and the sound ones that do not: both should be 0.
 
-Scripts are generated from a seed, in the style of public code (benchmarks/templates). In one half the labels are noise, and
-each script has a common mistake that makes its accuracy look high, or is resumed in a way that does. In the other half the
-test is sound, the network learns, and its threshold is one that it reaches. Each script is committed and goes through
-`epochal run` in the process runtime.
+Scripts are generated from a seed, in the style of public code (benchmarks/templates). In one half, the labels are
+noise, and each script makes a common mistake that inflates its accuracy, or is resumed in a way that does. In the other
+half, the test is sound, the model learns, and the threshold is within its reach. Each script is committed and trained
+with `epochal run` in the process runtime.
 
 Usage: benchmarks/noise.py [--quick] [--seed N] [--draw N] [--half noise|sound] [--kinds WORD ...] [--workers N]
        benchmarks/noise.py --write FOLDER [...]    writes the scripts and runs none
 
-The exit status is 1 if a script of noise reached its threshold, a sound one did not, or one did not run.
+The exit status is 1 if a script trained on noise reached its threshold, a sound one did not, or any script did not run.
 """
 
 import argparse
@@ -59,12 +59,12 @@ class Judged:
 
     @property
     def broken(self) -> bool:
-        """Whether one of the runs failed, other than because it had no accuracy."""
+        """Whether one of the runs failed for any reason other than a missing accuracy."""
         return any(view["state"] == "failed" and view["reason"] != "no_accuracy" for view in self.views)
 
     @property
     def line(self) -> str:
-        """State, reason and accuracies of the runs in one line."""
+        """The state, reason and accuracies of each run, all in one line."""
         runs = []
         for view in self.views:
             measured = [trial["accuracy"] for trial in view["trials"]]
@@ -89,10 +89,10 @@ def sample(scripts: Mapping[str, Script], seed: int, count: int) -> dict[str, Sc
 def judge(
     named: tuple[str, Script], folder: Path, python: Path | str, run: Callable[[Path, float], Mapping[str, Any]]
 ) -> Judged:
-    """Commit a script in a new repository below ``folder`` and run each commit.
+    """Commit the versions of a script to a new repository below ``folder``, and run each commit.
 
-    ``python`` is the Python that trains. ``run`` trains the newest commit of a repository for a threshold, and returns what
-    ``epochal run --json`` prints.
+    ``python``: the interpreter of the training environment. ``run``: a function that trains the newest commit of a
+    repository for a threshold, and returns what ``epochal run --json`` prints.
     """
     name, script = named
     repository = write(script, folder / "".join(letter if letter.isalnum() else "-" for letter in name) / "repository")
@@ -123,7 +123,7 @@ def _run_command(command: list[str], folder: Path) -> None:
 
 
 def _run_epochal(repository: Path, threshold: float, cache: Path) -> dict[str, Any]:
-    """Run the command in a home beside the repository, which its commits share."""
+    """Run ``epochal run`` with a home next to the repository; all commits of the repository share it."""
     home = repository.parent / "home"
     if not home.exists():
         home.mkdir()
@@ -141,7 +141,7 @@ def _run_epochal(repository: Path, threshold: float, cache: Path) -> dict[str, A
 
 
 def print_half(half: str, all_judged: Sequence[Judged]) -> int:
-    """Print a half by kinds, and return how many of its verdicts are wrong."""
+    """Print a table of one half by kind; return how many scripts got a wrong verdict or did not run."""
     wrong = "reached" if half == "noise" else "refused"
     rows, total = [], 0
     for kind in dict.fromkeys(judged.script.kind for judged in all_judged):

@@ -1,9 +1,9 @@
-"""What the recorder costs: seconds per epoch with and without it for three sizes of network, the same for the start of
-Python, and the processor time for hashing the rows of 60,000 images.
+"""Measure what the recorder costs: seconds per epoch for models of three sizes, seconds for a script without a framework,
+each with and without the recorder, and the processor time for hashing the rows of 60,000 images.
 
 Each measurement is a new process, alternating with and without the recorder. The script's own clock separates the epochs
-(from the start of the second to the end of the last, with the checkpoints between them) from what comes before and after:
-in the first epoch TensorFlow still builds its graph, and the checkpoint after the last one is always written.
+(from the start of the second to the end of the last, including the checkpoints between them) from what comes before and
+after: TensorFlow still builds its graph in the first epoch, and the checkpoint after the last epoch is always written.
 
 Usage: benchmarks/recorder.py [--quick] [--rounds N]
 """
@@ -147,12 +147,12 @@ print(f"Test accuracy: {total % 100 / 100}")
 """,
 }
 NOTHING, EMPTY, WITH_RECORDER = "without", "empty sitecustomize", "with"
-"""What a process without a framework imports at its start. An empty module shows the share of Python itself."""
+"""What a process without a framework imports on startup. The empty module shows the cost of Python's own import."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network of dense layers with Adam, and enough samples for an epoch of a second or more."""
+    """A model of dense layers with Adam, and enough samples for an epoch to take a second or more."""
 
     name: str
     width: int
@@ -160,7 +160,7 @@ class Network:
 
     @property
     def script(self) -> str:
-        """Return nn.py for this network."""
+        """The source code of nn.py for this model."""
         return NETWORK.replace("WIDTH", str(self.width)).replace("SAMPLES", str(self.samples))
 
 
@@ -173,8 +173,8 @@ NETWORKS = (
 
 @dataclass(frozen=True)
 class Fit:
-    """Seconds of an epoch, and of these in the recorder; seconds of ``fit`` before the second epoch and after the last one;
-    size of the checkpoints in bytes.
+    """Seconds per epoch, and how many of them are spent in the recorder; seconds of ``fit`` before the second epoch and after
+    the last one; size of the checkpoints in bytes.
     """
 
     epoch: float
@@ -185,7 +185,7 @@ class Fit:
 
 
 class Workspace:
-    """A folder for scripts, with a copy of the recorder as a trial has it."""
+    """A folder for scripts, with a copy of the recorder as in a trial."""
 
     def __init__(self, trainer: Trainer, folder: Path) -> None:
         self._trainer = trainer
@@ -197,7 +197,7 @@ class Workspace:
         (self._empty / "sitecustomize.py").write_text("pass\n", encoding="ascii")
 
     def fit(self, network: Network, *, recorded: bool) -> Fit:
-        """Train ``network`` in a new process."""
+        """Train ``network`` in a new process and return its times."""
         output = self._trainer.run(*self._prepare(network.script, recorded=recorded)).output
         times = json.loads(output.split("times: ")[1].splitlines()[0])
         kept = sum(path.stat().st_size for path in (self._folder / "checkpoints").iterdir())
@@ -212,13 +212,13 @@ class Workspace:
         )
 
     def images(self, kind: str, *, recorded: bool) -> dict[str, float]:
-        """Train on 60,000 images passed as ``kind``; return the seconds, those of the processor, and those of hashing."""
+        """Train on 60,000 images passed as ``kind``; return the elapsed, processor and hashing times in seconds."""
         output = self._trainer.run(*self._prepare(IMAGES.replace("KIND", kind), recorded=recorded)).output
         times: dict[str, float] = json.loads(output.split("times: ")[1].splitlines()[0])
         return times
 
     def start(self, script: str, setup: str) -> float:
-        """Return the seconds of a whole process that imports no framework."""
+        """Run a script that imports no framework, and return the seconds that its process takes."""
         code, variables = self._prepare(script, recorded=setup == WITH_RECORDER)
         if setup == EMPTY:
             variables = {"PYTHONPATH": str(self._empty)}
@@ -239,7 +239,7 @@ class Workspace:
 
 
 def main() -> None:
-    """Print the tables of the epochs, of the images, and of the processes without a framework."""
+    """Print the tables for epochs, for images, and for processes without a framework."""
     options = _options()
     with temporary_folder() as folder:
         workspace = Workspace(Trainer.make(folder / "home"), folder)

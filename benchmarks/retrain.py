@@ -1,8 +1,8 @@
-"""Three retrain rounds (20 → 30 → 40 → 50 epochs) of the job scripts, compared with the classic chain, which trains from zero.
+"""Compare three retrain rounds of the job scripts (20 → 30 → 40 → 50 epochs) with a classic chain that trains from scratch.
 
-Classic is the same nn.py with 30, 40 and 50 epochs, each in a new process (or container) without recorder, gate and database:
-the least that a chain of containers could cost. The network learns so slowly that no round reaches the threshold. Each
-repetition has another seed, because a training of the same code would resume from the one before.
+The classic chain runs the same nn.py with 20, 30, 40 and 50 epochs, each time in a new process (or container) without recorder,
+gate or database: the least that a chain of containers could cost. The model learns so slowly that no round reaches the
+threshold. Each repetition uses a different seed, because the same code would resume from the previous repetition.
 
 Usage: benchmarks/retrain.py [--quick] [--runtime docker|process|auto] [--repetitions N]
 """
@@ -59,14 +59,14 @@ stop_at_threshold = false
 
 @dataclass(frozen=True)
 class Rounds:
-    """The first training, then the rounds: the seconds of each in ``fit``, and from its start to its accuracy."""
+    """Seconds for the first training run and for each round: ``fit`` within Keras' fit(), ``wall`` from start to accuracy."""
 
     fit: list[float]
     wall: list[float]
 
 
 def main() -> None:
-    """Print what the rounds take here and in the classic chain, and their ratio after each of them."""
+    """Print how long the rounds take here and in the classic chain, and the ratio after each round."""
     options = _options()
     with temporary_folder() as folder:
         trainer = Trainer.make(folder / "home", options.runtime)
@@ -94,7 +94,7 @@ def _options() -> argparse.Namespace:
 
 
 def run_classic(trainer: Trainer, folder: Path, repeats: int, seed: int) -> Rounds:
-    """Train from zero for each number of epochs."""
+    """Train from scratch for each number of epochs."""
     scripts = [make_keras_script(repeats=repeats, seed=seed, epochs=epochs, rate=RATE) for epochs in EPOCHS]
     script_run = [trainer.run(write_code(folder, script)) for script in scripts]
     return Rounds([_read_fit_seconds(each.output) for each in script_run], [each.seconds for each in script_run])
@@ -127,7 +127,7 @@ def _commit(repository: Path) -> Commit:
 
 
 def _time_job(scripts: JobScripts, name: str, run: Run) -> list[float]:
-    """Run a job script; return for each of its trials the seconds to its accuracy, since the one before or the start."""
+    """Run a job script; return the seconds to each trial's accuracy, counted from the previous accuracy or the start."""
     times = [time.perf_counter()]
     reading, writing = os.pipe()
     reader = threading.Thread(target=_record_trials, args=(reading, times))
@@ -187,7 +187,7 @@ def _print_results(ours: Rounds, theirs: Rounds) -> None:
 
 
 def _compute_ratios(theirs: list[float], ours: list[float]) -> tuple[list[float], list[float]]:
-    """Return the ratio after each round: for the rounds alone, and with the first training."""
+    """Return the ratio of the total times after each round, without and with the first training run."""
     alone = [mine[0] / mine[1] for mine in zip(accumulate(theirs[1:]), accumulate(ours[1:]), strict=True)]
     whole = [mine[0] / mine[1] for mine in zip(accumulate(theirs), accumulate(ours), strict=True)]
     return alone, whole[1:]

@@ -1,10 +1,10 @@
-"""Time to the threshold in one search space: the search of the retrain job, Keras Tuner's Hyperband, and plain Optuna.
+"""Measure how long three searches take to reach a threshold: the retrain job's, Keras Tuner's Hyperband, plain Optuna.
 
-All of them train the network of searching/code with the space of its epochal.toml, one at a time, alternating. Here the
-hyperparameters of the commit are trained first and do not reach the threshold; then the search trains two trials at a time,
-each in a process. The others run as their documentation shows: in one process that imports Keras once, one training at a
-time with TensorFlow's own threads. They end with the first training that reaches the threshold on the test data. A search
-that has not reached it by the cap counts as if it had taken that long.
+All of them train the model in searching/code with the search space in its epochal.toml. They take turns, one at a time.
+Epochal first trains the hyperparameters of the commit, which do not reach the threshold; its search then trains two
+trials at a time, each in its own process. The others run as their documentation shows: in one process that imports
+Keras once, training one model at a time with TensorFlow's own threads. They end when the first model reaches the
+threshold on the test data. A search that has not reached it by the cap counts as if it had taken that long.
 
 Usage: benchmarks/search.py [--quick] [--seeds N] [--cap SECONDS] [--more] [--only NAME …]
 """
@@ -48,8 +48,10 @@ HERE = "here"
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Seconds to the threshold, or the cap if it was not reached; processor seconds of everything that ran; number of trainings;
-    seconds from the commit on, if there is one.
+    """How long a search took.
+
+    ``seconds``: until the threshold was reached, or the cap. ``processor``: processor seconds of everything that ran.
+    ``trainings``: the number of models trained. ``from_commit``: seconds from the commit, if there was one.
     """
 
     seconds: float
@@ -103,7 +105,7 @@ def _list_systems(
 
 
 def write(folder: Path, seed: int) -> Path:
-    """Write a new folder with the code, the data and the settings."""
+    """Write the code, the data and the settings to a new folder, and return it."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(SEARCHING / "code", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("digits.csv.gz", "requirements.txt"):
@@ -121,7 +123,7 @@ def _set_values(path: Path, **values: float) -> None:
 
 
 def run_here(trainer: Trainer, repository: Path, cap: float) -> SearchResult:
-    """Run the three job scripts; the search begins with the retrain job."""
+    """Run Epochal's three job scripts; the search begins with the retrain job."""
     _set_values(repository / "epochal.toml", max_minutes=TRIALS_AT_ONCE * cap / 60)
     app = App.open(Environment.read().model_copy(update={"home": trainer.home}))
     committed = time.time()
@@ -142,7 +144,7 @@ def run_here(trainer: Trainer, repository: Path, cap: float) -> SearchResult:
 
 
 def _find_verdict(app: App, run: Run) -> float:
-    """Return when the first trial was judged to reach the threshold, in seconds since 1970; infinite if none was."""
+    """Return when the first trial to reach the threshold got its verdict, in seconds since 1970; infinity if none."""
     reaching = {trial.number for trial in run.trials if trial.accuracy and trial.accuracy.value >= THRESHOLD}
     verdicts = [
         mark for mark in list_moments(app.database, run.id) if mark.step is Step.VERDICT and mark.trial in reaching
@@ -167,7 +169,7 @@ def _commit(repository: Path) -> Commit:
 def run_others(
     python: Path, command: tuple[str, ...], code: Path, seed: int, *, processes: int, cap: float
 ) -> SearchResult:
-    """Run another search in ``code`` until the first of its processes has ended."""
+    """Run another search in ``code`` until the first of its processes ends or the cap is reached."""
     name, *arguments = command
     whole = [str(python), str(SEARCHING / name), *arguments]
     variables = child_environment({"EPOCHS": str(EPOCHS), "SEED": str(seed), "PYTHONPATH": str(code)})
@@ -190,7 +192,7 @@ def run_others(
 
 
 def measure_processor_seconds() -> float:
-    """Return the processor seconds of all processes that were started here and have ended, and of their children."""
+    """Return the processor seconds used by child processes that have ended, and by their children."""
     used = resource_usage.getrusage(resource_usage.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -201,7 +203,7 @@ def _start(command: list[str], folder: Path, variables: dict[str, str], output: 
 
 
 def _make_others_environment(trainer: Trainer) -> Path:
-    """Return the interpreter of an environment with the same frameworks and the other searches. Makes it if it is missing."""
+    """Return the Python of an environment with the same frameworks and the other searches; create it if missing."""
     folder = trainer.home / "cache" / "others" / "-".join(OTHERS)
     if not (folder / "complete").exists():
         log_progress(f"making an environment with {', '.join(OTHERS)}")

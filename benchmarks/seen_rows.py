@@ -1,8 +1,8 @@
-"""How often the rule for test rows that were trained on is wrong, on simulated splits.
+"""How often the check for test rows that were used in training is wrong, on simulated splits.
 
-Clean splits of data whose rows repeat by themselves must not be refused. Such data has few discrete columns, labels with and
-without noise, and a training part that is also oversampled after the split. Splits in which a share of the test rows was
-trained on must be refused, from 6 % on, if the test set is big enough for four standard errors.
+A clean split must not be refused, even if the data itself contains equal rows. Such data has few discrete columns, and
+labels with or without noise; each split is also tried with an oversampled training part. A split must be refused if 6 %
+or more of its test rows were used in training, as long as that share exceeds four standard errors.
 
 Usage: benchmarks/seen_rows.py [--quick] [--splits N] [--seed N]
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from bench import QUICK, RECORDER, describe_machine, print_table
 
-sys.path.insert(0, str(RECORDER))  # a training's Python finds it there
+sys.path.insert(0, str(RECORDER))  # where Python finds it during training
 
 from epochal_recorder.fitted_rows import FittedRows, compare
 from epochal_recorder.rows import hash_labels, hash_rows, with_labels
@@ -27,7 +27,7 @@ Rows = tuple[Any, Any]
 
 
 def is_refused(train: Rows, test: Rows) -> bool:
-    """Return whether a test on ``test`` is refused for a network that was fitted on ``train``."""
+    """Return whether a test on ``test`` is refused for a model that was fitted on ``train``."""
     fitted = FittedRows("")
     fitted.add(hash_rows(train[0]), train[1], train[0])
     fitted.end_pass()
@@ -36,7 +36,7 @@ def is_refused(train: Rows, test: Rows) -> bool:
 
 
 def draw_discrete_rows(random: np.random.Generator) -> Rows:
-    """Draw rows of 2 to 8 columns with 2 to 7 values each, whose labels follow from them with more or less noise."""
+    """Draw rows of 2 to 8 columns with 2 to 7 values each, and labels that depend on them with more or less noise."""
     count, columns, levels = (
         random.choice([300, 600, 1_000, 2_000, 5_000, 20_000]),
         random.integers(2, 9),
@@ -57,7 +57,7 @@ def split(random: np.random.Generator, rows: Rows) -> tuple[Rows, Rows]:
 
 
 def oversample(random: np.random.Generator, rows: Rows) -> Rows:
-    """Return the rows with copies of the rarer class, as many as balance the classes."""
+    """Return the rows, with enough copies of the rarer class to balance the classes."""
     rare = np.flatnonzero(rows[1] == np.bincount(rows[1], minlength=2).argmin())
     if not len(rare):
         return rows
@@ -66,7 +66,7 @@ def oversample(random: np.random.Generator, rows: Rows) -> Rows:
 
 
 def draw_leaking_split(random: np.random.Generator, count: int, share: float) -> tuple[Rows, Rows]:
-    """Draw a split of noise in which a share of the test rows are training rows; some rows repeat by themselves."""
+    """Draw a split of random data in which ``share`` of the test rows are training rows; other rows may repeat, too."""
     x, y = random.normal(size=(4 * count, 10)), random.integers(0, 2, 4 * count)
     repeated, source = random.random(4 * count) < random.choice([0, 0.05]), random.integers(0, 4 * count, 4 * count)
     x[repeated], y[repeated] = x[source[repeated]], y[source[repeated]]

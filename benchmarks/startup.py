@@ -1,10 +1,10 @@
-"""What it costs to start Epochal: the processor time (user and system) of ``epochal --help``, of ``epochal check`` and of
-a job that finds nothing to do, each divided by that of a Python which only imports the libraries.
+"""Measure what it costs to start Epochal: the processor time (user and system) of ``epochal --help``, ``epochal check``
+and a job that finds nothing to do, each divided by that of a Python process that only imports the libraries.
 
-The check is that of a repository with 2,000 files, among them an nn.py of 200 lines.
-The job is ``epochal job train`` for a run that has ended, in a home on SQLite with a server.toml. The last row has nothing of
-Epochal's: one command of Typer, one model of Pydantic and one query of SQLAlchemy. All are new processes, alternating; the
-first round is not counted, because it may compile modules.
+The check is of a repository with 2,000 files, including an nn.py of 200 lines. The job is ``epochal job train`` for a
+run that has ended, in a home with an SQLite database and a server.toml. The last row does not use Epochal, only one
+Typer command, one Pydantic model and one SQLAlchemy query. The commands take turns, each in a new process; the first
+round is not counted, because it may compile modules.
 
 Usage: benchmarks/startup.py [--quick] [--rounds N]
 """
@@ -53,7 +53,7 @@ REPOSITORY = "https://github.com/ada/digits.git"
 
 
 class Command(NamedTuple):
-    """Arguments of Python, the exit status that they lead to, the name of the command to compare with, and the target."""
+    """Arguments for Python, the expected exit status, the name of the command to compare with, and the target."""
 
     arguments: tuple[str, ...]
     status: int = 0
@@ -98,19 +98,19 @@ def _options() -> argparse.Namespace:
 
 
 def _make_environment(home: Path) -> dict[str, str]:
-    """Make a home with a run that has ended, and return the environment of a job for it."""
+    """Make a home with a run that has ended, and return the environment variables of a job for it."""
     watch_repository(home, REPOSITORY, ("main",))
     app = App.open(Environment.read({"EPOCHAL_HOME": str(home)}))
     run = accept_commit(app.database, Commit(REPOSITORY, "main", "a" * 40), Origin.PUSH, supersede="queued").run
     request_stop(app.database, run, State.CANCELLED)
     app.database.close()
-    # Variables of the caller could make the job open another home or database.
+    # The caller's variables could make the job open another home or database.
     others = {name: value for name, value in os.environ.items() if not name.startswith("EPOCHAL_")}
     return others | {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run)}
 
 
 def _make_repository(folder: Path) -> None:
-    """Make a repository with a script and data, all of it committed."""
+    """Make a repository with a script and data, and commit them."""
     for number in range(FILES - 1):
         path = folder / "images" / str(number % 20) / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,9 +124,9 @@ def _make_repository(folder: Path) -> None:
 
 
 def _measure(command: Command, variables: dict[str, str], folder: Path) -> float:
-    """Run a command and return its processor time in seconds. Raises RuntimeError if its status is another one."""
+    """Run a command and return its processor time in seconds. Raises RuntimeError if its status is unexpected."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # ``-m`` imports from the working folder first, so this is one without a checkout.
+    # ``-m`` imports from the working folder first, so use one without a checkout.
     done = subprocess.run(
         [sys.executable, *command.arguments], env=variables, cwd=folder, capture_output=True, text=True, check=False
     )

@@ -89,7 +89,9 @@ class GitFolder:
                     '  git add --all && git commit -m "First version"'
                 )
             else:
-                problem = f"There is no commit {revision} in {self.folder}."
+                problem = (
+                    f"There is no commit {revision} in {self.folder}. The command git log --oneline lists the commits."
+                )
             raise UsageError(problem) from None
 
     def uncommitted(self) -> str:

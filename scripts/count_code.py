@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Count the lines of code and the functions of the product: epochal/**/*.py without migrations.
+"""Count the lines of code and the functions in the product: epochal/**/*.py, without the migrations.
 
 Usage: scripts/count_code.py [REVISION ...]
 
-Without a revision, the files of the working tree are counted. A line is a line of code unless it is blank or contains only
-a comment or a docstring. A string statement below an assignment is a docstring, too. The length of a function is the number
-of lines of code from its ``def`` to its end.
+Without a revision, the files of the working tree are counted. A line is a line of code unless it is blank or contains
+only a comment or a docstring. A string below an assignment counts as a docstring, too. The length of a function is the
+number of lines of code from its ``def`` to its end.
 """
 
 import ast
@@ -43,7 +43,7 @@ class Count:
 
 
 def count(sources: Iterable[str]) -> Count:
-    """Count the lines of code and functions in the Python texts ``sources``. Raises SyntaxError."""
+    """Count the lines of code and the functions in Python source texts. Raises SyntaxError."""
     files, lines, lengths = 0, 0, []
     for source in sources:
         code = code_lines(source)
@@ -57,7 +57,7 @@ def count(sources: Iterable[str]) -> Count:
 
 
 def code_lines(source: str) -> set[int]:
-    """Return the numbers (from 1) of the lines of code in a Python text."""
+    """Return the numbers (from 1) of the lines of code in a Python source text."""
     lines: set[int] = set()
     statement: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -84,7 +84,7 @@ def read_product(revision: str | None = None) -> list[str]:
 
 
 def main() -> None:
-    """Print a line for each revision given on the command line, or for the working tree."""
+    """Print the counts for each revision given on the command line, or for the working tree."""
     arguments = sys.argv[1:]
     if any(argument.startswith("-") for argument in arguments):
         sys.exit(__doc__)

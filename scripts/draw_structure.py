@@ -29,7 +29,7 @@ PICTURE = ROOT / "docs" / "explanation" / "structure.svg"
 
 MARGIN, BOX_WIDTH, BOX_HEIGHT, STEP_X, STEP_Y, LAYER_GAP = 12, 176, 24, 28, 30, 6
 ENTRY = 14
-"""Distance of the line that enters a box from its right edge. Less than STEP_X, so that the line passes the box above."""
+"""Distance from a box's right edge to the line that enters it. Less than STEP_X, so that the line misses the box above."""
 # These colours are visible on a light and on a dark page.
 LINE, DOT, GREY = "#8296ab", "#2f81f7", "#6e7b88"
 FILL, STROKE, TEXT, SMALL = "#e6eef7", "#54708c", "#16202b", "#4a5a6a"
@@ -143,7 +143,7 @@ def _bands(structure: Structure, left: dict[str, int], top: dict[str, int], widt
 
 
 def _lines(structure: Structure, left: dict[str, int], top: dict[str, int]) -> Iterator[str]:
-    """Draw a line to the right from each importing room, a line down into each imported room, and the dots."""
+    """Draw a line to the right from each importing room, a line down into each imported room, and a dot for each import."""
     middle = {room: y + BOX_HEIGHT // 2 for room, y in top.items()}
     entry = {room: x + BOX_WIDTH - ENTRY for room, x in left.items()}
     yield f'<g fill="none" stroke="{LINE}" stroke-width="1">'
@@ -243,7 +243,7 @@ def _room(package: Path, path: Path) -> str:
 
 
 def _path_of_module(package: Path, module: str) -> Path:
-    """Return the file or folder of the module that a dotted name starts with, or the package if the name is outside it."""
+    """Return the file or folder of the module that a dotted name starts with, or the package if the name is not part of it."""
     path = package
     first, *names = module.split(".")
     for name in names if first == PACKAGE else []:

@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import typer  # noqa: E402 (what follows is found by the line above when the script is run by its path)
+import typer  # noqa: E402 (the line above makes these imports work when the script is run by its path)
 from pydantic import BaseModel, SecretStr  # noqa: E402
 from pydantic.fields import FieldInfo  # noqa: E402
 
@@ -142,7 +142,7 @@ def marked_up(text: str) -> str:
 
 @cache
 def _code_in_text() -> re.Pattern[str]:
-    """Return the pattern of code in a text, whose first group is a name in double backticks. Settings match, too."""
+    """Return a pattern that matches code in a text, including settings. Group 1 is a name in double backticks."""
     settings = []
     for model in (RepositorySettings, ServerSettings):
         for name, field in model.model_fields.items():
@@ -159,7 +159,7 @@ def any_of(words: Iterable[str]) -> str:
 
 
 def page(title: str, *parts: str) -> str:
-    """Return a page: a title, a mark that this script wrote it, and the parts, whose prose is wrapped."""
+    """Return a page: a title, a note that this script wrote it, and the parts, with their prose wrapped."""
     blocks = [block for part in parts for block in part.strip("\n").split("\n\n") if block]
     wrapped = [block if block.startswith(("|", "#", "```")) else fill(block) for block in blocks]
     return "\n\n".join([f"# {title}", MARK, *wrapped]) + "\n"
@@ -171,7 +171,7 @@ def fill(paragraph: str) -> str:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown, without the columns that are empty."""
+    """Return a Markdown table without its empty columns."""
     grid = [headings, *rows]
     kept = [column for column in zip(*grid, strict=True) if any(column[1:])]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in zip(*kept, strict=True)]
@@ -179,7 +179,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def texts_below(owner: type) -> dict[str, str]:
-    """Return the text below each field of a class, by the field's name."""
+    """Return the docstring below each field of a class, by field name."""
     definition = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
     assert isinstance(definition, ast.ClassDef)
     texts = {}
@@ -190,7 +190,7 @@ def texts_below(owner: type) -> dict[str, str]:
 
 
 def words_for(kind: Any) -> list[str]:
-    """Return a type annotation in words, as one text per alternative."""
+    """Return the words for a type annotation, as one text per alternative."""
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if kind in LINKS or kind in SIMPLE:
         return [LINKS.get(kind) or SIMPLE[kind]]
@@ -211,7 +211,7 @@ def words_for(kind: Any) -> list[str]:
 
 
 def type_in_words(kind: Any) -> str:
-    """Return a type annotation in words: ``whole number or null``."""
+    """Return a type annotation in words, such as ``whole number or null``."""
     return any_of(words_for(kind))
 
 
@@ -222,7 +222,7 @@ def plural(kind: Any) -> str:
 
 
 def limits_in_words(field: FieldInfo) -> str:
-    """Return the range of a setting's value: ``1 to 10``."""
+    """Return the range of a setting's value, such as ``1 to 10``."""
     names = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
     found = {name: getattr(item, name) for item in field.metadata for name in names if hasattr(item, name)}
     found = {name: value for name, value in found.items() if value is not None}
@@ -247,13 +247,13 @@ def values_in_words(field: FieldInfo) -> str:
 
 
 def tables_in(field: FieldInfo) -> list[type[BaseModel]]:
-    """Return the table that a setting contains, directly or in a list; empty for a plain setting."""
+    """Return the models of the tables in a setting, directly or in a list; empty for a plain setting."""
     kinds = [field.annotation, *typing.get_args(field.annotation)]
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def settings_table(model: type[BaseModel]) -> str:
-    """Return the table of a model's plain settings."""
+    """Return a table of the plain settings in a Pydantic model."""
     texts, rows = texts_below(model), []
     for name, field in model.model_fields.items():
         if tables_in(field) or name == "search":  # these have separate sections
@@ -266,7 +266,7 @@ def settings_table(model: type[BaseModel]) -> str:
 
 
 def settings_sections(model: type[BaseModel], names: Iterable[str]) -> Iterator[str]:
-    """Yield a heading, a text and a table for each table of a file that is in *names*."""
+    """Yield the section about each of the tables ``names`` of a settings file: a heading, a text and a table."""
     for name in names:
         field = model.model_fields[name]
         for inner in tables_in(field):
@@ -351,7 +351,7 @@ def environment() -> str:
 
 
 def commands_in(name: str) -> Iterator[tuple[str, Any]]:
-    """Yield a command, or each of its subcommands, with the full name."""
+    """Yield the full name and the definition of a command, or of each of its subcommands."""
     group: Any = typer.main.get_command(make_app(name))
     command = group.commands[name]
     for inner in getattr(command, "commands", {}).values():
@@ -361,7 +361,7 @@ def commands_in(name: str) -> Iterator[tuple[str, Any]]:
 
 
 def parameter_row(parameter: Any) -> tuple[str, str, str]:
-    """Return the row of an argument or an option: how to type it, its default, and its help text."""
+    """Return the table row for an argument or option: how to type it, its default, and its help text."""
     kind = parameter.type_descriptor.annotation
     value = parameter.metavar or parameter.name.upper()
     if typing.get_origin(kind) is typing.Literal:
@@ -387,7 +387,7 @@ def command_sections(names: Iterable[str]) -> list[str]:
 
 
 def commands() -> str:
-    """Return the page with a list of all commands, and the commands that set up a repository."""
+    """Return the page that lists all commands and describes those that set up a repository."""
     pages = {name: "" if file == "commands.md" else file for file, names in COMMAND_PAGES.items() for name in names}
     rows = []
     for name, text in COMMANDS.items():
@@ -403,12 +403,12 @@ def commands() -> str:
 
 
 def commands_runs() -> str:
-    """Return the page about the commands that start runs and show them."""
+    """Return the page about the commands that start and show runs."""
     return page("Commands for runs", ALL_COMMANDS, *command_sections(COMMAND_PAGES["commands-runs.md"]))
 
 
 def commands_server() -> str:
-    """Return the page about the commands of an admin."""
+    """Return the page about the commands for admins."""
     return page("Commands on the server", ALL_COMMANDS, *command_sections(COMMAND_PAGES["commands-server.md"]))
 
 
@@ -419,7 +419,7 @@ def commands_jenkins() -> str:
 
 
 def jenkins_results() -> dict[int, str]:
-    """Return the build result that the Jenkinsfile sets for each exit status; any other status is a FAILURE."""
+    """Return the build result that the Jenkinsfile sets for each exit status; a status not listed is a FAILURE."""
     found = re.search(r"def results = \[(.*)\]", (ROOT / "Jenkinsfile").read_text("utf-8"))
     assert found
     return {int(status): result for status, result in re.findall(r"(\d+): '(\w+)'", found[1])}
@@ -448,7 +448,7 @@ def exit_statuses() -> str:
 
 
 def view_table(view: type, without: type | None = None) -> str:
-    """Return the table of a view's keys, except the keys of the view ``without``."""
+    """Return a table of a view's keys, except those that the view ``without`` has, too."""
     left_out = set(typing.get_type_hints(without)) if without else set()
     hints = {name: kind for name, kind in typing.get_type_hints(view).items() if name not in left_out}
     texts = texts_below(view)

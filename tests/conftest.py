@@ -1,4 +1,4 @@
-"""Shared fixtures: a home whose training environments are made once per session, and a Python per framework."""
+"""Shared fixtures: a home whose training environments are created once per session, and a Python for each framework."""
 
 import os
 import random
@@ -28,7 +28,7 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    """Print the seed, so that the same scripts can be drawn again."""
+    """Report the seed, so that the same scripts can be drawn again."""
     return f"TEST_NOISE_SEED={os.environ['TEST_NOISE_SEED']}"
 
 
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _hide_user_configuration() -> Iterator[None]:
-    """Hide the git configuration and the Epochal of the user who runs the tests."""
+    """Hide the git configuration and the Epochal variables of the user who runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -57,9 +57,9 @@ def _hide_user_configuration() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the cache folder of all homes of this session: TEST_CACHE_FOLDER, or a temporary folder.
+    """Return the cache folder that all homes of this session share: TEST_CACHE_FOLDER, or a temporary folder.
 
-    All of pytest-xdist's workers use the same one; Epochal's own locks guard what is created in it.
+    All pytest-xdist workers use the same folder; Epochal's own locks guard what is created in it.
     """
     configured = os.environ.get("TEST_CACHE_FOLDER")
     folder = tmp_path_factory.getbasetemp()
@@ -71,7 +71,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, shared_cache: Path) -> Path:
-    """Return an EPOCHAL_HOME that only this test uses, except for its cache."""
+    """Return an EPOCHAL_HOME for this test alone, except that its cache is shared."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "cache").symlink_to(shared_cache)
@@ -131,9 +131,10 @@ TORCH_SETTINGS = '[images]\ntorch_index = "pypi"\n'
 
 @pytest.fixture(scope="session")
 def torch_python(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a Python that has PyTorch, from the ordinary index but without 5 GB of CUDA libraries.
+    """Return a Python that has PyTorch, from the ordinary index but without the 5 GB of CUDA libraries.
 
-    Stand-ins for those that torch is linked with need gcc and readelf; without them, skip the test, or fail it in CI.
+    Building stand-ins for the libraries that torch links against needs gcc and readelf. Without them, skip the test, or
+    fail it in CI.
     """
     if not (shutil.which("gcc") and shutil.which("readelf")):
         why = "needs gcc and binutils to make stand-ins for CUDA's libraries"

@@ -31,7 +31,7 @@ def _find_binary(name: str) -> str:
 @contextmanager
 def postgresql() -> Iterator[str]:
     """Start a server with an empty database, and yield its URL. It listens only on a socket in a temporary folder."""
-    # The path of a socket may have 107 bytes (unix(7)), which pytest's folders may exceed.
+    # A socket's path may be at most 107 bytes long (unix(7)), and pytest's folders may exceed that.
     with tempfile.TemporaryDirectory() as folder:
         if os.getuid() == 0:
             os.chown(folder, pwd.getpwnam(_USER).pw_uid, -1)
@@ -46,14 +46,14 @@ def postgresql() -> Iterator[str]:
 
 
 def start(url: str) -> None:
-    """Start the server of a database that ``stop`` has stopped."""
+    """Start the server of the database at ``url``."""
     folder = url.removeprefix(_URL)
     options = f"-k {folder} -c listen_addresses= -c fsync=off"
     _run([_find_binary("pg_ctl"), "--wait", "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "start"])
 
 
 def stop(url: str) -> None:
-    """Stop the server of a database at once: connections break, and new ones are refused."""
+    """Stop the server of the database at ``url`` abruptly: open connections break, and new ones are refused."""
     _run([_find_binary("pg_ctl"), "--wait", "-D", f"{url.removeprefix(_URL)}/data", "-m", "immediate", "stop"])
 
 

@@ -18,7 +18,7 @@ _IDENTITY = {
 def git(folder: Path, *arguments: str) -> str:
     """Run a git command in ``folder``, without the ``GIT_*`` variables of this process, and return its output.
 
-    The environment is cleaned here and not by Epochal, because expected values must not depend on the code under test.
+    The environment is cleaned here, not by Epochal, because expected values must not depend on the code under test.
     """
     command = ["git", "-C", str(folder), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _IDENTITY
@@ -42,7 +42,7 @@ def commit(folder: Path, files: dict[str, str | bytes], message: str) -> str:
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Write ``files`` into ``folder``, by their paths in it."""
+    """Write ``files`` into ``folder``; the keys are paths relative to it."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The benchmarks' command lines, and scripts that they run in containers."""
+"""The benchmarks' command lines, and the scripts that they run in containers."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ bench = import_module("bench")
 
 
 def test_every_benchmark_has_help_and_quick() -> None:
-    """``--help`` prints the options and measures nothing."""
+    """``--help`` prints the options without measuring anything."""
     paths = sorted(set(_FOLDER.glob("*.py")) - {_FOLDER / "bench.py"})
 
     def show_help(path: Path) -> "subprocess.CompletedProcess[str]":

@@ -1,6 +1,6 @@
-"""The cases of tests/cases: small repositories whose verdict must be right.
+"""The cases in tests/cases: small repositories whose verdicts must be right.
 
-``make verdicts`` runs section A, ``make cases`` all of them.
+``make verdicts`` runs section A, and ``make cases`` runs all of them.
 """
 
 import json
@@ -26,7 +26,7 @@ MUST_FAIL = pytest.mark.xfail(strict=True, raises=AssertionError, reason="tests/
 
 
 def make_parameters(section: Mapping[str, Case], right: Collection[str]) -> list[Any]:
-    """Return the cases as parameters; those that are not in ``right`` must fail."""
+    """Return the cases as parameters; those not in ``right`` are expected to fail."""
     return [
         pytest.param(name, case, id=name, marks=_choose_marks(case, name in right)) for name, case in section.items()
     ]
@@ -46,7 +46,7 @@ Files = dict[str, str | bytes]
 
 
 def read_files(folder: Path) -> Files:
-    """Return the files of a case by name, except those that an earlier run left behind."""
+    """Return the files of a case by name, except compiled files that an earlier run left behind."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
@@ -71,7 +71,7 @@ def run(home: Path, repository: Path, threshold: float, *options: str, runtime: 
 
 
 def check_verdict(case: Case, folder: Path, home: Path, tmp_path: Path) -> None:
-    """Commit the files of ``folder``, run them and check the verdict."""
+    """Commit the files in ``folder``, run the commit and check its verdict."""
     repository = make_repository(tmp_path / "repository", read_files(folder) | adapt_settings(case, folder))
     if case.server:
         (home / "server.toml").write_text(case.server, encoding="utf-8")
@@ -93,7 +93,7 @@ def test_verdict_is_right(name: str, case: Case, home: Path, tmp_path: Path) -> 
 def test_unseeded_split_is_not_resumed_by_later_commits(home: Path, tmp_path: Path) -> None:
     """Three commits raise the epochs by hand, and no run resumes from the checkpoint of an earlier one.
 
-    Each run draws another test set, so an earlier run's model has already seen some of its rows.
+    Each run draws a different test set, so an earlier run's model has already seen some of its rows.
     """
     repository = make_repository(tmp_path / "repository", read_files(CASES / "unseeded_split_across_runs"))
     script = (repository / "nn.py").read_text(encoding="utf-8")
@@ -126,7 +126,7 @@ def test_common_script_is_understood(
 @pytest.mark.sklearn
 @pytest.mark.cases
 def test_script_that_reads_an_outside_file_is_trained_again(home: Path, tmp_path: Path) -> None:
-    """A commit changes no code, but the labels in a file outside the repository changed: the verdict is not reused."""
+    """If the labels in a file outside the repository change, the verdict is not reused even for the same code."""
     data = tmp_path / "outside.npz"
     script = (CASES / "external_data" / "nn.py").read_text(encoding="utf-8")
     repository = make_repository(tmp_path / "repository", {"nn.py": script.replace("/tmp/outside.npz", str(data))})

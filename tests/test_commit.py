@@ -1,4 +1,4 @@
-"""The identity of a repository, the name that people read, and its address without a password."""
+"""A repository's identity, its display name, and its address without a password."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from epochal.commit import identity, repository_name, safe_url
     ],
 )
 def test_all_addresses_of_a_repository_have_one_identity(url: str) -> None:
-    """They also have the same name for people."""
+    """All addresses of a repository also give it the same display name."""
     assert identity(url) == "github.com/ada/digits"
     assert repository_name(url) == "ada/digits"
 
@@ -47,13 +47,13 @@ def test_all_addresses_of_a_repository_have_one_identity(url: str) -> None:
     ],
 )
 def test_identity_of_paths_and_other_hosts(url: str, name: str, known_as: str) -> None:
-    """An identity names a folder, so an address cannot climb out of it."""
+    """An identity is used as a folder's path, so no address may lead out of the parent folder."""
     assert identity(url) == name
     assert repository_name(url) == known_as
 
 
 def test_relative_path_has_the_identity_of_the_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise it would be another repository in every working directory."""
+    """Otherwise, a relative path would be another repository in every working directory."""
     monkeypatch.chdir(tmp_path)
     assert identity("../digits") == identity(str(tmp_path.parent / "digits"))
 
@@ -86,7 +86,7 @@ _URLS = st.lists(
 
 @given(_URLS)
 def test_identity_is_idempotent_and_names_a_folder(url: str) -> None:
-    """Whatever the address, its identity is relative and contains no ".."."""
+    """Whatever the address, its identity is a relative path without any ".." in it."""
     name = identity(url)
     assert identity(name) == name
     assert not name.startswith("/")
@@ -105,5 +105,5 @@ def test_identity_is_idempotent_and_names_a_folder(url: str) -> None:
     ],
 )
 def test_no_password_is_shown(url: str, shown: str) -> None:
-    """User and password are removed, everything else stays."""
+    """A user and password in a URL are removed; everything else is kept."""
     assert safe_url(url) == shown

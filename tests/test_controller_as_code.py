@@ -28,7 +28,7 @@ def _read_plugins() -> set[str]:
 
 
 def test_names_in_compose_are_defined_and_used() -> None:
-    """This holds for services, volumes, secrets, configs and build targets."""
+    """The services, volumes, secrets, configs and build targets in compose.yaml are checked."""
     for name, service in _SERVICES.items():
         assert set(service.get("depends_on", {})) <= set(_SERVICES), name
         conditions = {other: each["condition"] for other, each in service.get("depends_on", {}).items()}
@@ -45,9 +45,9 @@ def test_names_in_compose_are_defined_and_used() -> None:
 
 
 def test_secrets_are_made(tmp_path: Path) -> None:
-    """scripts/secrets makes each file that compose.yaml reads, in a folder that only its owner may enter.
+    """scripts/secrets creates each secret file that compose.yaml reads, in a folder that only its owner may enter.
 
-    When it runs again, it keeps them. In another checkout it makes other ones.
+    Running it again keeps the secrets. Another checkout gets different ones.
     """
 
     def make(folder: Path) -> dict[str, str]:
@@ -90,7 +90,7 @@ def test_everything_is_pinned() -> None:
 
 
 def test_variables_and_settings_are_valid() -> None:
-    """Each EPOCHAL_ variable exists, each _FILE is a secret of its service, and the server.toml can be read."""
+    """Each EPOCHAL_ variable is known, each _FILE variable names a secret of its service, and server.toml is valid."""
     for service in _SERVICES.values():
         variables = {
             name: str(value) for name, value in service.get("environment", {}).items() if name.startswith("EPOCHAL_")
@@ -111,7 +111,7 @@ def test_variables_and_settings_are_valid() -> None:
 
 
 def test_controller_is_closed() -> None:
-    """It runs no builds, refuses anonymous users, uses crumbs and WebSocket, and gets the secrets that casc.yaml names."""
+    """The controller runs no builds, refuses anonymous users, uses crumbs and WebSocket, and gets the secrets in casc.yaml."""
     jenkins = _CASC["jenkins"]
     assert (jenkins["numExecutors"], jenkins["slaveAgentPort"], jenkins["markupFormatter"]) == (0, -1, "plainText")
     assert "crumbIssuer" in jenkins
@@ -125,7 +125,7 @@ def test_controller_is_closed() -> None:
 
 
 def test_jenkinsfile_is_the_chain() -> None:
-    """Its stages run the job scripts, and it maps each exit status that is not an error to a result."""
+    """The Jenkinsfile's stages run the job scripts, and each exit status that is not an error is mapped to a result."""
     text = (_TOP / "Jenkinsfile").read_text(encoding="utf-8")
     scripts = re.findall(r"\$EPOCHAL_SCRIPTS/(\w+)\.sh", text)
     assert scripts == ["pull", "train", "retrain"]
@@ -142,7 +142,7 @@ def test_jenkinsfile_is_the_chain() -> None:
 
 @pytest.mark.docker
 def test_gateway_image_can_be_built(docker_host: str, tmp_path: Path) -> None:
-    """Epochal is installed in it and works as the image's user."""
+    """Epochal is installed in the image and can be run by the image's user."""
     base, bundle = os.environ["EPOCHAL_BASE_IMAGE"], os.environ.get("EPOCHAL_CA_BUNDLE", "")
     context = tmp_path / "context"
     ignored = shutil.ignore_patterns(

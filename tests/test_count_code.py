@@ -1,4 +1,4 @@
-"""scripts/count_code.py: which lines hold code, the length of functions, and counting a git revision."""
+"""scripts/count_code.py: which lines are code, how long functions are, and how a git revision is counted."""
 
 import subprocess
 import sys
@@ -39,12 +39,12 @@ SOURCE = dedent(
 
 
 def test_lines_with_code_are_found() -> None:
-    """Blank lines, comments and docstrings do not count. Each line of a statement or of another string does."""
+    """Blank lines, comments and docstrings do not count. Every line of a statement or of any other string does."""
     assert sorted(code_lines(SOURCE)) == [3, 7, 8, 9, 15, 16, 17, 18, 20, 23]
 
 
 def test_functions_and_their_lengths_are_counted() -> None:
-    """The length is the number of lines with code, including those of nested functions."""
+    """The length of a function is the number of lines with code, including those of nested functions."""
     assert count([SOURCE, "x = 1\n"]).lengths == (8, 4)
     assert str(count([SOURCE, "x = 1\n"])) == (
         "2 files, 11 lines of code, 2 functions, 18.2 functions per 100 lines, median function 6 lines"
@@ -52,7 +52,7 @@ def test_functions_and_their_lengths_are_counted() -> None:
 
 
 def test_working_tree_and_revision_are_counted(tmp_path: Path) -> None:
-    """Migrations do not count. If git does not know the revision, it prints the error and the script adds no traceback."""
+    """Migrations do not count. For an unknown revision, git prints the error and the script adds no traceback."""
     script = "scripts/count_code.py"
     files: dict[str, str | bytes] = {
         script: (ROOT / script).read_bytes(),

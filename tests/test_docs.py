@@ -1,8 +1,8 @@
-"""The documentation: the commands on its pages run, and its links lead somewhere.
+"""The documentation: the commands on its pages work, and its links lead somewhere.
 
 The ``sh`` blocks of a page run in order, in one bash session in an empty folder. A block in another language whose first
-line is a comment with nothing but the name of a file (``# epochal.toml``) is written to that file when its turn comes. A
-block that CI cannot run has a line directly above it that says why: ``<!-- not run: needs an ngrok account -->``.
+line is a comment with only a file name (``# epochal.toml``) is written to that file when its turn comes. A block that CI
+cannot run has a line directly above it that says why: ``<!-- not run: needs an ngrok account -->``.
 """
 
 import itertools
@@ -45,7 +45,7 @@ REASONS = {
 """Why CI cannot run a block."""
 
 IN_CONTAINERS = {"docs/how-to/docker.md", "docs/how-to/own-image.md"}
-"""The pages that train with Docker. On all others training runs in plain processes, whatever the page says."""
+"""The pages that train with Docker. On all others, training runs in plain processes, whatever the page says."""
 
 JENKINS = "https://jenkins.example.com/"
 """The address of Jenkins on the pages: a stand-in answers there."""
@@ -80,7 +80,7 @@ class Block:
 
     @property
     def file(self) -> str:
-        """The file that the block shows, by its first line; empty if it shows none."""
+        """The name of the file that the block shows, from its first line; empty if there is none."""
         named = _FILE.fullmatch(self.lines[0]) if self.lines and self.language != "sh" else None
         return named["name"] if named else ""
 
@@ -116,7 +116,7 @@ def _read_links(page: str) -> list[str]:
 
 
 def _read_anchors(path: Path) -> set[str]:
-    """Return the anchors that GitHub makes of the headings of a page."""
+    """Return the anchors that GitHub derives from the headings of a page."""
     anchors: set[str] = set()
     for heading in filter(None, map(_HEADING.fullmatch, _read_prose(path.read_text(encoding="utf-8")))):
         title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading["title"])
@@ -131,7 +131,7 @@ def _read_page(page: str) -> str:
 
 
 def _count_lines(text: str) -> int:
-    """Return the number of lines of a page without its comments. A row of a table is as high as two lines, or more if long."""
+    """Return the number of lines of a page without comments. A table row counts as two lines, or more if it is long."""
     lines = _COMMENT.sub("", text).splitlines()
     return sum(1 + math.ceil(len(line) / 120) if line.startswith("|") else 1 for line in lines)
 
@@ -141,7 +141,7 @@ def _has_commands(page: str) -> bool:
 
 
 def _script_of(text: str) -> str:
-    """Return the session of a page, which ends what it started. Commands have the line numbers that they have in the page."""
+    """Return a bash script that runs a page's commands and ends what it started. Its line numbers match the page's."""
     first = "PS4='+ line $LINENO: '; trap 'jobs -p | xargs --no-run-if-empty kill || :; wait' EXIT"
     lines = [first, *[""] * len(text.splitlines())]
     for block in _read_blocks(text):
@@ -158,9 +158,9 @@ def _script_of(text: str) -> str:
 
 @pytest.fixture
 def reader(tmp_path: Path, home: Path) -> dict[str, str]:
-    """The environment of somebody who types a page: Epochal on PATH, own HOME and EPOCHAL_HOME, an identity for git.
+    """Return a reader's environment for a page's commands: Epochal on PATH, HOME, EPOCHAL_HOME and a git identity.
 
-    Their repository at GitHub, https://github.com/you/digits.git, is empty and in a folder.
+    The reader's GitHub repository, https://github.com/you/digits.git, is empty and stored in a local folder.
     """
     own, github = tmp_path / "reader", tmp_path / "github"
     for folder in (own / "bin", github / "digits.git"):
@@ -189,7 +189,7 @@ def reader(tmp_path: Path, home: Path) -> dict[str, str]:
 
 @pytest.fixture
 def jenkins(tmp_path: Path, reader: dict[str, str]) -> Iterator[StandIn]:
-    """A stand-in for Jenkins, with an agent on which Epochal is installed."""
+    """Start a stand-in for Jenkins, with an agent on which Epochal is installed."""
     agent = {name: reader[name] for name in ("EPOCHAL_HOME", "HOME", "PATH")}
     agent |= {"EPOCHAL_SCRIPTS": str(resource("scripts"))}
     standin = StandIn(tmp_path / "jenkins", dict(pinned_plugins()), agent).start()
@@ -206,7 +206,7 @@ def jenkins(tmp_path: Path, reader: dict[str, str]) -> Iterator[StandIn]:
     ],
 )
 def test_commands_run(page: str, tmp_path: Path, reader: dict[str, str], request: pytest.FixtureRequest) -> None:
-    """Every command of a page succeeds, in the order of the page."""
+    """All commands on a page succeed when they are run in order."""
     text = _read_page(page)
     if page in IN_CONTAINERS:
         request.getfixturevalue("docker_host")
@@ -241,7 +241,7 @@ def test_commands_run(page: str, tmp_path: Path, reader: dict[str, str], request
 
 @pytest.mark.parametrize("page", PAGES)
 def test_all_commands_are_run_or_say_why_not(page: str) -> None:
-    """Commands are in sh blocks. One that is not run has a reason from the list, directly above it."""
+    """Commands are in sh blocks. A block that is not run has one of REASONS directly above it."""
     text = _read_page(page)
     blocks = _read_blocks(text)
     assert not {block.language for block in blocks} & {"bash", "console", "shell"}
@@ -251,7 +251,7 @@ def test_all_commands_are_run_or_say_why_not(page: str) -> None:
 
 
 def test_a_page_whose_command_fails_is_seen(tmp_path: Path, reader: dict[str, str]) -> None:
-    """The session ends with the command that fails, and names its line in the page."""
+    """The session ends at the failing command and names its line in the page."""
     page = "# Title\n\n```toml\n# a/b.toml\nx = 1\n```\n\n```sh\ncat a/b.toml\nfalse\necho never\n```\n"
     script = tmp_path / "page"
     script.write_text(_script_of(page), encoding="utf-8")
@@ -268,7 +268,7 @@ def test_a_page_whose_command_fails_is_seen(tmp_path: Path, reader: dict[str, st
 
 @pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md", "CONTRIBUTING.md"])
 def test_links_lead_somewhere(page: str) -> None:
-    """Every relative link names a file of the repository, and every anchor a heading of its page."""
+    """Every relative link leads to a file in the repository, and every anchor to a heading on its page."""
     broken = []
     for link in _read_links(page):
         target, _, anchor = link.partition("#")
@@ -287,12 +287,12 @@ def test_a_page_fits_two_screens(page: str) -> None:
 
 
 def test_comments_are_not_counted() -> None:
-    """Readers do not see comments, and rows of tables are high."""
+    """Readers do not see comments, and table rows are taller than lines of text."""
     text = "# Title\n\n<!-- for the test of this page:\n```sh\ntrue\n```\n-->\n| a | b |\n" + f"| {'c' * 120} |\n"
     assert _count_lines(text) == 2 + 2 + 3
 
 
 def test_index_lists_every_page() -> None:
-    """docs/index.md has a link to each other page of docs/, and only one."""
+    """docs/index.md links to every other page in docs/ exactly once."""
     linked = [f"docs/{link}" for link in _read_links("docs/index.md") if not link.startswith("..")]
     assert sorted(linked) == sorted(set(DOCS) - {"docs/index.md"})

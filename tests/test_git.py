@@ -48,7 +48,7 @@ def test_short_id_of_several_commits_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_commit_time_may_be_missing(tmp_path: Path, committer_time: str, committed: datetime | None) -> None:
-    """A committer's time that is no time, or outside of the calendar, is no error."""
+    """A committer's time that is malformed, or too far in the future for a date, is not an error."""
     origin = make_repository(tmp_path / "origin")
     tree = git(origin, "rev-parse", "HEAD^{tree}")
     author = "author Ada <ada@example.com> 1 +0000"
@@ -59,7 +59,7 @@ def test_commit_time_may_be_missing(tmp_path: Path, committer_time: str, committ
 
 
 def test_files_are_written_exactly_as_committed(tmp_path: Path) -> None:
-    """That includes CRLF, byte order mark, executable bit, and files marked export-ignore."""
+    """This includes CRLF, byte order marks, executable bits, and files marked export-ignore."""
     files: dict[str, str | bytes] = {
         "nn.py": b"\xef\xbb\xbfepochs = 20\r\n",
         "run.sh": "#!/bin/sh\n",
@@ -76,7 +76,7 @@ def test_files_are_written_exactly_as_committed(tmp_path: Path) -> None:
 
 
 def test_missing_commit_and_missing_repository_have_different_reasons(tmp_path: Path) -> None:
-    """One is missing after a forced push, the other needs another address or access."""
+    """A commit may be missing after a forced push; a missing repository needs another address, or access."""
     origin = make_repository(tmp_path / "origin")
     with pytest.raises(RunFailed) as unknown:
         fetch_commit(tmp_path / "cache", str(origin), "main", "a" * 40)
@@ -90,7 +90,7 @@ def test_missing_commit_and_missing_repository_have_different_reasons(tmp_path: 
     "links", [{"out": "/etc"}, {"deep/out": "../../x"}, {"a": "b", "b": "a"}, {"in": "deep/x", "deep/x": ".."}]
 )
 def test_links_that_leave_the_repository_are_refused(tmp_path: Path, links: dict[str, str]) -> None:
-    """They may be absolute, climbing or circular. A link that stays inside is allowed."""
+    """They may be absolute, lead upwards or form a loop. A link that stays inside is allowed."""
     folder = tmp_path / "code"
     (folder / "deep").mkdir(parents=True)
     for name, target in links.items():
@@ -104,7 +104,7 @@ def test_links_that_leave_the_repository_are_refused(tmp_path: Path, links: dict
 
 
 def test_lfs_pointers_and_submodules_are_reported(tmp_path: Path) -> None:
-    """The training has a pointer instead of the file, and an empty folder instead of the submodule."""
+    """The script gets a pointer instead of the file, and an empty folder instead of the submodule."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 12345\n"
     inner = make_repository(tmp_path / "inner")
     origin = make_repository(tmp_path / "origin", {"nn.py": "", "data.csv": pointer})
@@ -128,7 +128,7 @@ def test_error_has_the_message_of_git(tmp_path: Path) -> None:
 def test_variables_of_a_hook_do_not_redirect_git(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, folder: str
 ) -> None:
-    """A hook runs with variables that point at its own repository."""
+    """git sets variables for a hook that point to the hook's own repository."""
     origin = make_repository(tmp_path / "origin", {"nn.py": "origin"})
     other = make_repository(tmp_path / "other", {"nn.py": "other"})
     head = git(origin, "rev-parse", "HEAD")

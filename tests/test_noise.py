@@ -1,4 +1,4 @@
-"""The noise benchmark on four random scripts of each half; pytest prints their seed in its header."""
+"""The noise benchmark with four random scripts from each half; pytest prints the seed in its header."""
 
 import os
 import sys

@@ -23,9 +23,9 @@ _OPTIONAL: dict[str, list[str]] = _PYPROJECT["project"]["optional-dependencies"]
 
 
 def test_plain_install_is_enough_for_init_check_and_the_hook(tmp_path: Path) -> None:
-    """Build the wheel and install it without extras: check and push a commit; a server's command names the extra it needs.
+    """Without extras, Epochal can check and push a commit, and a server command names the extra that it needs.
 
-    Takes some seconds, because it is about a real installation.
+    Takes several seconds, because it builds and installs the wheel.
     """
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     venv, origin, repository = tmp_path / "venv", tmp_path / "origin.git", tmp_path / "digits"
@@ -54,7 +54,7 @@ def test_plain_install_is_enough_for_init_check_and_the_hook(tmp_path: Path) -> 
 
 
 def test_every_optional_package_belongs_to_an_extra() -> None:
-    """A command whose package is missing can name the extra that installs it."""
+    """If a command needs a missing package, Epochal can name the extra that installs it."""
     distributions = {module: names[0].lower() for module, names in packages_distributions().items()}
     for extra, requirements in _OPTIONAL.items():
         for name in (Requirement(each).name for each in requirements):
@@ -63,7 +63,7 @@ def test_every_optional_package_belongs_to_an_extra() -> None:
 
 
 def test_lock_files_fit_pyproject() -> None:
-    """Each dependency is locked, with hashes, in a version that pyproject.toml allows."""
+    """Each dependency is locked, with hashes, to a version that pyproject.toml allows."""
     needed = [*_PYPROJECT["project"]["dependencies"], *(each for extra in _OPTIONAL.values() for each in extra)]
     for path, wanted in {
         "requirements.txt": needed,

@@ -1,4 +1,4 @@
-"""``make setup`` on machines that lack something. Shell scripts stand in for their Pythons."""
+"""``make setup`` on machines that lack something. A shell script stands in for Python."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def _run_setup(tmp_path: Path, python: str) -> "subprocess.CompletedProcess[str]
 
 
 def test_unsupported_python_is_named(tmp_path: Path) -> None:
-    """The message also gives the versions that fit and how to choose one."""
+    """The message also lists the supported versions and says how to choose one."""
     done = _run_setup(tmp_path, 'case "$1" in --version) echo Python 3.10.2;; *) exit 1;; esac')
     assert done.returncode == 2
     assert "3.11, 3.12 or 3.13; found Python 3.10.2" in done.stderr
@@ -32,7 +32,7 @@ def test_unsupported_python_is_named(tmp_path: Path) -> None:
 
 
 def test_missing_venv_module_is_reported_with_its_package(tmp_path: Path) -> None:
-    """On Debian the module is not part of python3."""
+    """On Debian, the module is not part of the python3 package."""
     done = _run_setup(tmp_path, 'case "$2" in *ensurepip*) exit 1;; *print*) echo 3.12;; esac')
     assert done.returncode == 2
     assert "apt install python3.12-venv" in done.stderr

@@ -1,4 +1,4 @@
-"""structure.svg and architecture.md in docs/explanation show the rooms and imports that the code has."""
+"""structure.svg and architecture.md in docs/explanation agree with the rooms and imports in the code."""
 
 import re
 from pathlib import Path
@@ -10,12 +10,12 @@ from scripts.draw_structure import PICTURE, Structure, draw, read_structure
 
 @pytest.fixture(scope="module")
 def structure() -> Structure:
-    """The structure of the code, read once."""
+    """Return the structure of the code, which is read only once."""
     return read_structure()
 
 
 def test_picture_is_up_to_date(structure: Structure) -> None:
-    """The committed picture is the one that the script draws now."""
+    """The committed picture is identical to what the script draws now."""
     assert structure.imports["cli", "commands"], "an import by importlib counts"
     assert not any("recorder" in pair for pair in structure.imports), "the recorder is by itself"
     if draw(structure) != PICTURE.read_text("utf-8"):
@@ -32,7 +32,7 @@ def test_every_room_is_described(structure: Structure) -> None:
 
 
 def test_rooms_imports_and_lines_are_read(tmp_path: Path) -> None:
-    """Layers come from pyproject.toml, rooms from files and folders, and imports of every kind count."""
+    """Layers come from pyproject.toml, rooms from files and folders, and every kind of import counts."""
     (tmp_path / "pyproject.toml").write_text(
         '[[tool.importlinter.contracts]]\ntype = "layers"\ncontainers = ["epochal"]\n'
         'exhaustive_ignores = ["__main__"]\nlayers = ["top", "left | right", "bottom"]\n'
@@ -71,7 +71,7 @@ def test_rooms_imports_and_lines_are_read(tmp_path: Path) -> None:
 
 
 def test_upward_import_is_an_error() -> None:
-    """The picture cannot show it, and import-linter refuses it."""
+    """The picture cannot show an upward import, and import-linter rejects it."""
     structure = Structure([["top"], ["left", "right"]], [])
     structure.imports["left", "right"] += 1
     with pytest.raises(ValueError, match="left imports right"):

@@ -1,4 +1,4 @@
-"""Helpers about trials for several folders of tests: make an accuracy, list accuracies, replace a function."""
+"""Helpers for tests about trials: make an accuracy, list accuracies, replace a function."""
 
 import importlib
 import sys
@@ -25,8 +25,8 @@ def accuracies(run: Run) -> list[float | None]:
 
 
 def replace_everywhere(patch: pytest.MonkeyPatch, function: Callable[..., Any], other: Callable[..., Any]) -> None:
-    """Replace ``function`` of the package by ``other`` in every module that has imported it."""
-    # A module imported during the replacement would keep ``other`` after it, so import these first.
+    """Replace Epochal's ``function`` with ``other`` in every module that has imported it."""
+    # A module imported during the replacement would keep ``other`` afterwards, so import these modules first.
     for room in ("train", "retrain", "search.run"):
         importlib.import_module(f"epochal.jobs.{room}")
     for name, module in list(sys.modules.items()):

@@ -1,11 +1,11 @@
-"""Executables that behave like Python but fork from a process with the slow imports done, to save seconds per start.
+"""Executables that behave like Python but fork from a process that has done the slow imports, to start faster.
 
 A warm Python is an executable. The process that it starts gets the executable's arguments, environment, working folder,
 resource limits and output, and its SIGHUP, SIGINT and SIGTERM. Command line and environment in /proc, umask and hash
-seed are the server's. A call that it was not made for (``-c``, for example) runs the real Python instead.
+seed are the server's. A call that it does not support (with ``-c``, for example) runs the real Python instead.
 
-If the executable is killed with SIGKILL, its process dies a moment later. Use the real Python in a test that does so
-and continues at once.
+If the executable is killed with SIGKILL, its process dies a moment later. A test that cannot wait for that has to use
+the real Python.
 """
 
 import os
@@ -46,7 +46,7 @@ def find_warm_python(environment):
 
 process.python_in = find_warm_python
 """
-"""Job scripts use this warm Python too; trainings use the one of their environment, if there is one."""
+"""Job scripts use this warm Python, too; training scripts use that of their environment, if it has one."""
 
 _TRAINING = """
 import sys
@@ -113,7 +113,7 @@ def warm_epochal() -> Path:
 
 @cache
 def warm_training(environment: Path) -> Path:
-    """Return a Python for scripts that has imported TensorFlow, which ``environment`` has."""
+    """Return a Python for training scripts that has imported TensorFlow from ``environment``."""
     python = environment / "bin" / "python"
     return _start_server(python, _make_folder() / environment.name, _TRAINING, 'not sys.argv[1].startswith("-")')
 
@@ -141,4 +141,4 @@ def _start_server(python: Path, path: Path, preparation: str, condition: str) ->
 
 
 _SERVERS: list["subprocess.Popen[bytes]"] = []
-"""Keeps their standard input open, because a server ends when it is closed."""
+"""The servers, kept here so that their standard input stays open: a server ends when it is closed."""

@@ -47,7 +47,7 @@ def fork_again(connection: socket.socket) -> list[Any]:
     """Fork the process that will run the request, and return the request in that process.
 
     The parent waits for it, forwards the client's signals to it, and returns its exit status to the client. If the
-    client is killed, it kills the process and its group.
+    client is killed, the parent kills the process and its group.
     """
     received, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 3)
     while not received.endswith(b"\n"):
@@ -82,7 +82,7 @@ def fork_again(connection: socket.socket) -> list[Any]:
 
 
 def become(arguments: list[str], folder: str, environment: dict[str, str], limits: dict[str, tuple[int, int]]) -> None:
-    """Apply arguments, folder, environment and limits, as Python does when it starts."""
+    """Apply arguments, folder, environment and limits, as if Python had been started with them."""
     for name, values in limits.items():
         resource.setrlimit(getattr(resource, name), values)
     os.chdir(folder)

@@ -1,1 +1,1 @@
-"""The mutants that benchmarks/mutants.py draws."""
+"""Random mutants of source files, for benchmarks/mutants.py."""

@@ -1,4 +1,4 @@
-"""Mutants of Python files: where they can be made, and which of them are drawn from a seed.
+"""Mutants of Python files: the places where code can be mutated, and a random choice among them by a seed.
 
 The syntax tree says which characters to replace; everything else in the file stays as it is.
 """
@@ -30,10 +30,10 @@ OPERATORS: dict[type[ast.AST], tuple[str, str, str]] = {
 """The kind of mutant, a pattern that finds the operator between its operands, and what takes its place."""
 
 _SHOWN_BYTES = 60
-"""How much of its line is shown on each side of a change."""
+"""How many bytes of the line are shown on each side of a change."""
 
 Edit = tuple[str, int, int, str]
-"""The kind of mutant, the first byte to replace, the one behind the last, and the replacement."""
+"""The kind of mutant, the first byte to replace, the one after the last, and the replacement."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Mutant:
 
 
 class Source:
-    """A file, its syntax tree, and where the tree's nodes are in it; ``enums``: the members of every enum, by its name."""
+    """A file, its syntax tree, and the positions of the nodes; ``enums``: the members of each enum, by its name."""
 
     def __init__(self, path: str, text: bytes, enums: Mapping[str, Sequence[str]]) -> None:
         self.path, self.text, self.enums = path, text, enums
@@ -65,11 +65,11 @@ class Source:
         return int(self._lines[node.lineno - 1] + node.col_offset)
 
     def end(self, node: Any) -> int:
-        """Return the offset after the node's last byte."""
+        """Return the offset just after the node's last byte."""
         return int(self._lines[node.end_lineno - 1] + node.end_col_offset)
 
     def code_lines(self) -> int:
-        """Count the lines on which a statement or an expression begins, other than docstrings."""
+        """Count the lines on which a statement or an expression other than a docstring begins."""
         nodes = [node for _, node in walk(self.tree, "") if isinstance(node, ast.stmt | ast.expr)]
         return len({node.lineno for node in nodes if not _is_docstring(node)})
 
@@ -202,14 +202,14 @@ def enums_of(texts: Iterable[bytes]) -> dict[str, list[str]]:
 
 
 def room(path: str) -> str:
-    """Return the folder below epochal/ that a file is in."""
+    """Return the folder below epochal/ that contains the file, or ``top`` for a file in epochal/ itself."""
     return path.split("/")[1] if path.count("/") > 1 else "top"
 
 
 def draw(files: Mapping[str, bytes], seed: int, count: int) -> list[Mutant]:
-    """Draw ``count`` mutants: files at equal steps through all code, then a kind, then a function, all by the seed.
+    """Draw ``count`` mutants: step evenly through the code to pick files, then pick a kind and a function by the seed.
 
-    Their order is random, so that the first few of them are a sample of the whole, too.
+    The order is random, so that the first few mutants are also a sample of the whole.
     """
     numbers, enums = random.Random(seed), enums_of(files.values())
     sources = [Source(path, files[path], enums) for path in sorted(files, key=lambda path: (room(path), path))]

@@ -1,18 +1,17 @@
-"""Compare what Epochal says of 40 unmodified public scripts with what running them by hand prints.
+"""Compare Epochal's results for 40 unmodified public scripts with what the scripts print when they are run by hand.
 
-Each script of list.toml is nn.py of a repository of its own. Epochal trains it twice at most, in the process runtime.
-Then the script runs by hand: plain Python, in the environment that Epochal made for it, without the recorder.
+Each script in list.toml becomes the nn.py of its own repository. Epochal trains it up to twice in the process runtime.
+Then it is run by hand: with plain Python, in the environment that Epochal built for it, without the recorder.
 
 Usage: benchmarks/public_scripts/run.py [--scripts FOLDER] [--hand RUNS] [NAME …]
 
 ``--scripts``: the folder with the fetched scripts, by name (default: .cache/public_scripts, see README.md). ``--hand``:
-how often an unseeded script runs by hand (default: 2); a seeded one runs once, and 0 leaves the runs by hand out.
-NAME: a script's name or the beginning of some names; all of them by default.
+how many times an unseeded script is run by hand (default: 2); a seeded one is run once, and 0 skips the runs by hand.
+NAME: the name of a script, or the beginning of several names (default: all scripts).
 
-Results are kept in results.json in the folder of scripts. Runs by hand are not repeated while script and environment
-stay the same, and the table shows the kept results of scripts that were not asked for. Other files of that folder:
-home, which is Epochal's home (its cache is BENCH_CACHE_FOLDER if that is set). The exit status is 1 if fewer than 38
-scripts agree.
+Results are kept in results.json in the folder of scripts. Runs by hand are not repeated as long as the script and the
+environment stay the same, and the table includes the kept results of scripts that were not named. Epochal's home is the
+subfolder home (its cache is BENCH_CACHE_FOLDER if that is set). The exit status is 1 if fewer than 38 scripts agree.
 """
 
 import argparse
@@ -45,7 +44,7 @@ SETTINGS = f"[retrain]\nmax_trials = 2\nmax_epochs = 1000000\nepochs_step = {STE
 
 @dataclass(frozen=True)
 class Literal:
-    """A whole number in the script: its line, from 1, and its value."""
+    """An integer literal in the script: its line, counted from 1, and its value."""
 
     line: int
     value: int
@@ -53,7 +52,7 @@ class Literal:
 
 @dataclass(frozen=True)
 class Script:
-    """A script of list.toml, which explains the fields."""
+    """A script from list.toml, where the fields are explained."""
 
     name: str
     framework: str
@@ -73,14 +72,14 @@ class Script:
 
     @classmethod
     def parse(cls, table: dict[str, Any]) -> "Script":
-        """Return the script that a table of list.toml describes."""
+        """Return the script that a table in list.toml describes."""
         epochs = table.pop("epochs", None)
         return cls(**table, epochs=Literal(**epochs) if epochs else None)
 
     def read_accuracy(self, output: str) -> tuple[float, float] | None:
-        """Return the accuracy that a reader takes from the script's output, and its rounding error.
+        """Return the accuracy that a reader would take from the script's output, and its rounding error.
 
-        The error is half a unit of the last digit, and at most 0.005, because Python prints 1 as 1.0.
+        The error is half a unit in the last digit, but at most 0.005, because Python prints 1 as 1.0.
         """
         found = re.findall(self.accuracy, output.replace("\r", "\n"), re.MULTILINE)
         if not found:
@@ -90,19 +89,19 @@ class Script:
 
 
 def read_scripts() -> list[Script]:
-    """Return the scripts of list.toml."""
+    """Return the scripts in list.toml."""
     return [Script.parse(table) for table in tomllib.loads((HERE / "list.toml").read_text("utf-8"))["script"]]
 
 
 def read_text(folder: Path, script: Script) -> bytes | None:
-    """Return the text of a script from the folder of fetched ones, or None if it is missing or another text."""
+    """Return the content of a fetched script, or None if the file is missing or has the wrong hash."""
     path = folder / f"{script.name}.py"
     text = path.read_bytes() if path.exists() else b""
     return text if hashlib.sha256(text).hexdigest() == script.sha256 else None
 
 
 def run_epochal(home: Path, script: Script, text: bytes) -> dict[str, Any]:
-    """Let Epochal train the script, and return what it found."""
+    """Train the script with Epochal, and return its results."""
     with temporary_folder() as folder:
         files = {"nn.py": text, "epochal.toml": SETTINGS.encode()}
         if script.requirements:
@@ -126,14 +125,14 @@ def run_epochal(home: Path, script: Script, text: bytes) -> dict[str, Any]:
 
 
 def call_epochal(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command ``epochal`` for ``home``."""
+    """Run the command ``epochal`` with ``home`` as its home folder."""
     environment = os.environ | {"EPOCHAL_HOME": str(home)}
     command = [sys.executable, "-m", "epochal", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def describe_trial(script: Script, text: bytes, trial: dict[str, Any], run: Path) -> dict[str, Any]:
-    """Return what Epochal found in a trial, and what the output of the same training says."""
+    """Return what Epochal recorded about a trial, and what the output of the same training run says."""
     folder = run / "trials" / str(trial["number"])
     log, code = folder / "train.log", folder / "code" / "nn.py"
     keys = ("state", "reason", "accuracy", "accuracy_source", "epochs_trained", "epochs_resumed")
@@ -145,7 +144,7 @@ def describe_trial(script: Script, text: bytes, trial: dict[str, Any], run: Path
 
 
 def find_changes(before: bytes, after: bytes) -> list[tuple[int, str, str]]:
-    """Return the lines that differ: the number, from 1, the old and the new line."""
+    """Return the lines that differ: for each, its number (counted from 1), the old line and the new one."""
     old, new = before.splitlines(), after.splitlines()
     if len(old) != len(new):
         return [(0, f"{len(old)} lines", f"{len(new)} lines")]
@@ -179,7 +178,7 @@ def run_by_hand(image: str, script: Script, text: bytes) -> tuple[float, float] 
 
 
 def judge_accuracy(script: Script, result: dict[str, Any]) -> tuple[bool, str]:
-    """Return whether Epochal's accuracy is what the script prints, and the difference in words."""
+    """Return whether Epochal's accuracy is the one that the script prints, and a description of any difference."""
     trials, hand = result["epochal"]["trials"], result.get("hand", [])
     first = trials[0] if trials else None
     if first is None or first["accuracy"] is None:
@@ -198,7 +197,7 @@ def judge_accuracy(script: Script, result: dict[str, Any]) -> tuple[bool, str]:
 
 
 def judge_epochs(script: Script, text: bytes, result: dict[str, Any]) -> tuple[bool, str, str]:
-    """Return whether the right number was raised, what was raised, and the difference in words."""
+    """Return whether the right number was raised, what was raised, and a description of any difference."""
     trials = result["epochal"]["trials"]
     second = trials[1] if len(trials) > 1 else None
     changes = second["changes"] if second else None
@@ -221,14 +220,14 @@ def judge_epochs(script: Script, text: bytes, result: dict[str, Any]) -> tuple[b
 
 
 def format_hand(script: Script, hand: Sequence[Any]) -> str:
-    """Return the accuracies of the runs by hand as text, together with those that list.toml has."""
+    """Return the range of accuracies in runs by hand as text, including those recorded in list.toml."""
     values = sorted({run[0] for run in hand if not isinstance(run, str)} | set(script.by_hand))
     digits = [f"{value:.4f}" for value in values]
     return " to ".join(dict.fromkeys([digits[0], digits[-1]])) if digits else "–"
 
 
 def print_results(scripts: Sequence[Script], texts: dict[str, bytes], results: dict[str, Any]) -> int:
-    """Print the table and return how many scripts agree in accuracy and epochs."""
+    """Print the table, and return for how many scripts both accuracy and epochs agree."""
     rows = [("script", "by hand", "Epochal", "from", "epochs", "agrees")]
     differences = []
     agreeing = 0

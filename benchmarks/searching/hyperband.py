@@ -1,4 +1,4 @@
-"""Keras Tuner's Hyperband, as its documentation shows it, until a model reaches the threshold on the test data."""
+"""Search with Keras Tuner's Hyperband, as in its documentation, until a model reaches the threshold on the test data."""
 
 import sys
 import tempfile
@@ -12,17 +12,17 @@ training, validation, test = images()
 
 
 class Digits(keras_tuner.HyperModel):
-    """The network of nn.py, its constants being hyperparameters."""
+    """The model of nn.py, with its constants as hyperparameters."""
 
     def build(self, hp):
-        """A network; the size of its batches is chosen with the rest."""
+        """Build a model. The batch size is chosen here as well, but used in ``fit``."""
         keras.utils.set_random_seed(SEED)
         values = {name: _chosen(hp, name, range_) for name, range_ in SPACE.items()}
         del values["batch_size"]
         return network(**values)
 
     def fit(self, hp, model, *args, **kwargs):
-        """Train, and end the search if that was enough."""
+        """Train the model, and end the search if it reaches the threshold."""
         history = model.fit(*args, batch_size=hp.get("batch_size"), **kwargs)
         if is_reached(model, test):
             sys.exit()

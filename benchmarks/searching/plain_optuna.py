@@ -1,6 +1,6 @@
-"""Optuna as its examples show it, until a model reaches the threshold on the test data.
+"""Search with Optuna, as in its examples, until a model reaches the threshold on the test data.
 
-Arguments: ``prune`` compares trials after each epoch (MedianPruner); a file's name shares the study with other processes.
+Arguments: ``prune`` to stop poor trials early (MedianPruner); a file name to share the study with other processes.
 """
 
 import sys
@@ -17,21 +17,21 @@ shared = [name for name in sys.argv[1:] if name != "prune"]
 
 
 class Pruning(keras.callbacks.Callback):
-    """Reports each epoch, and gives up where the trial is not worth its end."""
+    """A callback that reports each epoch, and ends the trial early if it is not worth finishing."""
 
     def __init__(self, trial):
         super().__init__()
         self._trial = trial
 
     def on_epoch_end(self, epoch, logs=None):
-        """Compare with the other trials."""
+        """Report the accuracy, and end the trial early if other trials were better."""
         self._trial.report(logs["val_accuracy"], epoch)
         if self._trial.should_prune():
             raise optuna.TrialPruned
 
 
 def objective(trial):
-    """The validation accuracy of a network that was trained to its end."""
+    """Train a model to the end and return its validation accuracy."""
     keras.backend.clear_session()
     keras.utils.set_random_seed(SEED)
     values = {name: _suggested(trial, name, range_) for name, range_ in SPACE.items()}
@@ -58,7 +58,7 @@ study = optuna.create_study(
     storage=optuna.storages.JournalStorage(JournalFileBackend(shared[0])) if shared else None,
     load_if_exists=True,
     direction="maximize",
-    # Processes that share a study must not draw the same.
+    # Processes that share a study must not draw the same values.
     sampler=optuna.samplers.TPESampler(seed=None if shared else SEED),
     pruner=optuna.pruners.MedianPruner() if prunes else optuna.pruners.NopPruner(),
 )

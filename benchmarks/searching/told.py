@@ -1,4 +1,7 @@
-"""What the searches of others tell the benchmark, and what they are told: in the folder of the code that they search."""
+"""The settings of the benchmark's searches with other tools, and the lines by which they report to it.
+
+These searches run in the folder of the code that they search.
+"""
 
 import os
 import time
@@ -12,7 +15,7 @@ EPOCHS, SEED = int(os.environ["EPOCHS"]), int(os.environ["SEED"])
 
 
 def is_reached(model, test):
-    """Whether a model that was trained reaches the threshold on the test data, as nn.py's is judged."""
+    """Return whether a trained model reaches the threshold on the test data, measured in the same way as in nn.py."""
     accuracy = round(model.evaluate(*test, verbose=0)[1], 4)
     print("@ trained", time.time(), flush=True)
     if accuracy >= THRESHOLD:

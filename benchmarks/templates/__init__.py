@@ -1,1 +1,1 @@
-"""Templates of training scripts as public code has them, varied by a seed."""
+"""Templates for training scripts in the style of public code, varied by a seed."""

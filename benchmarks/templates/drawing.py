@@ -1,4 +1,4 @@
-"""Scripts, and the pieces that are drawn for them: data, splits, networks, lines that report an accuracy."""
+"""Scripts, and the randomly chosen code in them: data, splits, models, and lines that report an accuracy."""
 
 import random
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ Choice = TypeVar("Choice")
 
 @dataclass(frozen=True)
 class Script:
-    """A repository that is committed once or several times.
+    """A training script in one or more versions, each of which is a commit.
 
-    ``commits``: nn.py of each commit, in order. ``settings``: epochal.toml. ``prepare``: a script that is run in the
-    repository before the first commit, by the Python that trains. ``trials``: the most that one run may have.
+    ``commits``: nn.py in each commit, in order. ``settings``: additional lines of epochal.toml. ``prepare``: a script
+    that is run in the repository before the first commit, with the Python used for training. ``trials``: the maximum
+    per run.
     """
 
     kind: str
@@ -26,7 +27,7 @@ class Script:
 
     @property
     def style(self) -> str:
-        """What the script is written with, by what its last commit imports and calls."""
+        """The library or kind of data that the script uses, judging by its last commit."""
         text = self.commits[-1]
         if "keras" not in text:
             return "scikit-learn" if "sklearn" in text else "Python"
@@ -36,13 +37,13 @@ class Script:
 
     @property
     def toml(self) -> str:
-        """The whole of its epochal.toml."""
+        """The complete text of epochal.toml."""
         retrain = f"[retrain]\nmax_trials = {self.trials}\nepochs_step = {self.epochs_step}\n"
         return f"{retrain}{self.settings}" if self.settings.startswith("max_") else f"{self.settings}{retrain}"
 
 
 class Draw:
-    """What the seed decides for one script."""
+    """The random choices for one script, all determined by its seed."""
 
     def __init__(self, seed: str) -> None:
         self.random = random.Random(seed)
@@ -50,26 +51,26 @@ class Draw:
         self.seed = self.whole(0, 9999)
 
     def of(self, *choices: Choice) -> Choice:
-        """Return one of the choices."""
+        """Return one of the choices at random."""
         return self.random.choice(choices)
 
     def whole(self, low: int, high: int) -> int:
-        """Return a whole number from ``low`` to ``high``."""
+        """Return a random whole number from ``low`` to ``high``."""
         return self.random.randint(low, high)
 
     def fill(self, template: str, **values: object) -> str:
-        """Fill in ``$name``; those that every script has are known."""
+        """Replace each ``$name`` in a template with its value. ``$E`` and ``$seed`` need not be given."""
         known = {"E": self.epochs, "seed": self.seed}
         return Template(template).substitute(known | values)
 
     def keras(self, tensorflow: bool = False) -> str:
-        """Import Keras, in one of the usual ways."""
+        """Return code that imports Keras in one of the usual ways."""
         if tensorflow or self.of(True, False):
             return "import numpy as np\nimport tensorflow as tf\nfrom tensorflow import keras\nfrom tensorflow.keras import layers\n"
         return "import numpy as np\nimport keras\nfrom keras import layers\n"
 
     def noise(self, rows: int, columns: int, classes: int = 2) -> str:
-        """Make ``x`` and random labels ``y``; numpy's global random state stays unseeded."""
+        """Return code that makes ``x`` and random labels ``y`` without seeding numpy's global random state."""
         template = self.of(
             'rng = np.random.RandomState($seed)\nx = rng.randn($rows, $columns).astype("float32")\n'
             "y = rng.randint(0, $classes, $rows)\n",
@@ -81,7 +82,7 @@ class Draw:
         return self.fill(template, rows=rows, columns=columns, classes=classes)
 
     def split(self, seeded: bool, share: float = 0.3) -> str:
-        """Split ``x`` and ``y`` into x_train, x_test, y_train, y_test."""
+        """Return code that splits ``x`` and ``y`` into x_train, x_test, y_train, y_test."""
         number = self.whole(0, 99)
         choices = [
             "from sklearn.model_selection import train_test_split\n"
@@ -97,7 +98,7 @@ class Draw:
         return self.of(*choices)
 
     def network(self, columns: int, classes: int = 2, units: int = 0, rate: float = 0.003) -> str:
-        """Define ``build_model()``; two classes have one output, more are sparse."""
+        """Return code that defines ``build_model()``, with one output for two classes and otherwise one per class."""
         one = classes == 2
         values = {
             "columns": columns,
@@ -140,7 +141,7 @@ def build_model():
         return self.fill(template, **values)
 
     def evaluates(self, data: str = "x_test, y_test", model: str = "model") -> str:
-        """Evaluate ``model`` and, mostly, print the accuracy."""
+        """Return code that evaluates ``model`` and usually prints the accuracy."""
         template = self.of(
             "$model.evaluate($data)\n",
             'loss, acc = $model.evaluate($data, verbose=0)\nprint("Test accuracy:", acc)\n',
@@ -151,7 +152,7 @@ def build_model():
         return self.fill(template, data=data, model=model)
 
     def predicts(self, x: str = "x_test", y: str = "y_test", model: str = "model", classes: int = 2) -> str:
-        """Predict with a Keras ``model`` and print the share that is right."""
+        """Return code that predicts with a Keras ``model`` and prints the share of correct predictions."""
         answers = f"({model}.predict({x}, verbose=0) > 0.5).astype(int).ravel()"
         if classes > 2:
             answers = self.of(
@@ -165,7 +166,7 @@ def build_model():
         return self.fill(template, answers=answers, y=y)
 
     def scores(self, x: str = "x_test", y: str = "y_test", model: str = "clf") -> str:
-        """Print the accuracy of a scikit-learn model."""
+        """Return code that prints the accuracy of a scikit-learn model."""
         template = self.of(
             'print("Accuracy:", $model.score($x, $y))\n',
             "from sklearn.metrics import accuracy_score\ny_pred = $model.predict($x)\n"
@@ -175,7 +176,7 @@ def build_model():
         return self.fill(template, x=x, y=y, model=model)
 
     def classifier(self) -> str:
-        """Return the import and the call of a scikit-learn classifier that learns its rows by heart, as ``clf``."""
+        """Return code that creates ``clf``, a scikit-learn classifier that memorizes its training rows."""
         return self.of(
             f"from sklearn.ensemble import RandomForestClassifier\nclf = RandomForestClassifier(random_state={self.seed})\n",
             "from sklearn.tree import DecisionTreeClassifier\nclf = DecisionTreeClassifier()\n",

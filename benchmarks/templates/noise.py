@@ -1,4 +1,4 @@
-"""Scripts with labels that nothing in the data explains, each with a common way of reporting a high accuracy all the same."""
+"""Scripts whose labels have nothing to do with the data. Most make a common mistake that inflates their accuracy."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ TEMPLATES: list[tuple[str, Template]] = []
 
 
 def noise(kind: str) -> Callable[[Template], Template]:
-    """Register a template of a kind."""
+    """Register a template for scripts of this kind."""
 
     def register(template: Template) -> Template:
         TEMPLATES.append((kind, template))
@@ -30,7 +30,7 @@ def _number_of_epochs(d: Draw, low: int = 25, high: int = 35) -> str:
     return f"{d.epochs} = {d.whole(low, high)}\n"
 
 
-# Leaks inside one training.
+# Leaks within one training run.
 
 
 @noise("reshuffled take/skip")
@@ -271,7 +271,7 @@ for epoch in range($E):
     return Script("partial_fit over all parts", ("import numpy as np\n" + code,))
 
 
-# Splits without a seed, which a retrain would resume onto.
+# Splits without a seed: a resumed model would be tested on rows it was trained on.
 
 
 @noise("split without a seed, resumed")
@@ -347,7 +347,7 @@ def _feeding(d: Draw) -> str:
     )
 
 
-# Chance that is not one half.
+# Chance levels other than one half.
 
 
 @noise("rare class")
@@ -487,7 +487,7 @@ $report
     return _keras(d, "accuracy of a regression", _number_of_epochs(d, 4, 8), code)
 
 
-# The wrong thing is judged.
+# Something other than the test accuracy of the trained model is judged.
 
 
 @noise("an older model is scored")
@@ -583,7 +583,7 @@ print("train %.3f, test %.3f" % (train_acc, test_acc))
     return _keras(d, kind, head, _number_of_epochs(d), d.network(columns), d.fill(text))
 
 
-# Many comparisons with one test set.
+# Many comparisons on one test set.
 
 
 @noise("best of many seeds, with confidence")
@@ -689,7 +689,7 @@ model.fit(x, y, validation_data=(x[:400], y[:400]), epochs=$E, verbose=0)
     return _keras(d, kind, *parts, settings=settings, trials=3)
 
 
-# Sound scripts on noise: nothing may come of them either.
+# Sound scripts on noise, which must not reach the threshold either.
 
 
 @noise("plain Python")

@@ -1,4 +1,4 @@
-"""Scripts that test honestly and learn what there is to learn: each must be judged, and reaches its threshold with room."""
+"""Scripts that learn a real signal and test honestly. Each must be judged and clearly exceeds its threshold."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ TEMPLATES: list[tuple[str, Template]] = []
 
 
 def sound(kind: str) -> Callable[[Template], Template]:
-    """Register a template of a kind."""
+    """Register a template for scripts of this kind."""
 
     def register(template: Template) -> Template:
         TEMPLATES.append((kind, template))
@@ -19,7 +19,7 @@ def sound(kind: str) -> Callable[[Template], Template]:
 
 
 def _signal(d: Draw, rows: int, columns: int = 12, wrong: float = 0.03) -> str:
-    """Make ``x`` and a ``y`` of two classes that a small network learns, with a few wrong labels."""
+    """Return code that makes ``x`` and a ``y`` of two classes that a small model can learn, with a few wrong labels."""
     rule = d.of("x[:, 0] + 0.7 * x[:, 1] - 0.5 * x[:, 2] > 0", "x[:, 0] - x[:, 3] + 0.8 * x[:, 1] > 0.1")
     text = """\
 rng = np.random.RandomState($seed)

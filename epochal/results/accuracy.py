@@ -481,8 +481,8 @@ class _Chooser:
             return "Train a model in the script, and evaluate that model."
         return (
             f"If the script trains only without {file[1]}, which {loaded.path} loads on line {loaded.line}, take that "
-            f"file out of the commit with git rm --cached {file[1]}; otherwise, train a model in the script and "
-            "evaluate it."
+            f"file out of the commit with git rm --cached {file[1]} and list it in .gitignore; otherwise, train a "
+            "model in the script and evaluate it."
         )
 
     def _no_accuracy_error(self) -> RunFailed:

@@ -11,7 +11,7 @@ _SCRIPT = "import helpers\nfrom keras.optimizers import Adam\n\nepochs = 20\nAda
 
 
 def test_code_is_read_as_a_whole(tmp_path: Path) -> None:
-    """It has the script with its literals, the modules that must import, and the calls that newer Keras lacks."""
+    """The result has the script and its epochs, the modules that must be importable, and the calls removed from Keras."""
     (tmp_path / "nn.py").write_text(_SCRIPT)
     (tmp_path / "helpers.py").write_text("import numpy\n")
     code = read_code(tmp_path)
@@ -23,7 +23,7 @@ def test_code_is_read_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
-    """A refused accuracy is then explained by its line."""
+    """The call's line can then explain why an accuracy was refused."""
     (tmp_path / "nn.py").write_text(
         "from sklearn.model_selection import train_test_split\nfrom sklearn.utils import resample\n"
         "rows = resample(rows)\ntrain, test = train_test_split(rows)\n"
@@ -38,12 +38,12 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
         ("model = keras.models.load_model('base.keras')\n", True),
         ("PATH = './base.keras'\nif os.path.exists(PATH):\n    model = keras.models.load_model(PATH)\n", True),
         ("model = pickle.load(open('base.pkl', 'rb'))\n", True),
-        ("model = keras.models.load_model('best.keras')\n", False),  # which the script writes itself
+        ("model = keras.models.load_model('best.keras')\n", False),  # written by the script itself
         ("rows = pickle.load(open('rows.csv', 'rb'))\n", False),
     ],
 )
 def test_model_that_the_commit_contains_is_noted(load: str, is_found: bool, tmp_path: Path) -> None:
-    """Nobody knows what it was trained on."""
+    """Nobody can tell which rows a committed model was trained on."""
     (tmp_path / "nn.py").write_text(f"import keras, os, pickle\n{load}model.fit(x, y)\n")
     for name in ("base.keras", "base.pkl", "rows.csv"):
         (tmp_path / name).touch()

@@ -1,4 +1,4 @@
-"""environment.yml, as far as pip's index has what it names."""
+"""The translation of environment.yml into pip requirements, as far as pip's index has the packages."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from epochal.errors import Reason, RunFailed
     ],
 )
 def test_known_packages_are_translated(dependencies: str, requirements: str) -> None:
-    """Versions as pip writes them; Python, pip and libraries of the system are left out."""
+    """Versions are written as pip expects them; Python, pip and system libraries are left out."""
     text = f"name: digits\nchannels: [conda-forge]\ndependencies: {dependencies}\n"
     assert conda_to_pip(text, "environment.yml") == requirements
 
@@ -41,7 +41,7 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
     ],
 )
 def test_anything_else_is_refused_with_a_remedy(text: str, part: str) -> None:
-    """A package that is guessed wrong would train something else."""
+    """A wrong guess would train with a different package."""
     with pytest.raises(RunFailed, match=r"requirements\.txt, which is then used") as caught:
         conda_to_pip(text, "environment.yml")
     assert caught.value.reason is Reason.REFUSED_REQUIREMENT

@@ -1,4 +1,4 @@
-"""Detection of the framework, and of the modules that must be importable, from the imports."""
+"""Detection of the framework and of the modules that must be importable, based on the imports."""
 
 from pathlib import Path
 
@@ -98,12 +98,12 @@ def test_framework_is_detected_from_imports(script: str, framework: str, why: st
     ],
 )
 def test_imports_of_local_modules_count(script: str, modules: dict[str, str], why: str) -> None:
-    """They count in packages and in modules that import each other, and if they are relative."""
+    """Imports also count in packages, in modules that import each other, and if they are relative."""
     assert _detect(script, modules).why == why
 
 
 def test_local_module_shadows_a_framework() -> None:
-    """Python imports a torch.py beside nn.py instead of the installed package."""
+    """Python imports a torch.py next to nn.py instead of the installed package."""
     assert _detect("import torch\nimport keras\n", {"torch": "x = 1\n"}).framework == "keras"
 
 
@@ -118,7 +118,7 @@ def test_several_frameworks_need_the_setting() -> None:
 
 
 def test_unconditional_imports_are_listed() -> None:
-    """They run at every start, so they must be installed. Optional, conditional and standard library imports are left out."""
+    """Modules that are always imported must be installed. The list omits optional and standard library imports."""
     script = """
 from __future__ import annotations
 import os, numpy as np, pandas
@@ -178,14 +178,14 @@ import twice
     ],
 )
 def test_invalid_python_is_a_syntax_error(script: str, modules: dict[str, str], expected: str) -> None:
-    """The message starts with the file, so that the run fails before anything is trained."""
+    """The run fails before anything is trained, and the message starts with the file name."""
     failure = _catch_failure(script, modules)
     assert failure.reason is Reason.SYNTAX_ERROR
     assert failure.explanation.startswith(expected)
 
 
 def test_folder_is_read_as_python_reads_it(tmp_path: Path) -> None:
-    """Real folders have byte order marks, encoding declarations, packages, and names too long for a file."""
+    """This covers byte order marks, encoding declarations, packages, and names too long for a file."""
     (tmp_path / "nn.py").write_bytes(b"\xef\xbb\xbfimport pack.model\r\nimport data\r\nimport " + b"a" * 300 + b"\r\n")
     (tmp_path / "data").mkdir()
     (tmp_path / "pack").mkdir()
@@ -198,7 +198,7 @@ def test_folder_is_read_as_python_reads_it(tmp_path: Path) -> None:
 
 
 def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
-    """The setting ``framework`` does not hide that nn.py is missing."""
+    """Setting ``framework`` does not hide that nn.py is missing."""
     for override in ("", "keras"):
         with pytest.raises(RunFailed) as failure:
             read_code(tmp_path, framework=override)
@@ -218,14 +218,14 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
     ],
 )
 def test_line_of_a_notebook_is_named(line: str, remedy: str) -> None:
-    """IPython understands these lines, Python does not."""
+    """IPython understands these lines, but Python does not."""
     failure = _catch_failure(f"if True:\n{line}\n" if line.startswith(" ") else f"x = 1\n{line}\n", {})
     assert failure.reason is Reason.NOTEBOOK_CODE
     assert remedy in failure.explanation
 
 
 def test_undecodable_file_is_a_syntax_error(tmp_path: Path) -> None:
-    """Python rejects bytes that do not fit the encoding of a file, and so does the detection."""
+    """Python rejects bytes that are invalid in the file's encoding, and so does the detection."""
     (tmp_path / "nn.py").write_bytes(b"# \xe9\nimport keras\n")
     with pytest.raises(RunFailed) as failure:
         read_code(tmp_path)
@@ -253,7 +253,7 @@ _LINES = st.sampled_from(
     st.dictionaries(st.sampled_from(["a", "b", "a.b"]), st.lists(_LINES).map("\n".join)),
 )
 def test_any_text_gives_a_framework_or_a_syntax_error(script: str, modules: dict[str, str]) -> None:
-    """Nothing that is pushed makes the detection raise another exception."""
+    """Whatever is pushed, the detection raises no other exception."""
     try:
         assert _detect(script, modules).framework in ("keras", "python")
     except RunFailed as failure:

@@ -1,4 +1,4 @@
-"""The fingerprint of what a verdict depends on: what changes it, and what does not."""
+"""The fingerprint of everything that a verdict depends on: which changes affect it, and which do not."""
 
 import json
 import os
@@ -50,20 +50,20 @@ def _fingerprint(folder: Path, context: list[str], change: dict[str, bytes] | No
 
 
 def _fingerprint_with(folder: Path, **changed: str) -> str:
-    """Return the fingerprint after writing other content to some files: ``data__a_csv`` is data/a.csv."""
+    """Return the fingerprint after replacing the content of some files; ``data__a_csv`` stands for data/a.csv."""
     names = {name.replace("__", "/").replace("_", "."): content for name, content in changed.items()}
     return _fingerprint(_write(folder, _FILES | names), ["image"])
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A folder for the files of a commit."""
+    """Return a folder for the files of a commit."""
     return tmp_path / "code"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all examples of a test use."""
+    """Return a folder that all examples of a property test share."""
     return tmp_path_factory.mktemp("shared")
 
 
@@ -79,7 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_formatting_does_not_count(code: Path, script: str) -> None:
-    """Comments, docstrings, whitespace, line ends, a byte order mark and string statements do not affect training."""
+    """Comments, docstrings, whitespace, line endings, byte order marks and string statements do not affect training."""
     assert _fingerprint_with(code) == _fingerprint_with(code, nn_py=script)
 
 
@@ -101,7 +101,7 @@ def test_code_and_data_count(code: Path, changed: dict[str, str]) -> None:
 
 
 def test_only_the_code_of_a_notebook_counts(code: Path) -> None:
-    """Running a notebook again changes its outputs and counts; a broken notebook counts by its bytes."""
+    """New outputs and execution counts make no difference. In a broken notebook, every byte counts."""
 
     def measure(source: str, count: int) -> str:
         cell = {"cell_type": "code", "source": [source], "execution_count": count, "outputs": [{"text": [str(count)]}]}
@@ -118,7 +118,7 @@ def test_only_the_code_of_a_notebook_counts(code: Path) -> None:
 
 
 def test_unparsable_code_counts_by_its_bytes(code: Path) -> None:
-    """Examples are a template that only looks like Python, and an integer with too many digits to be converted."""
+    """Examples are a template that only looks like Python, and an integer with too many digits to convert."""
     assert _fingerprint_with(code, helpers_py="{% x %} # one\n") != _fingerprint_with(
         code, helpers_py="{% x %} # two\n"
     )
@@ -127,7 +127,7 @@ def test_unparsable_code_counts_by_its_bytes(code: Path) -> None:
 
 
 def test_names_links_modes_and_context_count(code: Path) -> None:
-    """File names, link targets and the executable bit count, and so does each string of the context, separately."""
+    """File names, link targets and the executable bit count, and so does each context string on its own."""
     fingerprints = {_fingerprint_with(code), _fingerprint(code, ["image", ""]), _fingerprint(code, ["im", "age"])}
     (code / "data/a.csv").chmod(0o755)
     fingerprints.add(_fingerprint(code, ["image"]))
@@ -145,7 +145,7 @@ def test_names_links_modes_and_context_count(code: Path) -> None:
     "name", ["README.md", "CHANGES.md", "LICENSE", "epochal.toml", "requirements.txt", ".gitignore"]
 )
 def test_texts_and_settings_count_only_if_the_code_names_them(code: Path, name: str) -> None:
-    """Code may read a file at the top level if one of its strings is the file's name or a wildcard with its suffix."""
+    """A top-level file counts if a string in the code is its name, or a wildcard with its suffix."""
     script = _write(code, _FILES) / "nn.py"
     before = _fingerprint(code, [])
     (code / name).write_text("More")
@@ -172,7 +172,7 @@ def test_texts_and_settings_count_only_if_the_code_names_them(code: Path, name: 
     ],
 )
 def test_code_that_reads_itself_counts_by_what_it_reads(code: Path, line: str, comment: bool, docstring: bool) -> None:
-    """If code reads docstrings, they count; if it reads its source, every byte counts."""
+    """If the code reads its own docstrings, they count; if it reads its own source, every byte counts."""
     script = f"{_SCRIPT}{line}\n"
     before = _fingerprint_with(code, nn_py=script)
     assert (_fingerprint_with(code, nn_py=f"{script}# more\n") != before) is comment
@@ -180,7 +180,7 @@ def test_code_that_reads_itself_counts_by_what_it_reads(code: Path, line: str, c
 
 
 def test_change_has_the_fingerprint_of_the_commit_that_adopts_it(code: Path) -> None:
-    """This is how the verdict on an offered change is reused once the change is committed."""
+    """That is why the verdict on a suggested change can be reused once the change is committed."""
     changed = _SCRIPT.replace("20", "30")
     _write(code, _FILES)
     offered = _fingerprint(code, ["image"], {"nn.py": changed.encode()})
@@ -192,7 +192,7 @@ def test_change_has_the_fingerprint_of_the_commit_that_adopts_it(code: Path) -> 
 
 @given(line=st.integers(0, _SCRIPT.count("\n")), text=st.text(st.characters(exclude_categories=["C", "Z"])))
 def test_comments_never_count(folder: Path, line: int, text: str) -> None:
-    """A comment with any text may stand at any line, with blank lines around it."""
+    """A comment may contain any text and be on any line, with blank lines around it."""
     lines = _SCRIPT.splitlines()
     lines.insert(line, f"\n    # {text}\n")
     assert _fingerprint_with(folder) == _fingerprint_with(folder, nn_py="\n".join(lines))
@@ -200,7 +200,7 @@ def test_comments_never_count(folder: Path, line: int, text: str) -> None:
 
 @given(value=st.one_of(st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.booleans(), st.none()))
 def test_every_other_constant_counts(folder: Path, value: object) -> None:
-    """A constant of equal value but another type counts too: 20.0 is not 20."""
+    """Even an equal value counts as a change if its type is different: 20.0 is not 20."""
     assume(not (type(value) is int and value == 20))
     assert _fingerprint_with(folder) != _fingerprint_with(folder, nn_py=_SCRIPT.replace("= 20", f"= {value!r}"))
 

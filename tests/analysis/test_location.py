@@ -1,4 +1,4 @@
-"""Which of the pushed files is the script, and notebooks as scripts."""
+"""The choice of the script among the pushed files, and notebooks as scripts."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.repositories import write_files
 
 
 def _make_notebook(*cells: str, language: str = "python") -> str:
-    """Return a notebook with these code cells, each stored as a list of lines, as Jupyter does."""
+    """Return a notebook with these code cells, each stored as a list of lines, as in Jupyter's own files."""
     return json.dumps(
         {
             "cells": [
@@ -45,7 +45,7 @@ def _make_notebook(*cells: str, language: str = "python") -> str:
     ],
 )
 def test_script_is_found(tmp_path: Path, names: list[str], configured: str, path: str) -> None:
-    """The setting comes first, then nn.py, then the only train.py, main.py or notebook at the top."""
+    """The setting comes first, then nn.py, then the only train.py, main.py or notebook at the top level."""
     write_files(tmp_path, {name: _make_notebook("x = 1") if name.endswith(".ipynb") else "x = 1\n" for name in names})
     assert read_script(tmp_path, configured).committed_path == path
 
@@ -63,7 +63,7 @@ def test_script_is_found(tmp_path: Path, names: list[str], configured: str, path
     ],
 )
 def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured: str, facts: list[str]) -> None:
-    """If no script or several can be meant, the message has the line for epochal.toml."""
+    """If no file or several files could be the script, the message gives the line to add to epochal.toml."""
     write_files(tmp_path, dict.fromkeys(names, "x = 1\n"))
     with pytest.raises(RunFailed) as failure:
         read_script(tmp_path, configured)
@@ -72,7 +72,7 @@ def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured
 
 
 def test_notebook_in_another_language_is_refused(tmp_path: Path) -> None:
-    """Saving it again would not help."""
+    """The message asks for a Python script, because saving the notebook again would not help."""
     (tmp_path / "a.ipynb").write_text(_make_notebook("x <- 1", language="R"), encoding="utf-8")
     with pytest.raises(
         RunFailed,
@@ -82,7 +82,7 @@ def test_notebook_in_another_language_is_refused(tmp_path: Path) -> None:
 
 
 def test_notebook_is_exported_without_its_magics(tmp_path: Path) -> None:
-    """Magics and shell commands become comments, except those that only measure the time of a statement."""
+    """Magics and shell commands become comments, but a statement that a magic only times still runs."""
     cells = "%matplotlib inline\n!pip install x\nepochs = 2", "%%time\n%time y = epochs + 1\nprint(y)"
     (tmp_path / "a.ipynb").write_text(_make_notebook(*cells), encoding="utf-8")
     names: dict[str, object] = {}
@@ -91,7 +91,7 @@ def test_notebook_is_exported_without_its_magics(tmp_path: Path) -> None:
 
 
 def test_change_of_a_notebook_touches_only_its_literal(tmp_path: Path) -> None:
-    """The diff that a developer adopts is one of the notebook, without its outputs and other cells."""
+    """The diff that a developer adopts applies to the notebook, and leaves outputs and other cells alone."""
     before = _make_notebook("name = 'é'\nepochs = 20  # all\n", "print(epochs)\n")
     (tmp_path / "a.ipynb").write_text(before, encoding="utf-8")
     script = read_script(tmp_path)
@@ -110,7 +110,7 @@ def test_change_of_a_notebook_touches_only_its_literal(tmp_path: Path) -> None:
 
 
 def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None:
-    """Which of the two lines is meant is not known in the notebook, but the trial trains with the change."""
+    """It is unclear which of the notebook's two lines to change, but the trial still trains with the change."""
     (tmp_path / "a.ipynb").write_text(_make_notebook("epochs = 20\n", "if False:\n    pass\nepochs = 20\n"))
     script = read_script(tmp_path)
     for constant in script.constants:
@@ -120,7 +120,7 @@ def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("notebook", ["{", "[1]"])
 def test_unreadable_notebook_is_reported(tmp_path: Path, notebook: str) -> None:
-    """It names the file and what to do."""
+    """The message names the file and says what is wrong."""
     (tmp_path / "a.ipynb").write_text(notebook)
     with pytest.raises(RunFailed, match=r"a\.ipynb cannot be read as a notebook: ") as failure:
         read_script(tmp_path)

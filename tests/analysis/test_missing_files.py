@@ -1,4 +1,4 @@
-"""Why a file is not in the commit."""
+"""Explanations of why a file is not in the commit."""
 
 import subprocess
 from pathlib import Path
@@ -54,7 +54,7 @@ deep/**
     ],
 )
 def test_what_the_commit_has_instead_is_named(tmp_path: Path, name: str, line: str, words: str) -> None:
-    """The explanation names a path that works, or where to put the file."""
+    """The explanation gives a path that works, or says where to put the file."""
     (tmp_path / "Data").mkdir()
     (tmp_path / "Data" / "Train.csv").write_text("")
     (tmp_path / "big.dvc").write_text("")
@@ -62,7 +62,7 @@ def test_what_the_commit_has_instead_is_named(tmp_path: Path, name: str, line: s
 
 
 def test_computed_path_is_not_written_as_it_is(tmp_path: Path) -> None:
-    """The script builds it from the path of a folder, so the relative path may be wrong in it."""
+    """If the script computes the path, the explanation does not tell the developer to write a fixed one."""
     (tmp_path / "train.csv").write_text("")
     explanation = explain_missing_file("data/train.csv", tmp_path, is_computed=True)
     assert explanation == "data/train.csv is not in the commit, but train.csv is. Make the path point to train.csv."

@@ -1,4 +1,4 @@
-"""What the pushed code may read from outside of the commit, so that its verdict is not reused."""
+"""Paths and addresses outside the commit that the pushed code may read. Its verdict is then not reused."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from epochal.analysis.outside import find_outside, is_address
     ],
 )
 def test_what_is_read_from_outside_is_found(code: str, outside: str, tmp_path: Path) -> None:
-    """However the path or address reaches the call that reads it."""
+    """A path or an address is found no matter how it reaches the call that reads it."""
     (tmp_path / "nn.py").write_text(code)
     assert find_outside(tmp_path, {}) == (outside,)
     assert is_address(outside) is ("://" in outside)
@@ -67,13 +67,13 @@ def test_what_is_read_from_outside_is_found(code: str, outside: str, tmp_path: P
     ],
 )
 def test_strings_from_which_nothing_is_read_do_not_count(code: str, tmp_path: Path) -> None:
-    """Docstrings, ends of paths, regular expressions, devices, outputs and texts; /data is in the fingerprint."""
+    """Examples are docstrings, path endings, patterns, devices, outputs and messages. The fingerprint covers /data."""
     (tmp_path / "nn.py").write_text(code)
     assert find_outside(tmp_path, {}) == ()
 
 
 def test_settings_count_if_the_code_names_their_file(tmp_path: Path) -> None:
-    """A file that the code does not name is for another tool."""
+    """A settings file that the code does not name belongs to another tool."""
     (tmp_path / "config.yaml").write_text("# /mnt/old.csv\ndata: /mnt/train.csv\nname: a/b\n")
     (tmp_path / "mkdocs.yml").write_text("site_url: https://example.com/docs\n")
     (tmp_path / "nn.py").write_text("import yaml\n")
@@ -83,5 +83,5 @@ def test_settings_count_if_the_code_names_their_file(tmp_path: Path) -> None:
 
 
 def test_export_of_a_notebook_counts(tmp_path: Path) -> None:
-    """It is not a file of the commit."""
+    """The exported script is checked, although it is not a file in the commit."""
     assert find_outside(tmp_path, {"train.ipynb.py": b'x = np.load("/mnt/x.npy")'}) == ("/mnt/x.npy",)

@@ -1,4 +1,4 @@
-"""Finding out from code whether a printed accuracy may be a percentage."""
+"""Telling from the code whether a printed accuracy may be a percentage."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from epochal.analysis.percentages import Percentages, find_percentages, read_per
     ],
 )
 def test_accuracy_multiplied_without_sign_is_found(source: str) -> None:
-    """It may be formatted in any way, in another line, or by a caller."""
+    """The accuracy may be formatted in any way, on another line, or by a caller."""
     lines = len(source.splitlines())
     found = find_percentages({"nn.py": b"pass", "utils.py": source.encode()})
     assert found.unsigned in [f"line {line} of utils.py" for line in range(1, lines + 1)]
@@ -44,7 +44,7 @@ def test_accuracy_multiplied_without_sign_is_found(source: str) -> None:
         'print("Test Accuracy:", 100 * accuracy, "%")',
         'accuracy = 100 * correct / total\nprint(f"Test Accuracy: {accuracy:.1f}%")',
         'print("Test accuracy: " + str(100 * accuracy) + "%")',
-        # Those of the training are printed with a sign, and only used in other ways without one.
+        # Training accuracies are printed with a sign; without one, they are only used in other ways.
         "def train():\n    return 100 * correct / n\nprint(f'{train():.1f}%')\nprint(f'Test accuracy: {accuracy():.2f}')",
         'accuracy = 100 * correct / total\nprint(f"{accuracy:.1f} %")\nlog.add_scalar(accuracy)\nassert accuracy > 5',
         'print("Train Epoch [{:.0f}]".format(100.0 * batch / len(loader)))',
@@ -52,12 +52,12 @@ def test_accuracy_multiplied_without_sign_is_found(source: str) -> None:
     ],
 )
 def test_percentage_with_its_sign_is_not_mistaken(source: str) -> None:
-    """Other products, such as the progress in an epoch, are no accuracies."""
+    """A percentage with a sign is unambiguous. Other products, such as the progress within an epoch, are not accuracies."""
     assert find_percentages({"nn.py": source.encode()}) == Percentages("", computed=True)
 
 
 def test_code_without_percentages() -> None:
-    """A sign that it prints may follow a fraction; if the code cannot be read, that is not known."""
+    """A printed % sign may follow a fraction. If the code cannot be read, there may be a percentage."""
     signed_fraction = b'print(f"Test accuracy: {correct / total:.2f}%")'
     assert find_percentages({"nn.py": signed_fraction}) == Percentages("", computed=False)
     for unknown in (b"def", b"print(100 * acc + " + b" + ".join([b"'a'"] * 2000) + b")"):
@@ -65,7 +65,7 @@ def test_code_without_percentages() -> None:
 
 
 def test_local_modules_are_read(tmp_path: Path) -> None:
-    """The script may import the function that measures, from beside it."""
+    """The script may import the function that measures the accuracy from a module beside it."""
     for name, content in (
         ("project/lib/utils.py", "def accuracy():\n    return 100 * correct / total\n"),
         ("project/other.py", "print(100 * accuracy)\n"),

@@ -32,12 +32,12 @@ def _catch_refusal(text: str) -> str:
     ],
 )
 def test_names_with_versions_are_allowed(text: str) -> None:
-    """So are extras, markers, hashes and comments."""
+    """Extras, markers, hashes and comments are allowed, too."""
     check_requirements(text)
 
 
 def test_all_refused_lines_are_named() -> None:
-    """Nobody should have to push once for each of them."""
+    """Nobody should have to push once for every refused line."""
     explanation = _catch_refusal("numpy\ngit+https://example.org/a\n\n-e .\n")
     assert explanation.startswith(
         'requirements.txt line 2, "git+https://example.org/a": packages must come from the package index, not from a URL; '
@@ -46,7 +46,7 @@ def test_all_refused_lines_are_named() -> None:
 
 
 def test_names_that_are_not_those_of_packages_are_found() -> None:
-    """Each has the line, and what to write instead of all of it; names of packages are left alone."""
+    """Each finding gives the line and what to replace it with; correct package names are left alone."""
     text = (
         "# cv2\ncv2==4.9\nnumpy\nPIL ; python_version > '3'\nscikit-learn\nopencv-python\nsklearn==0.0  # old\n"
         "tensorflow_gpu>=2.4\nopencv\n"
@@ -61,7 +61,7 @@ def test_names_that_are_not_those_of_packages_are_found() -> None:
 
 
 def test_paths_of_another_computer_are_refused_with_what_to_write() -> None:
-    """The admin is asked only if another line needs it."""
+    """The admin's settings are mentioned only if another line needs them."""
     path = "numpy @ file:///croot/numpy_1682953417311/work\n"
     assert _catch_refusal(path).endswith(
         "Write names with versions instead, as the command pip list --format=freeze prints them."
@@ -131,12 +131,12 @@ def test_everything_else_is_refused(line: str, why: str) -> None:
     ],
 )
 def test_no_option_hides_behind_a_line_end(text: str, line: int) -> None:
-    """pip and uv read continued lines, comments and encodings differently, so an option for either of them is refused."""
+    """pip and uv differ on continued lines, comments and encodings; whatever either reads as an option is refused."""
     assert _catch_refusal(text).startswith(f"requirements.txt line {line}, ")
 
 
 def test_message_hides_the_password() -> None:
-    """An address in the message comes without user and password."""
+    """The message shows a URL without its username and password."""
     message = _catch_refusal("--index-url https://ada:s3cret@index.example/simple")
     assert "s3cret" not in message
     assert "https://index.example/simple" in message
@@ -167,7 +167,7 @@ _PIECES = st.lists(
 
 @given(_PIECES.map("".join))
 def test_any_text_is_allowed_or_refused(text: str) -> None:
-    """Nothing that is pushed raises another exception, and text that is allowed has no option on any line."""
+    """No text raises any other exception, and no line of an allowed text starts with an option other than --hash."""
     try:
         check_requirements(text)
     except RunFailed as failure:
@@ -188,5 +188,5 @@ def test_any_text_is_allowed_or_refused(text: str) -> None:
     ],
 )
 def test_comments_and_blank_lines_are_removed(text: str, remaining: str) -> None:
-    """A text stays as it is if pip and uv might disagree on which line a comment ends."""
+    """The text is left as it is if pip and uv might disagree about where a comment ends."""
     assert strip_comments(text) == remaining

@@ -1,7 +1,7 @@
-"""The verdict that each case must get: state, reason and numbers of ``epochal run --json``.
+"""The verdict that each case must get: the state, reason and numbers that ``epochal run --json`` prints.
 
 README.md gives the reasons. The numbers were measured by running nn.py without Epochal. If only a message can be wrong,
-the case lists facts that it must contain (a file, a package, a line), but not its wording.
+the case lists facts that the message must contain (a file, a package, a line), but not its wording.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ Check = Callable[[View], None]
 
 @dataclass(frozen=True)
 class Case:
-    """A case, with a check that asserts the right verdict for ``threshold``.
+    """A case, with a check that asserts that its verdict for ``threshold`` is right.
 
     max_trials: replaces the setting in the case's epochal.toml; None leaves it unchanged.
     metric: the metric to name in its epochal.toml, if not empty.
@@ -50,7 +50,7 @@ def count_epochs(trial: Mapping[str, Any]) -> int:
 
 
 def check_refused(view: View) -> None:
-    """Assert that no number counted as an accuracy, and that the run ended after its first trial."""
+    """Assert that no number was accepted as an accuracy, and that the run ended after its first trial."""
     assert (view["state"], view["reason"]) == ("failed", "no_accuracy")
     assert len(view["trials"]) == 1
     assert view["accuracy"] is None
@@ -72,7 +72,7 @@ def check_starts_afresh(view: View) -> None:
 
 
 def check_at_chance(view: View) -> None:
-    """Assert that each accuracy is that of guessing one of two equally frequent classes, on 100 rows or more."""
+    """Assert that each accuracy is about that of guessing one of two equally frequent classes on 100 or more rows."""
     assert all(0.3 < trial["accuracy"] < 0.7 for trial in view["trials"] if trial["accuracy"] is not None)
 
 
@@ -85,7 +85,7 @@ def check_stays_at_chance(view: View) -> None:
 
 
 def expect_accuracy(accuracy: float, state: str, trials: int = 1, within: float = 0.0025, source: str = "") -> Check:
-    """Return a check that trial 1 measured ``accuracy`` and that the run ended in ``state`` after ``trials`` trials."""
+    """Return a check that trial 1 had this ``accuracy`` and that the run ended in ``state`` after ``trials`` trials."""
 
     def check(view: View) -> None:
         first = get_trial(view, 1)
@@ -99,7 +99,7 @@ def expect_accuracy(accuracy: float, state: str, trials: int = 1, within: float 
 def expect_epochs(epochs: int, name: str = "", *, counted: bool = True) -> Check:
     """Return a check that trial 2 was trained for ``epochs`` epochs, as its hyperparameter ``name`` says.
 
-    ``counted``: whether the epochs that were really trained are known, as with Keras.
+    ``counted``: whether the number of epochs actually trained is known, as with Keras.
     """
 
     def check(view: View) -> None:
@@ -113,7 +113,7 @@ def expect_epochs(epochs: int, name: str = "", *, counted: bool = True) -> Check
 
 
 def expect_losses(*losses: float) -> Check:
-    """Return a check that the last losses of trial 2 are those of an uninterrupted training."""
+    """Return a check that the last losses of trial 2 match those of uninterrupted training."""
 
     def check(view: View) -> None:
         assert get_trial(view, 2)["state"] == "measured"
@@ -138,7 +138,7 @@ def expect_failure(*facts: str, reason: str = "") -> Check:
 
 
 def expect_note(check: Check, *facts: str) -> Check:
-    """Return a check that does what ``check`` does, and that one of the run's notes contains all ``facts``."""
+    """Return ``check`` with the additional assertion that one of the run's notes contains all ``facts``."""
 
     def check_with_note(view: View) -> None:
         check(view)
@@ -240,7 +240,7 @@ def _check_measured(view: View) -> None:
 
 
 def _check_hydra(view: View) -> None:
-    """Assert that a note gives both versions: hydra-core of 2020 lacks what nn.py uses, so the run fails."""
+    """Assert that a note says which hydra-core was installed and why. It lacks what nn.py uses, so the run fails."""
     assert view["state"] == "failed"
     (note,) = [note for note in view["notes"] if "hydra-core" in note]
     assert "0.11.3" in note

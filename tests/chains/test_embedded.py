@@ -1,4 +1,4 @@
-"""The embedded chain: when it gives up a run whose jobs end without a result, and when it retries."""
+"""When the embedded chain retries a run whose jobs end without a result, and when it gives up on the run."""
 
 import queue
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _WRONG_USAGE, _INTERNAL_ERROR = 2, 70
 
 
 class _FaultyScripts(JobScripts):
-    """The real job scripts, except that the first calls end with ``faults``: an exit status, or an error at the start."""
+    """The real job scripts, but the first calls fail with ``faults``, each an exit status or an error to raise."""
 
     def __init__(self, home: Path, faults: Sequence[int | OSError]) -> None:
         super().__init__(environment_of(home), resource("scripts"), {"EPOCHAL_RUNTIME": "process"})
@@ -45,7 +45,7 @@ class _FaultyScripts(JobScripts):
 
 
 def _process_until_next_run(home: Path, tmp_path: Path, faults: Sequence[int | OSError]) -> tuple[list[str], Run]:
-    """Let a chain with one worker process two runs until it starts the second; return the first run and its jobs.
+    """Give a chain with one worker two runs; once the second starts, return the jobs of the first, and that run.
 
     The worker takes the oldest run that has not ended, so it starts the second run only after the first has ended.
     """
@@ -73,7 +73,7 @@ def _process_until_next_run(home: Path, tmp_path: Path, faults: Sequence[int | O
 def test_run_is_given_up_after_three_attempts_without_a_result(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | OSError
 ) -> None:
-    """Such a run fails, whatever the fault is, and the worker takes the next run."""
+    """The run fails, whatever the fault was, and the worker goes on to the next run."""
     monkeypatch.setattr(embedded, "_PAUSE_SECONDS", 0.0)
     jobs, run = _process_until_next_run(home, tmp_path, [fault] * 3)
     assert jobs == ["pull"] * 3
@@ -85,7 +85,7 @@ def test_run_is_given_up_after_three_attempts_without_a_result(
 def test_run_is_retried_before_it_is_given_up(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[int]
 ) -> None:
-    """The third attempt may still succeed. Usage errors do not count: somebody has to correct the settings."""
+    """The third attempt may still succeed. Usage errors do not count, because somebody has to correct the settings."""
     monkeypatch.setattr(embedded, "_PAUSE_SECONDS", 0.0)
     jobs, run = _process_until_next_run(home, tmp_path, faults)
     assert jobs == ["pull"] * len(faults) + ["pull", "train"]

@@ -39,7 +39,7 @@ def check_json(folder: Path) -> Any:
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
-    """Write files into a folder of a repository without commits, and return the folder."""
+    """Write files into a folder, run git init there without committing anything, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet")
     for name, text in files.items():
@@ -49,7 +49,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def test_facts_of_a_sound_script(tmp_path: Path) -> None:
-    """The output says what a run would train, in which places that is written, and that nothing was found."""
+    """The output says what a run would train, where each fact comes from, and that no problem was found."""
     status, output = check(str(write(tmp_path, {"nn.py": SCRIPT, "epochal.toml": "threshold = 0.9\n"})))
     assert status == 0
     assert output.splitlines() == [
@@ -64,7 +64,7 @@ def test_facts_of_a_sound_script(tmp_path: Path) -> None:
 
 
 def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
-    """The object has the same facts, and each finding with its place."""
+    """The JSON object has the same facts, and each finding with its location and remedy."""
     files = {"nn.py": SCRIPT.replace("import numpy", "import matplotlib")}
     files["epochal.toml"] = "[search]\nlearning_rate = { low = 0.001, high = 0.1, log = true }\n"
     found = check_json(write(tmp_path, files))
@@ -188,7 +188,7 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
     ],
 )
 def test_errors(files: dict[str, str], kind: str, path: str, line: int | None, text: str, tmp_path: Path) -> None:
-    """What would end a run before its training is an error with its place, and the exit status is 1."""
+    """Anything that would end a run before training is an error with a location, and the exit status is 1."""
     (project,) = check_json(write(tmp_path, files))["projects"]
     errors = [each for each in project["findings"] if each["severity"] == "error"]
     assert [(each["kind"], each["path"], each["line"]) for each in errors] == [(kind, path, line)]
@@ -197,7 +197,7 @@ def test_errors(files: dict[str, str], kind: str, path: str, line: int | None, t
 
 
 def test_folder_outside_a_repository_is_an_error(tmp_path: Path) -> None:
-    """A run trains a commit. Findings about the whole folder have no place."""
+    """A run needs a commit to train. A finding about the whole folder has no file or line."""
     (tmp_path / "nn.py").write_text(SCRIPT)
     status, output = check(str(tmp_path))
     assert status == 1
@@ -209,14 +209,14 @@ def test_folder_outside_a_repository_is_an_error(tmp_path: Path) -> None:
 
 
 def test_epochs_that_nothing_uses_are_marked(tmp_path: Path) -> None:
-    """Their name suggests that a retrain should raise them, but it may be in vain."""
+    """The name suggests a value for a retrain to raise, but raising it might have no effect."""
     script = SCRIPT.replace("epochs=EPOCHS", "verbose=2")
     output = check(str(write(tmp_path, {"nn.py": script})))[1]
     assert "epochs:     20 (EPOCHS in nn.py:4), but no training call or loop seems to use it\n" in output
 
 
 def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
-    """The script is checked although epochal.toml is invalid."""
+    """The script is checked even if epochal.toml is invalid."""
     (project,) = check_json(write(tmp_path, {"nn.py": "input()\n", "epochal.toml": "threshold = 80\n"}))["projects"]
     assert [each["kind"] for each in project["findings"]] == ["settings", "asks_a_question"]
     settings = 'script = "churn.py"\nthreshold = 80\n'
@@ -225,7 +225,7 @@ def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
 
 
 def test_metric_needs_validation_data(tmp_path: Path) -> None:
-    """Without any, Keras reports no val_accuracy."""
+    """Without validation data, Keras reports no val_accuracy."""
     script = SCRIPT.replace("model.evaluate(x_test, y_test)\n", "")
     (project,) = check_json(write(tmp_path, {"nn.py": script}))["projects"]
     assert project["metric"] is None
@@ -235,7 +235,7 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
 
 
 def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
-    """Each project has its settings and findings, whose paths begin at the top."""
+    """Each project has its own settings and findings; paths are relative to the top of the repository."""
     files = {
         "epochal.toml": '[[project]]\npath = "a"\n[[project]]\npath = "b/c"\n',
         "a/nn.py": "epochs = 3\n",
@@ -254,7 +254,7 @@ def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
 
 
 def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
-    """Lines count within the code cell."""
+    """Only code cells are numbered, and lines are counted within their cell."""
     cells = [
         ("markdown", "# Title"),
         ("code", "epochs = 3\nmodel.fit(x, epochs=epochs)"),
@@ -280,7 +280,7 @@ def _code(kind: str) -> dict[str, Any]:
 
 
 def test_link_out_of_the_repository_is_an_error(tmp_path: Path) -> None:
-    """The pull job refuses it, whether or not the link leads somewhere on this machine."""
+    """The pull job refuses such a link, whether or not its target exists on this machine."""
     repository = make_repository(tmp_path / "digits", {"nn.py": "epochs = 1\n"})
     (repository / "data").symlink_to("/no/such/folder")
     found = check_json(repository)
@@ -289,7 +289,7 @@ def test_link_out_of_the_repository_is_an_error(tmp_path: Path) -> None:
 
 
 def test_file_of_git_lfs_is_a_pointer_in_the_commit(tmp_path: Path) -> None:
-    """The work tree has the data, but what is pushed is a pointer."""
+    """The working tree has the data, but only a pointer is pushed."""
     repository = make_repository(tmp_path / "digits", {"nn.py": "open('a.csv')\n"})
     write(repository, {".gitattributes": "*.csv filter=lfs\n", "a.csv": "1,2\n"})
     git(repository, "add", "a.csv")
@@ -298,7 +298,7 @@ def test_file_of_git_lfs_is_a_pointer_in_the_commit(tmp_path: Path) -> None:
 
 
 def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:
-    """A file that is in the folder, but would not be in a commit, is found."""
+    """A file that exists in the folder but would not be committed is reported."""
     files: dict[str, str | bytes] = {"nn.py": "open('data/a.csv')\n", ".gitignore": "data/\n"}
     repository = make_repository(tmp_path / "digits", files)
     write(repository, {"data/a.csv": ""})
@@ -308,7 +308,7 @@ def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:
 
 
 def test_untracked_files_that_the_script_needs_are_noted(tmp_path: Path) -> None:
-    """Modules, files and folders count once the script is tracked; before that, nothing is."""
+    """Modules, files and folders are noted only if the script itself is tracked."""
     repository = make_repository(tmp_path / "digits", {"nn.py": ""})
     write(repository, {"nn.py": "import load\nopen('a.csv')\nos.listdir('data/x')\nopen('nn.py')\n"})
     write(repository, {"load.py": "", "a.csv": "", "data/x/b.csv": "", "unused.csv": ""})
@@ -325,7 +325,7 @@ def test_untracked_files_that_the_script_needs_are_noted(tmp_path: Path) -> None
 
 
 def test_large_file_is_found_until_it_is_committed(tmp_path: Path) -> None:
-    """A file that is new, also if it was added already, is in the next commit."""
+    """A new file is reported, even after git add, because it would be in the next commit."""
     repository = make_repository(tmp_path / "digits", {"nn.py": "epochs = 1\n"})
     git(repository, "config", "core.bigFileThreshold", "1m")
     git(repository, "config", "core.compression", "0")
@@ -340,14 +340,14 @@ def test_large_file_is_found_until_it_is_committed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("requirements", "kinds"), [("", ["removed_api"]), ("keras==2.15\n", [])])
 def test_removed_functions_are_found(requirements: str, kinds: list[str], tmp_path: Path) -> None:
-    """What the current Keras has removed is found, unless requirements.txt chooses another one."""
+    """Functions that current Keras has removed are found, unless requirements.txt pins an older version."""
     files = {"nn.py": "epochs = 1\nfrom keras.utils import np_utils\n", "requirements.txt": requirements}
     (project,) = check_json(write(tmp_path, files))["projects"]
     assert [each["kind"] for each in project["findings"]] == kinds
 
 
 def test_removed_function_of_another_package_is_not_said_to_be_of_keras(tmp_path: Path) -> None:
-    """Code with the framework Keras may use what TensorFlow has removed."""
+    """A Keras script may use something that TensorFlow has removed; the message names TensorFlow."""
     (project,) = check_json(write(tmp_path, {"nn.py": "epochs = 1\nimport tensorflow as tf\ntf.contrib\n"}))["projects"]
     assert [each["message"] for each in project["findings"]] == ["tensorflow.contrib was removed from TensorFlow."]
 
@@ -363,14 +363,14 @@ def test_removed_function_of_another_package_is_not_said_to_be_of_keras(tmp_path
 def test_removed_modules_are_found_beside_any_framework(
     files: dict[str, str], messages: list[str], tmp_path: Path
 ) -> None:
-    """A module of Python 2 is not a missing package, unless it is a local module after all."""
+    """A Python 2 module is reported as removed, not as a missing package. A local module with that name is fine."""
     text = "epochs = 1\nimport keras\nimport cPickle\nfrom sklearn.grid_search import GridSearchCV\n"
     (project,) = check_json(write(tmp_path, {"nn.py": text, **files}))["projects"]
     assert [each["message"] for each in project["findings"]] == messages
 
 
 def test_init_ends_with_the_check(tmp_path: Path) -> None:
-    """Its lines follow those of init, which succeeds whatever is found."""
+    """The check's lines follow those of init, which succeeds whatever the check finds."""
     (tmp_path / "nn.py").write_text("import keras\nimport torch\n")
     arguments = ["init", str(tmp_path), "--remote", "https://example.com/ada/digits.git", "--branch", "main"]
     done = CliRunner().invoke(make_app("init"), arguments)

@@ -1,4 +1,4 @@
-"""The list of commands, which ``epochal --help`` shows without importing them, and what starting a command imports."""
+"""The list of commands, which ``epochal --help`` shows without importing them, and what each start imports."""
 
 import importlib
 import inspect
@@ -62,7 +62,7 @@ def test_list_has_the_help_of_each_command(name: str) -> None:
 
 
 def test_each_command_module_is_listed() -> None:
-    """The module ``options`` is no command: it has the options that commands share."""
+    """The module ``options`` is not a command: it holds the options that the commands share."""
     folder = importlib.import_module("epochal.commands").__path__[0]
     modules = {name for _, name, _ in pkgutil.iter_modules([folder])}
     assert modules == {*COMMANDS, "options"}
@@ -70,7 +70,7 @@ def test_each_command_module_is_listed() -> None:
 
 @pytest.mark.parametrize("command", [None, "history"])
 def test_only_the_named_command_is_imported(command: str | None) -> None:
-    """The list imports no command, and a command imports no other one, so that each start is fast."""
+    """The list imports no command, and a command imports no other, so that every start is fast."""
     program = (
         f"import sys, epochal.cli; epochal.cli.make_app({command!r}); "
         "print(*(name for name in sys.modules if name.startswith('epochal.commands.')))"
@@ -87,7 +87,7 @@ def test_help_lists_all_commands() -> None:
 
 
 def test_help_imports_no_library_of_the_server() -> None:
-    """The help needs Typer alone: neither the settings nor the database."""
+    """The help needs only Typer, and neither the settings nor the database."""
     imported = _list_imports("--help", status=0)
     assert "epochal.cli" in imported
     assert imported & {*_NEEDED_FOR_WORK, "pydantic", "sqlalchemy"} == set()
@@ -95,7 +95,7 @@ def test_help_imports_no_library_of_the_server() -> None:
 
 @pytest.mark.parametrize("name", ["train", "retrain"])
 def test_job_without_work_imports_only_what_claiming_takes(home: Path, name: str) -> None:
-    """The run has ended, as if it had been cancelled while the job waited in the queue of Jenkins."""
+    """The run has already ended, as if it had been cancelled while its job waited in Jenkins' queue."""
     app = App.open(environment_of(home))
     accepted = accept_commit(app.database, Commit("/srv/digits", "main", "a" * 40), Origin.PUSH, supersede="queued")
     request_stop(app.database, accepted.run, State.CANCELLED)

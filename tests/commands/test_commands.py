@@ -1,4 +1,4 @@
-"""The commands, run as a user types them."""
+"""The commands, run as a user would run them."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ _IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
 
 
 def test_run_prints_one_json_object(home: Path, tmp_path: Path) -> None:
-    """Nothing else is on standard output, and show and history print the same object."""
+    """Nothing else is on standard output. ``epochal show`` prints the same object, and ``epochal history`` lists it."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT})
     shown = epochal_json(home, "run", str(repository), "--threshold", "0.7", "--runtime", "process", "--no-mail")
     expected = {
@@ -88,7 +88,7 @@ def test_run_prints_one_json_object(home: Path, tmp_path: Path) -> None:
 
 
 def test_run_takes_a_commit_or_an_address(home: Path, tmp_path: Path) -> None:
-    """An older commit is trained as it was. Changes that are not committed are reported and not trained."""
+    """An older commit is trained as it was. Uncommitted changes are reported and ignored."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT})
     old = git(repository, "rev-parse", "HEAD")
     commit(repository, {"nn.py": "raise SystemExit(1)\n"}, "Broken")
@@ -136,7 +136,7 @@ def test_run_uses_the_credentials_of_a_private_repository(home: Path, tmp_path: 
 
 
 def test_run_uses_the_runtime_of_the_settings(home: Path, tmp_path: Path) -> None:
-    """With runtime = "docker" and no engine the run fails; without the setting it is trained in a process."""
+    """With ``runtime = "docker"`` and no engine, the run fails; without the setting, it trains in a process."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT})
     nowhere = f"unix://{tmp_path}/no-engine"
     run = ("run", str(repository), "--threshold", "0.5", "--no-mail")
@@ -204,7 +204,7 @@ def test_wrong_usage_is_reported_without_a_traceback(
 def test_unknown_commit_or_branch_is_named(
     home: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    """The words are not those of git, and no run is stored."""
+    """The message is Epochal's own, not git's, and no run is stored."""
     repository = make_repository(tmp_path / "digits")
     done = epochal(home, *(argument.format(folder=repository) for argument in arguments))
     assert (done.returncode, done.stderr) == (2, f"epochal: {message.format(folder=repository)}\n")
@@ -212,7 +212,7 @@ def test_unknown_commit_or_branch_is_named(
 
 
 def test_run_takes_a_bare_repository_and_the_branch_of_a_detached_commit(home: Path, tmp_path: Path) -> None:
-    """The path may be relative. A CI server checks out a commit without its branch."""
+    """The path may be relative. If a CI server has checked out a commit without its branch, --branch gives it."""
     repository = make_repository(tmp_path / "digits")
     git(tmp_path, "clone", "--quiet", "--bare", "digits", "digits.git")
     path = os.path.relpath(tmp_path / "digits.git")
@@ -224,7 +224,7 @@ def test_run_takes_a_bare_repository_and_the_branch_of_a_detached_commit(home: P
 
 
 def _run_unprivileged(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run ``epochal`` without the right of root to write in every file."""
+    """Run ``epochal`` without root's privilege to write to every file."""
     unprivileged = ["setpriv", "--bounding-set=-dac_override"] if os.getuid() == 0 else []
     if unprivileged and not shutil.which("setpriv"):
         pytest.skip("setpriv is not installed")
@@ -249,7 +249,7 @@ def _run_unprivileged(home: Path, *arguments: str) -> "subprocess.CompletedProce
 def test_home_that_cannot_be_written_is_reported_in_one_line(
     tmp_path: Path, command: tuple[str, ...], home_name: str, problem: str
 ) -> None:
-    """No command that writes there raises an OSError."""
+    """A command that has to write to the home reports the problem instead of raising an OSError."""
     folder = tmp_path / "locked"
     folder.mkdir()
     (folder / "file").write_text("")
@@ -261,7 +261,7 @@ def test_home_that_cannot_be_written_is_reported_in_one_line(
 
 
 def test_database_of_another_user_is_reported(home: Path) -> None:
-    """A command that was run with sudo created it, for example."""
+    """The database may have been created by a command that was run with sudo, for example."""
     epochal(home, "history")
     (home / "epochal.db").chmod(0o444)
     done = _run_unprivileged(home, "history")
@@ -270,7 +270,7 @@ def test_database_of_another_user_is_reported(home: Path) -> None:
 
 
 def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:
-    """ngrok does not know the authtoken, or there is no network. The line does not show the authtoken."""
+    """ngrok rejects the authtoken or cannot be reached. The message does not contain the authtoken."""
     done = epochal(home, "tunnel", EPOCHAL_NGROK_AUTHTOKEN="0123456789-not-a-token")
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -278,14 +278,14 @@ def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:
 
 
 def test_misspelt_variable_is_refused(home: Path) -> None:
-    """The message suggests the variable that was meant."""
+    """The message suggests the correct name."""
     done = epochal(home, "history", EPOCHAL_RUNTIMES="docker")
     assert done.returncode == 2
     assert "Did you mean EPOCHAL_RUNTIME?" in done.stderr
 
 
 def test_init_watch_and_status(home: Path, tmp_path: Path) -> None:
-    """Running init and watch a second time changes nothing. The status says that no server runs."""
+    """Running init and watch a second time changes nothing. ``epochal status`` says that no server is running."""
     folder = tmp_path / "digits"
     folder.mkdir()
     (folder / "nn.py").write_text(_IMPROVING_SCRIPT)
@@ -317,12 +317,12 @@ def signal_and_request_stop(*arguments, original=run.request_stop):
 run.request_stop = signal_and_request_stop
 main()
 """
-"""Runs ``epochal`` with its arguments, and sends a SIGTERM as soon as another signal cancels the run."""
+"""Runs ``epochal`` with its arguments, and sends itself a SIGTERM as soon as another signal cancels the run."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_cancel_the_run_and_leave_nothing_running(home: Path, tmp_path: Path, number: signal.Signals) -> None:
-    """A signal during a training ends the training. A second one, as timeout(1) sends it, changes nothing."""
+    """A signal stops training and cancels the run. A second signal, such as timeout(1) sends, changes nothing."""
     started = tmp_path / "started"
     os.mkfifo(started)
     script = f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
@@ -352,7 +352,7 @@ main()
 
 
 def test_ctrl_c_before_the_first_job_cancels_the_run(home: Path, tmp_path: Path) -> None:
-    """Nothing has been started yet, so there is nothing to wait for."""
+    """No job has started yet, so there is nothing to wait for."""
     repository = make_repository(tmp_path / "digits", {"nn.py": ""})
     command = [sys.executable, "-c", _INTERRUPTED_AT_ONCE, "run", str(repository), "--runtime", "process"]
     done = subprocess.run(command, env=os.environ | {"EPOCHAL_HOME": str(home)}, timeout=60, check=False)
@@ -361,7 +361,7 @@ def test_ctrl_c_before_the_first_job_cancels_the_run(home: Path, tmp_path: Path)
 
 
 def test_watch_hides_tokens_and_refuses_a_second_spelling(home: Path) -> None:
-    """server.toml keeps its mode, and another address of a watched repository is refused."""
+    """A token is not printed, server.toml keeps its mode, and another URL of a watched repository is refused."""
     (home / "server.toml").write_text("", encoding="utf-8")
     (home / "server.toml").chmod(0o600)
     first = epochal(home, "watch", "https://ada:s3cret@github.com/ada/digits.git")

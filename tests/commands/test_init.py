@@ -16,7 +16,7 @@ from tests.repositories import commit, git, make_repository
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder that has nn.py and is no repository yet."""
+    """Return a folder that has nn.py and is not a repository yet."""
     folder = tmp_path / "digits"
     folder.mkdir()
     (folder / "nn.py").write_text("epochs = 20\n")
@@ -29,7 +29,7 @@ def _read_files(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def test_init_creates_a_repository_and_is_idempotent(folder: Path) -> None:
-    """The first call creates repository, remote, hooks, branches and settings; further calls write no file."""
+    """The first call sets up the repository, remote, hooks, branches and settings; further calls write no files."""
     assert initialise(folder, "https://example.com/ada/digits.git", ("main", "develop"))
     assert current_branch(folder) == "main"
     assert configured_branches(folder) == ("main", "develop")
@@ -43,7 +43,7 @@ def test_init_creates_a_repository_and_is_idempotent(folder: Path) -> None:
 
 
 def test_jenkinsfile_is_written_on_request_and_never_overwritten(folder: Path) -> None:
-    """A Jenkinsfile that the developer has changed stays, and a line says so."""
+    """A Jenkinsfile that the developer has changed is left alone, and a line of output says so."""
     remote = "https://example.com/ada/digits.git"
     initialise(folder, remote, ("main",))
     assert not (folder / "Jenkinsfile").exists()
@@ -70,7 +70,7 @@ def test_search_space_is_suggested_in_comments(folder: Path) -> None:
 
 
 def test_search_space_is_suggested_for_existing_settings(folder: Path) -> None:
-    """Nothing is suggested if nn.py has nothing to search or the file has a table [search]."""
+    """Nothing is suggested if nn.py has nothing to search or epochal.toml already has a [search] table."""
     (folder / "epochal.toml").write_text("threshold = 0.9\n")
     assert not any("search" in line for line in initialise(folder, "x", ("main",)))
     (folder / "nn.py").write_text("filters = 8\n")
@@ -109,7 +109,7 @@ def test_configured_hooks_folder_is_used(folder: Path, tmp_path: Path) -> None:
 def test_hook_of_an_uninstalled_epochal_does_not_block_commits(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """If Epochal was uninstalled, the commit succeeds, and a line says why nothing is pushed."""
+    """If Epochal has been uninstalled, the commit still succeeds, and a line says why nothing is pushed."""
     initialise(folder, str(tmp_path / "origin.git"), ("main",))
     stub = folder / ".git/hooks/post-commit"
     lines = stub.read_text().splitlines()
@@ -120,7 +120,7 @@ def test_hook_of_an_uninstalled_epochal_does_not_block_commits(
 
 
 def test_unsuitable_folder_is_refused(folder: Path, tmp_path: Path) -> None:
-    """The folder has no nn.py, no remote or another remote, or is inside of another repository. Nothing is changed."""
+    """A folder is refused if it has no nn.py, no remote or another remote, or is inside another repository. Nothing changes."""
 
     def refuse(refused: Path, remote: str | None, message: str) -> str:
         before = _read_files(tmp_path)

@@ -1,4 +1,4 @@
-"""``epochal jenkins``, run as a user types it."""
+"""The ``epochal jenkins`` commands, run as a user would run them."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def _payload(**changes: Any) -> dict[str, Any]:
-    """Return a push event with the fields that are read. ``changes`` replace fields: ``pusher__name`` is pusher.name."""
+    """Return a push event with the fields that Epochal reads; ``pusher__name="bob"`` sets pusher.name, for example."""
     payload: dict[str, Any] = {
         "ref": "refs/heads/main",
         "after": _SHA,
@@ -61,13 +61,13 @@ def _catch_status(content_type: str, body: bytes) -> int:
     ],
 )
 def test_both_content_types_are_read(content_type: str, body: bytes) -> None:
-    """GitHub sends JSON, or a form with JSON in it, and both are always in UTF-8."""
+    """GitHub sends JSON, or a form with JSON in it, always in UTF-8."""
     assert read_body(content_type, body) == {"a": "é"}
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "multipart/form-data", "application/jsonp"])
 def test_other_content_types_are_415(content_type: str) -> None:
-    """GitHub does not send them."""
+    """GitHub never sends other content types, so they are refused."""
     assert _catch_status(content_type, b"{}") == 415
 
 
@@ -92,12 +92,12 @@ def test_other_content_types_are_415(content_type: str) -> None:
     ],
 )
 def test_body_without_a_json_object_is_400(content_type: str, body: bytes) -> None:
-    """Broken, deeply nested, repeated and wrongly encoded payloads raise no other exception."""
+    """Broken, deeply nested, repeated and wrongly encoded payloads are all refused."""
     assert _catch_status(content_type, body) == 400
 
 
 def test_push_is_read() -> None:
-    """The event has everything that a run needs."""
+    """The event contains everything that a run needs."""
     assert read_push(_payload()) == Push(
         frozenset({"github.com/ada/digits"}), "main", _SHA, "Digits", "Ada", "ada@example.com"
     )
@@ -147,13 +147,13 @@ def test_skipped_push_gives_the_reason(changes: dict[str, Any], reason: str) -> 
     ],
 )
 def test_text_that_resembles_a_skip_instruction_is_ignored(message: str) -> None:
-    """Such a commit has to be trained."""
+    """A commit with such a message is trained like any other."""
     assert _read_changed_push(head_commit__message=message).message == message
 
 
 @pytest.mark.parametrize("pusher", [None, "ada", {}, {"login": "ada", "username": "ada"}])
 def test_pusher_is_optional(pusher: object) -> None:
-    """Nothing depends on the pusher, and in Gitea's event it has no name."""
+    """Nothing depends on the pusher, who has no name in Gitea's events."""
     assert _read_changed_push(pusher=pusher).branch == "main"
 
 
@@ -176,14 +176,14 @@ def test_pusher_is_optional(pusher: object) -> None:
     ],
 )
 def test_invalid_field_is_named(field: str, value: object) -> None:
-    """A missing or mistyped field is 400, and the message starts with its path."""
+    """A field that is missing or of the wrong type is refused, and the message starts with its path."""
     with pytest.raises(PayloadError, match=re.escape(f'"{field}" is ')) as error:
         read_push(_payload(**{field.replace(".", "__"): value}))
     assert error.value.status == 400
 
 
 def test_repository_without_a_url_is_refused() -> None:
-    """Nothing could be fetched."""
+    """Without a URL, nothing could be fetched."""
     with pytest.raises(PayloadError, match=r'^"repository\.clone_url" is '):
         read_push(_payload(repository={"clone_url": 1, "url": "x" * 9999}))
 
@@ -196,13 +196,13 @@ def test_repository_without_a_url_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_unsafe_branch_is_refused(branch: str) -> None:
-    """A name that git forbids, or that a command would take for an option, is 400."""
+    """A name that git forbids, or that a command would take for an option, is refused."""
     with pytest.raises(PayloadError, match=r'^"ref" is '):
         read_push(_payload(ref=f"refs/heads/{branch}"))
 
 
 def test_characters_that_no_database_stores_are_replaced() -> None:
-    """NUL and unpaired surrogates are legal in JSON."""
+    """JSON allows NUL and unpaired surrogates, but databases cannot store them."""
     assert _read_changed_push(head_commit__message="a\0b\ud800c").message == "a?b?c"
 
 
@@ -234,7 +234,7 @@ def test_any_body_is_read_or_refused(content_type: str, body: bytes) -> None:
 
 @given(st.dictionaries(st.sampled_from(_FIELDS), _JSON, max_size=3), st.sampled_from(_FIELDS), _JSON)
 def test_any_object_is_a_push_or_refused(payload: dict[str, Any], field: str, value: object) -> None:
-    """Any JSON gives a push that can be stored, a reason to skip it, or a PayloadError."""
+    """Any JSON object results in a push that can be stored, a reason to skip it, or a PayloadError."""
     for candidate in (payload, _payload(**{field: value})):
         try:
             push = read_push(candidate)

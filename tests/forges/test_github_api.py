@@ -20,10 +20,10 @@ _TOKEN = "github_pat_right"
 
 
 class GitHub:
-    """Stand-in for api.github.com, with the webhooks of one repository, ada/digits.
+    """A stand-in for api.github.com with one repository, ada/digits, and its webhooks.
 
-    Follows GitHub's "REST API endpoints for repository webhooks" (list, create, update) and "Troubleshooting the REST API" in
-    what it requires, what it answers and which status it answers with. It never shows a secret.
+    Its requirements and responses follow GitHub's "REST API endpoints for repository webhooks" (list, create, update)
+    and "Troubleshooting the REST API". It never reveals a secret.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class GitHub:
         self.requests: list[str] = []
 
     def app(self) -> Starlette:
-        """Return the API as an application."""
+        """Return the API as a Starlette application."""
         path = "/repos/{owner}/{name}/hooks"
         routes = [
             Route(path, self._list, methods=["GET"]),
@@ -88,7 +88,7 @@ def _hide_secret(hook: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def github() -> Iterator[tuple[GitHub, str]]:
-    """The stand-in and its address."""
+    """Yield the stand-in and its address."""
     stand_in = GitHub()
     with served(stand_in.app()) as api:
         yield stand_in, api
@@ -96,7 +96,7 @@ def github() -> Iterator[tuple[GitHub, str]]:
 
 @pytest.mark.parametrize("url", [URL, "git@github.com:ada/digits.git", "https://ada:password@github.com/ada/digits"])
 def test_webhook_is_registered(github: tuple[GitHub, str], url: str) -> None:
-    """GitHub sends signed JSON, for pushes only, and checks the certificate; the result says so in a sentence."""
+    """GitHub will send signed JSON, for pushes only, and verify the certificate. A sentence reports the result."""
     stand_in, api = github
     assert register_webhook(url, _ADDRESS, SECRET, _TOKEN, api) == (
         f"GitHub now sends push events for ada/digits to {_ADDRESS}"
@@ -108,7 +108,7 @@ def test_webhook_is_registered(github: tuple[GitHub, str], url: str) -> None:
 
 
 def test_new_address_updates_the_webhook(github: tuple[GitHub, str]) -> None:
-    """ngrok's address may change. The webhook gets the new one and the current secret, and the old one is reported."""
+    """An ngrok address may change. The webhook gets the new one and the current secret; the old address is reported."""
     stand_in, api = github
     register_webhook(URL, "https://old.ngrok.app/webhook", b"the secret before this one", _TOKEN, api)
     assert "instead of https://old.ngrok.app/webhook" in register_webhook(URL, _ADDRESS, SECRET, _TOKEN, api)
@@ -120,7 +120,7 @@ def test_new_address_updates_the_webhook(github: tuple[GitHub, str]) -> None:
 
 
 def test_webhooks_of_others_are_left_alone(github: tuple[GitHub, str]) -> None:
-    """That includes one at ngrok with the same path. A webhook that a person entered for this address is updated."""
+    """A webhook for another ngrok address is left alone, too. One added by hand for this address is updated."""
     stand_in, api = github
     other = {"id": 1, "name": "web", "events": ["push"], "config": {"url": "https://other.ngrok.app/webhook"}}
     own = {"id": 2, "name": "web", "events": ["*"], "config": {"url": _ADDRESS, "content_type": "form"}}
@@ -144,7 +144,7 @@ def test_webhooks_of_others_are_left_alone(github: tuple[GitHub, str]) -> None:
     ],
 )
 def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: str, complaint: str) -> None:
-    """One line gives the repository, GitHub's message and what to do, and never the token."""
+    """The message is one line with the repository, what to do, and what GitHub said. It does not contain the token."""
     with pytest.raises(UsageError, match=f"^The webhook for ada/digits was not registered. .*{complaint}") as error:
         register_webhook(URL, _ADDRESS, SECRET, token, github[1])
     assert token not in str(error.value)

@@ -1,4 +1,4 @@
-"""GitHub's signature: its documented example, what is refused, and that no header raises an exception."""
+"""GitHub's webhook signature: the documented example, wrong signatures, short secrets, and arbitrary headers."""
 
 import pytest
 from hypothesis import given
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from epochal.errors import SettingsError
 from epochal.forges.github import check_secret, sign, verify
 
-# The example of "Validating webhook deliveries" in GitHub's documentation.
+# The example from "Validating webhook deliveries" in GitHub's documentation.
 _SECRET = b"It's a Secret to Everybody"
 _BODY = b"Hello, World!"
 _SIGNATURE = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
@@ -37,13 +37,13 @@ def test_documented_example() -> None:
     ],
 )
 def test_wrong_signature_is_refused(header: str | None) -> None:
-    """It may be missing, shortened, lengthened, or made for another secret or body."""
+    """A signature may be missing, shortened or lengthened, or made for another secret or body."""
     assert not verify(_SECRET, _BODY, header)
 
 
 @pytest.mark.parametrize("secret", [b"", b" ", b"fifteen bytes!!"])
 def test_short_secret_is_refused(secret: bytes) -> None:
-    """It is good neither for checking nor for signing nor for starting, and the message does not show it."""
+    """The server does not start with a short secret, nor sign or verify with it, and the message does not show it."""
     for use in (lambda: check_secret(secret), lambda: sign(secret, _BODY), lambda: verify(secret, _BODY, _SIGNATURE)):
         with pytest.raises(SettingsError) as error:
             use()
@@ -53,6 +53,6 @@ def test_short_secret_is_refused(secret: bytes) -> None:
 
 @given(st.binary(min_size=16), st.binary(), st.text())
 def test_any_header_is_accepted_or_refused(secret: bytes, body: bytes, header: str) -> None:
-    """No header raises an exception, and the true signature is always accepted."""
+    """No header raises an exception, and the correct signature is always accepted."""
     assert verify(secret, body, header) == (header == sign(secret, body))
     assert verify(secret, body, sign(secret, body))

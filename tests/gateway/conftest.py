@@ -1,4 +1,4 @@
-"""The fixture that waits for the gateway's log."""
+"""A fixture that waits for lines in the gateway's log."""
 
 import logging
 import logging.handlers

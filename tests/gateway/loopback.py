@@ -1,4 +1,4 @@
-"""An application on a loopback port, an intake in memory, and GitHub's push event, for the tests of the gateway."""
+"""An application on a loopback port, an in-memory intake, and GitHub's push event, for tests of the gateway."""
 
 import json
 import queue
@@ -22,7 +22,7 @@ SHA = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 CLIENT = httpx.Client(timeout=30)  # Shared, because each new client reads the certificates again.
 
 NextLine = Callable[[], str]
-"""Waits for the next line of a log."""
+"""Waits for the next line of a log and returns it."""
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def push_event(**changes: Any) -> dict[str, Any]:
 
 
 def request_headers(body: bytes, **changes: str | None) -> dict[str, str]:
-    """Return the headers that GitHub sends with ``body``. ``changes`` replace them (``X_GitHub_Event="ping"``; None: omit)."""
+    """Return GitHub's headers for ``body``. ``changes`` override them (``X_GitHub_Event="ping"``; None: omit)."""
     headers: dict[str, str | None] = {
         "User-Agent": "GitHub-Hookshot/044aadd",
         "Content-Type": "application/json",
@@ -125,6 +125,6 @@ def request_headers(body: bytes, **changes: str | None) -> dict[str, str]:
 
 
 def deliver(address: str, event: dict[str, Any] | bytes, **changes: str | None) -> httpx.Response:
-    """POST ``event`` to the gateway at ``address`` as GitHub does. ``changes`` replace headers."""
+    """POST ``event`` to the gateway at ``address`` as GitHub does. ``changes`` override headers."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     return CLIENT.post(f"{address}/webhook", content=body, headers=request_headers(body, **changes))

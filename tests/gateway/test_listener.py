@@ -25,7 +25,7 @@ print("put away", flush=True)
 
 @contextmanager
 def _start_program(host: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Start a process that runs the server. Yields it and the address that it printed."""
+    """Start a process that runs the server; yield the process and the address that it printed."""
     command = [sys.executable, "-c", _PROGRAM, host]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -46,7 +46,7 @@ def test_signal_stops_the_server_but_not_the_process(number: signal.Signals) -> 
 
 
 def test_ipv6_address_is_printed_in_brackets() -> None:
-    """Otherwise the printed address would be no valid URL."""
+    """Without the brackets, it would not be a valid URL."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
@@ -57,7 +57,7 @@ def test_ipv6_address_is_printed_in_brackets() -> None:
 
 
 def test_port_in_use_is_reported() -> None:
-    """The message names the address and the file with the setting."""
+    """The message names the address and the file in which to change it."""
     app = create_app(SECRET, [], MemoryIntake())
     with served(app) as address:
         port = int(address.rpartition(":")[2])

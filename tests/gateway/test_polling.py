@@ -1,4 +1,4 @@
-"""Asking remotes for their heads: real repositories, an HTTP server with a password, and one that never answers."""
+"""Asking remotes for branch heads: real repositories, a password-protected HTTP server, and one that never answers."""
 
 import base64
 import os
@@ -26,7 +26,7 @@ Head = tuple[str, str, str]
 
 
 def test_head_is_of_exactly_the_named_branch(tmp_path: Path) -> None:
-    """git ls-remote also lists branches whose names only end with the given one."""
+    """git ls-remote also lists branches whose names merely end with the given name."""
     origin = make_repository(tmp_path / "origin")
     first = git(origin, "rev-parse", "HEAD")
     git(origin, "branch", "a/refs/heads/main")
@@ -38,7 +38,7 @@ def test_head_is_of_exactly_the_named_branch(tmp_path: Path) -> None:
 
 
 def test_variables_of_a_git_hook_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inside a hook GIT_DIR names another repository, here one whose configuration redirects the address."""
+    """Inside a hook, GIT_DIR names another repository; here, its configuration redirects the address."""
     origin = make_repository(tmp_path / "origin")
     other = make_repository(tmp_path / "other", {"nn.py": "other"})
     head = git(origin, "rev-parse", "HEAD")
@@ -49,7 +49,7 @@ def test_variables_of_a_git_hook_are_ignored(tmp_path: Path, monkeypatch: pytest
 
 
 def test_missing_repository_is_reported(tmp_path: Path) -> None:
-    """The message has the address, git's own message and the file to check."""
+    """The message includes the address, git's own message and the file to check."""
     with pytest.raises(
         UsageError, match=r"nowhere cannot be listed: .*does not appear to be a git repository.*server\.toml"
     ):
@@ -66,7 +66,7 @@ def test_address_runs_no_command(tmp_path: Path, url: str) -> None:
 
 
 def test_transport_of_another_program_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By default git would start any program git-remote-… on PATH for an address."""
+    """By default, git runs a git-remote-… program from PATH for an address with an unknown transport."""
     harm = tmp_path / "harm"
     helper = tmp_path / "git-remote-other"
     helper.write_text(f"#!/bin/sh\ntouch '{harm}'\n")
@@ -100,7 +100,7 @@ def _write_credentials(path: Path, url: str, password: str) -> Path:
 
 
 def test_private_repository_is_read_with_the_credentials_file(tmp_path: Path) -> None:
-    """The file's name may have blanks and quotes. Without a file git fails instead of asking for the password."""
+    """The file's name may contain spaces and quotes. Without the file, git fails instead of asking for a password."""
     with _private_repository() as url:
         right = _write_credentials(tmp_path / "ada's credentials", url, "right")
         assert remote_head(url, "main", str(right)) == SHA
@@ -109,7 +109,7 @@ def test_private_repository_is_read_with_the_credentials_file(tmp_path: Path) ->
 
 
 def test_refused_password_stays_in_its_file(tmp_path: Path) -> None:
-    """git would erase it, although the refusal may be the server's mistake. No message shows the password."""
+    """git would erase the password, although the server may have refused it by mistake. No message shows it."""
     with _private_repository() as url:
         wrong = _write_credentials(tmp_path / "credentials", url, "hunter2")
         before = wrong.read_text()
@@ -122,7 +122,7 @@ def test_refused_password_stays_in_its_file(tmp_path: Path) -> None:
 
 
 def test_silent_remote_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program that git started for the request ends as well, so its connection is closed."""
+    """The program that git started for the request is ended too, so its connection is closed."""
     monkeypatch.setattr(polling, "_TIMEOUT_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with pytest.raises(UsageError, match="git did not finish within"):
@@ -139,7 +139,7 @@ def _watch_main(*origins: Path) -> list[WatchedRepository]:
 
 
 def test_push_during_downtime_is_found(tmp_path: Path, log: NextLine) -> None:
-    """A push is found if the head is not the commit of the last run. A missing repository does not affect the others."""
+    """A push is found if the head differs from the last run's commit. A missing repository does not affect the others."""
     known, moved, new = (make_repository(tmp_path / name) for name in ("known", "moved", "new"))
     last = {str(origin): git(origin, "rev-parse", "HEAD") for origin in (known, moved)}
     commit(moved, {"nn.py": ""}, "Second")
@@ -154,7 +154,7 @@ def test_push_during_downtime_is_found(tmp_path: Path, log: NextLine) -> None:
 
 
 class _MemoryRuns:
-    """Stores the last run of each repository in memory. The first ``failures`` calls of ``on_head`` raise OSError."""
+    """An in-memory store of each repository's last commit. The first ``failures`` calls of ``on_head`` raise OSError."""
 
     def __init__(self, failures: int = 0) -> None:
         self.found: queue.SimpleQueue[Head] = queue.SimpleQueue()
@@ -184,7 +184,7 @@ def _running_poller(origin: Path, seconds: float, runs: _MemoryRuns) -> Iterator
 
 
 def test_polling_reports_each_head_once(tmp_path: Path) -> None:
-    """The first head and each one that is pushed later are reported, none of them twice."""
+    """The first head and every later push are reported exactly once."""
     origin = make_repository(tmp_path / "origin")
     runs = _MemoryRuns()
     with _running_poller(origin, 0.05, runs) as next_head:
@@ -215,7 +215,7 @@ def test_polling_logs_when_an_error_begins_and_ends(tmp_path: Path, log: NextLin
 
 
 def test_head_that_could_not_be_stored_is_reported_again(tmp_path: Path, log: NextLine) -> None:
-    """An error of the database loses no push, and is logged once however often it occurs."""
+    """A database error loses no push, and is logged only once, however often it recurs."""
     origin = make_repository(tmp_path / "origin")
     with _running_poller(origin, 0.05, _MemoryRuns(failures=3)) as next_head:
         assert next_head()[2] == git(origin, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""The webhook's secret: generated once, readable by its owner only, and refused if it does not protect anything."""
+"""The webhook's secret: generated once, readable only by its owner, and refused if it offers no protection."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ def _write_file(path: Path, content: bytes, mode: int = 0o600) -> Path:
 
 
 def test_first_start_generates_a_secret(tmp_path: Path) -> None:
-    """The secret has 32 random bytes in hex, and only the owner may read its file, whatever the umask is."""
+    """The secret is 32 random bytes in hex, and only the owner may read its file, whatever the umask."""
     before = os.umask(0)
     try:
         secret, generated = webhook_secret(tmp_path / "home", "", None)
@@ -49,7 +49,7 @@ def test_concurrent_first_starts_agree(tmp_path: Path) -> None:
 
 
 def test_environment_overrides_the_configured_file(tmp_path: Path) -> None:
-    """Both override the home's file. A line ending in the file is not part of the secret, and none is generated."""
+    """Both override the home's file, and then no secret is generated. A line ending in the file is ignored."""
     configured = str(_write_file(tmp_path / "secret", b"configured-secret\r\n", 0o640))
     home, empty = tmp_path / "home", tmp_path / "empty"
     home.mkdir()
@@ -85,7 +85,7 @@ def test_unsafe_secret_file_is_refused(tmp_path: Path, content: bytes, mode: int
 
 
 def test_unusable_secret_source_is_reported(tmp_path: Path) -> None:
-    """The configured file is missing or a folder, the home is a file, or the variable is too short."""
+    """The configured file may be missing or a folder, the home may be a file, or the variable may be too short."""
     (tmp_path / "folder").mkdir()
     for configured in ("missing", "folder"):
         with pytest.raises(SettingsError, match="cannot be read"):

@@ -23,14 +23,14 @@ _TOKEN = "2abcAuthtokenOfNobody"
 
 @pytest.mark.parametrize("authtoken", [None, ""])
 def test_missing_authtoken_is_reported(authtoken: str | None) -> None:
-    """One line says where to get one and which variable to set."""
+    """One line says where to get an authtoken and which variable to set."""
     with pytest.raises(UsageError, match=r"dashboard\.ngrok\.com.*EPOCHAL_NGROK_AUTHTOKEN_FILE") as error:
         open_tunnel("127.0.0.1:8787", authtoken, SECRET, None)
     assert "\n" not in str(error.value)
 
 
 def test_failed_connection_is_reported_without_secrets() -> None:
-    """The error of the real SDK, for a missing network or an unknown authtoken, becomes one line."""
+    """The real SDK's error about an unreachable network or an unknown authtoken becomes one line."""
     with pytest.raises(
         UsageError, match=r"^ngrok did not open a tunnel: failed to connect session: .+Check the network"
     ) as error:
@@ -41,7 +41,7 @@ def test_failed_connection_is_reported_without_secrets() -> None:
 
 
 class _FakeSdk(SimpleNamespace):
-    """Imitates forward() and disconnect() of the ngrok SDK 1.4.0, since the tests have no account at ngrok."""
+    """A stand-in for forward() and disconnect() of the ngrok SDK 1.4.0, since the tests have no ngrok account."""
 
     def forward(self, addr: str, **options: object) -> Any:
         self.request = {"addr": addr, **options}
@@ -75,7 +75,7 @@ def test_tunnel_is_opened_with_github_verification(monkeypatch: pytest.MonkeyPat
 
 
 def test_refused_authtoken_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ngrok's own message contains the authtoken."""
+    """ngrok's own message contains the authtoken, which must not be shown."""
     monkeypatch.setitem(sys.modules, "ngrok", _FakeSdk())
     with pytest.raises(UsageError, match="ERR_NGROK_107") as error:
         open_tunnel("127.0.0.1:8787", "2abcWrong", SECRET, None)
@@ -93,7 +93,7 @@ def test_sdk_is_imported_only_when_needed() -> None:
 def test_webhook_is_registered_if_a_token_is_set(
     token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a token, the command says that it is not set."""
+    """Without a token, the command says that the variable is not set."""
     registrations = []
 
     def register(*arguments: object) -> str:

@@ -64,7 +64,7 @@ def _make_head(*lines: str) -> bytes:
 
 
 def test_push_is_stored_and_accepted() -> None:
-    """The repository is the watched address, whatever clone address the payload has."""
+    """The run uses the watched address of the repository, whatever clone URL the payload contains."""
     intake = MemoryIntake()
     with served(create_app(SECRET, WATCHED, intake)) as address:
         repository = push_event()["repository"] | {"clone_url": "https://evil.example/digits.git"}
@@ -106,7 +106,7 @@ def test_ignored_push_is_answered_with_the_reason(changes: dict[str, Any], reaso
     ("event", "reason"), [("ping", "the signature is valid"), ("pull_request", "only push events")]
 )
 def test_other_events_are_ignored(event: str, reason: str) -> None:
-    """Events other than a push are answered with 200, so that GitHub shows a green tick, and start no run."""
+    """Events other than pushes are answered with 200, so that GitHub shows a green tick, and start no run."""
     intake = MemoryIntake()
     with served(create_app(SECRET, WATCHED, intake)) as address:
         answer = deliver(address, push_event(), X_GitHub_Event=event, X_GitHub_Delivery="a-1")
@@ -116,7 +116,7 @@ def test_other_events_are_ignored(event: str, reason: str) -> None:
 
 
 def test_push_sent_as_a_form_is_accepted() -> None:
-    """A form is GitHub's default content type, and its raw bytes are signed. The branch has a slash in its name."""
+    """GitHub sends a form by default and signs its raw bytes. The branch name here contains a slash."""
     intake = MemoryIntake()
     body = b"payload=" + quote_plus(json.dumps(push_event(ref="refs/heads/release/1.0"))).encode()
     with served(create_app(SECRET, WATCHED, intake)) as address:
@@ -126,7 +126,7 @@ def test_push_sent_as_a_form_is_accepted() -> None:
 
 
 def test_repository_may_be_watched_under_two_addresses() -> None:
-    """Each address has its own branches, and the run gets the address of its branch."""
+    """Each address has its own watched branches, and the run uses the address for which its branch is watched."""
     intake = MemoryIntake()
     ssh = WatchedRepository(url="git@github.com:ada/digits.git", branches=("beta",))
     with served(create_app(SECRET, (*WATCHED, ssh), intake)) as address:
@@ -147,7 +147,7 @@ def test_repository_may_be_watched_under_two_addresses() -> None:
     ],
 )
 def test_wrong_signature_is_refused(signature: str | None) -> None:
-    """Nothing is stored, and the answer does not reveal the right signature."""
+    """Nothing is stored, and the answer does not reveal the correct signature."""
     intake = MemoryIntake()
     with served(create_app(SECRET, WATCHED, intake)) as address:
         answer = deliver(address, push_event(), X_Hub_Signature_256=signature)
@@ -166,7 +166,7 @@ def test_signature_is_checked_first(address: str) -> None:
 
 @pytest.mark.parametrize("secret", [b"", b"fifteen bytes!!"])
 def test_short_secret_is_refused(secret: bytes) -> None:
-    """Anybody could guess it and start runs, so the gateway does not start."""
+    """Anybody could guess a short secret and start runs, so the gateway does not start."""
     with pytest.raises(SettingsError, match="16"):
         create_app(secret, WATCHED, MemoryIntake())
 
@@ -186,7 +186,7 @@ def test_short_secret_is_refused(secret: bytes) -> None:
 def test_headers_that_github_does_not_send_are_refused(
     address: str, status: int, changes: dict[str, str | None]
 ) -> None:
-    """The answer has a message."""
+    """The answer contains an error message."""
     answer = deliver(address, push_event(), **changes)
     assert answer.status_code == status
     assert answer.json()["error"]
@@ -194,7 +194,7 @@ def test_headers_that_github_does_not_send_are_refused(
 
 @pytest.mark.parametrize("name", ["X-Hub-Signature-256", "X-GitHub-Delivery", "X-GitHub-Event", "Content-Type"])
 def test_repeated_header_is_refused(address: str, name: str) -> None:
-    """If a header comes twice, it is unclear which one counts."""
+    """If a header is sent twice, it is unclear which value counts."""
     body = json.dumps(push_event()).encode()
     headers = [*request_headers(body).items(), (name, "application/json")]
     answer = CLIENT.post(f"{address}/webhook", content=body, headers=headers)
@@ -202,7 +202,7 @@ def test_repeated_header_is_refused(address: str, name: str) -> None:
 
 
 def test_repeated_delivery_starts_no_second_run(home: Path) -> None:
-    """GitHub redelivers with the same id. The answer names the existing run, even if the branch has moved on since."""
+    """A redelivery has the same id, so the answer gives the existing run, even if the branch has moved on since."""
     app = App.open(environment_of(home))
     chain = EmbeddedChain(app, JobScripts(environment_of(home), resource("scripts")), 1)  # not started
     with served(create_app(SECRET, WATCHED, StoredIntake(app.database, "queued", chain))) as address:
@@ -220,7 +220,7 @@ def test_repeated_delivery_starts_no_second_run(home: Path) -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"ref": "refs/tags/v1"}])
 def test_delivery_that_could_not_be_stored_is_accepted_later(changes: dict[str, Any], log: NextLine) -> None:
-    """An error of the database is answered with 503 and without details, which are in the log."""
+    """A database error is answered with 503; its details appear only in the log."""
     with served(create_app(SECRET, WATCHED, MemoryIntake(failures=1))) as address:
         answers = [deliver(address, push_event(**changes), X_GitHub_Delivery="a-1") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [503, 200 if changes else 202]
@@ -230,7 +230,7 @@ def test_delivery_that_could_not_be_stored_is_accepted_later(changes: dict[str, 
 
 
 def test_internal_error_reveals_no_details(log: NextLine) -> None:
-    """The answer is 500 in JSON. The traceback is in the log, with the delivery's id."""
+    """The answer is a 500 in JSON. The traceback appears only in the log, with the delivery's id."""
 
     class Broken(MemoryIntake):
         def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
@@ -247,7 +247,7 @@ def test_internal_error_reveals_no_details(log: NextLine) -> None:
 
 
 def test_only_two_paths_are_served(address: str) -> None:
-    """Other paths get 404 in JSON. A wrong method gets 405, with the right one in a header."""
+    """Other paths get 404 in JSON. A wrong method gets 405, with the right one in the Allow header."""
     assert CLIENT.get(f"{address}/healthz").json() == {"status": "ok"}
     for path in ("/", "/webhook/", "/healthz/x", "/docs", "/metrics", "/webhook%2f"):
         answer = CLIENT.post(f"{address}{path}")
@@ -267,7 +267,7 @@ def test_declared_length_over_the_limit_is_refused_at_once(address: str) -> None
 
 @pytest.mark.parametrize(("excess", "status"), [(0, b"200"), (1, b"413")])
 def test_chunked_body_over_the_limit_is_refused(address: str, excess: int, status: bytes) -> None:
-    """A body of 25 MiB in chunks is accepted; with one byte more it is refused."""
+    """A chunked body of 25 MiB is accepted; one that is a byte longer is refused."""
     body = b" " * (MAX_BODY_BYTES + excess)
     headers = request_headers(body, X_GitHub_Event="ping")
     lines = [f"{name}: {value}" for name, value in headers.items()]
@@ -277,14 +277,14 @@ def test_chunked_body_over_the_limit_is_refused(address: str, excess: int, statu
 
 
 def test_truncated_body_is_logged(address: str, log: NextLine) -> None:
-    """The line has the delivery's id, and the next request is answered."""
+    """The log line contains the delivery's id, and the next request is answered."""
     _send_raw(address, _make_head("X-GitHub-Delivery: a-1", "Content-Length: 100") + b"{").close()
     assert log() == "delivery a-1: 400 The client disconnected before the body arrived."
     assert deliver(address, push_event(), X_GitHub_Event="ping").status_code == 200
 
 
 def test_slow_body_times_out(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sender slower than GitHub must not hold a connection."""
+    """A client that sends too slowly must not keep a connection open."""
     monkeypatch.setattr(webhook, "READ_SECONDS", 0.2)
     answer = _read_answer(_send_raw(address, _make_head("Content-Length: 100") + b"{"))
     assert answer.startswith(b"HTTP/1.1 408")
@@ -292,7 +292,7 @@ def test_slow_body_times_out(address: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_slow_head_times_out(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An incomplete request gets no answer."""
+    """If the headers do not arrive in time, the connection is closed without an answer."""
     monkeypatch.setattr(webhook, "READ_SECONDS", 0.2)
     assert _read_answer(_send_raw(address, b"POST /webhook HTT")) == b""
 
@@ -323,7 +323,7 @@ _TYPES = st.sampled_from(["application/json", "application/x-www-form-urlencoded
 @settings(max_examples=150, deadline=None)
 @given(body=st.binary() | _EVENTS | _EVENTS.map(lambda event: b"payload=" + event), content_type=_TYPES)
 def test_any_signed_body_is_answered_in_json(address: str, body: bytes, content_type: str) -> None:
-    """Whatever its content is, the body is accepted, ignored or refused, and never causes an internal error."""
+    """Whatever it contains, the body is accepted, ignored or refused, and never causes an internal error."""
     answer = deliver(address, body, Content_Type=content_type)
     assert answer.status_code in (200, 202, 400, 415)
     assert isinstance(answer.json(), dict)

@@ -23,7 +23,7 @@ class Pipe:
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
         self.path = path
-        # It is opened for writing, too, so that there is no end of file between two writers (fifo(7)).
+        # Opened for writing, too, so that the reader sees no end of file between two writers (fifo(7)).
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._pending = b""
 
@@ -78,7 +78,7 @@ class Developer:
         return done
 
     def git(self, *arguments: str, inherited: tuple[int, ...] = ()) -> "subprocess.CompletedProcess[str]":
-        """Run a git command that may fail. It and its hooks have the descriptors ``inherited`` open, too."""
+        """Run a git command that may fail. The command and its hooks inherit the file descriptors ``inherited``."""
         command = ["git", "-C", str(self.folder), "-c", "user.name=Ada", "-c", "user.email=ada@example.com", *arguments]
         return subprocess.run(
             command,
@@ -114,7 +114,7 @@ def developer(tmp_path: Path) -> Iterator[Developer]:
 
 
 def test_commit_is_pushed_and_its_upstream_set(developer: Developer) -> None:
-    """Each commit arrives, and the state of the last push is stored."""
+    """Each commit arrives at the remote, and the state of the last push is stored."""
     for message in ("First", "Second"):
         sha = developer.commit(message)
         assert developer.wait_for_push() == sha
@@ -127,7 +127,7 @@ def test_commit_is_pushed_and_its_upstream_set(developer: Developer) -> None:
 
 
 def test_commits_during_a_hanging_push_are_pushed_together(developer: Developer, tmp_path: Path) -> None:
-    """git commit returns at once although a push hangs, and one later push takes the newest commit."""
+    """git commit returns at once even if a push hangs, and a single later push delivers the newest commit."""
     gate, seen = Pipe(tmp_path / "gate"), Pipe(tmp_path / "seen")
     hook = developer.origin / "hooks" / "pre-receive"
     hook.write_text(f"#!/bin/sh\necho waiting >{seen.path}\nread line <{gate.path}\n")
@@ -145,7 +145,7 @@ def test_commits_during_a_hanging_push_are_pushed_together(developer: Developer,
 
 
 def test_nothing_is_pushed_if_off_detached_or_on_another_branch(developer: Developer) -> None:
-    """The hook reports once that a branch is not pushed."""
+    """The hook reports only once that a branch is not pushed."""
     developer.commit("First")
     developer.wait_for_push()
     git(developer.folder, "config", "epochal.push", "off")
@@ -163,7 +163,7 @@ def test_nothing_is_pushed_if_off_detached_or_on_another_branch(developer: Devel
 
 
 def test_foreground_mode_waits_for_the_push(developer: Developer) -> None:
-    """The commit has arrived when git commit returns."""
+    """The commit has arrived at the remote when git commit returns."""
     git(developer.folder, "config", "epochal.push", "foreground")
     sha = developer.commit("First")
     assert git(developer.origin, "rev-parse", "main") == sha
@@ -223,7 +223,7 @@ def _create_branches(developer: Developer) -> None:
     ],
 )
 def test_only_the_result_of_an_operation_is_pushed(developer: Developer, operation: list[str]) -> None:
-    """A cherry-pick of two commits also leads to one push, after its end."""
+    """Even a cherry-pick of two commits leads to only one push, after it has finished."""
     _create_branches(developer)
     done = developer.git(*operation)
     assert done.returncode == 0, done.stderr
@@ -234,7 +234,7 @@ def test_only_the_result_of_an_operation_is_pushed(developer: Developer, operati
 
 @pytest.mark.parametrize("backend", ["--merge", "--apply"])
 def test_only_the_result_of_a_rebase_is_pushed(developer: Developer, backend: str) -> None:
-    """A rebase that makes two commits leads to one push, after its end."""
+    """A rebase that makes two commits leads to only one push, after it has finished."""
     developer.commit("First")
     developer.wait_for_push()
     developer.wait_for_pushers()  # The push also writes to git's configuration, as the next command does.
@@ -251,7 +251,7 @@ def test_only_the_result_of_a_rebase_is_pushed(developer: Developer, backend: st
 
 @pytest.mark.parametrize("operation", [["merge", "idea"], ["cherry-pick", "main..idea"]])
 def test_resolved_conflict_is_pushed(developer: Developer, operation: list[str]) -> None:
-    """The commit that ends the conflict is pushed, and none before it. The cherry-pick makes one and stops at the next."""
+    """Only the commit that resolves the conflict is pushed, even if a cherry-pick made another commit before the conflict."""
     _create_branches(developer)
     git(developer.folder, "checkout", "--quiet", "idea")
     commit(developer.folder, {"notes.txt": "idea"}, "Idea")
@@ -268,7 +268,7 @@ def test_resolved_conflict_is_pushed(developer: Developer, operation: list[str])
 
 
 def test_worktree_pushes_its_own_branch(developer: Developer, tmp_path: Path) -> None:
-    """A commit in another worktree pushes the branch that is checked out there. The state is kept with the repository."""
+    """A commit in another worktree pushes the branch that is checked out there. The state is kept in the main repository."""
     developer.commit("First")
     developer.wait_for_push()
     developer.wait_for_pushers()
@@ -307,7 +307,7 @@ def test_push_never_asks_for_a_password(developer: Developer, tmp_path: Path) ->
 
 @pytest.mark.parametrize("breakage", ["remote", "log", "configuration"])
 def test_broken_setup_does_not_block_a_commit(developer: Developer, breakage: str) -> None:
-    """There is no remote, the log cannot be written, or the configuration is invalid."""
+    """The commit succeeds even if there is no remote, the log cannot be written, or the configuration is invalid."""
     if breakage == "remote":
         git(developer.folder, "remote", "remove", "origin")
     elif breakage == "log":

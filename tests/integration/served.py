@@ -41,7 +41,7 @@ allowed_domains = ["example.com"]
 
 @dataclass(frozen=True)
 class Server:
-    """A running ``epochal serve``, with the mails that it has sent."""
+    """A running ``epochal serve``, with the emails that it has sent."""
 
     home: Path
     address: str
@@ -61,7 +61,7 @@ class Server:
         return decoded
 
     def wait_for_mail(self) -> EmailMessage:
-        """Wait for the next mail and return it."""
+        """Wait for the next email and return it."""
         return self.mails.get(timeout=120)
 
 
@@ -73,7 +73,7 @@ def write_settings(home: Path, origin: Path, mail_port: int, extra: str = "") ->
 
 @contextmanager
 def mailbox() -> Iterator[tuple[Mails, int]]:
-    """Run a local SMTP server. Yields the queue of the mails that it receives, and its port."""
+    """Run a local SMTP server; yield the queue of the emails that it receives, and its port."""
     mails: Mails = queue.SimpleQueue()
     smtp_server = Mailbox(mails.put)
     smtp_server.start()
@@ -89,7 +89,7 @@ def running_server(
 ) -> Iterator[Server]:
     """Run ``epochal serve`` for ``home``, and yield once it answers.
 
-    ``mail`` is a mailbox that runs already, as ``mailbox`` yields it; by default the server gets one.
+    ``mail`` is what ``mailbox`` yielded, if a mailbox is already running; by default, a new one is started.
     """
     with ExitStack() as stack:
         mails, port = mail or stack.enter_context(mailbox())
@@ -109,7 +109,7 @@ def _stop(process: "subprocess.Popen[str]") -> None:
 
 
 def start_server(home: Path) -> "subprocess.Popen[str]":
-    """Start ``epochal serve``. The first line of its output has its address."""
+    """Start ``epochal serve``. The first line of its output contains its address."""
     with (home / "serve.log").open("a", encoding="utf-8") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "epochal", "serve"],

@@ -24,7 +24,7 @@ def _start_demo(folder: Path, runtime: str) -> "subprocess.Popen[str]":
 
 
 def _make_folder(tmp_path: Path, shared_cache: Path) -> Path:
-    """Create the demo's folder inside of a checkout, where ``make demo`` has it."""
+    """Create the demo's folder inside a checkout, as ``make demo`` does."""
     git(tmp_path, "init", "--quiet")
     folder = tmp_path / ".demo"
     (folder / "home").mkdir(parents=True)
@@ -37,7 +37,7 @@ def _make_folder(tmp_path: Path, shared_cache: Path) -> Path:
 def test_training_misses_the_threshold_and_retrain_reaches_it(
     tmp_path: Path, shared_cache: Path, runtime: str, request: pytest.FixtureRequest
 ) -> None:
-    """Both accuracies are clearly off the threshold, so that the demo always ends in the same way."""
+    """Both accuracies are well away from the threshold, so that the demo always ends the same way."""
     if runtime == "docker":
         request.getfixturevalue("docker_host")
     folder = _make_folder(tmp_path, shared_cache)
@@ -68,7 +68,7 @@ def test_training_misses_the_threshold_and_retrain_reaches_it(
 
 @pytest.mark.keras
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path, shared_cache: Path) -> None:
-    """SIGINT during the training ends the demo, its server and the training."""
+    """SIGINT during training ends the demo, its server and the training script."""
     folder = _make_folder(tmp_path, shared_cache)
     process = _start_demo(folder, "process")
     assert process.stdout

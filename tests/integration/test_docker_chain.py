@@ -1,4 +1,4 @@
-"""The job scripts with a real Docker engine, on scripts that need no framework."""
+"""The job scripts with a real Docker engine, training scripts that need no framework."""
 
 import os
 import signal
@@ -20,9 +20,9 @@ _IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\nopen('
 
 
 def _list_containers(host: str, run: int, folder: Path, *, stopped: bool = True) -> list[str]:
-    """Return the ids of the run's containers that mount something from ``folder``, also of ``stopped`` ones."""
+    """Return the ids of the run's containers that mount something from ``folder``, including stopped ones if ``stopped``."""
     client = docker.DockerClient(base_url=host) if host else docker.from_env()
-    # One request gets everything, because another test's container may be gone at the next request.
+    # One request gets everything, because another test's container may be gone by the next request.
     containers = client.api.containers(all=stopped, filters={"label": f"epochal.run={run}"})
     return [each["Id"] for each in containers if any(str(folder) in mount["Source"] for mount in each["Mounts"])]
 
@@ -55,7 +55,7 @@ def test_container_of_a_killed_job_is_removed(home: Path, tmp_path: Path, docker
     assert any("trial 1: training as pushed" in line for line in process.stdout)
     client = docker.DockerClient(base_url=docker_host) if docker_host else docker.from_env()
     started = client.events(decode=True, since=0, filters={"type": "container", "event": "start"})
-    # The events are read until one finds the container of this run.
+    # Read events until the container of this run has started.
     assert any(_list_containers(docker_host, run.id, home, stopped=False) for _ in started)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -1,8 +1,8 @@
 """The whole chain in one Jenkins: apply, push, pull → train (UNSTABLE) → retrain (SUCCESS), mail, stop, cancel, delete.
 
-make test-jenkins JENKINS_URL=… JENKINS_USER=… JENKINS_TOKEN_FILE=… runs it against a genuine Jenkins. That one needs an
-executor on this machine, run by the same user. It needs no plugin: the test prints which ones the jobs do without.
-Without these variables the test uses the stand-in, with all plugins and with none, so that it is tested itself.
+make test-jenkins JENKINS_URL=… JENKINS_USER=… JENKINS_TOKEN_FILE=… runs this test against a genuine Jenkins. It needs
+an executor on this machine that runs as the same user, but no plugins: the test prints those that the jobs do without.
+If these variables are not set, the test uses the stand-in, once with all plugins and once with none.
 """
 
 import os
@@ -72,7 +72,7 @@ class Jenkins:
 
     @property
     def client(self) -> JenkinsClient:
-        """A client that is signed in."""
+        """A client that signs in with this login."""
         return JenkinsClient(self.url, self.user, self.token)
 
 
@@ -86,7 +86,7 @@ def _read_genuine_jenkins() -> Jenkins | None:
 
 @pytest.fixture(params=["genuine"] if os.environ.get("JENKINS_URL") else ["all plugins", "no plugins"])
 def jenkins(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Jenkins]:
-    """Return the Jenkins that the environment names, or run a stand-in."""
+    """Yield the Jenkins that the environment names, or else a running stand-in."""
     genuine = _read_genuine_jenkins()
     if genuine:
         yield genuine
@@ -111,7 +111,7 @@ def open_folder(shared_cache: Path) -> Iterator[Path]:
 
 @contextmanager
 def _git_daemon(folder: Path) -> Iterator[str]:
-    """Serve the repositories in ``folder`` over git's protocol, because Jenkins' git plugin refuses local paths."""
+    """Serve the repositories in ``folder`` over the git protocol, because Jenkins' git plugin refuses local paths."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = ["git", "daemon", "--export-all", f"--base-path={folder}", "--listen=127.0.0.1", f"--port={port}"]
@@ -143,7 +143,7 @@ def _wait_until(condition: Callable[[], Any], what: str) -> Any:
 
 
 class Setup:
-    """A home, a repository and a mailbox for the test, and access to the jobs that it makes in Jenkins."""
+    """A home, a repository and a mailbox for the test, and access to the jobs that it creates in Jenkins."""
 
     def __init__(self, jenkins: Jenkins, folder: Path, stack: ExitStack) -> None:
         self.client = jenkins.client
@@ -173,7 +173,7 @@ class Setup:
 
     @property
     def settings(self) -> ServerSettings:
-        """The settings of the home."""
+        """The server settings in the home."""
         return read_server_settings(environment_of(self.home))
 
     def _find_label(self) -> str:
@@ -189,7 +189,7 @@ class Setup:
         return lines
 
     def push(self, gateway: str) -> float:
-        """Deliver the webhook for a push to main, as GitHub does, and return the time before."""
+        """Deliver the webhook for a push to main, as GitHub does, and return the time just before the delivery."""
         sha = git(self.origin, "rev-parse", "HEAD")
         event = push_event(self.origin, "0" * 40, sha, "refs/heads/main")
         assert isinstance(event["repository"], dict)
@@ -207,7 +207,7 @@ class Setup:
         return builds
 
     def wait_for_finished_build(self, job: str, count: int) -> dict[str, Any]:
-        """Wait until a job has ``count`` builds and the gateway has labelled the newest one, which is returned."""
+        """Wait until a job has ``count`` builds and the gateway has labelled the newest, and return that build."""
 
         def find() -> dict[str, Any] | None:
             builds = self.builds(job)
@@ -238,7 +238,7 @@ def _gateway(home: Path, token: str) -> Iterator[str]:
 
 
 def test_jenkins_chain_from_apply_to_delete(jenkins: Jenkins, open_folder: Path) -> None:
-    """Everything that a user of the Jenkins chain relies on, in the order in which it happens."""
+    """Everything that users of the Jenkins chain rely on works, in the order in which they need it."""
     with ExitStack() as stack:
         setup = Setup(jenkins, open_folder, stack)
         without = ", ".join(setup.without) or "nothing"
@@ -292,7 +292,7 @@ def _print_timings(pushed: float, *builds: dict[str, Any]) -> None:
 
 
 def _stop_and_cancel(setup: Setup, gateway: str) -> None:
-    """Check that a build stopped in Jenkins cancels its run, and that a cancelled run's build ends ABORTED."""
+    """Check that stopping a build in Jenkins cancels its run, and that cancelling a run ends its build as ABORTED."""
     first = int(epochal_json(setup.home, "history")[0]["run"])
     build = _start_long_build(setup, gateway, first + 1, 2)
     setup.client.stop_build(f"{setup.prefix}train", build)
@@ -305,7 +305,7 @@ def _stop_and_cancel(setup: Setup, gateway: str) -> None:
 
 
 def _start_long_build(setup: Setup, gateway: str, run: int, count: int) -> int:
-    """Push a script that runs until it is stopped, and return the number of its build, the ``count``th of train."""
+    """Push a script that runs until it is stopped, wait for train's ``count``th build, and return its number."""
     commit(setup.origin, {"nn.py": f"# {run}\n{_LONG_SCRIPT}"}, f"Run {run} lasts")
     setup.push(gateway)
     _wait_until(lambda: len(setup.builds("train")) == count, f"build {count} of train has begun")

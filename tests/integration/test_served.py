@@ -1,4 +1,4 @@
-"""A real ``epochal serve`` from the webhook to the mail, on scripts that need no framework."""
+"""A real ``epochal serve``, from the webhook to the email, with scripts that need no framework."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ _IMPROVING_SCRIPT = "epochs = 20\nprint(f'Test accuracy: {epochs / 40}')\n"
 
 
 def _waiting_script(pipe: Path, rest: str) -> str:
-    """Return a script that waits until the test has read ``pipe`` and then called ``_release``; then it runs ``rest``."""
+    """Return a script that runs ``rest`` once the test has read ``pipe`` and then called ``_release``."""
     return f"open({str(pipe)!r}, 'w').write('x')\nopen({f'{pipe}.go'!r}).read()\n{rest}"
 
 
@@ -34,7 +34,7 @@ def _release(pipe: Path) -> None:
 
 
 def test_push_is_trained_retrained_and_mailed_once(home: Path, tmp_path: Path) -> None:
-    """A second delivery of the same commit starts no second run."""
+    """A second delivery of the same commit does not start a second run."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.7\n"})
     with running_server(home, origin) as server:
         assert server.push(origin)["run"] == 1
@@ -67,7 +67,7 @@ def test_push_is_trained_retrained_and_mailed_once(home: Path, tmp_path: Path) -
 
 
 def test_github_instructions_are_printed_until_the_first_delivery(home: Path, tmp_path: Path) -> None:
-    """What to enter at GitHub is printed at each start before the first delivery, but not afterwards."""
+    """Until the first delivery arrives, the server prints what to enter on GitHub each time it starts."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.4\n"})
     write_settings(home, origin, 1)
     assert all("Add a webhook on GitHub " in _start_and_stop(home) for _ in range(2))
@@ -80,7 +80,7 @@ def test_github_instructions_are_printed_until_the_first_delivery(home: Path, tm
 def test_github_instructions_say_where_the_secret_is(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is in the home, in the configured file, or in the environment, which has precedence."""
+    """The secret is in the home, in the configured file, or in an environment variable, which takes precedence."""
     write_settings(home, make_repository(tmp_path / "digits", {"nn.py": ""}), 1)
     assert f"  Secret        the contents of {home / 'webhook-secret'}\n" in _start_and_stop(home)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -106,7 +106,7 @@ def _start_and_stop(home: Path) -> str:
 
 
 def test_waiting_commit_is_superseded_by_a_newer_one(home: Path, tmp_path: Path) -> None:
-    """The running training is not stopped, and the newest commit is trained after it."""
+    """The commit that is being trained is not stopped; the newest commit is trained after it."""
     pipe = _make_pipes(tmp_path, "first")
     toml = "threshold = 0.5\n"
     origin = make_repository(
@@ -114,7 +114,7 @@ def test_waiting_commit_is_superseded_by_a_newer_one(home: Path, tmp_path: Path)
     )
     with running_server(home, origin) as server:
         server.push(origin)
-        pipe.read_text()  # Wait until the first training runs.
+        pipe.read_text()  # Wait until the first script is running.
         for name in ("second", "third"):
             commit(origin, {"nn.py": f"# {name}\n{_IMPROVING_SCRIPT}"}, name)
             server.push(origin)
@@ -133,7 +133,7 @@ def test_waiting_commit_is_superseded_by_a_newer_one(home: Path, tmp_path: Path)
 
 
 def test_training_is_superseded_if_the_admin_allows_it(home: Path, tmp_path: Path) -> None:
-    """With supersede = "running" a newer commit stops the training of an older one."""
+    """With ``supersede = "running"``, a newer commit stops the training of an older one."""
     pipe = _make_pipes(tmp_path, "first")
     origin = make_repository(
         tmp_path / "digits", {"nn.py": _waiting_script(pipe, _IMPROVING_SCRIPT), "epochal.toml": "threshold = 0.5\n"}
@@ -149,7 +149,7 @@ def test_training_is_superseded_if_the_admin_allows_it(home: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
 def test_restarted_server_finishes_an_interrupted_run(home: Path, tmp_path: Path, number: signal.Signals) -> None:
-    """The server is stopped or killed during a training; after the next start the run ends, with one mail."""
+    """The server is stopped or killed during training. After it is restarted, the run ends and one email is sent."""
     pipe = _make_pipes(tmp_path, "first")
     files: dict[str, str | bytes] = {
         "nn.py": _waiting_script(pipe, _IMPROVING_SCRIPT),
@@ -166,7 +166,7 @@ def test_restarted_server_finishes_an_interrupted_run(home: Path, tmp_path: Path
             assert stored_run(home, 1).state is State.TRAINING
         with running_server(home, origin, mail=(mails, port)) as server:
             if number is signal.SIGTERM:
-                pipe.read_text()  # The run is trained again. After SIGKILL the first training still runs.
+                pipe.read_text()  # The script was started again. After SIGKILL, the first one is still running.
             _release(pipe)
             assert server.wait_for_mail()["Subject"].startswith("Threshold Accuracy Reached!!!")
             assert server.mails.empty()
@@ -174,7 +174,7 @@ def test_restarted_server_finishes_an_interrupted_run(home: Path, tmp_path: Path
 
 
 def test_push_during_downtime_is_trained_at_the_next_start(home: Path, tmp_path: Path) -> None:
-    """At its start the server compares the head of the remote with the last run."""
+    """When it starts, the server compares the head of the remote branch with the last run."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     with running_server(home, origin) as server:
         assert server.wait_for_mail()["Subject"].startswith("Threshold Accuracy Reached!!!")
@@ -185,7 +185,7 @@ def test_push_during_downtime_is_trained_at_the_next_start(home: Path, tmp_path:
 
 
 def test_skipped_commit_found_without_a_webhook_is_not_trained(home: Path, tmp_path: Path) -> None:
-    """If no webhook reported the commit, its message is read only in the pull job, which then cancels the run."""
+    """If no webhook reported the commit, its message is not read until the pull job, which then cancels the run."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     commit(origin, {}, "Only a note [skip ci]")
     ended = drive(home, store_push(home, origin))
@@ -194,7 +194,7 @@ def test_skipped_commit_found_without_a_webhook_is_not_trained(home: Path, tmp_p
 
 
 def test_second_server_of_a_home_is_refused(home: Path, tmp_path: Path) -> None:
-    """Two servers of one home would compete for its runs."""
+    """Two servers with the same home would compete for its runs."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     with running_server(home, origin):
         second = epochal(home, "serve")
@@ -203,7 +203,7 @@ def test_second_server_of_a_home_is_refused(home: Path, tmp_path: Path) -> None:
 
 
 def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) -> None:
-    """While the mail server is down, the mail stays in the outbox; the next ``epochal serve`` sends it."""
+    """While the mail server is down, the email stays in the outbox; the next ``epochal serve`` sends it."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     write_settings(home, origin, mail_port=9)  # Nothing listens on this port.
     ended = epochal(home, "run", str(origin), "--runtime", "process")
@@ -212,13 +212,13 @@ def test_mail_is_kept_until_the_mail_server_answers(home: Path, tmp_path: Path) 
     assert epochal(home, "mail", "--flush").returncode == 1
     with running_server(home, origin) as server:
         first, second = sorted(str(server.wait_for_mail()["Subject"]) for _ in range(2))
-    # One mail is for the run by hand, the other for the same commit, which the server found at its start.
+    # One email is for the run started by hand, the other for the same commit, which the server found at startup.
     assert second == f"{first}, reused from run 1"
 
 
 @contextmanager
 def _refused_mail(home: Path, tmp_path: Path, answer: str, logged: str) -> Iterator[Inbox]:
-    """Run a commit whose mail the mail server refuses with ``answer``, and yield the server's inbox."""
+    """Run a commit while the mail server refuses its email with ``answer``, and yield the server's inbox."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     inbox = Inbox({"MAIL": answer})
     with mail_server(inbox) as port:
@@ -229,7 +229,7 @@ def _refused_mail(home: Path, tmp_path: Path, answer: str, logged: str) -> Itera
 
 
 def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None:
-    """``epochal mail --flush`` exits with 1 until the mail server accepts the mail, then with 0. It is sent once."""
+    """``epochal mail --flush`` exits with 1 until the mail server accepts the email, then with 0. It is sent once."""
     with _refused_mail(home, tmp_path, "451 try again later", "Epochal will try again") as inbox:
         assert epochal(home, "mail", "--flush").returncode == 1
         inbox.answers.clear()
@@ -240,7 +240,7 @@ def test_pending_mail_is_sent_by_the_command(home: Path, tmp_path: Path) -> None
 
 
 def test_mail_that_is_refused_for_good_fails_the_command(home: Path, tmp_path: Path) -> None:
-    """``epochal mail --retry`` exits with 1 until the mail server accepts the mail, then with 0."""
+    """``epochal mail --retry`` exits with 1 until the mail server accepts the email, then with 0."""
     with _refused_mail(home, tmp_path, "550 unknown sender", "to try again, run epochal mail --retry") as inbox:
         assert epochal(home, "mail", "--retry").returncode == 1
         assert epochal(home, "mail", "--flush").returncode == 0  # Nothing is pending.

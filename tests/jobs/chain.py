@@ -1,4 +1,4 @@
-"""Send commits through the three jobs."""
+"""Helpers that send commits through the three jobs."""
 
 import json
 import os
@@ -34,7 +34,7 @@ class ChainResult:
 
 
 def environment_of(home: Path, **variables: str) -> Environment:
-    """Return the environment of a command for ``home`` that trains in plain processes."""
+    """Return the environment for a command that uses ``home`` and trains in plain processes."""
     inherited = {name: value for name, value in os.environ.items() if name in ("EPOCHAL_CA_BUNDLE", "DOCKER_HOST")}
     return Environment.read({"EPOCHAL_HOME": str(home), "EPOCHAL_RUNTIME": "process"} | inherited | variables)
 
@@ -53,7 +53,7 @@ def store_push(home: Path, repository: Path, delivery: tuple[str, str] | None = 
 
 
 def stored_run(home: Path, number: int) -> Run:
-    """Return the run from the database of ``home``."""
+    """Return run ``number`` from the database of ``home``."""
     app = App.open(environment_of(home))
     run = load_run(app.database, number)
     app.database.close()
@@ -76,7 +76,7 @@ def drive(home: Path, run: Run, **variables: str) -> ChainResult:
         for name in ("pull", "train", "retrain")
         if folder.console(name).exists()
     }
-    for name, text in printed.items():  # pytest shows it if the test fails
+    for name, text in printed.items():  # pytest shows this if the test fails
         sys.stdout.write(f"--- {name} ---\n{text}\n")
     sys.stdout.write(f"exit status of the last job: {status}\n")
     stored = load_run(app.database, run.id)

@@ -1,4 +1,4 @@
-"""Putting a run's files into another folder."""
+"""Linking or copying a run's files into another folder."""
 
 import tempfile
 from pathlib import Path
@@ -7,7 +7,7 @@ from epochal.jobs.artifacts import link_or_copy
 
 
 def test_file_is_copied_to_another_file_system(tmp_path: Path) -> None:
-    """Hard links cannot cross file systems. A symbolic link that the script left stays a link."""
+    """Hard links cannot cross file systems. A symbolic link that the script created stays a link."""
     source, link = tmp_path / "model.keras", tmp_path / "link"
     source.write_text("weights")
     link.symlink_to("/etc/hostname")

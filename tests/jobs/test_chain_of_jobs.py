@@ -1,4 +1,4 @@
-"""The three job scripts in a row, with code that needs no framework and computes its accuracy from its epochs."""
+"""The three job scripts in a row, with code that needs no framework and computes its accuracy from the epochs."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tests.trials import accuracies
 # The accuracy is epochs / 40: 20 epochs give 0.5, 30 give 0.75, 40 give 1.
 _LEARNS = "epochs = 20  # was 50\nprint(f'Test accuracy: {epochs / 40}')\nopen('model.keras', 'w').write('weights')\n"
 _TOML = "threshold = 0.7\n"
-# Most accurate at epoch 15 of 40. It prints far more than a short log holds, also after the last accuracy.
+# Most accurate at epoch 15 of 40. It prints far more than a short log holds, even after the last accuracy.
 _OVERFITS = """
 epochs = 40
 for epoch in range(epochs):
@@ -70,7 +70,7 @@ def test_retrain_reaches_the_threshold_with_more_epochs(home: Path, tmp_path: Pa
 
 
 def test_run_below_its_threshold_ends_with_reason_and_remedy(home: Path, tmp_path: Path) -> None:
-    """They are the last line of the retrain job, as for a failed run."""
+    """The retrain job's last line of output gives both, as for a failed run."""
     result = train_commit(home, tmp_path, {"nn.py": _LEARNS, "epochal.toml": "[retrain]\nmax_trials = 1\n"})
     assert (result.run.state, result.status) == (State.EXHAUSTED, 3)
     assert result.printed["retrain"].splitlines()[-1] == (
@@ -81,7 +81,7 @@ def test_run_below_its_threshold_ends_with_reason_and_remedy(home: Path, tmp_pat
 
 
 def test_dlcode_points_at_the_newest_code(home: Path, tmp_path: Path) -> None:
-    """The folder is created if it is missing. Its link for the branch leads to the newest run's snapshot."""
+    """The folder is created if it is missing. Its link for the branch points to the newest run's snapshot."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     drive(home, store_push(home, repository), EPOCHAL_THRESHOLD="0.5")
     commit(repository, {"nn.py": _LEARNS + "# second\n"}, "Second")
@@ -93,7 +93,7 @@ def test_dlcode_points_at_the_newest_code(home: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "../outside"])
 def test_link_that_leaves_the_repository_fails_the_pull(home: Path, tmp_path: Path, target: str) -> None:
-    """The run fails before any of the commit is kept, shown in dlcode or trained."""
+    """The run fails before any file of the commit is kept, linked in dlcode or trained."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     (repository / "data").symlink_to(target)
     commit(repository, {}, "Link to the data")
@@ -107,7 +107,7 @@ def test_link_that_leaves_the_repository_fails_the_pull(home: Path, tmp_path: Pa
 
 
 def test_checkout_in_the_workspace_is_used(home: Path, tmp_path: Path) -> None:
-    """If WORKSPACE has the commit, nothing is fetched. The run's number is written there for the next job."""
+    """If WORKSPACE contains the commit, nothing is fetched. The run's number is written there for the next job."""
     workspace = make_repository(tmp_path / "workspace", {"nn.py": _LEARNS})
     variables = {
         "GIT_URL": str(tmp_path / "not-there"),
@@ -117,7 +117,7 @@ def test_checkout_in_the_workspace_is_used(home: Path, tmp_path: Path) -> None:
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_PYTHON": sys.executable,
     }
-    for _ in range(2):  # the second time, the run exists already
+    for _ in range(2):  # the second time, the run already exists
         command = [str(resource("scripts") / "pull.sh")]
         status = subprocess.run(command, env=variables | {"PATH": "/usr/bin:/bin"}, check=False).returncode
         assert status == 0
@@ -174,13 +174,13 @@ def test_untrainable_commit_fails_with_a_reason(
     assert any(f"failed: {reason}: " in line for line in last), last
     assert message in result.run.explanation + result.run.detail
     tracebacks = [line for line in result.printed["train"].splitlines() if "Traceback" in line]
-    assert [line for line in tracebacks if not line.startswith("  | ")] == []  # only that of nn.py, as a quotation
+    assert [line for line in tracebacks if not line.startswith("  | ")] == []  # only nn.py's own, which is quoted
     if reason in (Reason.IMPORT_ERROR, Reason.BAD_SETTINGS):
         assert result.run.trials == ()  # found before any training starts
 
 
 def test_training_is_stopped_at_the_time_limit(home: Path, tmp_path: Path) -> None:
-    """The limit is ``limits.minutes`` in server.toml. The explanation names it, and how far the training came."""
+    """The limit is ``limits.minutes`` in server.toml. The explanation gives it, and says how far the training got."""
     (home / "server.toml").write_text("[limits]\nminutes = 0.05\n", encoding="utf-8")
     script = "import time\nfor epoch in (1, 2):\n    print(f'epoch {epoch}/400', flush=True)\ntime.sleep(600)\n"
     result = train_commit(home, tmp_path, {"nn.py": script})
@@ -201,14 +201,14 @@ def test_accuracy_cut_from_the_log_is_read(home: Path, tmp_path: Path) -> None:
 
 
 def test_script_without_epochs_is_trained_once(home: Path, tmp_path: Path) -> None:
-    """The run is exhausted after its first trial, because no epochs can be raised."""
+    """The run is exhausted after its first trial, because it has no number of epochs to raise."""
     result = train_commit(home, tmp_path, {"nn.py": "print('Test accuracy: 0.5')\n"})
     assert (result.run.state, result.run.reason, result.status) == (State.EXHAUSTED, Reason.NO_EPOCHS, 3)
     assert len(result.run.trials) == 1
 
 
 def test_run_without_improvement_is_exhausted(home: Path, tmp_path: Path) -> None:
-    """After ``patience`` trials without a better accuracy no more are trained. The best trial is not the last one."""
+    """After ``patience`` trials without a better accuracy, no more are started. The best trial is not the last one."""
     script = "epochs = 20\nprint('Test accuracy:', {20: 0.5, 30: 0.6}.get(epochs, 0.55))\n"
     result = train_commit(home, tmp_path, {"nn.py": script, "epochal.toml": "[retrain]\npatience = 2\n"})
     assert (result.run.state, result.run.reason, result.status) == (State.EXHAUSTED, Reason.NO_IMPROVEMENT, 3)
@@ -237,9 +237,9 @@ def test_run_without_improvement_is_exhausted(home: Path, tmp_path: Path) -> Non
     ],
 )
 def test_accuracy_is_read_however_it_is_reported(home: Path, tmp_path: Path, script: str, accuracy: float) -> None:
-    """In scientific notation, in percent, in the last of two lines, and below a banner.
+    """It may be printed in scientific notation, as a percentage, in the last of two lines, or below a banner.
 
-    Also in the script's own accuracy.json, and as the recorder measured it with scikit-learn.
+    It may also be in an accuracy.json that the script writes, or in a score that the recorder took from scikit-learn.
     """
     result = train_commit(home, tmp_path, {"nn.py": script}, EPOCHAL_THRESHOLD="0.99")
     assert accuracies(result.run) == [accuracy]
@@ -261,7 +261,7 @@ def test_epochs_are_raised_however_they_are_written(home: Path, tmp_path: Path, 
 
 
 def test_run_of_a_stopped_job_is_resumed(home: Path, tmp_path: Path) -> None:
-    """SIGTERM ends the job and its training. The job scripts later train again and end the run."""
+    """SIGTERM ends the job and its training process. When the job scripts run again, they complete the run."""
     started, again = tmp_path / "started", tmp_path / "again"
     os.mkfifo(started)
     waiting = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
@@ -283,7 +283,7 @@ def test_run_of_a_stopped_job_is_resumed(home: Path, tmp_path: Path) -> None:
 
 
 def test_job_of_a_cancelled_run_exits_with_status_5(home: Path, tmp_path: Path) -> None:
-    """``epochal cancel`` has ended the run before its first job starts. No job does anything."""
+    """If ``epochal cancel`` has ended the run before its first job starts, no job does anything."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _LEARNS})
     run = store_push(home, repository)
     assert epochal(home, "cancel", str(run.id)).returncode == 0
@@ -297,9 +297,9 @@ def test_job_of_a_cancelled_run_exits_with_status_5(home: Path, tmp_path: Path) 
 
 
 def test_epochs_in_metrics_are_printed(home: Path, tmp_path: Path) -> None:
-    """Each epoch in metrics.jsonl is a line of the job's output, without control characters from the training code.
+    """Each epoch in metrics.jsonl is printed by the job, without control characters from the training code.
 
-    It is printed during the training, which waits here until the line has been read.
+    The line is printed during training: the script in this test waits until it has been read.
     """
     printed = tmp_path / "printed"
     os.mkfifo(printed)
@@ -317,7 +317,7 @@ def test_epochs_in_metrics_are_printed(home: Path, tmp_path: Path) -> None:
         "with open(os.environ['EPOCHAL_OUT'] + '/metrics.jsonl', 'w') as file:\n"
         f"    file.write({json.dumps(line) + chr(10)!r})\nos.read(pipe, 1)\nprint('Test accuracy: 0.9')\n"
     )
-    (home / "server.toml").write_text("[limits]\nminutes = 1\n", encoding="utf-8")  # so that the wait has an end
+    (home / "server.toml").write_text("[limits]\nminutes = 1\n", encoding="utf-8")  # so that the wait ends
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": script}))
     environment = os.environ | {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "process"}
     command = [sys.executable, "-m", "epochal", "job"]
@@ -325,7 +325,7 @@ def test_epochs_in_metrics_are_printed(home: Path, tmp_path: Path) -> None:
     process = subprocess.Popen([*command, "train"], env=environment, stdout=subprocess.PIPE)
     assert process.stdout
     assert b"  epoch 1/2  accuracy 0.5  x???[31mverdict 1  0.1 s\n" in iter(process.stdout.readline, b"")
-    pipe = os.open(printed, os.O_WRONLY | os.O_NONBLOCK)  # fails if the training no longer waits
+    pipe = os.open(printed, os.O_WRONLY | os.O_NONBLOCK)  # fails if the script is no longer waiting
     os.write(pipe, b"x")
     os.close(pipe)
     rest = process.stdout.read()

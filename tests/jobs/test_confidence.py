@@ -1,4 +1,4 @@
-"""The setting ``confidence`` in the jobs: the looks at a test set are counted over the runs of a branch."""
+"""The setting ``confidence`` in the jobs: looks at a test set are counted across the runs of a branch."""
 
 import sqlite3
 from pathlib import Path
@@ -21,7 +21,7 @@ _TOML = "threshold = 0.7\nconfidence = 0.95\n"
 def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path) -> None:
     """Each look needs a higher accuracy than the one before, and a new test set starts at look 1.
 
-    An accuracy that may have exceeded the threshold by chance is retrained. A run that is resumed takes no second look.
+    If an accuracy may exceed the threshold only by chance, the run retrains. Resuming a run takes no additional look.
     """
     repository = make_repository(tmp_path / "digits", {"nn.py": _SCRIPT, "epochal.toml": _TOML})
     first = drive(home, store_push(home, repository))
@@ -53,7 +53,7 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
 
 
 def test_validating_on_test_data_is_noted_once(home: Path, tmp_path: Path) -> None:
-    """The recorder reports it in every trial, but the run has one note."""
+    """The recorder reports validation on test data in every trial, but the run gets a single note."""
     event = '{"event": "evaluate", "model": 1, "samples": 1000, "validated": true, "metrics": {"accuracy": 0.6}}'
     recording = f"open(os.path.join(os.environ['EPOCHAL_OUT'], 'metrics.jsonl'), 'w').write({event + chr(10)!r})\n"
     result = train_commit(home, tmp_path, {"nn.py": _SCRIPT + recording, "epochal.toml": "threshold = 0.7\n"})
@@ -68,7 +68,7 @@ def _read_looks(home: Path, run: int) -> list[tuple[int, str]]:
 
 
 def _remove_last_verdict(home: Path) -> None:
-    """Put run 1 into the state in which a job leaves it if it is killed just before the third verdict."""
+    """Put run 1 into the state that a job leaves if it is killed just before the third verdict."""
     with sqlite3.connect(home / "epochal.db") as database:
         database.execute("UPDATE run_trials SET judgement = NULL WHERE run = 1 AND number = 3")
         database.execute("UPDATE runs SET state = 'retraining', ended = NULL WHERE id = 1")

@@ -28,9 +28,9 @@ hold = [Hold()]
 
 @pytest.mark.keras
 def test_retrains_resume_and_stop_at_the_threshold(home: Path, tmp_path: Path) -> None:
-    """The validation accuracy is 0.05 above the test accuracy, which costs one more trial, not one per epoch.
+    """A validation accuracy that is 0.05 above the test accuracy costs one more trial, not one per epoch.
 
-    The suggested change has the epochs that were trained. A later commit resumes if it changes the epochs of nn.py only.
+    The suggested change sets the number of epochs trained. A later commit resumes if only the epochs in nn.py differ.
     """
     script = CLIMBING + FIT + TEST
     files = {"epochal.toml": "threshold = 0.6\n", "README.md": "One"}
@@ -86,7 +86,7 @@ def test_killed_training_resumes_from_its_last_checkpoint(home: Path, tmp_path: 
 
 @pytest.mark.keras
 def test_script_that_stops_itself_gets_no_more_epochs(home: Path, tmp_path: Path) -> None:
-    """If a callback of nn.py ends the fit, the run ends after its first trial, and the reason says so.
+    """If a callback in nn.py stops the fit early, the run ends after its first trial, and the reason says why.
 
     With ``stop_at_threshold = false``, each retrain trains all of its epochs.
     """
@@ -104,7 +104,7 @@ def test_script_that_stops_itself_gets_no_more_epochs(home: Path, tmp_path: Path
 
 
 def test_checkpoints_of_old_runs_are_removed(home: Path, tmp_path: Path) -> None:
-    """They are large, so only the three newest runs of a branch keep theirs. Links among them are not followed."""
+    """Checkpoints are large, so only the three newest runs of a branch keep theirs. Symbolic links are not followed."""
     script = """
 import os
 folder = os.environ["EPOCHAL_CHECKPOINTS"]
@@ -127,7 +127,7 @@ with open(os.path.join(os.environ["EPOCHAL_OUT"], "accuracy.json"), "w") as file
 
 
 def _kill_during_training(home: Path, run: Run, began: Path) -> None:
-    """Run the pull job and start the train job, and kill it with SIGKILL in the middle of the training."""
+    """Run the pull job, start the train job, and kill it with SIGKILL in the middle of training."""
     variables = {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_RUNTIME": "process",

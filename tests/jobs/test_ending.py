@@ -1,4 +1,4 @@
-"""Scripts that measure an accuracy and then do not simply end: what counts, and what the run says about it."""
+"""Scripts that end in unusual ways: whether their accuracy counts, and what the run says about it."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def _train(home: Path, tmp_path: Path, script: str) -> ChainResult:
 
 
 def test_script_with_its_own_gate_is_retrained(home: Path, tmp_path: Path) -> None:
-    """What it measured counts, until its own gate passes, too."""
+    """An accuracy counts even if the script then exits with status 1 because of its own gate."""
     result = _train(home, tmp_path, _LEARNS + _MEASURES + "if accuracy < 0.7:\n    sys.exit(1)\n")
     assert result.run.state is State.REACHED
     assert accuracies(result.run) == [0.5, 0.75]
@@ -26,21 +26,21 @@ def test_script_with_its_own_gate_is_retrained(home: Path, tmp_path: Path) -> No
 
 
 def test_fault_after_the_measurement_fails_the_run(home: Path, tmp_path: Path) -> None:
-    """An exception that the script did not raise on purpose is no gate."""
+    """An exception that the script did not raise on purpose does not count as a gate."""
     result = _train(home, tmp_path, _LEARNS + _MEASURES + "{}['accuracy']\n")
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
     assert result.run.explanation == "nn.py line 5: KeyError: 'accuracy'."
 
 
 def test_own_gate_before_any_measurement_fails_the_run(home: Path, tmp_path: Path) -> None:
-    """Without an accuracy, the exit status is all there is."""
+    """Without an accuracy, only the exit status counts."""
     result = _train(home, tmp_path, _LEARNS + "if epochs < 30:\n    sys.exit('too few')\n" + _MEASURES)
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
     assert "exit status 1 on line 4" in result.run.explanation
 
 
 def test_idle_thread_does_not_keep_the_training_alive(home: Path, tmp_path: Path) -> None:
-    """The script is over when its main thread has ended; a note names the line that starts the thread."""
+    """The script is over once its main thread has ended and the others are idle; a note says which line started the thread."""
     threads = "def watch():\n    while True:\n        time.sleep(60)\nthreading.Thread(target=watch).start()\n"
     result = _train(home, tmp_path, _LEARNS.replace("20", "30") + _IMPATIENT + threads + _MEASURES)
     assert result.run.state is State.REACHED
@@ -66,7 +66,7 @@ def test_exception_that_the_script_printed_explains_a_missing_accuracy(home: Pat
 
 
 def test_script_that_calls_nothing_is_explained(home: Path, tmp_path: Path) -> None:
-    """It ends without an error, because its functions are called from another file."""
+    """The script ends without an error, because it only defines functions for another file to call."""
     result = _train(home, tmp_path, "epochs = 20\n\ndef train():\n    print('Test accuracy: 0.9')\n")
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.NO_ACCURACY)
     assert result.run.explanation.startswith(
@@ -75,7 +75,7 @@ def test_script_that_calls_nothing_is_explained(home: Path, tmp_path: Path) -> N
 
 
 def test_pointer_of_git_lfs_is_explained_once(home: Path, tmp_path: Path) -> None:
-    """The explanation of the failure covers the note about the same file."""
+    """The explanation mentions the pointer once, and does not repeat the note about Git LFS."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
     files: dict[str, str | bytes] = {"nn.py": "import json\nepochs = 1\njson.load(open('a.json'))\n", "a.json": pointer}
     result = train_commit(home, tmp_path, files)

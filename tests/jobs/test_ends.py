@@ -1,8 +1,8 @@
-"""Jobs that are disturbed at each step: state, message and exit status of the run agree.
+"""If a job is interrupted at any step, the run's state, message and exit status still agree.
 
-They are cancelled, superseded, killed, lose their run or lose their database. Each job would train a trial that reaches
-the threshold: the train job with its first trial, the others with their second one. Most jobs run in this process, and are
-disturbed as soon as they have stored a step.
+Jobs are cancelled, superseded or killed, or lose their run or their database. If left alone, each job would train a
+trial that reaches the threshold: the first trial in the train job, the second in the others. Most jobs run in this
+process and are interrupted as soon as they have stored a step.
 """
 
 import os
@@ -60,7 +60,7 @@ _CASES = [(kind, step) for kind in _CODE for step in _STEPS]
 
 
 def _prepare_run(home: Path, tmp_path: Path, kind: str, script: str = "") -> Run:
-    """Push code, and run the jobs that come before the one that ``kind`` tests."""
+    """Push the code for ``kind``, and run the jobs that come before the one to test."""
     with (home / "server.toml").open("a") as settings:
         settings.write("[limits]\ntrials = 1\n")
     files: dict[str, str | bytes] = {"nn.py": script or _CODE[kind][0], "epochal.toml": _CODE[kind][1]}
@@ -113,7 +113,7 @@ def _act_at_step(patch: pytest.MonkeyPatch, kind: str, step: str, act: Callable[
 
 
 def _make_stop_request(home: Path, state: State) -> Callable[[int], None]:
-    """Return a function that requests that a run ends in ``state``."""
+    """Return a function that asks for a run to end in ``state``."""
 
     def request(run: int) -> None:
         app = App.open(environment_of(home))
@@ -146,7 +146,7 @@ def test_superseded_run_ends_superseded(
 ) -> None:
     """A Jenkins build gets no signal until the gateway aborts it.
 
-    Here that does not happen, so the job ends by itself.
+    In this test, the gateway never does, so the job ends by itself.
     """
     monkeypatch.setattr(runner, "_STOP_SECONDS", 0.0)
     run = _prepare_run(home, tmp_path, kind)
@@ -162,7 +162,7 @@ def test_superseded_run_ends_superseded(
 def test_request_prevails_over_a_failure(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, requested: State, status: int
 ) -> None:
-    """The request is stored after the training has failed, just before the job ends the run as failed."""
+    """The request is stored after training has failed, just before the job ends the run as failed."""
     run = _prepare_run(home, tmp_path, "train", "raise SystemExit(1)\n")
 
     def request_and_end(database: Database, ended: Run, message: Message | None) -> None:
@@ -192,7 +192,7 @@ def test_run_is_superseded_during_the_pull(home: Path, tmp_path: Path, monkeypat
 
 
 def test_cancelled_search_stops_its_trial(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It notices the request at the next epoch, without a signal, and ends a training that waits forever."""
+    """The search notices the request at the next epoch, without a signal, and stops a script that waits forever."""
     monkeypatch.setattr(runner, "_STOP_SECONDS", 0.0)
     os.mkfifo(tmp_path / "never")
     line = '{"event": "epoch", "model": 1, "call": 1, "epoch": 1, "epochs": 9, "metrics": {}, "seconds": 0.1}'
@@ -215,7 +215,7 @@ def test_cancelled_search_stops_its_trial(home: Path, tmp_path: Path, monkeypatc
 def test_signal_stops_a_search_that_is_just_starting(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It comes between the start of the threads that train and the wait for them."""
+    """The signal arrives after the training threads have started, but before the search waits for them."""
     os.mkfifo(tmp_path / "never")
     script = f"kernel = 'small'\nif kernel == 'large':\n    open({str(tmp_path / 'never')!r}).read()\n"
     run = _prepare_run(home, tmp_path, "search", f"{script}print('Test accuracy: 0.1')\n")
@@ -266,7 +266,7 @@ run_job(job, Environment.read())
 
 @pytest.mark.parametrize(("kind", "step"), [*_CASES, *((kind, "end") for kind in _CODE)])
 def test_run_of_a_killed_job_is_resumed(home: Path, tmp_path: Path, kind: str, step: str) -> None:
-    """After SIGKILL the same job, started again, ends the run as reached, with a message."""
+    """After SIGKILL, the same job is started again and ends the run as reached, with a message."""
     run = _prepare_run(home, tmp_path, kind)
     fatal_step = (Step.start_of(_JOB[kind]).value, "None") if step == "start" else (step, str(_TRIAL[kind]))
     variables = {"EPOCHAL_HOME": str(home), "EPOCHAL_RUN": str(run.id), "EPOCHAL_RUNTIME": "process"}
@@ -283,7 +283,7 @@ def test_run_of_a_killed_job_is_resumed(home: Path, tmp_path: Path, kind: str, s
 def test_job_that_lost_its_run_changes_nothing(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, state: State | None
 ) -> None:
-    """Another process has claimed or ended the run. The job stores nothing, and exits with the status of its state."""
+    """Another process has claimed or ended the run. The job stores nothing and exits with the run's status."""
     run = _prepare_run(home, tmp_path, kind)
 
     def lose(number: int) -> None:
@@ -313,7 +313,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lock(home: Path) -> Iterator[Callable[..., None]]:
-    """Yield a function that locks the database's file until ``lock(None)`` or the end of the test."""
+    """Yield a function that locks the database file until ``lock(None)`` or the end of the test."""
     connections: list[sqlite3.Connection] = []
 
     def lock(run: int | None) -> None:
@@ -328,7 +328,7 @@ def lock(home: Path) -> Iterator[Callable[..., None]]:
 
 
 def _act_during_wait(patch: pytest.MonkeyPatch, act: Callable[[], None]) -> list[str]:
-    """Call ``act`` as soon as a job logs that it waits for its database; return the list of these lines."""
+    """Call ``act`` whenever a job logs that it is waiting for its database; return the list of these lines."""
     waits: list[str] = []
 
     def handle_log_line(line: str) -> None:
@@ -360,7 +360,7 @@ def test_job_waits_for_a_locked_database(
 def test_job_does_not_wait_for_the_database_forever(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: Callable[..., None], kind: str
 ) -> None:
-    """It exits with status 70, as for an internal error, and the run can be resumed."""
+    """The job exits with status 70, as for an internal error, and the run can be resumed."""
     run = _prepare_run(home, tmp_path, kind)
     monkeypatch.setattr(runner, "DATABASE_SECONDS", 0.0)
     with monkeypatch.context() as patch:
@@ -378,7 +378,7 @@ def test_job_does_not_wait_for_the_database_forever(
 def test_end_stored_by_a_lost_commit_counts(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """If the connection is lost during the commit, the job looks up what was stored, and exits with that status."""
+    """If the connection is lost during the commit, the job looks up the stored state and exits with its status."""
     run = _prepare_run(home, tmp_path, kind)
 
     def end_and_lose_commit(database: Database, ended: Run, message: Message | None) -> None:
@@ -394,7 +394,7 @@ def test_end_stored_by_a_lost_commit_counts(
 def test_signal_ends_the_wait_for_the_database(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: Callable[..., None]
 ) -> None:
-    """A job that is stopped does not wait for two minutes first."""
+    """A job that receives a signal does not wait out the two minutes before it ends."""
     run = _prepare_run(home, tmp_path, "search")
     _act_at_step(monkeypatch, "search", Step.TRAINING_STARTED, lock)
     _act_during_wait(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
@@ -420,7 +420,7 @@ def test_job_waits_for_a_stopped_database_server(home: Path, tmp_path: Path, mon
 def test_heartbeat_survives_an_outage(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: Callable[..., None]
 ) -> None:
-    """A beat that fails is followed by others, so that no other process takes the owner for dead."""
+    """A failed heartbeat is followed by others, so that no other process considers the owner dead."""
     run = _prepare_run(home, tmp_path, "train")
     monkeypatch.setattr(signals, "HEARTBEAT_SECONDS", 0.005)
     app = App.open(environment_of(home))
@@ -445,7 +445,7 @@ def test_heartbeat_survives_an_outage(
 
 
 def test_search_without_optuna_fails_the_run(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It fails before anything is trained, and the explanation says what the admin has to install."""
+    """The run fails before anything is trained, and the explanation says what the admin has to install."""
     monkeypatch.setitem(sys.modules, "optuna", None)
     run = _prepare_run(home, tmp_path, "search")
     assert (run.state, run.reason, run.trials) == (State.FAILED, Reason.BAD_SETTINGS, ())
@@ -461,7 +461,7 @@ class _FailingScripts(JobScripts):
 
 
 def test_run_whose_jobs_keep_failing_is_reported(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The chain gives it up: the run is failed, and its message says so."""
+    """The chain gives up on the run, which ends as failed, and the message says so."""
     monkeypatch.setattr(embedded, "_PAUSE_SECONDS", 0.0)
     run = store_push(home, make_repository(tmp_path / "digits", {"nn.py": _EPOCHS}))
     environment = environment_of(home)

@@ -1,4 +1,4 @@
-"""Which number of epochs is raised, and what follows if raising it trains no more epochs."""
+"""Which number in a script is raised to train more epochs, and what happens if raising it has no effect."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def _make_trial(number: int, accuracy: float = 0.5, stopped_by: StoppedBy | None
 
 
 def _count(*totals: int | str | None) -> dict[int, Training]:
-    """Return trainings with these numbers of epochs, or with unknown ones and this output."""
+    """Return what each trial trained: a known number of epochs, or an unknown number with this output."""
     return {
         number: Training(TrainedEpochs(total, frozenset({total})))
         if isinstance(total, int)
@@ -42,7 +42,7 @@ def _count(*totals: int | str | None) -> dict[int, Training]:
 
 
 def _raise(trials: list[Trial], counts: dict[int, Training]) -> dict[str, object] | Reason:
-    """Return the change of the next trial, or why there is none."""
+    """Return what the next trial changes, or the reason for giving up."""
     choice = choose(_SCRIPT, trials, counts)
     proposal = next_trial(_SCRIPT, "keras", tuple(trials), RetrainSettings(), 0.8, choice)
     if isinstance(proposal, GiveUp):
@@ -74,12 +74,12 @@ _FIRST, _RAISED = _make_trial(1), _make_trial(2, 0.6, epochs=30)
 def test_raise_that_trains_no_more_epochs_leads_to_the_next_number(
     trials: list[Trial], counts: dict[int, Training], expected: dict[str, int] | Reason
 ) -> None:
-    """A number that the first trial trained comes first. After two raises of nothing, the run ends."""
+    """A number equal to the epochs of the first trial comes first. After two raises without effect, the run ends."""
     assert _raise(trials, counts) == expected
 
 
 def test_number_from_which_the_epochs_are_computed_is_not_raised() -> None:
-    """The script asks for 23 epochs, which follow from a number of samples. Early stopping alone proves nothing."""
+    """The script asks for 23 epochs, computed from a number of samples. Early stopping alone proves nothing."""
     script = parse_script(b"samples = 30_000\nepochs = samples // 1347\nmodel.fit(x, y, epochs=samples)\n")
     asked = {1: Training(TrainedEpochs(9, frozenset({9, 23}), is_asked=True))}
     assert choose(script, [_FIRST], asked).epochs is None
@@ -87,7 +87,7 @@ def test_number_from_which_the_epochs_are_computed_is_not_raised() -> None:
 
 
 def test_only_literal_is_raised_twice_before_it_is_given_up() -> None:
-    """A script may print nothing but an accuracy, which may be the same by chance."""
+    """A script may print only an accuracy, and two trials may print the same one by chance."""
     script = parse_script(b"epochs = 20\ntrain()\n")
     trials = [_FIRST, _RAISED, _make_trial(3, epochs=40)]
     assert choose(script, trials[:2], _count("0.5", "0.5")).epochs
@@ -96,7 +96,7 @@ def test_only_literal_is_raised_twice_before_it_is_given_up() -> None:
 
 
 def test_message_names_what_was_raised_in_vain() -> None:
-    """It also says what to write instead."""
+    """The message also says what to write instead."""
     trials = [_FIRST, _RAISED, _make_trial(3, n_epochs=15)]
     give_up = next_trial(
         _SCRIPT, "keras", tuple(trials), RetrainSettings(), 0.8, choose(_SCRIPT, trials, _count(20, 20, 20))
@@ -107,7 +107,7 @@ def test_message_names_what_was_raised_in_vain() -> None:
 
 
 def test_iterations_of_other_estimators_prove_nothing() -> None:
-    """A script may fit a logistic regression beside the model whose epochs are raised."""
+    """A script may also fit a logistic regression, apart from the model whose epochs are raised."""
     counts: dict[int, Training] = {
         number: Training(TrainedEpochs(90, frozenset({100}), are_iterations=True, converged=True)) for number in (1, 2)
     }
@@ -115,7 +115,7 @@ def test_iterations_of_other_estimators_prove_nothing() -> None:
 
 
 def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
-    """It ends before its number of iterations, so that raising it changes nothing."""
+    """The estimator stops before it reaches its limit of iterations, so raising the limit changes nothing."""
     script = parse_script(b"MLPClassifier(max_iter=200).fit(x, y)\n")
     trial = Trial(1, TrialState.MEASURED, {"max_iter": 200}, accuracy=measured(0.5))
     counted = TrainedEpochs(90, frozenset({200}), are_iterations=True, converged=True)
@@ -137,7 +137,7 @@ def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
     ],
 )
 def test_raised_literal_gives_the_wanted_number(source: bytes, changes: dict[str, int]) -> None:
-    """The code trains epochs_step epochs more, whatever it computes from the literal."""
+    """The new literal makes the code train ``epochs_step`` more epochs, whatever the code computes from it."""
     script, trial = parse_script(source), _make_trial(1)
     proposal = next_trial(script, "keras", (trial,), RetrainSettings(), 0.8, choose(script, [trial], _count(None)))
     assert isinstance(proposal, Proposal)
@@ -157,7 +157,7 @@ print("Test accuracy:", 0.5)
 
 
 def test_run_ends_after_two_raises_of_nothing(home: Path, tmp_path: Path) -> None:
-    """The training trains five epochs, whatever the numbers say. Each raise is reported, and the end says why."""
+    """The script always trains five epochs. Each raise without effect is reported, and the explanation names both."""
     result = train_commit(home, tmp_path, {"nn.py": _TRAINS_FIVE, "epochal.toml": "threshold = 0.8\n"})
     assert (result.run.state, result.run.reason) == (State.EXHAUSTED, Reason.EPOCHS_UNCHANGED)
     assert [trial.hyperparameters for trial in result.run.trials] == [{"epochs": 20}, {"epochs": 30}, {"max_iter": 17}]
@@ -177,7 +177,7 @@ print("Test accuracy:", (epoch + 1) / 40)
 
 
 def test_epochs_in_a_configuration_file_are_raised(home: Path, tmp_path: Path) -> None:
-    """The trial trains with a changed copy of that file, and the diff to adopt is one of that file."""
+    """The trial runs with a changed copy of the file, and the diff to adopt applies to that file."""
     before = '{"train": {"epochs":5,\t"rate": 0.1}}\n'
     files: dict[str, str | bytes] = {
         "nn.py": _READS_A_FILE,

@@ -27,7 +27,7 @@ print("Test accuracy:", accuracy - 0.03)
 
 
 def test_run_that_levels_off_gets_no_more_epochs(home: Path, tmp_path: Path) -> None:
-    """It ends after its first trial. The job's output, show, history, --json and the mail say where it levels off."""
+    """The run ends after its first trial. The job's output, show, history, --json and the email say where it levels off."""
     result = train_commit(home, tmp_path, {"nn.py": _LEVELS_OFF, "epochal.toml": "threshold = 0.8\n"})
     assert (result.run.state, result.run.reason, len(result.run.trials)) == (State.EXHAUSTED, Reason.LEVELS_OFF, 1)
     (shown,) = epochal_json(home, "show", "1")["trials"]

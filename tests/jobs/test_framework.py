@@ -1,4 +1,4 @@
-"""A framework that the package does not know, added by one module from outside without any other change."""
+"""A framework that the package does not know, added by one external module without any other change."""
 
 import zipfile
 from pathlib import Path
@@ -36,7 +36,7 @@ open("model.brain", "w").write("weights")
 
 
 def test_script_is_trained_with_an_added_framework(tmp_path: Path) -> None:
-    """The training environment has its pins, its log lines are skipped, and its removed names are noted."""
+    """The training environment has the framework's pins, its log lines are skipped, and uses of removed names are noted."""
     result = _train(tmp_path, {"nn.py": _NN, "epochal.toml": "threshold = 0.7\n"})
     assert (result.run.state, result.status) == (State.REACHED, 0)
     assert (result.run.framework, result.run.framework_why) == ("brain", "nn.py line 1 imports brain")
@@ -46,14 +46,14 @@ def test_script_is_trained_with_an_added_framework(tmp_path: Path) -> None:
 
 
 def test_setting_accepts_an_added_framework(tmp_path: Path) -> None:
-    """nn.py imports nothing, so only epochal.toml can choose it."""
+    """nn.py imports nothing, so only epochal.toml can choose the framework."""
     result = _train(tmp_path, {"nn.py": "print('Test accuracy: 0.9')\n", "epochal.toml": 'framework = "brain"\n'})
     assert (result.run.state, result.status) == (State.REACHED, 0)
     assert (result.run.framework, result.run.framework_why) == ("brain", "set in epochal.toml")
 
 
 def test_setting_refuses_an_unknown_framework(tmp_path: Path) -> None:
-    """The message lists the frameworks that exist."""
+    """The message lists the known frameworks."""
     result = _train(tmp_path, {"nn.py": _NN, "epochal.toml": 'framework = "fortran"\n'})
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.BAD_SETTINGS)
     names = "'', 'brain', 'jax', 'keras', 'lightgbm', 'python', 'sklearn', 'torch' or 'xgboost'"
@@ -76,7 +76,7 @@ def _train(tmp_path: Path, files: dict[str, str | bytes]) -> ChainResult:
 
 
 def _build_wheel(folder: Path) -> Path:
-    """Build a stand-in for a real framework, which can be installed without a package index."""
+    """Build a wheel that stands in for a real framework and can be installed without a package index."""
     path = folder / "brain-1.0-py3-none-any.whl"
     info = "brain-1.0.dist-info"
     files = {

@@ -1,4 +1,4 @@
-"""Keras code in the jobs: what the recorder measures, and the notes about names that newer versions removed."""
+"""Keras scripts in the jobs: what the recorder measures, and notes about names that newer versions have removed."""
 
 from pathlib import Path
 
@@ -46,9 +46,9 @@ def test_removed_keras_names_are_noted_before_training(home: Path, tmp_path: Pat
 
 
 def test_accuracy_is_read_from_evaluate(home: Path, tmp_path: Path) -> None:
-    """The script does not print its accuracy. Each epoch is a line of the output.
+    """The script does not print its accuracy. Each epoch appears as a line in the output.
 
-    18 of 20 samples reach the threshold 0.9, although Keras reports 0.9 as a 32-bit float, which is a little less.
+    18 correct samples of 20 reach the threshold of 0.9, although Keras reports a 32-bit float just below 0.9.
     """
     result = train_commit(home, tmp_path, {"nn.py": _KERAS_3, "epochal.toml": "threshold = 0.9\n"})
     assert (result.run.state, result.status) == (State.REACHED, 0), result.printed

@@ -1,4 +1,4 @@
-"""The trial that follows the earlier ones: the same code with more epochs, or none."""
+"""The choice of the next trial: the same code with more epochs, or no further trial."""
 
 from dataclasses import replace
 
@@ -47,11 +47,11 @@ def _propose(content: bytes, trials: tuple[Trial, ...], settings: RetrainSetting
     [
         (_make_trials(0.5), 30),
         (_make_trials(0.5, 0.6), 40),
-        (_make_trials(0.5, None), 30),  # the second trial has no accuracy, so its epochs are trained again
+        (_make_trials(0.5, None), 30),  # the second trial has no accuracy, so the same number of epochs is tried again
     ],
 )
 def test_each_trial_adds_a_step_of_epochs(trials: tuple[Trial, ...], epochs: int) -> None:
-    """The epochs rise by ``epochs_step`` after each measured trial."""
+    """The number of epochs rises by ``epochs_step`` after each measured trial."""
     proposal = _propose(_SCRIPT, trials, RetrainSettings())
     assert isinstance(proposal, Proposal)
     assert {constant.name: value for constant, value in proposal.changes.items()} == {"epochs": epochs}
@@ -100,7 +100,7 @@ def test_each_trial_adds_a_step_of_epochs(trials: tuple[Trial, ...], epochs: int
 def test_used_up_budget_ends_the_trials_with_a_reason(
     script: bytes, trials: tuple[Trial, ...], settings: RetrainSettings, reason: Reason, remedy: str
 ) -> None:
-    """Each limit of the budget ends the run, and so does a script without epochs. The explanation says what to do."""
+    """Each limit ends the run, and so does a script without epochs to raise. The explanation says what to do."""
     proposal = _propose(script, trials, settings)
     assert isinstance(proposal, GiveUp)
     assert proposal.reason is reason
@@ -108,7 +108,7 @@ def test_used_up_budget_ends_the_trials_with_a_reason(
 
 
 def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None:
-    """More patience would not help, so the explanation names the answer and says what may."""
+    """More patience would not help, so the explanation names the label and says what to check."""
     accuracy = measured(0.96, samples=500, evidence=Evidence(chance=0.96, answer="0"))
     trials = tuple(replace(trial, accuracy=accuracy) for trial in _make_trials(0.96, 0.96, 0.96))
     proposal = _propose(_SCRIPT, trials, RetrainSettings(patience=2))
@@ -125,7 +125,7 @@ def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None
 
 
 def test_search_is_offered_if_there_are_no_epochs_to_raise() -> None:
-    """The lines fit the script, and are complete."""
+    """The suggested [search] section fits the script and can be copied as it is."""
     script = b"import sklearn\nKNeighborsClassifier(n_neighbors=8).fit(x, y)\n"
     proposal = _propose(script, _make_trials(0.5), RetrainSettings())
     assert isinstance(proposal, GiveUp)
@@ -161,7 +161,7 @@ def test_remedy_without_epochs_depends_on_the_framework(framework: str, remedy: 
     ],
 )
 def test_trials_continue_up_to_the_limits_of_the_budget(trials: tuple[Trial, ...], settings: RetrainSettings) -> None:
-    """A limit that is not exceeded yet stops nothing."""
+    """The run goes on as long as the next trial stays within every limit."""
     assert isinstance(_propose(_SCRIPT, trials, settings), Proposal)
 
 

@@ -32,7 +32,7 @@ def _runs(home: Path) -> list[Run]:
 
 
 def _drive_all(home: Path, repository: Path) -> list[Run]:
-    """Push the newest commit, run the jobs of all runs that then wait, and return them."""
+    """Push the newest commit, run the jobs of all runs that are then waiting, and return those runs."""
     store_push(home, repository)
     driven = []
     app = App.open(environment_of(home))
@@ -51,7 +51,7 @@ def _trained(runs: list[Run]) -> list[tuple[str, State, float]]:
 
 
 def test_each_changed_project_gets_a_run(home: Path, tmp_path: Path) -> None:
-    """A project has its own settings and script, sees only its folder, and is trained only if that has changed."""
+    """A project has its own settings and script, sees only its folder, and is trained only if that folder changed."""
     repository = make_repository(tmp_path / "repository", _FILES)
     first = _drive_all(home, repository)
     assert _trained(first) == [("digits", State.REACHED, 0.9), ("deep/faces", State.REACHED, 0.75)]
@@ -76,7 +76,7 @@ def test_each_changed_project_gets_a_run(home: Path, tmp_path: Path) -> None:
 
 
 def test_superseded_project_is_trained_by_a_later_push(home: Path, tmp_path: Path) -> None:
-    """A push supersedes queued runs of all projects, and then trains what they would have trained."""
+    """A push supersedes the queued runs of all projects, and then trains what those runs would have trained."""
     repository = make_repository(tmp_path / "repository", _FILES)
     assert drive(home, store_push(home, repository)).run.commit.project == "digits"  # leaves the other run queued
     commit(repository, {"digits/data.txt": "Test accuracy: 0.85"}, "Other data")
@@ -91,7 +91,7 @@ def test_superseded_project_is_trained_by_a_later_push(home: Path, tmp_path: Pat
 
 
 def test_push_leaves_a_started_run_of_another_project_alone(home: Path, tmp_path: Path) -> None:
-    """Even with ``supersede = "running"``, only a push that changes the same project ends it."""
+    """Even with ``supersede = "running"``, a started run is superseded only by a push that changes its own project."""
     (home / "server.toml").write_text('supersede = "running"\n')
     repository = make_repository(tmp_path / "repository", _FILES)
     _drive_all(home, repository)
@@ -110,7 +110,7 @@ def test_push_leaves_a_started_run_of_another_project_alone(home: Path, tmp_path
 
 
 def test_person_names_one_of_several_projects(home: Path, tmp_path: Path) -> None:
-    """The message lists the commands; the folder or the option names the project."""
+    """A folder or an option names the project; without either, the message lists the commands to choose from."""
     repository = make_repository(tmp_path / "repository", _FILES)
     options = "--no-mail", "--runtime", "process"
     unnamed = epochal_json(home, "run", str(repository), *options)
@@ -126,7 +126,7 @@ def test_person_names_one_of_several_projects(home: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("project", ["./digits", "digits/", "/digits", "{repository}/digits"])
 def test_project_may_be_written_as_any_path(home: Path, tmp_path: Path, project: str) -> None:
-    """The run has the project's path as epochal.toml lists it."""
+    """However the path is written, the run stores it as it is listed in epochal.toml."""
     repository = make_repository(tmp_path / "repository", _FILES)
     named = "--project", project.format(repository=repository)
     view = epochal_json(home, "run", str(repository), *named, "--no-mail", "--runtime", "process")
@@ -141,7 +141,7 @@ def test_project_may_be_written_as_any_path(home: Path, tmp_path: Path, project:
     ],
 )
 def test_unknown_project_is_refused(home: Path, tmp_path: Path, settings: str, message: str) -> None:
-    """No run of a local repository is stored. The pull job refuses the project of a repository at a URL."""
+    """For a local repository, no run is stored. For a repository at a URL, the run fails in the pull job."""
     repository = make_repository(tmp_path / "repository", _FILES | {"epochal.toml": settings, "nosuch/nn.py": ""})
     options = "--project", "./nosuch", "--no-mail", "--runtime", "process"
     done = epochal(home, "run", str(repository), *options)
@@ -152,7 +152,7 @@ def test_unknown_project_is_refused(home: Path, tmp_path: Path, settings: str, m
 
 
 def test_change_of_a_project_has_the_path_in_the_repository(home: Path, tmp_path: Path) -> None:
-    """The diff can be applied at the top of the repository."""
+    """The diff can be applied from the root of the repository."""
     script = "epochs = 5\nprint(f'Test accuracy: {0.5 + epochs / 100}')\n"
     files: dict[str, str | bytes] = {"epochal.toml": '[[project]]\npath = "a/b"\n', "a/b/train.py": script}
     repository = make_repository(tmp_path / "repository", files)
@@ -163,7 +163,7 @@ def test_change_of_a_project_has_the_path_in_the_repository(home: Path, tmp_path
 
 
 def test_settings_beside_projects_are_refused(home: Path, tmp_path: Path) -> None:
-    """They would have no effect."""
+    """Settings next to [[project]] tables would have no effect."""
     files: dict[str, str | bytes] = {"epochal.toml": f"threshold = 0.9\n{_PROJECTS}", "digits/nn.py": "x = 1\n"}
     (run,) = _drive_all(home, make_repository(tmp_path / "repository", files))
     assert run.reason is Reason.BAD_SETTINGS

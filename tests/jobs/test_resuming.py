@@ -1,6 +1,6 @@
-"""A trial may resume only if its test set is that of the checkpoint.
+"""A trial may resume only if its test set is the same as the checkpoint's.
 
-The scripts write what the recorder would write.
+The scripts write the recorder's output themselves.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from epochal.records import State
 from tests.jobs.chain import ChainResult, drive, epochal, epochal_json, store_push, train_commit
 from tests.repositories import commit, make_repository
 
-# Each training chooses TEST_SET anew. The accuracy is 0.02 times the epochs, whether they were resumed or trained.
+# Each training run evaluates TEST_SET anew. The accuracy is 0.02 times the epochs, resumed ones included.
 _SCRIPT = """
 import json, os, sys
 epochs = 20
@@ -46,7 +46,7 @@ def _list_epochs_resumed(result: ChainResult) -> list[int]:
 
 
 def test_trial_with_the_same_test_set_resumes(home: Path, tmp_path: Path) -> None:
-    """Each trial starts from the epochs of the one before."""
+    """Each trial starts where the previous one ended."""
     result = _train(home, tmp_path, _make_script('"one"'))
     assert (result.run.state, _list_epochs_resumed(result)) == (State.REACHED, [0, 20, 30])
     assert not any(trial.caught for trial in result.run.trials)
@@ -55,7 +55,7 @@ def test_trial_with_the_same_test_set_resumes(home: Path, tmp_path: Path) -> Non
 def test_trial_with_another_test_set_is_trained_from_the_beginning(home: Path, tmp_path: Path) -> None:
     """The resumed result is discarded.
 
-    Later trials and commits do not resume the script either, until its split is seeded.
+    Later trials do not resume either, nor do later commits until the split is seeded.
     """
     script = _make_script('"first" if epochs == 20 else f"other {done}"')
     repository = make_repository(tmp_path / "digits", {"nn.py": script, "epochal.toml": _TOML})
@@ -81,14 +81,14 @@ def test_trial_with_another_test_set_is_trained_from_the_beginning(home: Path, t
 
 
 def test_trial_tested_on_earlier_training_rows_is_trained_from_the_beginning(home: Path, tmp_path: Path) -> None:
-    """The test set is the same, but the resumed weights have seen its rows. The run does not fail for that."""
+    """The test set is the same, but the resumed weights have seen its rows. The run does not fail because of this."""
     result = _train(home, tmp_path, _make_script('"one"', "done > 0"))
     assert result.run.state is State.REACHED
     assert [(trial.epochs_resumed, trial.caught) for trial in result.run.trials] == [(0, False), (0, True), (0, False)]
 
 
 def test_trial_with_other_data_is_trained_from_the_beginning(home: Path, tmp_path: Path) -> None:
-    """The recorder ends a script whose past data differ when they are read again. That attempt is discarded."""
+    """The recorder ends a resumed script if the data of earlier epochs has changed. That attempt is discarded."""
     ends = """
 if done:
     with open(os.path.join(out, "metrics.jsonl"), "w") as file:
@@ -110,7 +110,7 @@ def test_trial_with_an_unknown_test_set_does_not_resume(home: Path, tmp_path: Pa
     assert not any(trial.caught for trial in result.run.trials)
 
 
-# If the training may be stopped, it stops after epoch 26, and then the script fails because its history is too short.
+# If Epochal may stop the fit early, it ends after epoch 26, and the script fails because its history is too short.
 _PLOTS = _SCRIPT.replace("epochs * 0.02", "last * 0.03").replace(
     "range(done + 1, epochs + 1)", "range(done + 1, last + 1)"
 )
@@ -133,7 +133,7 @@ _PLOTS = _PLOTS.replace(
 
 
 def test_script_that_fails_after_an_early_stop_trains_exactly_these_epochs(home: Path, tmp_path: Path) -> None:
-    """The second attempt resumes from the checkpoint of the first and trains no epoch more. The change has its epochs."""
+    """The second attempt resumes from the first one's checkpoint without more epochs; change.diff has the number trained."""
     result = _train(home, tmp_path, _PLOTS)
     assert result.run.state is State.REACHED
     assert [trial.hyperparameters["epochs"] for trial in result.run.trials] == [20, 26]
@@ -144,7 +144,7 @@ def test_script_that_fails_after_an_early_stop_trains_exactly_these_epochs(home:
 
 
 def test_script_that_fails_for_another_reason_is_not_trained_again(home: Path, tmp_path: Path) -> None:
-    """The second attempt fails with the script's own error, and the run with it."""
+    """The second attempt fails with the script's own error, and so does the run."""
     result = _train(
         home, tmp_path, _PLOTS.replace("if last < epochs:\n        file.flush", "if epochs > 20:\n        file.flush")
     )

@@ -1,6 +1,6 @@
-"""A commit with the fingerprint of an earlier run gets that run's verdict without a training.
+"""A commit with the same fingerprint as an earlier run gets that run's verdict without being trained.
 
-The jobs run in this process instead of by their scripts, because there are many of them.
+The jobs run in this process instead of through their scripts, because there are many of them.
 """
 
 import shutil
@@ -21,7 +21,7 @@ from tests.jobs.chain import environment_of, epochal, epochal_json, store_push, 
 from tests.repositories import commit, git, make_repository
 from tests.trials import accuracies
 
-# Each training appends a line to {marker}. The accuracy is epochs / 40.
+# Each execution appends a line to {marker}. The accuracy is epochs / 40.
 _SCRIPT = """'''A model.'''
 epochs = 20
 with open("{marker}", "a") as file:
@@ -31,7 +31,7 @@ print("Test accuracy:", epochs / 40 + 0 * len(open("data.csv").read()))
 
 
 class _Developer:
-    """Pushes commits to a repository, and counts their trainings in a file outside of it."""
+    """Pushes commits to a repository whose nn.py logs each execution in a file outside it."""
 
     def __init__(self, home: Path, folder: Path, settings: str) -> None:
         self._home = home
@@ -41,13 +41,13 @@ class _Developer:
         self.folder = make_repository(folder / "digits", dict(files))
 
     def push(self, files: Mapping[str, str] | None = None, **variables: str) -> tuple[Run, list[int]]:
-        """Commit ``files``, push, and run the jobs; return the ended run and the epochs of each training it took."""
+        """Commit ``files``, push, and run the jobs; return the ended run and the epochs of each execution of nn.py."""
         if files:
             commit(self.folder, dict(files), "More")
         return self.drive(store_push(self._home, self.folder), **variables)
 
     def drive(self, run: Run, **variables: str) -> tuple[Run, list[int]]:
-        """Run the jobs that ``run`` still needs; return the ended run and the epochs of each training it took."""
+        """Run the jobs that ``run`` still needs; return the ended run and the epochs of each execution of nn.py."""
         before = self.trained
         name = first_job(run)
         while name:
@@ -58,16 +58,16 @@ class _Developer:
 
     @property
     def trained(self) -> list[int]:
-        """Return the epochs of each training so far."""
+        """The epochs of each execution of nn.py so far."""
         return [int(line) for line in self._marker.read_text().split()] if self._marker.exists() else []
 
 
 def test_commit_without_relevant_change_reuses_the_verdict(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """README, comments, docstrings and formatting are not relevant, nor are comments in epochal.toml.
+    """The README, comments, docstrings and formatting are not relevant, nor are comments in epochal.toml.
 
-    A changed constant, data or settings lead to a training, and so does --force.
+    If a constant, the data or a setting has changed, or with --force, the commit is trained.
     """
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     first, trained = developer.push()
@@ -99,7 +99,7 @@ def test_commit_without_relevant_change_reuses_the_verdict(
 def test_verdict_on_code_that_reads_an_outside_file_is_not_reused(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The fingerprint does not cover the file, unless it is in the server's data folder."""
+    """The fingerprint does not cover an outside file unless it is in the server's data folder."""
     data = tmp_path / "data"
     data.mkdir()
     (data / "x.csv").write_text("1\n")
@@ -115,7 +115,7 @@ def test_verdict_on_code_that_reads_an_outside_file_is_not_reused(
 
 
 def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> None:
-    """The mail has the diff and the log of the run that trained. show, history and --json name that run."""
+    """The email has the trained run's diff and log path. ``epochal show`` and ``epochal history`` name that run."""
     (home / "server.toml").write_text('[mail]\nhost = "127.0.0.1"\nport = 1\nto = ["ada@example.com"]\n')
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     developer.push()
@@ -134,9 +134,9 @@ def test_reports_name_the_run_that_was_reused(home: Path, tmp_path: Path) -> Non
 
 
 def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exit status is 3, and the retrain job, which that status starts, leaves the run as it is.
+    """The exit status is 3, so the retrain job is started, but it leaves the run as it is.
 
-    The run that trained is reused, not one that reused it. If its folder is gone, the code is trained again.
+    Only runs that were trained are reused. If the folder of such a run is gone, the code is trained again.
     """
     developer = _Developer(home, tmp_path, "threshold = 0.9\n[retrain]\nmax_trials = 2\n")
     first, trained = developer.push()
@@ -158,7 +158,7 @@ def test_exhausted_run_is_reused(home: Path, tmp_path: Path, capsys: pytest.Capt
 def test_run_without_a_measured_trial_is_not_reused(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Only an older version, or a mistake, leaves such a run. Nothing is logged about its folder."""
+    """Only an older version or a bug leaves a run like this. The log does not say that its folder is gone."""
     developer = _Developer(home, tmp_path, "threshold = 0.9\n[retrain]\nmax_trials = 2\n")
     developer.push()
     with sqlite3.connect(home / "epochal.db") as connection:
@@ -169,7 +169,7 @@ def test_run_without_a_measured_trial_is_not_reused(
 
 
 def test_failed_run_is_never_reused(home: Path, tmp_path: Path) -> None:
-    """It may have failed by chance, so the same code is trained again, even if one of its trials was measured."""
+    """The run may have failed by chance, so the same code is trained again, even if one of its trials was measured."""
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     failing = f"{developer.script}if epochs > 20:\n    1 / 0\n"
     run, trained = developer.push({"nn.py": failing})
@@ -179,7 +179,7 @@ def test_failed_run_is_never_reused(home: Path, tmp_path: Path) -> None:
 
 
 def test_verdict_depends_on_the_server_settings(home: Path, tmp_path: Path) -> None:
-    """Other data on the server, other limits, or a threshold from the environment lead to a training."""
+    """If the server has other data or limits, or the environment sets a threshold, the commit is trained."""
     settings, data = home / "server.toml", tmp_path / "data"
     data.mkdir()
     settings.write_text(f'data = "{data}"\n')
@@ -194,7 +194,7 @@ def test_verdict_depends_on_the_server_settings(home: Path, tmp_path: Path) -> N
 
 
 def test_interrupted_run_gets_a_verdict_of_its_own(home: Path, tmp_path: Path) -> None:
-    """A run that has started to train does not reuse a verdict when it is resumed."""
+    """A run that has started training does not reuse a verdict when it is resumed."""
     developer = _Developer(home, tmp_path, "threshold = 0.5\n")
     developer.push()
     commit(developer.folder, {"README.md": "Two\n"}, "More")
@@ -209,9 +209,9 @@ def test_interrupted_run_gets_a_verdict_of_its_own(home: Path, tmp_path: Path) -
 
 
 def test_adopting_the_offered_change_reuses_its_trial(home: Path, tmp_path: Path) -> None:
-    """The commit gets the verdict of the trial that was trained with the change, and only that trial.
+    """The commit gets the verdict of the trial that was trained with the change; no other trial is listed.
 
-    This also holds for ``epochal run`` on another branch, which trains only with --force.
+    The same is true of ``epochal run`` on another branch, which trains the commit only with --force.
     """
     developer = _Developer(home, tmp_path, "threshold = 0.7\n")
     developer.push()

@@ -1,4 +1,4 @@
-"""The validation accuracy at which the fit of a retrain stops."""
+"""The validation accuracy at which a fit in the retrain job stops."""
 
 import pytest
 
@@ -25,5 +25,5 @@ def _make_trial(validation: float | None, accuracy: float | None) -> Trial:
     ],
 )
 def test_stop_accuracy_rises_by_the_gap_to_the_test_accuracy(trials: list[Trial], stop_at: float | None) -> None:
-    """It is the threshold until a trial reaches it in validation but not in the test."""
+    """It equals the threshold until a trial reaches the threshold in validation but not in the test."""
     assert choose_stop_accuracy(0.8, trials) == (stop_at if stop_at is None else pytest.approx(stop_at))

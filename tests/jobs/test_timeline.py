@@ -14,7 +14,7 @@ from tests.jobs.chain import drive, epochal, epochal_json, store_push, stored_ru
 from tests.messages.servers import Inbox, mail_server
 from tests.repositories import git, make_repository
 
-# Reaches 0.7 with 30 epochs, and writes what the recorder would, but with an impossible start of Python, in 1970.
+# Reaches 0.7 with 30 epochs, and writes what the recorder would, but with an impossible start time of Python, in 1970.
 _SCRIPT = """\
 import json, os, time
 epochs = 20
@@ -55,7 +55,7 @@ def _read_timeline(home: Path) -> list[dict[str, Any]]:
 
 
 def test_timeline_covers_a_run_from_commit_to_mail(home: Path, tmp_path: Path) -> None:
-    """It has the moments in order, as JSON and as a table, from the commit through two trainings to the mail."""
+    """As JSON and as a table, the timeline lists all moments in order, from commit to email."""
     repository = make_repository(tmp_path / "digits", {"nn.py": _SCRIPT, "epochal.toml": "threshold = 0.7\n"})
     with mail_server(Inbox()) as port:
         (home / "server.toml").write_text(_SETTINGS.format(port=port), encoding="utf-8")
@@ -83,7 +83,7 @@ def test_timeline_covers_a_run_from_commit_to_mail(home: Path, tmp_path: Path) -
 
 
 def test_timeline_during_a_training_and_after_resuming(home: Path, tmp_path: Path) -> None:
-    """During a training the last moment is its start. After the run was resumed, the train job has started twice."""
+    """During a trial, the last moment is its start. After the run is resumed, the train job has started twice."""
     started, again = tmp_path / "started", tmp_path / "again"
     os.mkfifo(started)
     waiting = f"import os, time\nif not os.path.exists({str(again)!r}):\n"
@@ -94,7 +94,7 @@ def test_timeline_during_a_training_and_after_resuming(home: Path, tmp_path: Pat
     command = [sys.executable, "-m", "epochal", "job"]
     subprocess.run([*command, "pull"], env=os.environ | variables, check=True)
     process = subprocess.Popen([*command, "train"], env=os.environ | variables)
-    started.read_text()  # blocks until the training has opened the pipe
+    started.read_text()  # blocks until the script has opened the pipe
     last = _read_timeline(home)[-1]
     assert (last["moment"], last["trial"]) == ("training started", 1)
     process.send_signal(signal.SIGTERM)

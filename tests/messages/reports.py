@@ -1,4 +1,4 @@
-"""Finished runs, as the tests of the mail use them."""
+"""Finished runs and their reports, for the email tests."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ DIFF = "--- a/nn.py\n+++ b/nn.py\n@@ -1,3 +1,3 @@\n import keras\n-epochs = 20\n
 
 
 def trial(number: int, accuracy: float | None, **changes: Any) -> Trial:
-    """Return a trial with ten more epochs than the one before, or one that ran out of memory if ``accuracy`` is None."""
+    """Return a trial with ten more epochs than the one before. Without an ``accuracy``, it ran out of memory."""
     resumed_from = 10 * number if number > 1 else 0
     accuracy_fields = {field.name: changes.pop(field.name) for field in fields(Accuracy) if field.name in changes}
     trained = Trial(
@@ -88,7 +88,7 @@ def reused_run() -> Report:
 
 
 def adopted() -> Report:
-    """Return the report of a commit that adopts the ten more epochs with which trial 2 of run 5 reached the threshold."""
+    """Return the report of a commit that adopts the ten extra epochs that let trial 2 of run 5 reach the threshold."""
     ended = replace(run(State.REACHED, trial(2, 0.8311)), reused_run=5, reused_trial=2)
     return replace(reached(), run=ended, changes=(), diff="")
 

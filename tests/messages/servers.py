@@ -1,4 +1,4 @@
-"""A real mail server (aiosmtpd) on loopback that answers as a test needs it."""
+"""A real mail server (aiosmtpd) on loopback, with answers that a test can choose."""
 
 import asyncio
 import ssl
@@ -14,14 +14,14 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 @dataclass
 class Inbox:
-    """What a server received, and what it answers: ``answers`` are by command (``MAIL``), or for RCPT by address."""
+    """What a server has received, and its ``answers`` by command (such as ``MAIL``) or, for RCPT, by address."""
 
     answers: dict[str, str] = field(default_factory=dict)
     envelopes: list[Any] = field(default_factory=list)
     sessions: list[Any] = field(default_factory=list)
 
     async def handle_MAIL(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
-        """Accept the sender."""
+        """Accept or refuse the sender."""
         envelope.mail_from = address
         return self.answers.get("MAIL", "250 OK")
 
@@ -33,7 +33,7 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:
-        """Accept or refuse the mail."""
+        """Accept or refuse the email."""
         if "DATA" in self.answers:
             return self.answers["DATA"]
         self.envelopes.append(envelope)
@@ -57,7 +57,7 @@ def make_authenticator(user: str, password: str) -> Any:
 
 @contextmanager
 def mail_server(inbox: Inbox, implicit_tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[int]:
-    """Run a server in a thread and yield its port. ``options`` are those of aiosmtpd's SMTP."""
+    """Run a server in a thread and yield its port. ``options`` are passed to aiosmtpd's SMTP."""
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def serve() -> None:

@@ -1,4 +1,4 @@
-"""The mail: what its reader finds in it, and that no text in it can break it."""
+"""The email about a run: what it tells its reader, and that no text in it can break its format."""
 
 import email
 import email.policy
@@ -46,7 +46,7 @@ untrusted_text = st.one_of(
 
 
 def _compose_mail(report: Report) -> EmailMessage:
-    """Return the mail as its reader gets it: composed, serialised and parsed again."""
+    """Return the email as its recipient gets it: composed, serialised and parsed again."""
     data = serialise(compose(report, SENDER, ["ada@example.com"], MESSAGE_ID))
     parsed = email.message_from_bytes(data, policy=email.policy.default)
     assert isinstance(parsed, EmailMessage)
@@ -66,7 +66,7 @@ def _compose_text(report: Report) -> str:
 
 
 class _Tags(HTMLParser):
-    """The elements and attributes of a page, in ``found``."""
+    """A parser that lists the elements and attributes of an HTML page in ``found``."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class _Tags(HTMLParser):
     ids=["reached", "reached as committed", "exhausted", "failed", "reused", "adopted"],
 )
 def test_subject_and_first_sentence_give_the_verdict(report: Report, subject: str, first: str) -> None:
-    """The subject also gives the commit. Both parts start with the sentence, so that nobody has to read on."""
+    """The subject also gives the commit. Text and HTML both start with the sentence, so nobody has to read on."""
     mail = _compose_mail(report)
     assert mail["Subject"] == subject
     assert _read_body(mail, "plain").split("\n\n")[0].split() == first.split()
@@ -129,7 +129,7 @@ def test_subject_and_first_sentence_give_the_verdict(report: Report, subject: st
 
 
 def test_exhausted_run_gives_the_forecast() -> None:
-    """The line is missing if there is no forecast, or if the explanation gives it."""
+    """The line is left out if there is no forecast, or if the explanation already gives it."""
     report = reports.exhausted()
     forecast = Forecast(0.8, 200, 0.84, 0.02, expected=47, earliest=41, latest=58)
     *others, last = report.run.trials
@@ -144,7 +144,7 @@ def test_exhausted_run_gives_the_forecast() -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_both_parts_have_all_facts(kind: str) -> None:
-    """These are the repository, commit, accuracy, change, notes, minutes, and where to find the rest."""
+    """The facts include the repository, commit, accuracy, change, notes, minutes, and where to find the rest."""
     body = _read_body(_compose_mail(reports.reached()), kind)
     for fact in (
         "ada/digits",
@@ -169,7 +169,7 @@ def test_both_parts_have_all_facts(kind: str) -> None:
 
 
 def test_trials_are_a_table() -> None:
-    """Each row has a trial's number, epochs (without resumed ones + resumed ones), accuracy, seconds, outcome and changes."""
+    """Each row gives a trial's number, epochs (resumed + newly trained), accuracy, seconds, outcome and changes."""
     failing = reports.run(State.FAILED, reports.trial(1, 0.771), reports.trial(2, None))
     text = _compose_text(replace(reports.failed(), run=failing))
     rows = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
@@ -178,7 +178,7 @@ def test_trials_are_a_table() -> None:
 
 
 def test_note_says_why_trials_did_not_resume() -> None:
-    """Trials with the same reason share a note. Trials that resumed, and those without a reason, have none."""
+    """Trials with the same reason share a note. Trials that resumed, and those without a reason, get no note."""
     why = "trained from the beginning: the training data: x has different values"
     trials = [reports.trial(number, 0.7, epochs_resumed=0, resumption=why) for number in (2, 3)]
     text = _compose_text(replace(reports.reached(), run=reports.run(State.REACHED, reports.trial(1, 0.7), *trials)))
@@ -193,14 +193,14 @@ def test_note_says_why_trials_did_not_resume() -> None:
 
 
 def test_failed_run_shows_the_end_of_the_log() -> None:
-    """The lines are indented, and no change is offered for adoption."""
+    """The log lines are indented, and no change is suggested."""
     text = _compose_text(reports.failed())
     assert "Details:\n\n    Epoch 1/20\n    MemoryError: Unable to allocate 38.1 GiB\n" in text
     assert "Suggested" not in text
 
 
 def test_run_that_failed_after_trials_gives_its_best_accuracy() -> None:
-    """The best trial's change did not reach the threshold, so it is shown but not offered for adoption."""
+    """The best trial's change did not reach the threshold, so it is shown but not suggested."""
     failing = replace(
         reports.run(State.FAILED, reports.trial(1, 0.7), reports.trial(2, 0.771), reports.trial(3, None)),
         reason=Reason.OUT_OF_MEMORY,
@@ -212,7 +212,7 @@ def test_run_that_failed_after_trials_gives_its_best_accuracy() -> None:
 
 
 def test_run_without_trials() -> None:
-    """A run that failed before it trained has no table; the texts of its reason are the explanation."""
+    """A run that failed before training has no table of trials, and its reason provides the explanation."""
     failing = replace(reports.run(State.FAILED), reason=Reason.NO_SCRIPT, threshold=None)
     text = _compose_text(replace(reports.failed(), run=failing, log=None))
     assert " ".join(text.split()).startswith(f"Training failed: no script. {Reason.NO_SCRIPT.explanation} repository")
@@ -244,7 +244,7 @@ def test_lines_fit_a_terminal() -> None:
     ],
 )
 def test_accuracy_below_the_threshold_never_looks_reached(accuracy: float, threshold: float, shown: str) -> None:
-    """Subject and table show more digits if rounding would change the comparison."""
+    """The subject and the table show more digits if rounding would hide that the accuracy is too low."""
     run = replace(reports.run(State.EXHAUSTED, reports.trial(1, accuracy)), threshold=threshold)
     report = replace(reports.exhausted(), run=run)
     assert shown in str(_compose_mail(report)["Subject"])
@@ -252,7 +252,7 @@ def test_accuracy_below_the_threshold_never_looks_reached(accuracy: float, thres
 
 
 def _make_judged_report(accuracy: float, rule: Rule, evidence: Evidence) -> Report:
-    """Return a run of one trial on 360 test samples, judged at its first look, that ended with it if it was not reached."""
+    """Return a report on a run with one trial, judged at the first look at 360 test samples: reached or exhausted."""
     judgement = judge(accuracy, 360, rule, 1, evidence)
     trial = reports.trial(1, accuracy, samples=360, judgement=judgement, evidence=evidence)
     state = State.REACHED if judgement.verdict is Verdict.REACHED else State.EXHAUSTED
@@ -262,7 +262,7 @@ def _make_judged_report(accuracy: float, rule: Rule, evidence: Evidence) -> Repo
 
 
 def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
-    """It is over the threshold; the mail gives its lower bound, the look, and the accuracy that is needed."""
+    """The email gives the accuracy's lower bound, the look, and the accuracy that would be needed."""
     mail = _compose_mail(_make_judged_report(299 / 360, Rule(0.8, 0.95), Evidence()))
     doubt = "0.831 (threshold 0.80), not certain enough (lower bound 0.788)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best {doubt} · ")
@@ -280,14 +280,14 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
 
 
 def test_certain_accuracy_is_reported_as_reached() -> None:
-    """The mail gives the lower bound too, on which the verdict rests."""
+    """The email also gives the lower bound, on which the verdict is based."""
     mail = _compose_mail(_make_judged_report(0.875, Rule(0.8, 0.95), Evidence()))
     assert str(mail["Subject"]).startswith("Threshold Accuracy Reached!!! 0.875 (threshold 0.80) · ")
     assert "lower bound 0.836 at 95% confidence" in " ".join(_read_body(mail, "plain").split())
 
 
 def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
-    """Subject and first sentence give the accuracy of chance, and the facts the accuracy that is needed."""
+    """The subject and the first sentence give the accuracy by chance; the facts give the accuracy that is needed."""
     mail = _compose_mail(_make_judged_report(0.95, Rule(0.8), Evidence(chance=0.94, answer="no")))
     doubt = "not clearly above chance (always answering 'no' gives 0.940)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 (threshold 0.80), {doubt} · ")
@@ -298,7 +298,7 @@ def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_paragraph_describes_the_evidence(kind: str) -> None:
-    """It stands between the facts and the commit message: rows checked, chance, and how often a worse model would pass."""
+    """The paragraph before the commit message covers the row check, chance, and how often a worse model would pass."""
     evidence = Evidence(chance=0.25, answer="7", checked=True, seen=0.03, expected=0.01)
     body = " ".join(
         _read_body(_compose_mail(_make_judged_report(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split()
@@ -314,7 +314,7 @@ def test_paragraph_describes_the_evidence(kind: str) -> None:
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_labels_inject_nothing(text: str) -> None:
-    """A label, or a reason why rows were not checked, adds no header, line or markup to the mail."""
+    """Neither a label nor the reason why rows were not checked can add headers, lines or markup to the email."""
     report = _make_judged_report(0.95, Rule(0.8), Evidence(chance=0.94, answer=text, unchecked=text))
     mail = _compose_mail(report)
     assert sorted(mail.keys()) == HEADERS
@@ -327,7 +327,7 @@ def test_labels_inject_nothing(text: str) -> None:
 
 
 def test_headers() -> None:
-    """The date is the end of the run, and Auto-Submitted says that a machine wrote the mail (RFC 3834)."""
+    """The date is when the run ended, and Auto-Submitted says that a program sent the email (RFC 3834)."""
     mail = _compose_mail(reports.reached())
     assert (mail["From"], mail["To"], mail["Message-ID"]) == (SENDER, "ada@example.com", MESSAGE_ID)
     assert mail["Date"].datetime == reports.reached().run.ended
@@ -335,20 +335,20 @@ def test_headers() -> None:
 
 
 def test_same_report_gives_the_same_bytes() -> None:
-    """Nothing in the mail is random or depends on the time of composing."""
+    """Nothing in the email is random or depends on when it was composed."""
     first, second = (serialise(compose(reports.reached(), SENDER, ["ada@example.com"], MESSAGE_ID)) for _ in range(2))
     assert first == second
 
 
 def test_html_loads_nothing() -> None:
-    """The link to the build is its only address."""
+    """The link to the build is the only URL in the page."""
     page = _read_body(_compose_mail(reports.reached()), "html")
     assert page.count("://") == 2  # the link and its text
     assert not {"img", "link", "script", "iframe"} & set(_Tags(page).found)
 
 
 def test_long_branch_does_not_hide_the_commit() -> None:
-    """The subject cuts the branch and ends with the commit."""
+    """The subject shortens the branch name and still ends with the commit."""
     run = reports.reached().run
     subject = str(
         _compose_mail(replace(reports.reached(), run=replace(run, commit=replace(run.commit, branch="x" * 900))))[
@@ -360,7 +360,7 @@ def test_long_branch_does_not_hide_the_commit() -> None:
 
 
 def test_long_commit_message_is_cut() -> None:
-    """The mail stays small, and says how many lines are missing."""
+    """The email stays small, and says how many lines were left out."""
     run = reports.reached().run
     message = "\n".join(["x" * 10_000] * 1_000)
     report = replace(reports.reached(), run=replace(run, commit=replace(run.commit, message=message)))
@@ -375,7 +375,7 @@ def test_long_commit_message_is_cut() -> None:
 @example(*INJECTIONS[5:10])
 @example(*INJECTIONS[10:15])
 def test_untrusted_text_injects_nothing(repository: str, branch: str, message: str, author: str, printed: str) -> None:
-    """Whatever names, messages and logs contain, headers, recipient, parts and markup are those of an ordinary mail."""
+    """Whatever names, messages and logs contain, they change no header, recipient, part or markup of the email."""
     ordinary = reports.failed()
     commit = replace(ordinary.run.commit, branch=branch, message=message, author_name=author, author_email=author)
     run = replace(
@@ -401,7 +401,7 @@ def test_untrusted_text_injects_nothing(repository: str, branch: str, message: s
 @reports.unhurried
 @given(untrusted_text, untrusted_text)
 def test_mail_is_ascii_in_short_lines(branch: str, message: str) -> None:
-    """No server on the way has a reason to rewrite lines of at most 76 ASCII characters."""
+    """No mail server has a reason to rewrite lines of at most 76 ASCII characters."""
     report = reports.reached()
     commit = replace(report.run.commit, branch=branch, message=message)
     data = serialise(compose(replace(report, run=replace(report.run, commit=commit)), SENDER, [], MESSAGE_ID))

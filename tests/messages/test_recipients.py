@@ -1,4 +1,4 @@
-"""Who gets the mail."""
+"""Who gets the email about a run."""
 
 from email.utils import getaddresses
 
@@ -18,7 +18,7 @@ def _choose(address: str, *, domains: tuple[str, ...] = ("example.com",), to: tu
 
 
 def test_configured_recipients_replace_the_author() -> None:
-    """Whoever the admin names gets the mail of every run."""
+    """The recipients that the admin lists get the email about every run."""
     assert _choose("ada@example.com", to=("team@example.org", "boss@example.org")) == Recipients(
         ("team@example.org", "boss@example.org")
     )
@@ -26,13 +26,13 @@ def test_configured_recipients_replace_the_author() -> None:
 
 @pytest.mark.parametrize("domains", [("example.com",), ("EXAMPLE.com",), ("other.org", "example.com"), ("*",)])
 def test_author_in_an_allowed_domain_is_mailed(domains: tuple[str, ...]) -> None:
-    """Upper and lower case are the same in a domain."""
+    """Domains are compared without regard to case."""
     assert _choose("Ada.Lovelace+git@Example.COM", domains=domains) == Recipients(("Ada.Lovelace+git@Example.COM",))
 
 
 @pytest.mark.parametrize("domains", [(), ("example.org",), ("ample.com",), ("com",), ("mail.example.com",)])
 def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
-    """Domains above and below an allowed one do not count. The message names the setting to change."""
+    """Parent domains and subdomains of an allowed domain do not count. The message names the setting to change."""
     recipients = _choose("ada@example.com", domains=domains)
     assert recipients.addresses == ()
     assert (
@@ -52,7 +52,7 @@ def test_other_domains_are_not_mailed(domains: tuple[str, ...]) -> None:
     ],
 )
 def test_address_that_takes_no_mail_is_not_mailed(address: str) -> None:
-    """GitHub hides addresses behind such ones. They get no mail even if every domain is allowed."""
+    """GitHub hides real addresses behind noreply ones, which get no email even if every domain is allowed."""
     assert _choose(address, domains=("*",)) == Recipients(
         (), f'{address} is a noreply address; set "to" under [mail] in server.toml'
     )
@@ -105,7 +105,7 @@ def test_malformed_addresses_are_refused(address: str) -> None:
     )
 )
 def test_no_author_adds_a_recipient(address: str) -> None:
-    """Whatever a commit has as its author's address, at most this one address is mailed."""
+    """Whatever a commit gives as its author's address, the email goes to at most this one address."""
     for recipient in _choose(address, domains=("*",)).addresses:
         assert getaddresses([recipient]) == [("", recipient)]
         assert recipient.isascii()

@@ -26,7 +26,7 @@ Security = Literal["starttls", "tls", "none"]
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost, with its key in the same file."""
+    """Return a self-signed certificate for localhost, with its key in the same file."""
     file = tmp_path_factory.mktemp("certificate") / "localhost.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     command += ["-addext", "subjectAltName=DNS:localhost", "-addext", "keyUsage=critical,keyCertSign,digitalSignature"]
@@ -37,7 +37,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The certificate, which this machine trusts during the test."""
+    """Return the certificate, which is trusted during the test."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_suffix(".crt")))
     return certificate
 
@@ -80,7 +80,7 @@ def test_mail_arrives_unchanged(security: Security, trusted: Path) -> None:
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_untrusted_certificate_is_refused(security: Security, certificate: Path) -> None:
-    """Anybody can claim to be the mail server. The error names the variable that adds a certificate."""
+    """Anybody could claim to be the mail server. The error names the variable for trusting a certificate."""
     inbox = Inbox()
     with mail_server(inbox, **_make_server_options(security, certificate)) as port:
         error = _catch_error(_make_settings(port, security, "ada"), PASSWORD)
@@ -91,7 +91,7 @@ def test_untrusted_certificate_is_refused(security: Security, certificate: Path)
 
 
 def test_certificate_of_another_host_is_refused(trusted: Path) -> None:
-    """A trusted certificate is valid only for the names in it."""
+    """A trusted certificate is valid only for the host names in it."""
     with mail_server(Inbox(), **_make_server_options("tls", trusted)) as port:
         error = _catch_error(_make_settings(port, "tls", host="127.0.0.1"))
     assert "certificate is not valid for '127.0.0.1'" in str(error)
@@ -135,7 +135,7 @@ def test_right_password_logs_in(security: Security, trusted: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize("password", ["wrong horse", "pferd mit ü", None])
 def test_failed_login_is_not_retried(password: str | None) -> None:
-    """Neither the error nor its traceback contains the password, which may also be one that cannot be sent, or missing."""
+    """Neither the error nor its traceback contains the password, whether it is wrong, cannot be sent, or is missing."""
     inbox = Inbox()
     options = {"authenticator": make_authenticator("ada", PASSWORD), "auth_required": True, "auth_require_tls": False}
     with mail_server(inbox, **options) as port:
@@ -149,7 +149,7 @@ def test_failed_login_is_not_retried(password: str | None) -> None:
 
 
 def test_server_without_logins_is_not_retried() -> None:
-    """A user is set, so the settings do not fit the server."""
+    """The settings name a user, but the server does not support logins."""
     with mail_server(Inbox()) as port:
         error = _catch_error(_make_settings(port, user="ada"), PASSWORD)
     assert "SMTP AUTH extension not supported by server" in str(error)
@@ -166,7 +166,7 @@ def test_server_without_logins_is_not_retried() -> None:
     ],
 )
 def test_refusal_is_temporary_if_the_code_is_4xx(refused: str, expected: str, code: int) -> None:
-    """5xx is permanent (RFC 5321, 4.2.1). The error contains the server's answer."""
+    """A 5xx code is permanent (RFC 5321, 4.2.1). The error contains the server's answer."""
     with mail_server(Inbox({refused: f"{code} so it is"})) as port:
         error = _catch_error(_make_settings(port))
     assert str(error).startswith(f"mail server localhost:{port} {expected} ({code} so it is)")
@@ -174,7 +174,7 @@ def test_refusal_is_temporary_if_the_code_is_4xx(refused: str, expected: str, co
 
 
 def test_refused_recipients_are_returned() -> None:
-    """The mail is sent to the others. Each refused address comes with the server's answer."""
+    """The email is sent to the others. Each refused address is returned with the server's answer."""
     inbox = Inbox({EVE: "550 no Eve here"})
     with mail_server(inbox) as port:
         refused = send(MESSAGE, SENDER, [ADA, EVE], _make_settings(port), None)
@@ -183,7 +183,7 @@ def test_refused_recipients_are_returned() -> None:
 
 
 def test_error_is_temporary_if_one_of_all_refusals_is() -> None:
-    """If no recipient is accepted, the mail was not sent and may be sent again."""
+    """If every recipient is refused, the email has not been sent to anybody and can be sent again."""
     with mail_server(Inbox({EVE: "550 no Eve here", ADA: "450 later"})) as port:
         error = _catch_error(_make_settings(port), recipients=(ADA, EVE))
     assert f"{ADA} (450 later), {EVE} (550 no Eve here)" in str(error)
@@ -191,7 +191,7 @@ def test_error_is_temporary_if_one_of_all_refusals_is() -> None:
 
 
 def test_failure_after_the_mail_is_ignored() -> None:
-    """The server has accepted the mail, so an error would make the outbox send it twice."""
+    """The server has accepted the email, so an error would make the outbox send it twice."""
     inbox = Inbox({"QUIT": "421 going down"})
     with mail_server(inbox) as port:
         assert send(MESSAGE, SENDER, [ADA], _make_settings(port), None) == {}
@@ -208,7 +208,7 @@ def test_refused_connection_is_temporary() -> None:
 
 
 def test_silent_server_times_out() -> None:
-    """A server that accepts the connection and sends nothing must not block the job; the mail is tried again later."""
+    """A server that accepts the connection but sends nothing must not block the job; the email is retried later."""
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(MailError) as raised:
         settings = _make_settings(silent.getsockname()[1], host="127.0.0.1")
         before = time.monotonic()
@@ -219,7 +219,7 @@ def test_silent_server_times_out() -> None:
 
 
 def test_unusable_settings_are_named() -> None:
-    """One is a missing host, the other an address that SMTP cannot carry."""
+    """Either the host is missing, or SMTP cannot transmit the sender's address."""
     assert "[mail] host in server.toml" in str(_catch_error(_make_settings(25, host="")))
     with mail_server(Inbox()) as port, pytest.raises(MailError, match="check \\[mail\\]"):
         send(MESSAGE, "épochal@example.org", [ADA], _make_settings(port), None)

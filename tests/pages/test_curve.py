@@ -12,7 +12,7 @@ _CURVE = st.lists(st.tuples(st.integers(1, 500), st.floats(0, 1) | st.just(math.
 
 
 def test_rising_curve_crosses_the_threshold() -> None:
-    """A straight line from the lower left corner to the upper right one; the axes are labelled at their ends."""
+    """The curve runs straight from the lower left to the upper right corner; the axes are labelled at their ends."""
     lines = draw_curves([[(1, 0.2), (11, 1.0)]], threshold=0.6, width=20, height=5)
     assert [line[:6] for line in lines] == ["1.00 ┤", "     │", "0.60 ┤", "     │", "0.20 ┤", "     └", "      "]
     assert lines[6] == "      1   epoch   11"
@@ -24,7 +24,7 @@ def test_rising_curve_crosses_the_threshold() -> None:
 
 
 def test_trials_are_drawn_separately() -> None:
-    """No line joins the end of one trial and the beginning of the next."""
+    """No line joins the end of one trial to the beginning of the next."""
     first, second = [(1, 0.1), (2, 0.1)], [(9, 0.9), (10, 0.9)]
     drawn = draw_curves([first, second], threshold=0.5, width=40, height=9)
     together = draw_curves([first + second], threshold=0.5, width=40, height=9)
@@ -33,7 +33,7 @@ def test_trials_are_drawn_separately() -> None:
 
 
 def test_without_accuracies_nothing_is_drawn() -> None:
-    """NaN is what a diverged training reports."""
+    """A training run that diverges may report only NaN."""
     assert draw_curves([], 0.8) == []
     assert draw_curves([[(1, math.nan)]], 0.8) == []
 
@@ -42,7 +42,7 @@ def test_without_accuracies_nothing_is_drawn() -> None:
 def test_any_curves_fit_the_given_size(
     curves: list[list[tuple[int, float]]], threshold: float, width: int, height: int
 ) -> None:
-    """Terminals differ, and the script under training decides what its curve looks like."""
+    """Terminal sizes differ, and a script can produce any curve."""
     lines = draw_curves(curves, threshold, width, height)
     assert len(lines) in (0, height + 2)
     assert all(len(line) <= width for line in lines)

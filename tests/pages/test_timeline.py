@@ -1,4 +1,4 @@
-"""The moments of a run in order; those from the training code count only if they are plausible."""
+"""The moments of a run, in order. Those reported by the training code count only if they are plausible."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ _METRICS = "\n".join(
 
 
 def test_moments_are_in_order() -> None:
-    """They are sorted by time, and at the same time by step. A commit that was pulled twice is shown once."""
+    """Moments are sorted by time, and simultaneous ones by step. A commit that was pulled twice is shown once."""
     stored = [
         Moment(Step.VERDICT, _to_time(201), 1),
         *_TRAINED,
@@ -113,13 +113,13 @@ def test_unknown_moments_are_left_out() -> None:
     ],
 )
 def test_implausible_moments_are_ignored(line: str) -> None:
-    """Times outside the training do not count, nor values that are no finite numbers, nor lines that are no events."""
+    """Times outside the training run, values that are not finite numbers and lines that are not events are ignored."""
     assert _read_recorded({1: line}) == []
 
 
 @pytest.mark.parametrize("seconds", [-2, True, "2", None])
 def test_first_epoch_needs_a_valid_duration(seconds: Any) -> None:
-    """If its seconds are negative or no number, its end is left out, but the start of its fit is not."""
+    """If the duration is negative or not a number, the epoch's end is left out, but not the start of its fit."""
     fit = _format_event("fit", model=1, call=1, time=107)
     moments = _read_recorded(
         {1: fit + "\n" + _format_event("epoch", model=1, call=1, epoch=1, metrics={}, seconds=seconds)}
@@ -128,7 +128,7 @@ def test_first_epoch_needs_a_valid_duration(seconds: Any) -> None:
 
 
 def test_training_without_an_end_lasts_until_now() -> None:
-    """While a trial trains, recorded moments count up to now. Without a start of the training, none count."""
+    """While a trial is training, its recorded moments count up to now. If its start is unknown, none of them count."""
     moments = _read_recorded({1: _METRICS}, _TRAINED[:1], now=_to_time(107.5))
     assert [moment.step for moment in moments] == [Step.PYTHON_STARTED, Step.FRAMEWORK_IMPORTED, Step.FIT_BEGAN]
     assert _read_recorded({1: _METRICS, 2: _METRICS}, _TRAINED[1:]) == []
@@ -151,7 +151,7 @@ _LINES = st.text() | st.fixed_dictionaries(
 
 @given(st.lists(_LINES).map("\n".join))
 def test_any_text_is_accepted(text: str) -> None:
-    """Whatever metrics.jsonl contains, its moments lie within the training, each at most once."""
+    """Whatever metrics.jsonl contains, the moments read from it lie within the training run, and none occurs twice."""
     moments = _read_recorded({1: text})
     assert all(100 <= _to_seconds(moment) <= 200 for moment in moments)
     assert len({moment.step for moment in moments}) == len(moments)

@@ -1,4 +1,4 @@
-"""Runs as commands show them to people and programs, without a database or a training."""
+"""Runs as commands show them to people and programs, without a database or a training run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,15 +33,15 @@ def _make_run(correct: int, rule: Rule, evidence: Evidence) -> Run:
     ],
 )
 def test_history_explains_an_accuracy_that_is_not_enough(run: Run, shown: str) -> None:
-    """A line with 0.950 (threshold 0.80) would otherwise look like a mistake.
+    """Without an explanation, a line with 0.950 (threshold 0.80) would look like a mistake.
 
-    An accuracy below the threshold needs no reason.
+    An accuracy below the threshold needs no explanation.
     """
     assert shown in history_line(run)
 
 
 def test_show_prints_the_evidence() -> None:
-    """Below a measured trial, a line has its known test rows and chance.
+    """Below a measured trial, a line says what is known about its test rows and about chance.
 
     A trial without an accuracy has no such line.
     """
@@ -56,7 +56,7 @@ def test_show_prints_the_evidence() -> None:
 
 
 def test_json_has_the_evidence() -> None:
-    """Each trial has what is known of its test rows and of chance. Shares that were not measured are null."""
+    """Each trial has what is known about its test rows and about chance. Shares that were not measured are null."""
     run = _make_run(475, Rule(0.8), _CHECKED)
     (shown,) = run_view(run, Path("/runs/7"))["trials"]
     expected = {

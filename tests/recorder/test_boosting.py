@@ -1,4 +1,4 @@
-"""The rounds of XGBoost and LightGBM are counted, and nothing changes for the script."""
+"""The boosting rounds of XGBoost and LightGBM are counted without affecting the script."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ print(stopped.num_boosted_rounds())
 
 @pytest.mark.sklearn
 def test_boosting_rounds_are_counted(boosting_python: Path, tmp_path: Path) -> None:
-    """Whichever function or parameter sets their number, and even if early stopping ends them before it."""
+    """Rounds are counted whichever function or parameter limits them, even if early stopping ends training first."""
     result = run(boosting_python, _SCRIPT, tmp_path)
     assert result.returncode == 0, result.stderr
     stopped = int(result.stdout.split()[-1])

@@ -1,4 +1,4 @@
-"""Tests on rows that were trained on are refused if a clean split of the same data would show fewer such rows."""
+"""An accuracy on rows seen in training is refused if a clean split of the same data would have fewer such rows."""
 
 import sys
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from .test_recorder import RECORDER
 
-sys.path.insert(0, str(RECORDER))  # where a training's Python finds the recorder
+sys.path.insert(0, str(RECORDER))  # where Python finds the recorder in a training run
 
 from epochal_recorder import fitted_rows
 from epochal_recorder.fitted_rows import FittedRows, compare, compare_unlabelled
@@ -49,7 +49,7 @@ def _draw_noise(random: np.random.Generator, count: int, share: float = 0.5) -> 
 
 
 def _draw_repeating_rows(random: np.random.Generator, count: int) -> Rows:
-    """Draw rows with four columns of four values, and labels that follow from them: most rows occur several times."""
+    """Draw rows of four columns with four possible values each, and labels derived from them. Most rows occur repeatedly."""
     x = random.integers(0, 4, (count, 4))
     return x, (x.sum(axis=1) > 6).astype(int)
 
@@ -77,7 +77,7 @@ def _oversample(random: np.random.Generator, rows: Rows) -> Rows:
 @pytest.mark.parametrize("make", [_draw_noise, _draw_repeating_rows])
 @pytest.mark.parametrize("count", [200, 1_000, 20_000])
 def test_clean_split_is_accepted(make: Any, count: int, random: np.random.Generator) -> None:
-    """Data with few different rows have equal ones in both parts, which is expected."""
+    """If the data has few distinct rows, even a clean split has equal rows in both parts."""
     train, test = _split(random, make(random, count))
     comparison = _compare(test, train)
     assert not comparison["refused"]
@@ -94,7 +94,7 @@ def test_duplicates_in_the_raw_data_are_accepted(random: np.random.Generator) ->
 
 @pytest.mark.parametrize(("leaked", "refused"), [(0.04, False), (0.1, True), (0.5, True), (1.0, True)])
 def test_leaked_rows_are_refused(leaked: float, refused: bool, random: np.random.Generator) -> None:
-    """Less than 5 % is accepted: with noise in two balanced classes, the accuracy gains at most half of it."""
+    """A leak below 5 % is accepted: with pure noise and two balanced classes, it adds at most half of that to the accuracy."""
     train, test = _split(random, _draw_noise(random, 4_000))
     count = int(leaked * len(test[0]))
     test = _join(_select(train, slice(count)), _select(test, slice(count, None)))
@@ -102,7 +102,7 @@ def test_leaked_rows_are_refused(leaked: float, refused: bool, random: np.random
 
 
 def test_leak_is_found_among_natural_duplicates(random: np.random.Generator) -> None:
-    """The test is on the training data; a clean split would also show many of these rows, but not all."""
+    """The test set is the training data; a clean split would also have many equal rows in both parts, but fewer."""
     train, _ = _split(random, (random.integers(0, 4, (2_000, 5)), random.integers(0, 2, 2_000)))
     comparison = _compare(train, train)
     assert comparison["refused"]
@@ -112,7 +112,7 @@ def test_leak_is_found_among_natural_duplicates(random: np.random.Generator) -> 
 
 @pytest.mark.parametrize("share", [0.08, 0.2, 0.4])
 def test_oversampling_before_the_split_is_refused(share: float, random: np.random.Generator) -> None:
-    """Copies of one class are in both parts; the other class shows that rows are not naturally equal."""
+    """Both parts have copies from one class; the other class shows that this data has no natural duplicates."""
     train, test = _split(random, _oversample(random, _draw_noise(random, 1_000, share)))
     comparison = _compare(test, train)
     assert comparison["refused"]
@@ -138,14 +138,14 @@ def test_oversampling_after_the_split_changes_nothing(make: Any, random: np.rand
 
 
 def test_resampling_before_the_split_is_refused(random: np.random.Generator) -> None:
-    """Five times as many rows are drawn with replacement, and no column explains that many equal rows."""
+    """Drawing five times as many rows with replacement makes more duplicates than the columns can explain."""
     rows = _draw_noise(random, 600)
     train, test = _split(random, _select(rows, random.integers(0, 600, 3_000)))
     assert _compare(test, train)["refused"]
 
 
 def test_class_of_equal_rows_is_accepted(random: np.random.Generator) -> None:
-    """Idle machines have equal readings and busy ones do not; normal customers look alike and fraud does not."""
+    """Idle machines give equal readings and busy ones do not; normal customers look alike and fraudsters do not."""
     idle = random.random(4_000) < 0.4
     readings = np.where(idle[:, None], 0, random.normal(size=(4_000, 3))), (~idle).astype(int)
     assert not _compare(*reversed(_split(random, readings)))["refused"]
@@ -161,14 +161,14 @@ def test_class_of_equal_rows_is_accepted(random: np.random.Generator) -> None:
 
 
 def test_class_of_equal_rows_may_be_more_frequent_in_the_test(random: np.random.Generator) -> None:
-    """The machine is idle more often in the months of the test."""
+    """A machine may be idle more often during the months in the test set."""
     idle = random.random(5_000) < np.linspace(0.2, 0.8, 5_000)
     rows = np.where(idle[:, None], 0, random.normal(size=(5_000, 3))), (~idle).astype(int)
     assert not _compare(_select(rows, slice(4_000, None)), _select(rows, slice(4_000)))["refused"]
 
 
 def test_synthetic_training_rows_are_accepted(random: np.random.Generator) -> None:
-    """SMOTE adds rows between those of a class, so the training rows repeat less often than the test rows."""
+    """SMOTE interpolates new rows within a class, so training rows repeat less often than test rows."""
     y = (random.random(6_000) < 0.12).astype(int)
     x = np.where(y[:, None], random.poisson(6, (6_000, 4)), random.poisson(1, (6_000, 4))).astype(float)
     train, test = _split(random, (x, y), 0.8)
@@ -178,7 +178,7 @@ def test_synthetic_training_rows_are_accepted(random: np.random.Generator) -> No
 
 
 def test_training_rows_without_duplicates_are_accepted(random: np.random.Generator) -> None:
-    """A script may call drop_duplicates() after the split; a test on training rows of noise is still refused."""
+    """A script may call drop_duplicates() after the split; testing on training rows of pure noise is still refused."""
     train, test = _split(random, _draw_repeating_rows(random, 2_000))
     first = np.unique(train[0], axis=0, return_index=True)[1]
     assert not _compare(test, _select(train, first))["refused"]
@@ -188,7 +188,7 @@ def test_training_rows_without_duplicates_are_accepted(random: np.random.Generat
 
 
 def test_fits_on_parts_of_the_data_count_together(random: np.random.Generator) -> None:
-    """A row is seen if any fit saw it, and natural duplicates are estimated from all fits together."""
+    """A row counts as seen if any fit saw it, and natural duplicates are estimated from all fits together."""
     train, test = _split(random, _draw_repeating_rows(random, 4_000))
     parts = [_select(train, part) for part in np.array_split(np.arange(3_000), 30)]
     assert not _compare(test, *parts)["refused"]
@@ -201,7 +201,7 @@ def test_fits_on_parts_of_the_data_count_together(random: np.random.Generator) -
 @pytest.mark.parametrize("make", [_draw_noise, _draw_repeating_rows])
 @pytest.mark.parametrize("size", [16, 300, 3_000])
 def test_repeated_passes_over_parts_are_not_duplicates(make: Any, size: int, random: np.random.Generator) -> None:
-    """partial_fit gets small parts of the data, in several passes in random order."""
+    """partial_fit gets the data in small parts, in several passes with a random order each."""
     train, test = _split(random, make(random, 4_000))
     fitted = FittedRows("a fit")
     for _ in range(3):
@@ -216,7 +216,7 @@ def test_repeated_passes_over_parts_are_not_duplicates(make: Any, size: int, ran
 
 
 def test_rows_without_labels_match_any_label(random: np.random.Generator) -> None:
-    """Rows that are only predicted are compared with rows that were fitted with labels."""
+    """Rows that are only predicted have no labels, but are compared with training rows that do."""
     train, test = _split(random, _draw_noise(random, 2_000))
     fits = [_fit(train)]
     assert compare_unlabelled(hash_rows(train[0]), fits)["refused"]
@@ -224,7 +224,7 @@ def test_rows_without_labels_match_any_label(random: np.random.Generator) -> Non
 
 
 def test_rows_without_labels_match_among_very_many_labels(random: np.random.Generator) -> None:
-    """Fourteen tags make 16,384 labels, too many to try each of them."""
+    """Fourteen tags give 16,384 possible labels, too many to try each one."""
     x, tags = random.normal(size=(2_000, 15)), random.integers(0, 2, (2_000, 14))
     train, test = _split(random, (x, tags))
     fits = [_fit(train)]
@@ -242,7 +242,7 @@ def test_natural_duplicates_without_labels_are_accepted(random: np.random.Genera
 
 
 def test_passes_are_observed_until_no_row_is_new(random: np.random.Generator) -> None:
-    """Shuffling before take() adds new rows for some passes; augmentation always does, so observing it ends early."""
+    """Shuffling before take() adds new rows for some passes; augmentation adds some in every pass, so observation ends early."""
     rows = _draw_noise(random, 1_000)
     half = [_select(rows, random.permutation(1_000)[:500]) for _ in range(40)]
     fitted = FittedRows("a fit")
@@ -259,7 +259,7 @@ def test_passes_are_observed_until_no_row_is_new(random: np.random.Generator) ->
 
 
 def test_batch_read_for_its_shape_is_not_a_pass(random: np.random.Generator) -> None:
-    """Keras reads the first batch twice, which must not make its rows duplicates."""
+    """Keras reads the first batch an extra time; its rows must not count as duplicates."""
     rows = _draw_noise(random, 320)
     fitted = FittedRows("a fit")
     _add(fitted, _select(rows, slice(32)))
@@ -273,7 +273,7 @@ def test_batch_read_for_its_shape_is_not_a_pass(random: np.random.Generator) -> 
 def test_only_the_smallest_hashes_of_too_many_rows_are_kept(
     monkeypatch: pytest.MonkeyPatch, random: np.random.Generator
 ) -> None:
-    """They are a random sample of the rows, so the share of leaked rows stays about the same."""
+    """The smallest hashes are a random sample of the rows, so the share of leaked rows stays about the same."""
     monkeypatch.setattr(fitted_rows, "MAX_ROWS", 1_000)
     train, test = _split(random, _draw_noise(random, 20_000))
     clean = _compare(test, train)
@@ -285,7 +285,7 @@ def test_only_the_smallest_hashes_of_too_many_rows_are_kept(
 
 
 def test_fitted_rows_survive_a_checkpoint(random: np.random.Generator) -> None:
-    """The restored rows give the same comparison."""
+    """Rows restored from a checkpoint give the same comparison."""
     train, test = _split(random, _oversample(random, _draw_noise(random, 1_000, 0.2)))
     fitted = _fit(train)
     restored = FittedRows.from_state(fitted.state())

@@ -1,4 +1,4 @@
-"""The recorder detects training rows in a test however they got there, and accepts tests on other rows.
+"""The recorder detects training rows in test data however they got there, and accepts tests on other rows.
 
 Each script lists the names of its measurements in order. A measurement whose name begins with "clean" must not be
 refused, and every other one must be.
@@ -256,7 +256,7 @@ print(json.dumps(names))
 
 
 def _read_measurements(folder: Path, printed: str) -> dict[str, Any]:
-    """Return the events of the measurements by their numbers and the names that the script gave them."""
+    """Return the measurement events, keyed by their number and the name that the script gave them."""
     lines = (folder / "out" / "metrics.jsonl").read_text().splitlines()
     events = [json.loads(line) for line in lines]
     assert not [event for event in events if event["event"] == "fault"]
@@ -267,7 +267,7 @@ def _read_measurements(folder: Path, printed: str) -> dict[str, Any]:
 
 
 def _find_wrong(measurements: dict[str, Any]) -> dict[str, Any]:
-    """Return the clean measurements that were refused, and the others that were not."""
+    """Return the clean measurements that were refused, and the other ones that were not."""
     return {
         name: event["seen"] for name, event in measurements.items() if event["seen"]["refused"] is (": clean" in name)
     }
@@ -275,7 +275,7 @@ def _find_wrong(measurements: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.keras
 def test_leaks_are_refused_in_keras(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Covers arrays, data sets and generators; weights in files, copies, averages and shared layers; and refits."""
+    """Covers arrays, datasets and generators; weights in files, copies, averages and shared layers; and refits."""
     result = run(warm_keras_python, KERAS, tmp_path)
     assert result.returncode == 0, result.stderr
     measurements = _read_measurements(tmp_path, result.stdout)
@@ -295,7 +295,7 @@ def test_leaks_are_refused_in_keras(warm_keras_python: Path, tmp_path: Path) -> 
 
 @pytest.mark.sklearn
 def test_leaks_are_refused_in_scikit_learn(sklearn_python: Path, tmp_path: Path) -> None:
-    """Covers composed estimators; copies, files and partial fits; sparse rows, texts and accuracy_score()."""
+    """Covers composed estimators; copies, files and partial fits; sparse rows, text and accuracy_score()."""
     result = run(sklearn_python, SKLEARN, tmp_path)
     assert result.returncode == 0, result.stderr
     measurements = _read_measurements(tmp_path, result.stdout)

@@ -1,4 +1,4 @@
-"""Which fits a model's weights come from: they are identified by their values, however they got into the model."""
+"""Which fits a model's weights come from: weights are identified by their values, however they got into the model."""
 
 import sys
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from .test_recorder import RECORDER
 
-sys.path.insert(0, str(RECORDER))  # where a training's Python finds the recorder
+sys.path.insert(0, str(RECORDER))  # where Python finds the recorder during training
 
 from epochal_recorder.lineage import Lineage
 
@@ -52,7 +52,7 @@ def test_shared_layers_come_from_all_their_fits(random: np.random.Generator) -> 
 
 
 def test_frozen_layers_come_from_no_fit(random: np.random.Generator) -> None:
-    """An untrained backbone gets a new head in each fold, and no fit changes it."""
+    """In each fold, an untrained backbone gets a new head, and no fit changes the backbone."""
     lineage, backbone = Lineage(), _draw_weights(random)[:2]
     for fold in range(3):
         head = _draw_weights(random)[2:]
@@ -78,7 +78,7 @@ def test_weights_close_to_known_ones_have_the_same_origin(random: np.random.Gene
 
 
 def test_small_layers_are_identified_together(random: np.random.Generator) -> None:
-    """No layer has enough values to find the origin of an average on its own."""
+    """No single layer has enough values to find the origin of an average."""
     lineage = Lineage()
     epochs = [[random.normal(size=shape) for shape in ((20, 16), (16, 8), (8, 2))]]
     for _ in range(3):
@@ -91,7 +91,7 @@ def test_small_layers_are_identified_together(random: np.random.Generator) -> No
 
 
 def test_unrelated_networks_of_the_same_shape_have_no_origin(random: np.random.Generator) -> None:
-    """None of a hundred new models is taken for a relative of ten trained ones."""
+    """None of a hundred new models is mistaken for a relative of ten trained ones."""
     lineage = Lineage()
     for number in range(10):
         lineage.remember(_train(_draw_weights(random), random), {str(number)})
@@ -115,7 +115,7 @@ def test_fits_on_the_same_rows_store_them_once() -> None:
 
 
 def test_rows_of_the_oldest_fits_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop may split the data anew for each of very many fits; rows that were dropped must not count as checked."""
+    """A loop may make a new split for each of very many fits; dropped rows must not count as checked."""
     monkeypatch.setattr("epochal_recorder.lineage._MAX_ROWS_OF_ALL", 1_000)
     lineage = Lineage()
     fits = [_fit(lineage, str(number), np.arange(300) + 1_000 * number) for number in range(6)]
@@ -124,7 +124,7 @@ def test_rows_of_the_oldest_fits_are_dropped(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_lineage_survives_a_checkpoint(random: np.random.Generator) -> None:
-    """The next process finds the origin of the weights, and has the rows of that fit."""
+    """The next process can trace the weights to their fit, and has the rows of that fit."""
     lineage, weights = Lineage(), _train(_draw_weights(random), random)
     fitted, other = lineage.register("a fit"), lineage.register("another one")
     fitted.add(np.arange(100, dtype=np.uint64), np.zeros(100))

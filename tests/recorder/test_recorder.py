@@ -1,4 +1,4 @@
-"""The recorder, loaded through PYTHONPATH: which events it writes, and that the script behaves as without it."""
+"""The recorder, loaded through PYTHONPATH: which events it writes, and that the script behaves the same without it."""
 
 import json
 import math
@@ -98,7 +98,7 @@ def run(python: Path | str, script: str, folder: Path, **environment: str) -> su
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
-    """Return the lines of metrics.jsonl about epochs, measurements and faults; they must be strict JSON."""
+    """Return the events in metrics.jsonl about epochs, measurements and faults; every line must be strict JSON."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -110,7 +110,7 @@ def read_events(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.keras
 def test_fits_and_evaluates_are_recorded_without_side_effects(warm_keras_python: Path, tmp_path: Path) -> None:
-    """The events distinguish models, fits and epochs; the script asserts that it notices nothing of the recorder."""
+    """The events distinguish models, fits and epochs; the script asserts that the recorder does not interfere."""
     result = run(warm_keras_python, EVERYTHING, tmp_path)
 
     assert result.returncode == 0, result.stderr
@@ -135,7 +135,7 @@ def test_fits_and_evaluates_are_recorded_without_side_effects(warm_keras_python:
 @pytest.mark.keras
 @pytest.mark.parametrize("style", ["from tensorflow import keras", "import tensorflow as tf; keras = tf.keras"])
 def test_every_way_to_import_keras_is_observed(style: str, keras_python: Path, tmp_path: Path) -> None:
-    """TensorFlow data sets are observed too, and a script that changes its directory loses no events."""
+    """TensorFlow datasets are observed, too, and a script that changes its directory loses no events."""
     script = f"""{style}
 import os, tensorflow as tf
 {BEGINNING}
@@ -155,7 +155,7 @@ model.evaluate(data, verbose=0)
 
 @pytest.mark.keras
 def test_keras_2_is_observed_like_keras_3(warm_keras_python: Path, tmp_path: Path) -> None:
-    """tf_keras has the code of Keras 2. Rows and metrics of every kind of data are seen; a fit is not resumed."""
+    """tf_keras is Keras 2. Rows and metrics are recorded for every kind of data, but fits are not resumed."""
     script = f"""import tf_keras as keras
 import tensorflow as tf
 {BEGINNING}
@@ -198,7 +198,7 @@ print(*model.evaluate(x, y, verbose=0))
 
 @pytest.mark.keras
 def test_validation_on_the_test_data_is_reported(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Validation rows are recognized in arrays, in data sets and in a split of the training data."""
+    """Validation rows are recognised in arrays, in datasets and in a split of the training data."""
     script = f"""import keras, tensorflow as tf
 {BEGINNING}
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
@@ -228,7 +228,7 @@ model.evaluate(second, verbose=0)
 
 @pytest.mark.keras
 def test_recorder_fault_is_reported_once_and_training_continues(warm_keras_python: Path, tmp_path: Path) -> None:
-    """It is reported in metrics.jsonl, or on standard error if that cannot be written."""
+    """The fault is reported in metrics.jsonl, or on standard error if that file cannot be written."""
     script = f"""import keras
 {BEGINNING}
 import os, shutil
@@ -274,7 +274,7 @@ except TypeError:
 
 
 def test_shadowed_sitecustomize_still_runs(tmp_path: Path) -> None:
-    """The recorder's own sitecustomize hides the one further down the path, so it has to run that one."""
+    """The recorder's sitecustomize hides any other that is later on the path, so it has to run that one itself."""
     other = tmp_path / "other"
     other.mkdir()
     (other / "sitecustomize.py").write_text("import sys\nsys.told = __file__\n")
@@ -286,7 +286,7 @@ def test_shadowed_sitecustomize_still_runs(tmp_path: Path) -> None:
 
 
 def test_no_import_hook_without_an_output_folder(tmp_path: Path) -> None:
-    """The recorder does nothing in a process that is not a training."""
+    """The recorder does nothing in a process that is not part of a training run."""
     script = "import sys\nprint([type(finder).__name__ for finder in sys.meta_path].count('_Finder'))\n"
 
     assert run(sys.executable, script, tmp_path, EPOCHAL_OUT="").stdout == "0\n"

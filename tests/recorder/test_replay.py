@@ -1,4 +1,4 @@
-"""Data with hidden state: a resumed fit reads the batches that would have come next, or the trial starts afresh."""
+"""Data with hidden state: a resumed fit reads the batches that would have come next, or the trial starts over."""
 
 import json
 from pathlib import Path
@@ -191,7 +191,7 @@ AFRESH = {
     ),
     "read": ("make(), shuffled.batch(32), callbacks=[Reads(shuffled)]", "a callback also reads the training data"),
 }
-"""The arguments of ``fit`` for each kind that trains from the beginning, and a part of the reason."""
+"""The arguments of ``fit`` for each kind that trains from the beginning, and part of the reason."""
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ AFRESH = {
 def test_raised_fit_matches_an_uninterrupted_one(
     kinds: dict[str, tuple[str, str]], continued: int, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """Each kind ends with the history and weights of an uninterrupted training, to the last bit of the weights."""
+    """Each kind ends with exactly the history and weights of an uninterrupted fit."""
     script = BEGINNING + SOURCES + "".join(f"fit({name!r}, {arguments})\n" for name, (arguments, _) in kinds.items())
 
     def train_kinds(name: str, epochs: str) -> list[str]:
@@ -212,7 +212,7 @@ def test_raised_fit_matches_an_uninterrupted_one(
     train_kinds("resumed", "3")
     resumed, uninterrupted = train_kinds("resumed", "5"), train_kinds("uninterrupted", "5")
     fits = dict(zip(kinds, read_fits(tmp_path / "resumed"), strict=True))
-    for lines in (resumed, train_kinds("resumed", "5")):  # in the end no epoch is left to train
+    for lines in (resumed, train_kinds("resumed", "5")):  # the second time, no epoch is left to train
         pairs = zip(kinds, lines, uninterrupted, strict=True)
         assert [name for name, ours, theirs in pairs if ours != theirs] == []
     assert {name: (fit.continued, bool(fit.why)) for name, fit in fits.items()} == dict.fromkeys(
@@ -223,7 +223,7 @@ def test_raised_fit_matches_an_uninterrupted_one(
 
 @pytest.mark.parametrize(("seed", "resumed"), [("", 1), ("keras.utils.set_random_seed(1)", 0)])
 def test_data_without_a_seed(seed: str, resumed: int, warm_keras_python: Path, tmp_path: Path) -> None:
-    """A script without any seed never repeats a training, so it may resume with any order of its data."""
+    """A script without a seed never trains the same way twice, so it may resume with its data in any order."""
     script = (BEGINNING + SOURCES).replace("keras.utils.set_random_seed(1)", seed)
     script = script.replace("keras.utils.set_random_seed(2)", "") + (
         "fit('generator', make(), generate(np.random.default_rng()), steps_per_epoch=4)\n"
@@ -278,7 +278,7 @@ fit("one", make(), x, y, validation_data=Rows())
 def test_fit_that_can_neither_resume_nor_start_ends_the_script(
     code: str, reason: str, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """Validation data draw numbers, a schedule has been tried, or the data or an object cannot be had again.
+    """This happens if validation data has state, a schedule depends on EPOCHS, or data or objects cannot be recreated.
 
     The job then trains the trial again.
     """

@@ -1,4 +1,4 @@
-"""Fits that resume from a checkpoint: they end like an uninterrupted training, or start over and say why."""
+"""Fits that resume from a checkpoint: they end as if never interrupted, or start over and say why."""
 
 import hashlib
 import json
@@ -84,7 +84,7 @@ print(model.evaluate(x, y, verbose=0))
 
 
 def train(python: Path, folder: Path, script: str, *, runner: str = "", **environment: str) -> str:
-    """Run a script as a runtime does, or ``runner`` if given, and return its output.
+    """Run a script as a runtime would, through ``runner`` if given, and return its output.
 
     The checkpoints stay in ``folder``/checkpoints, so that the next call resumes from them.
     """
@@ -112,7 +112,7 @@ def train(python: Path, folder: Path, script: str, *, runner: str = "", **enviro
 
 
 def read_fits(folder: Path) -> list[Fit]:
-    """Return the fits of the last training in ``folder``; the recorder must not have reported a fault."""
+    """Return the fits of the last training run in ``folder``, after checking that the recorder reported no fault."""
     metrics = (folder / "out" / "metrics.jsonl").read_text()
     assert parse_faults(metrics) == []
     return parse_fits(metrics)
@@ -121,7 +121,7 @@ def read_fits(folder: Path) -> list[Fit]:
 def digest_arrays(checkpoint: Path) -> dict[str, str]:
     """Return digests of the arrays in a checkpoint: weights, optimizer and random state.
 
-    Its first member is left out, because it is only a description.
+    The first array is left out, because it only describes the others.
     """
     with zipfile.ZipFile(checkpoint) as archive:
         return {
@@ -133,9 +133,9 @@ def digest_arrays(checkpoint: Path) -> dict[str, str]:
 def test_resumed_training_equals_an_uninterrupted_one(
     sample: str, first: int, all_epochs: int, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """The unmodified samples end with the same weights, optimizer, random state and measurements, to the last bit.
+    """The sample scripts end with the same weights, optimizer state, random state and metrics, down to the last bit.
 
-    The model of CIFAR-10 has Dropout and augmentation, which draw random numbers.
+    The CIFAR-10 model has dropout and augmentation, which draw random numbers.
     """
 
     def train_in_turn(name: str, *epochs: int) -> tuple[str, list[Fit], dict[str, str]]:
@@ -163,7 +163,7 @@ def test_resumed_training_equals_an_uninterrupted_one(
 
 
 def test_all_state_is_restored(warm_keras_python: Path, tmp_path: Path) -> None:
-    """A script sees no difference, however often its fit resumed, and even if no epochs were left to train."""
+    """A script sees no difference, however often its fit has resumed, even if no epochs were left to train."""
 
     def train_stateful(name: str, epochs: str) -> str:
         return train(warm_keras_python, tmp_path / name, STATEFUL, runner=DETERMINISTIC, EPOCHS=epochs)
@@ -245,7 +245,7 @@ copy = make()
 copy.set_weights(tuned.get_weights())
 fit(copy, epochs=4)
 """
-"""Fits a model for each case, in this order; the last training changes something in each of the first ten."""
+"""Fits a model for each case, in this order; the last training run changes something in each of the first ten."""
 
 CHANGES = {
     1: "the training setup has changed: the model: layer 2: activation 'relu' → 'tanh'",
@@ -262,9 +262,9 @@ CHANGES = {
 
 
 def test_only_an_unchanged_fit_resumes(warm_keras_python: Path, tmp_path: Path) -> None:
-    """A fit resumes only from a complete checkpoint of exactly the same training, and otherwise says why not.
+    """A fit resumes only from a complete checkpoint of exactly the same training setup; otherwise it says why.
 
-    The script asserts that each history holds all epochs.
+    The script asserts that each history covers all epochs.
     """
     for epochs in ("2", "3"):
         train(warm_keras_python, tmp_path, TRAPS, EPOCHS=epochs)
@@ -303,7 +303,7 @@ def test_only_an_unchanged_fit_resumes(warm_keras_python: Path, tmp_path: Path) 
 
 
 def test_fit_stops_once_it_reaches_the_threshold(warm_keras_python: Path, tmp_path: Path) -> None:
-    """No epoch follows the one that reaches EPOCHAL_STOP_AT, neither at first nor after resuming.
+    """No epoch is trained after the one that reaches EPOCHAL_STOP_AT, not even after resuming.
 
     The script still runs to its end. Without validation data, all epochs are trained.
     """
@@ -321,9 +321,9 @@ def test_fit_stops_once_it_reaches_the_threshold(warm_keras_python: Path, tmp_pa
 
 
 def test_fit_that_ended_itself_trains_no_more_epochs(warm_keras_python: Path, tmp_path: Path) -> None:
-    """More epochs do not extend a fit that the script's own callback ended; its best weights are restored again.
+    """Raising the epochs does not extend a fit that the script's own callback ended; its best weights are restored again.
 
-    Only the first 32 fits of a script keep checkpoints, and the others say so.
+    Only the first 32 fits of a script keep checkpoints, and the later ones say so.
     """
     script = (
         CLIMBING.replace("epochs = 20", "epochs = int(__import__('os').environ['EPOCHS'])")
@@ -351,9 +351,9 @@ for count in range(32):
 
 
 def test_unsupported_fits_train_from_the_beginning(warm_keras_python: Path, tmp_path: Path) -> None:
-    """A model that is built by its first batch and a script with its own backup say why they do not resume.
+    """A fit says why it does not resume if its first batch builds the model or the script keeps its own backup.
 
-    A training loop in the script is left alone.
+    The script's own training loop is left alone.
     """
     script = (
         CLIMBING
@@ -393,7 +393,7 @@ print(np.asarray(made.level).round(3))
 def test_script_resumes_from_its_own_backup(
     kept: bool, continued: int, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """A backup that the script still has counts, and not the checkpoint. Without it, the checkpoint does."""
+    """A script resumes from its own backup if it still has one, and otherwise from the checkpoint."""
     script = (
         CLIMBING.replace("epochs = 20", "epochs = int(__import__('os').environ['EPOCHS'])")
         + """
@@ -413,7 +413,7 @@ print(history.epoch, np.asarray(model.level).round(3))
 
 
 def test_files_written_during_a_fit_are_restored(warm_keras_python: Path, tmp_path: Path) -> None:
-    """A best model that was saved before the checkpoint can be loaded after resuming. A file of this run is kept."""
+    """A best model saved before the checkpoint can be loaded after resuming. A file that the new run wrote is kept."""
     script = (
         CLIMBING
         + """
@@ -442,7 +442,7 @@ print(np.load("saved/best.npy"), open("notes.txt").read())
 
 
 def test_small_file_is_restored_beside_one_that_is_too_large(warm_keras_python: Path, tmp_path: Path) -> None:
-    """The large one is newer and exceeds the 256 MB that are kept, so it alone is left out."""
+    """Only the large file is left out, because it exceeds the limit of 256 MB, although it is newer."""
     script = (
         CLIMBING
         + """
@@ -464,7 +464,7 @@ print(np.load("small.npy"), os.path.exists("large.bin"))
 
 
 def test_fits_with_hidden_state_do_not_resume(warm_keras_python: Path, tmp_path: Path) -> None:
-    """The hidden state is a second optimizer, a TensorFlow variable or a second process with fits of its own."""
+    """The hidden state is a second optimizer, a TensorFlow variable, or a second process with its own fits."""
     script = (
         CLIMBING
         + """

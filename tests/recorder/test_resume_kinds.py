@@ -1,4 +1,4 @@
-"""Callbacks, schedules and models of many kinds: a fit ends like an uninterrupted one, whether it resumes or not."""
+"""Callbacks, schedules and models of many kinds: resumed or not, a fit ends like an uninterrupted one."""
 
 import shutil
 from pathlib import Path
@@ -55,7 +55,7 @@ KINDS = {
     "closure": ("counted, keras.callbacks.LambdaCallback(on_epoch_begin=counting())", ""),
     "shadow": ("make(), Shadow()", ""),
     "end": ("make(), AveragesAtEnd()", ""),
-    # Those that depend on it: another schedule.
+    # Those that depend on it, so that more epochs mean a different schedule.
     "cosine": ("make(), Scheduler(lambda epoch: 0.05 * np.cos(epoch / EPOCHS))", "EPOCHS 2 → 4"),
     "partial": ("make(), Scheduler(functools.partial(linear, total=EPOCHS))", "total 2 → 4"),
     "attribute": ("make(), Falls(EPOCHS)", "total 2 → 4"),
@@ -65,7 +65,7 @@ KINDS = {
     "patience": ("make(), keras.callbacks.EarlyStopping('loss', patience=EPOCHS)", "patience 2 → 4"),
     "schedule": ("make(keras.optimizers.SGD(Warms(4 * EPOCHS))), ", "steps 8 → 16"),
     "loss": ("make(loss=weighted), ", "EPOCHS 2 → 4"),
-    # Those that put other weights into the model at the end of an epoch, or of the last one.
+    # Those that replace the model's weights at the end of some or all epochs.
     "ema": ("make(keras.optimizers.SGD(0.05, use_ema=True)), Swap(swap_on_epoch=True)", "replaced the model's weights"),
     "last": ("make(), AveragesInBetween()", "replaced the model's weights"),
     # State that a checkpoint cannot hold.
@@ -74,7 +74,7 @@ KINDS = {
     "two": ("make(kind=Two), ", "the model keeps state outside of its variables: others"),
     "outer": ("make(kind=Outer), ", "the model keeps state outside of its variables: outer"),
 }
-"""The arguments of ``fit`` for each kind, and a part of the reason why it does not resume; empty if it does."""
+"""The arguments of ``fit`` for each kind, and part of the reason why it does not resume; empty if it does."""
 
 CALLBACKS = """
 Scheduler, Swap = keras.callbacks.LearningRateScheduler, keras.callbacks.SwapEMAWeights
@@ -192,9 +192,10 @@ class Outer(keras.Sequential):
 
 
 def test_each_kind_equals_an_uninterrupted_training(warm_keras_python: Path, tmp_path: Path) -> None:
-    """The losses and the final weights, to the last bit. A fit that does not resume says why.
+    """The losses and the final weights are the same to the last bit. A fit that does not resume says why.
 
-    It may still resume from an older checkpoint, up to which it was the same: the first epoch of each cosine is.
+    It may still resume from an earlier checkpoint, up to which the training was the same: with a cosine schedule, for
+    example, the first epoch does not depend on the number of epochs.
     """
     script = BEGINNING + CALLBACKS + "".join(f"fit({name!r}, {call})\n" for name, (call, _) in KINDS.items())
 
@@ -214,9 +215,9 @@ def test_each_kind_equals_an_uninterrupted_training(warm_keras_python: Path, tmp
 
 
 def test_files_that_callbacks_name_are_restored(warm_keras_python: Path, tmp_path: Path) -> None:
-    """Outside of the working directory, under a new name each time, and beside thousands of images.
+    """The files may be outside the working directory, under a new name each time, or next to thousands of images.
 
-    An older file of the same name was not written by this training, so it is replaced.
+    An older file of the same name was not written by this training run, so it is replaced.
     """
     script = (
         CLIMBING

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from .test_recorder import RECORDER
 
-sys.path.insert(0, str(RECORDER))  # where a training's Python finds the recorder
+sys.path.insert(0, str(RECORDER))  # where Python finds the recorder during training
 
 from epochal_recorder.rows import NotHashable, hash_labels, hash_rows, with_labels
 
@@ -34,12 +34,12 @@ _X = _RANDOM.random((50, 7)).astype("float32")
     ],
 )
 def test_equal_rows_have_equal_hashes(rows: Any) -> None:
-    """Precision, memory order and container do not matter, nor do zeros that pad the end of a row."""
+    """Precision, memory order and container type do not matter, and neither does zero padding at the end of a row."""
     assert (hash_rows(rows) == hash_rows(_X)).all()
 
 
 def test_hash_does_not_depend_on_the_place_of_the_row() -> None:
-    """A row may be alone, in another order or in a batch of another size."""
+    """A row may be alone, in another order or in a batch of a different size."""
     hashes = hash_rows(_X)
     order = _RANDOM.permutation(50)
     assert (hash_rows(_X[order]) == hashes[order]).all()
@@ -59,12 +59,12 @@ def test_hash_does_not_depend_on_the_place_of_the_row() -> None:
     ids=["one-hot", "two-hot", "grid", "numbers", "bits", "texts"],
 )
 def test_different_rows_have_different_hashes(rows: Any) -> None:
-    """This includes rows that differ in few bits, or all in the same way."""
+    """Hashes differ even for rows that differ in only a few bits, or all in the same way."""
     assert len(np.unique(hash_rows(rows))) == len(rows)
 
 
 def test_scikit_learn_data_is_hashed() -> None:
-    """Sparse matrices are hashed by value and column in any storage order; columns may mix texts and numbers."""
+    """Sparse matrices are hashed by value and column, in any storage order; columns may mix text and numbers."""
     dense = _RANDOM.integers(0, 2, (100, 30)).astype(float)
     sparse = csr_matrix(dense)
     backwards = csr_matrix(
@@ -85,7 +85,7 @@ def test_inputs_are_matched_by_name() -> None:
 
 @pytest.mark.parametrize("kind", ["float32", "int64", "bool"])
 def test_one_hot_labels_hash_like_class_numbers(kind: str) -> None:
-    """A data set may have its labels in either form; rows with several labels keep their own hashes."""
+    """A dataset may have its labels in either form; rows with several labels keep their own hashes."""
     labels = np.arange(12) % 4
     one_hot = np.eye(4)[labels].astype(kind)
     assert (hash_labels(one_hot) == hash_labels(labels)).all()
@@ -96,7 +96,7 @@ def test_one_hot_labels_hash_like_class_numbers(kind: str) -> None:
 
 
 def test_label_is_part_of_the_hash() -> None:
-    """An autoencoder, which saw no labels, therefore has not seen the test rows."""
+    """An autoencoder, which is trained without labels, therefore does not count as having seen the test rows."""
     rows = hash_rows(_X)
     one, other = (with_labels(rows, hash_labels(np.full(50, label))) for label in (0, 1))
     assert not set(one) & set(other)
@@ -104,7 +104,7 @@ def test_label_is_part_of_the_hash() -> None:
 
 @pytest.mark.parametrize("data", [None, 3, "text", object(), [[1, 2], [3]]])
 def test_data_without_rows_is_not_hashable(data: Any) -> None:
-    """It raises the error that the recorder catches."""
+    """Hashing such data raises the exception that the recorder catches."""
     with pytest.raises(NotHashable):
         hash_rows(data)
 
@@ -118,7 +118,7 @@ def test_any_numbers_have_hashes(rows: list[list[float]]) -> None:
 
 
 class _EmptyFrame:
-    """What the recorder reads of a pandas.DataFrame that a filter has left empty."""
+    """A stand-in for a pandas.DataFrame that a filter has left empty, with only what the recorder reads."""
 
     columns = ("age", "name")
     shape = (0, 2)
@@ -126,5 +126,5 @@ class _EmptyFrame:
 
 
 def test_data_frame_without_rows_has_no_hashes() -> None:
-    """An empty test set is recorded as such, not as an error of the recorder."""
+    """An empty test set is recorded as such, not as a recorder error."""
     assert hash_rows(_EmptyFrame()).tolist() == []

@@ -1,4 +1,4 @@
-"""Scores that a script asks for are recorded, scikit-learn's internal ones are not, and nothing changes for it."""
+"""Scores that a script asks for are recorded, scikit-learn's internal ones are not, and the script notices no difference."""
 
 import json
 import sys
@@ -81,7 +81,7 @@ print(accuracy_score(y[:7], y[:7]))
 
 
 def _read_accuracies(folder: Path) -> list[tuple[Any, ...]]:
-    """Return of each recorded accuracy what measured it, on how many samples, and the value as Python prints it."""
+    """Return, for each recorded accuracy, what measured it, the number of samples, and the value as Python prints it."""
     events = read_events(folder)
     assert {event["event"] for event in events} <= {"score"}, events
     events = [event for event in events if event["measures"] == "accuracy"]
@@ -90,7 +90,7 @@ def _read_accuracies(folder: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.sklearn
 def test_each_requested_score_is_recorded_once(sklearn_python: Path, tmp_path: Path) -> None:
-    """Classifiers, estimators that delegate their score, and accuracy_score() behave as without the recorder."""
+    """Classifiers, estimators that delegate their score, and accuracy_score() behave as they do without the recorder."""
     result = run(sklearn_python, REQUESTED, tmp_path)
     recorded = _read_accuracies(tmp_path)
     without = run(sklearn_python, REQUESTED, tmp_path, EPOCHAL_OUT="")
@@ -116,7 +116,7 @@ def test_each_requested_score_is_recorded_once(sklearn_python: Path, tmp_path: P
 
 @pytest.mark.sklearn
 def test_other_measurements_are_not_recorded(sklearn_python: Path, tmp_path: Path) -> None:
-    """These are scores within a fit or cross-validation, in any process, and measurements that are not accuracies."""
+    """Scores within a fit or cross-validation are not recorded, in any process, nor are metrics other than accuracy."""
     result = run(sklearn_python, INTERNAL, tmp_path)
 
     assert result.returncode == 0, result.stderr
@@ -164,7 +164,7 @@ def test_cross_validation_knows_that_features_were_selected(sklearn_python: Path
 
 @pytest.mark.sklearn
 def test_means_of_cross_validations_and_reports_are_recorded(sklearn_python: Path, tmp_path: Path) -> None:
-    """Of a search, it is the best candidate's; scores of other kinds are left out."""
+    """For a search, the best candidate's mean is recorded. Scores of other kinds are left out."""
     result = run(sklearn_python, AVERAGED, tmp_path)
     assert result.returncode == 0, result.stderr
     events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
@@ -190,7 +190,7 @@ def test_means_of_cross_validations_and_reports_are_recorded(sklearn_python: Pat
 
 @pytest.mark.sklearn
 def test_each_of_many_splits_is_recorded(sklearn_python: Path, tmp_path: Path) -> None:
-    """A script that tries 300 splits has looked 300 times at its data."""
+    """A script that tries 300 splits has looked at its data 300 times."""
     script = f"""{BEGINNING}
 from sklearn.model_selection import train_test_split
 x = np.random.default_rng(0).normal(size=x.shape)
@@ -219,7 +219,7 @@ def test_recorder_fault_does_not_change_the_score(sklearn_python: Path, tmp_path
 
 @pytest.mark.sklearn
 def test_last_score_is_the_accuracy_if_no_line_states_one(sklearn_python: Path, tmp_path: Path) -> None:
-    """The script prints its score without the word accuracy."""
+    """The script prints its score without the word accuracy, so the recorded score is used."""
     fit = "tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(x[::2], y[::2])"
     script = f"{BEGINNING}\n{fit}\ntree.score(x[1::4], y[1::4])\nprint(tree.score(x[1::2], y[1::2]))\n"
     result = run(sklearn_python, script, tmp_path)
@@ -256,7 +256,7 @@ print(Boosted().fit(x[::2], y[::2]).score(x[1::2], y[1::2]))
 
 
 def test_script_without_scikit_learn_imports_no_recorder_module(tmp_path: Path) -> None:
-    """Each module of the recorder is imported only together with what it observes: here, the end of the script."""
+    """Recorder modules are imported only when needed: here, only those that observe how the script ends."""
     script = "import sys\nprint(sorted(name for name in sys.modules if name.startswith('epochal_recorder.')))\n"
 
     assert run(sys.executable, script, tmp_path).stdout == "['epochal_recorder.ending', 'epochal_recorder.raised']\n"

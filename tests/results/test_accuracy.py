@@ -1,4 +1,4 @@
-"""Choosing the accuracy of a training: the order of the sources, and the numbers that are refused."""
+"""How the accuracy of a trial is chosen: the order of the sources, and the numbers that are refused."""
 
 import base64
 import json
@@ -69,7 +69,7 @@ def _explain_refusal(*events: dict[str, Any], **options: Any) -> str:
 
 
 def _read_failure(accuracy_json: str | None, log: str = "") -> tuple[Reason, str]:
-    """Return reason and explanation of the failure; fail if there is an accuracy."""
+    """Return the reason for the failure and its explanation; fail if there is an accuracy."""
     with pytest.raises(RunFailed) as failure:
         _choose(log=log, written=accuracy_json)
     return failure.value.reason, failure.value.explanation
@@ -82,7 +82,7 @@ def _read_failure(accuracy_json: str | None, log: str = "") -> tuple[Reason, str
         (None, "Test accuracy: 0.8", [_make_event(0.75), *_EPOCHS], (0.75, "evaluate")),
         (None, "Test accuracy: 0.8", _EPOCHS, (0.8, "output")),
         (None, "All is well", _EPOCHS, (0.7, "val_accuracy")),
-        # A 32-bit float is read as the shortest decimal that stands for it.
+        # A 32-bit float is read as the shortest decimal that represents it.
         (None, "", [_make_event(0.8999999761581421)], (0.9, "evaluate")),
         # The recorder wrote this accuracy.json, so the event counts instead.
         ('{"accuracy": 0.6, "source": "evaluate"}', "", [_make_event(0.75)], (0.75, "evaluate")),
@@ -92,25 +92,25 @@ def _read_failure(accuracy_json: str | None, log: str = "") -> tuple[Reason, str
 def test_first_available_source_counts(
     written: str | None, log: str, events: list[dict[str, Any]], expected: tuple[float, str]
 ) -> None:
-    """accuracy.json comes before measurements, these before printed lines, and val_accuracy comes last."""
+    """accuracy.json takes precedence over measurements, and those over printed lines; val_accuracy comes last."""
     assert _read_accuracy(*events, log=log, written=written) == expected
 
 
 def test_last_measurement_counts_whichever_library_made_it() -> None:
-    """A classifier may follow a model, or a model a classifier."""
+    """A script may measure a scikit-learn classifier after a Keras model, or the other way round."""
     model, svm = _make_event(0.4, time=1.0), _make_event(0.9, "score", weights="b", time=2.0)
     assert _read_accuracy(model, svm) == (0.9, "score")
     assert _read_accuracy(svm, model | {"time": 3.0}) == (0.4, "evaluate")
 
 
 def test_measurement_on_less_than_a_tenth_of_the_samples_does_not_count() -> None:
-    """A demonstration on a few samples may follow the test."""
+    """After the test, a script may demonstrate its model on a few samples."""
     assert _read_accuracy(_make_event(0.8), _make_event(1.0, samples=35, time=2.0))[0] == 0.8
     assert _read_accuracy(_make_event(0.8), _make_event(1.0, samples=36, time=2.0))[0] == 1.0
 
 
 def test_network_of_unknown_origin_does_not_count_beside_a_trained_one() -> None:
-    """set_weights() may have loaded it from a file. Alone it counts, because a loop in nn.py may have trained it."""
+    """set_weights() may have loaded a model from a file. Alone it counts, as a loop in nn.py may have trained it."""
     unknown = _make_event(1.0, model=2, weights="b", trained=None, time=2.0)
     assert _read_accuracy(_make_event(0.4), unknown)[0] == 0.4
     assert _read_accuracy(unknown)[0] == 1.0
@@ -128,7 +128,7 @@ def test_score_of_unknown_origin_belongs_to_predictions_for_as_many_rows() -> No
 
 
 def test_printed_number_has_the_labels_measured_on_the_same_rows() -> None:
-    """It is refused if they belong to a regression; if they are classes, its chance is known."""
+    """The number is refused if the labels belong to a regression; if they are classes, the chance level is known."""
     prediction, line = _make_event(0.0, "predict", metrics={}, labels={}, time=2.0), "Test accuracy: 0.8316"
     regression = _make_event(0.91, labels={"": {"kind": "numbers"}})
     assert "a regression" in _explain_refusal(regression, prediction, log=line)
@@ -138,7 +138,7 @@ def test_printed_number_has_the_labels_measured_on_the_same_rows() -> None:
 
 
 def test_printed_loss_is_no_accuracy() -> None:
-    """evaluate() returns only the loss if the model has no metrics, but an equal share may be computed after it."""
+    """evaluate() returns only the loss if the model has no metrics, but a later accuracy may happen to equal it."""
     loss, line = _make_event(0.0, metrics={"loss": 0.1536}, line=12), "Test accuracy: 0.1536"
     assert "evaluate() on line 12 of nn.py measured no accuracy (metrics: loss)" in _explain_refusal(loss, log=line)
     assert _read_accuracy(*_EPOCHS, loss, log=line) == (0.7, "val_accuracy")
@@ -156,7 +156,7 @@ def test_printed_loss_is_no_accuracy() -> None:
 
 
 def test_share_of_close_predictions_counts_for_a_regression() -> None:
-    """The script has to write it to accuracy.json, and the test rows must not be training rows."""
+    """The script has to write that share to accuracy.json, and the test rows must not be training rows."""
     prediction = _make_event(0.0, "predict", metrics={}, labels={"": {"kind": "numbers"}})
     written = '{"accuracy": 0.91}'
     accuracy = _choose(prediction, _R2, written=written).accuracy
@@ -169,7 +169,7 @@ def test_share_of_close_predictions_counts_for_a_regression() -> None:
 
 
 def test_score_on_a_part_of_the_test_set_does_not_count() -> None:
-    """A script may call accuracy_score() for each group of people after that for all of them."""
+    """After scoring the whole test set, a script may call accuracy_score() for each group of people in it."""
     group = _make_event(0.7, "score", samples=180, trained=None, test_set="other", time=2.0)
     assert _read_accuracy(_make_event(0.8, "score"), group)[0] == 0.8
     assert _read_accuracy(_make_event(0.8, "score"), group | {"samples": 360})[0] == 0.7
@@ -208,7 +208,7 @@ _LOADED = _make_event(0.97, trained=False)
     ],
 )
 def test_unsound_measurement_is_refused(event: dict[str, Any], why: str) -> None:
-    """A printed or written number equal to it is refused too, but every other source still counts."""
+    """A printed or written number that equals the measurement is refused too, but every other source still counts."""
     value = event["metrics"]["accuracy"]
     assert why in _explain_refusal(event)
     assert why in _explain_refusal(event, log=f"Test accuracy: {value:.3f}")
@@ -222,9 +222,9 @@ def test_unsound_measurement_is_refused(event: dict[str, Any], why: str) -> None
 
 
 def test_trained_rows_count_if_the_repository_accepts_them() -> None:
-    """The setting is repeated_rows = true in epochal.toml, and the evidence mentions it.
+    """The setting repeated_rows = true in epochal.toml accepts such rows, and the evidence mentions this.
 
-    It is never offered or obeyed if all test rows were trained on: then the test set is the training set.
+    The setting is neither offered nor obeyed if all test rows were trained on: then the test set is the training set.
     """
     assert "repeated_rows = true" in _explain_refusal(_make_event(0.9, seen=_SEEN))
     same_rows = _make_event(0.9, seen=_SEEN | {"share": 1.0})
@@ -238,7 +238,7 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
 
 
 def test_call_that_copies_rows_is_named() -> None:
-    """The remedy is that of ``epochal check``, which found the call, and not to accept the rows."""
+    """The remedy is to correct the call that ``epochal check`` found, not to accept the rows."""
     copied = Finding("copied_before_split", "nn.py", 10, "It repeats rows.", "Split first.")
     findings = Findings(
         None, parse_measurements(json.dumps(_make_event(0.9, seen=_SEEN))), printed(""), leaks=(copied,)
@@ -261,12 +261,12 @@ _LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If th
             [_LOADED],
             [_LOADS],
             "If the script trains only without models/a.joblib, which nn.py loads on line 7, take that file out of the commit with "
-            "git rm --cached models/a.joblib; otherwise, train a model in the script and evaluate it.",
+            "git rm --cached models/a.joblib and list it in .gitignore; otherwise, train a model in the script and evaluate it.",
         ),
     ],
 )
 def test_loaded_model_is_refused_with_a_remedy(events: list[dict[str, Any]], leaks: list[Finding], remedy: str) -> None:
-    """There may be no fit() in this run, because the script skips it if the commit contains its model."""
+    """The run may never call fit(), because the script skips training if the commit contains a model."""
     recorded = parse_measurements("".join(f"{json.dumps(event)}\n" for event in events))
     with pytest.raises(RunFailed) as failure:
         choose_accuracy(Findings(None, recorded, printed(""), leaks=leaks))
@@ -283,7 +283,7 @@ def test_loaded_model_is_refused_with_a_remedy(events: list[dict[str, Any]], lea
     ],
 )
 def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str) -> None:
-    """Only a class that is fitted on labels can be why all test rows count as training rows."""
+    """Only a class that is fitted on labels can explain why all test rows count as training rows."""
     leak = Finding("fitted_before_split", "nn.py", 4, f"{what} is fitted on all rows.", "Split first.")
     event = _make_event(0.9, seen=_SEEN | {"share": 1.0})
     with pytest.raises(RunFailed) as failure:
@@ -292,7 +292,7 @@ def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str
 
 
 def test_validation_on_training_rows_is_refused() -> None:
-    """validation_data may be the training data, with no other measurement."""
+    """The training data may be passed as validation_data, and nothing else may be measured."""
     validation = _make_event(0.7, "validation", model=1, call=1, metrics={}, seen=_SEEN)
     assert _explain_refusal(*_EPOCHS, validation).startswith("80% of the validation rows were also used in training")
     sound = _choose(*_EPOCHS, validation | {"seen": _CLEAN}).accuracy
@@ -300,14 +300,14 @@ def test_validation_on_training_rows_is_refused() -> None:
 
 
 def test_val_accuracy_equal_to_a_refused_measurement_is_refused() -> None:
-    """It counts if its own rows are known not to have been trained on."""
+    """val_accuracy still counts if its own rows are known not to have been used in training."""
     assert "80% of the test rows" in _explain_refusal(*_EPOCHS, _make_event(0.7, seen=_SEEN))
     validation = _make_event(0.7, "validation", model=1, call=1, metrics={})
     assert _read_accuracy(*_EPOCHS, _make_event(0.7, seen=_SEEN), validation) == (0.7, "val_accuracy")
 
 
 def test_printed_accuracy_has_the_evidence_of_its_measurement() -> None:
-    """It is what score() returned, or was computed from what predict() returned."""
+    """The printed number is what score() returned, or was computed from what predict() returned."""
     of_score = _choose(_make_event(299 / 360, "score"), written='{"accuracy": 0.831}').accuracy
     assert (of_score.samples, of_score.evidence.chance, of_score.evidence.checked) == (360, 0.1, True)
     assert _choose(_make_event(299 / 360, "score"), written='{"accuracy": 0.83}').accuracy.samples is None
@@ -320,7 +320,7 @@ def test_printed_accuracy_has_the_evidence_of_its_measurement() -> None:
 
 
 def test_printed_number_may_equal_a_refused_measurement_by_chance() -> None:
-    """Training and test accuracy are both 0.83, and what the model predicted last is what was printed."""
+    """Training and test accuracy may both round to 0.83; the printed one then belongs to the last predictions."""
     train = _make_event(0.832, "score", seen=_SEEN, time=1.0)
     answered = _make_event(0.0, "predict", metrics={}, labels={}, time=2.0)
     assert _read_accuracy(train, answered, log="Test accuracy: 0.83") == (0.83, "output")
@@ -330,7 +330,7 @@ def test_printed_number_may_equal_a_refused_measurement_by_chance() -> None:
 
 
 def test_direct_call_may_be_for_other_rows() -> None:
-    """A script may predict() the training data for a confusion matrix, and then call model(x_test)."""
+    """A script may call predict() on the training data for a confusion matrix, and then model(x_test)."""
     train = _make_event(0.0, "predict", metrics={}, labels={}, seen=_SEEN, time=1.0)
     assert _read_accuracy(train, {"event": "called", "time": 2.0}, log="Test accuracy: 0.8") == (0.8, "output")
     assert "80% of the test rows" in _explain_refusal({"event": "called", "time": 0.5}, train, log="Test accuracy: 0.8")
@@ -363,7 +363,7 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
     ],
 )
 def test_reason_why_a_line_does_not_count_is_given(line: str, why: str) -> None:
-    """The reasons are those of docs/explanation/printed-lines.md."""
+    """The reasons are the ones listed in docs/explanation/printed-lines.md."""
     assert f"the line {line!r}, which {why}. Print" in _explain_refusal(log=f"{line}\n")
 
 
@@ -384,7 +384,7 @@ _NEVER = Percentages("", computed=False)
 def test_number_that_may_be_a_percentage_is_refused(
     log: str, percentages: Percentages, events: list[dict[str, Any]]
 ) -> None:
-    """0.91 without a sign may be 91 % or 0.91 % if the code multiplies by 100, and 0.91% if it never does."""
+    """Without a percent sign, 0.91 is ambiguous if the code multiplies by 100; with one, if the code never does."""
     explanation = _explain_refusal(*events, log=log, percentages=percentages)
     assert ("% or 0.91%" in explanation or "100% or 1%" in explanation) and "rint" in explanation
     assert ("line 4 of nn.py" in explanation) is (percentages is _MULTIPLIES)
@@ -399,7 +399,7 @@ def test_number_that_may_be_a_percentage_is_refused(
         ("Test accuracy: 97.3", _MULTIPLIES, [], 0.973),
         ("Test accuracy: 97", _MULTIPLIES, [], 0.97),
         ("Test accuracy: 0.00", _MULTIPLIES, [], 0.0),
-        # Another line of the same form, or another number of the line, can only be a percentage.
+        # Another line of the same form, or another number on the line, can only be a percentage.
         ("Epoch 9 test accuracy: 1.52\nEpoch 10 test accuracy: 0.91", Percentages(), [], 0.0091),
         ("Train accuracy: 1.37, test accuracy: 0.91", Percentages(), [], 0.0091),
         ("Train accuracy: 1.37\nTest accuracy: 0.91", Percentages(), [], 0.91),
@@ -410,17 +410,17 @@ def test_number_that_may_be_a_percentage_is_refused(
 def test_unit_of_a_printed_number(
     log: str, percentages: Percentages, events: list[dict[str, Any]], value: float
 ) -> None:
-    """A number over 1 is a percentage; what is not doubtful counts as it is printed."""
+    """If the code multiplies by 100, a number over 1 is a percentage. An unambiguous number counts as printed."""
     assert _read_accuracy(*events, log=log, percentages=percentages)[0] == value
 
 
 def test_written_percentage_is_known_by_its_measurement() -> None:
-    """0.91 in accuracy.json is not 91 % if evaluate() measured 0.0091."""
+    """In accuracy.json, 0.91 means 0.91 % and not 91 % if evaluate() measured 0.0091."""
     assert _read_accuracy(_make_event(0.0091), written='{"accuracy": 0.91}') == (0.0091, "accuracy.json")
 
 
 def test_precision_in_another_language_counts_with_a_note() -> None:
-    """The Spanish word for precision is also used for accuracy, but not beside recall."""
+    """The Spanish word for precision is also used for accuracy, but not alongside recall."""
     line = "Precisión en el conjunto de prueba: 0,83"
     choice = _choose(log=line)
     assert choice.accuracy.value == 0.83
@@ -443,7 +443,7 @@ def test_precision_in_another_language_counts_with_a_note() -> None:
     ],
 )
 def test_accuracy_is_read_from_written_files(files: dict[str, str], value: float) -> None:
-    """A note names the file; a printed accuracy comes first, and a validation accuracy last."""
+    """A note names the file. A printed accuracy takes precedence over it; a validation accuracy comes last."""
     choice = _choose(*_EPOCHS, files=files)
     assert (choice.accuracy.value, choice.accuracy.source.value) == (value, "file")
     assert any(name in choice.notes[0] for name in files)
@@ -461,19 +461,19 @@ def test_accuracy_is_read_from_written_files(files: dict[str, str], value: float
     ],
 )
 def test_file_without_one_accuracy_is_left_out(files: dict[str, str]) -> None:
-    """It may state several, another number, or nothing."""
+    """The file may state several accuracies, only other numbers, or nothing that can be read."""
     assert _read_accuracy(*_EPOCHS, files=files) == (0.7, "val_accuracy")
 
 
 def test_contradicting_files_are_refused() -> None:
-    """The message names both."""
+    """The message names both files."""
     explanation = _explain_refusal(files={"metrics.json": '{"accuracy": 0.6}', "acc.txt": "0.7"})
     assert "0.6 in metrics.json" in explanation
     assert "0.7 in acc.txt" in explanation
 
 
 def test_cross_validation_counts_if_no_model_was_tested() -> None:
-    """A line that rounds the mean does not replace it; the note says what the number is."""
+    """A printed line that rounds the mean does not replace it; the note says what the number is."""
     mean = _make_event(0.9633, "cross_validation", folds=5, candidates=0, test_set=None, trained=None)
     line = "0.96 accuracy with a standard deviation of 0.02"
     for choice in (_choose(mean), _choose(mean, log=line), _choose(mean, *_EPOCHS)):
@@ -498,7 +498,7 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
 
 
 def test_accuracy_of_any_name_is_known_by_its_class() -> None:
-    """bin_acc ends like an accuracy, and quality is a BinaryAccuracy; auc and the best five answers are neither."""
+    """bin_acc ends in "acc", and quality is a BinaryAccuracy, so both count; auc and top_5_accuracy do not."""
     metrics = {"loss": 0.3, "auc": 0.9, "top_5_accuracy": 0.95}
     assert _read_accuracy(_make_event(0.0, metrics=metrics | {"bin_acc": 0.6}))[0] == 0.6
     named: dict[str, Any] = {
@@ -511,7 +511,7 @@ def test_accuracy_of_any_name_is_known_by_its_class() -> None:
 
 
 def test_evaluate_without_an_accuracy_is_explained() -> None:
-    """The message has the line of the call, and what it measured instead."""
+    """The message gives the line of the call and says what evaluate() measured instead."""
     empty = _explain_refusal(_make_event(0.0, metrics={}, samples=None, line=14))
     assert "evaluate() on line 14 of nn.py got 0 samples" in empty
     metrics = json.dumps(_make_event(0.0, metrics={}, samples=None, line=14))
@@ -525,7 +525,7 @@ def test_evaluate_without_an_accuracy_is_explained() -> None:
 
 
 def test_printed_validation_accuracy_counts_last_and_without_fits() -> None:
-    """A training loop of the script's own may measure nothing else."""
+    """A script with its own training loop may report nothing else."""
     choice = _choose(log="val Loss: 0.31 Acc: 0.71\nval Loss: 0.30 Acc: 0.72\n")
     assert (choice.accuracy.value, choice.accuracy.source.value) == (0.72, "val_accuracy")
     assert "'val Loss: 0.30 Acc: 0.72'" in choice.notes[0]
@@ -534,7 +534,7 @@ def test_printed_validation_accuracy_counts_last_and_without_fits() -> None:
 
 
 def test_several_outputs_need_a_choice() -> None:
-    """The setting ``metric`` names one of them; without it, nothing is judged and the message has the line to write."""
+    """The setting ``metric`` names one output; without it, nothing is judged and the message gives the line to add."""
     metrics = {"aux_accuracy": 0.2, "main_accuracy": 0.5, "loss": 1.0}
     labels = {"main": {"kind": "classes", "answers": 2, "answer": "no", "chance": 0.6}, "aux": {"kind": "classes"}}
     event = _make_event(0.0, metrics=metrics, labels=labels)
@@ -556,7 +556,7 @@ def test_several_outputs_need_a_choice() -> None:
     ],
 )
 def test_metric_that_is_no_accuracy_is_refused(metric: str, events: int, explanation: str) -> None:
-    """A printed accuracy does not replace it: a typing error would turn off the check of the rows."""
+    """A printed accuracy is not used instead: otherwise, a typo would turn off the check for training rows."""
     event = _make_event(0.0, metrics={"loss": 0.7, "auc": 0.9, "accuracy": 0.5}, kinds={"auc": "AUC"})
     assert explanation in _explain_refusal(*[event] * events, metric=metric, log="Test accuracy: 0.5")
     assert _choose(event, metric=metric, written='{"accuracy": 0.5}').accuracy.value == 0.5
@@ -577,7 +577,7 @@ def test_other_numbers_are_noted() -> None:
 
 
 def test_each_network_compared_with_the_test_set_is_a_look() -> None:
-    """The same weights on the same rows are one look, whatever measured them; a validated epoch is one, too."""
+    """The same weights on the same rows are one look, whatever measured them; each validated epoch is a look, too."""
     seeds = [_make_event(0.5, "predict", weights=str(seed), metrics={}) for seed in range(150)]
     assert _choose(*seeds, _make_event(0.7, "score", weights="149")).accuracy.looks == 150
     elsewhere = [_make_event(0.5, weights=str(seed), test_set="other") for seed in range(5)]
@@ -590,7 +590,7 @@ def test_each_network_compared_with_the_test_set_is_a_look() -> None:
 
 
 def _make_test_set(name: str, rows: range) -> dict[str, Any]:
-    """Return a test set with a name and these hashes of rows, as the recorder writes it."""
+    """Return a test set with this name and these row hashes, as the recorder writes it."""
     sketch = b"".join(number.to_bytes(8, "little") for number in rows)
     return {"event": "test_set", "id": name, "rows": len(rows), "sketch": base64.b64encode(sketch).decode()}
 
@@ -626,7 +626,7 @@ _RESPLITS = [range(1, 101), range(51, 151), range(90, 190)]
 def test_models_measured_on_different_splits_are_noted(
     splits: list[range], changes: dict[str, Any], log: str, is_noted: bool
 ) -> None:
-    """The verdict uses one of several accuracies, so it may be the best. Folds, parts and repeated rows are no splits."""
+    """The verdict uses one of several accuracies, which may be the best. Folds, parts and repeated rows get no note."""
     events = []
     for number, rows in enumerate(splits):
         facts: dict[str, Any] = {"test_set": f"set {number}", "weights": f"w{number}", "time": float(number)}
@@ -639,7 +639,7 @@ def test_models_measured_on_different_splits_are_noted(
 
 
 def test_training_without_an_accuracy_is_explained() -> None:
-    """The explanation says what to print, and what else would be read."""
+    """The explanation says what to print, and which other sources would count."""
     reason, explanation = _read_failure(None, "All is well")
     assert reason is Reason.NO_ACCURACY
     assert "Test accuracy: 0.83" in explanation
@@ -699,7 +699,7 @@ def test_accuracy_that_is_not_finite_fails(accuracy_json: str | None, log: str) 
     ],
 )
 def test_accuracy_out_of_range_fails(accuracy_json: str | None, log: str, advice: str) -> None:
-    """An accuracy over 1 is not assumed to be a percentage; the explanation says how to write it."""
+    """A number over 1 is not simply assumed to be a percentage; the explanation says how to write it."""
     reason, explanation = _read_failure(accuracy_json, log)
     assert reason is Reason.ACCURACY_OUT_OF_RANGE
     assert advice in explanation
@@ -712,7 +712,7 @@ def test_only_the_last_epoch_counts() -> None:
 
 
 def test_last_validated_epoch_counts() -> None:
-    """With validation_freq=2, the last of seven epochs has no val_accuracy; the note names the epoch that counts."""
+    """With validation_freq=2, the last of 21 epochs has no val_accuracy; the note names the epoch that counts."""
     last = _EPOCH | {"epoch": 21, "metrics": {"accuracy": 0.9}}
     choice = _choose(*_EPOCHS, last)
     assert choice.accuracy.value == 0.7

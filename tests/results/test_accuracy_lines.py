@@ -1,4 +1,4 @@
-"""The accuracy that one line states, in the forms that public scripts print. Each form is retyped, with other numbers."""
+"""Reading the accuracy from one printed line, in the forms that public scripts use, with other numbers."""
 
 import pytest
 from hypothesis import assume, given
@@ -297,7 +297,7 @@ def _check_reading(output: str, value: float, samples: int | None) -> None:
 
 @pytest.mark.parametrize(("line", "value", "samples"), TESTS + PLAIN)
 def test_accuracy_is_read(line: str, value: float, samples: int | None) -> None:
-    """It is a share from 0 to 1, whatever the language and the notation."""
+    """The accuracy is read as a fraction from 0 to 1, whatever the language or notation."""
     _check_reading(f"Loading\n{line}\nSaved\n", value, samples)
 
 
@@ -305,7 +305,7 @@ def test_accuracy_is_read(line: str, value: float, samples: int | None) -> None:
 def test_loggers_and_terminals_do_not_change_a_reading(
     stated: tuple[str, float, int | None], before: str, after: str
 ) -> None:
-    """They add a time, a file and its line, colours, or a progress bar that the line overwrites."""
+    """Loggers and terminals may add a time, a file and line number, colours, or a progress bar that the line overwrites."""
     line, value, samples = stated
     assume(not (line.startswith("[") and before.startswith("[")))
     _check_reading(f"Loading\n{before}{line}{after}\nSaved\n", value, samples)
@@ -313,20 +313,20 @@ def test_loggers_and_terminals_do_not_change_a_reading(
 
 @given(st.sampled_from(IGNORED), st.sampled_from(_BEFORE), st.sampled_from(_AFTER))
 def test_other_line_is_ignored(line: str, before: str, after: str) -> None:
-    """Accuracies of the training, targets, changes and other measures are not quoted, either."""
+    """Training accuracies, targets, changes and other metrics are neither read nor quoted."""
     lines = printed(f"{before}{line}{after}\n")
     assert (lines.test, lines.unparsed) == (None, None)
 
 
 @pytest.mark.parametrize("line", UNREAD)
 def test_line_in_another_form_is_kept(line: str) -> None:
-    """It is quoted as it is printed."""
+    """A line that looks like an accuracy but cannot be parsed is quoted as printed."""
     lines = printed(f"{line}\n")
     assert (lines.test, lines.unparsed) == (None, line)
 
 
 def test_heading_names_the_data_of_the_next_line() -> None:
-    """The line itself does not name any."""
+    """The line with the accuracy does not say which data it was measured on."""
     test, training = (
         "Checking accuracy on test data\nGot 97 / 100 with accuracy 97.00\n",
         ("Checking accuracy on training data\nGot 990 / 1000 with accuracy 99.00\n"),
@@ -337,20 +337,20 @@ def test_heading_names_the_data_of_the_next_line() -> None:
 
 
 def test_validation_lines_are_kept_apart() -> None:
-    """They count only if nothing else does."""
+    """Validation accuracies count only if nothing else does."""
     lines = printed("val Loss: 0.31 Acc: 0.71\nEpoch 2: val_acc=0.72\n验证集准确率: 73.5%\n")
     assert lines.test is None
     assert [line.value for line in lines.all_validations] == [0.71, 0.72, pytest.approx(0.735)]
 
 
 def test_other_number_of_a_form_shows_that_it_has_percentages() -> None:
-    """A number over 1 can only be a percentage."""
+    """A number over 1 must be a percentage, so other lines of the same form are percentages, too."""
     lines = printed("Epoch 9 test accuracy: 1.52\nEpoch 10 test accuracy: 0.91\nTest acc: 0.91\n")
     assert [lines.shows_percents(line) for line in lines.all_tests] == [True, True, False]
 
 
 @pytest.mark.parametrize("line", ["[10]\tvalidation_0-test_accuracy:0.97", "[20]\tvalid_0's test_accuracy: 0.97"])
 def test_line_of_a_boosting_round_is_ignored(line: str) -> None:
-    """XGBoost and LightGBM print one in each round, of data that they may stop by."""
+    """XGBoost and LightGBM print such a line in each round, for data that may be used for early stopping."""
     lines = printed(f"{line}\n")
     assert (lines.test, lines.unparsed) == (None, None)

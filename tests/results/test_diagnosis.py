@@ -1,4 +1,4 @@
-"""Why a training failed, according to what Python, Keras and the kernel really leave behind."""
+"""Why a training run failed, judging by what Python, Keras and the kernel really leave behind."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ _MODULES = {"broken.py": "x = 1\nx = = 1\n", "dividing.py": "def divide(x):\n   
 
 
 def run_and_diagnose(folder: Path, files: dict[str, str], *, network: bool = False) -> tuple[Reason, str]:
-    """Run nn.py of ``files`` with the recorder, as a runtime does, and return the diagnosis."""
+    """Run the nn.py in ``files`` with the recorder, as a runtime does, and return the diagnosis."""
     code, out = folder / "code", folder / "out"
     out.mkdir()
     for name, text in files.items():
@@ -70,7 +70,7 @@ def test_successful_training_has_no_diagnosis() -> None:
     ],
 )
 def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) -> None:
-    """The runtime knows why it stopped the training, whatever traceback that left."""
+    """The runtime knows why it stopped the script, whatever traceback the log contains."""
     diagnosed, sentence = _diagnose(
         137, 'Traceback (most recent call last):\n  File "nn.py", line 1\nKeyError: 1\n', reason
     )
@@ -189,7 +189,7 @@ def test_signal_is_named(exit_status: int, name: str) -> None:
     assert name in sentence
 
 
-# The output of Keras 3.15 if keras.datasets cannot download; the middle of the traceback is left out.
+# The output of Keras 3.15 when keras.datasets cannot download a dataset, without the middle of the traceback.
 _NO_DOWNLOAD = """\
 Downloading data from https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz
 Traceback (most recent call last):
@@ -213,7 +213,7 @@ failure in name resolution
 
 
 def test_failed_download_names_the_dataset() -> None:
-    """The command in the remedy can be typed as it is."""
+    """The command in the remedy can be run exactly as shown."""
     reason, sentence = _diagnose(1, _NO_DOWNLOAD)
     assert reason is Reason.NO_NETWORK
     assert "epochal data fetch cifar10 " in sentence
@@ -242,7 +242,7 @@ ValueError: in user code:
 
 
 def test_error_in_a_traced_function_is_located_in_it() -> None:
-    """The traceback contains only the call; the recorder also sees the hidden original, without the line."""
+    """The traceback contains only the call; the recorder also sees the hidden original exception, but not its line."""
     expected = Reason.SCRIPT_ERROR, "nn.py line 23: ValueError: Dimensions must be equal, but are 10 and 9."
     assert _diagnose(1, _IN_USER_CODE) == expected
     wrapper = find_last_exceptions(_IN_USER_CODE.splitlines())[0]
@@ -270,7 +270,7 @@ def test_window_without_a_screen_is_not_just_a_signal(reason: Reason | None, tmp
 
 
 def test_memory_is_explained_by_the_line_that_used_it() -> None:
-    """Only a training call can do with a smaller batch; the limit is stated."""
+    """A smaller batch is suggested only if a training call ran out of memory; the limit is stated."""
     log = 'Traceback (most recent call last):\n  File "/train/nn.py", line 4, in <module>\n{}MemoryError\n'
     fit = '  File "/opt/venv/lib/python3.11/site-packages/keras/trainer.py", line 9, in fit\n'
     origin = Origin(Path("/nonexistent"), memory_mb=6144)
@@ -282,12 +282,12 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
 
 
 def test_long_message_is_cut_between_words() -> None:
-    """The cut is marked, so that nobody takes the part for the whole."""
+    """The cut is marked, so that nobody mistakes the part for the whole."""
     log = 'Traceback (most recent call last):\n  File "/train/nn.py", line 4, in <module>\nKeyError: ' + "word " * 99
     assert _diagnose(1, log)[1].endswith(" word …")
 
 
-# TensorFlow's output for an error in a graph: a library's file is called nn.py, and the message names places, too.
+# TensorFlow's output for an error in a graph: a library file is called nn.py, and the message names lines of code, too.
 _IN_A_GRAPH = """\
 Traceback (most recent call last):
   File "/train/nn.py", line 4, in <module>
@@ -304,7 +304,7 @@ Detected at node embedding/GatherV2 defined at (most recent call last):
 
 
 def test_error_in_a_graph_is_located_in_nn_py() -> None:
-    """The exception is in the line after the traceback, not at the end of its message."""
+    """The exception is named on the line after the traceback, not at the end of its message."""
     log = _IN_A_GRAPH.format(name="InvalidArgumentError", message="indices[0,0] = 50 is not in [0, 10)")
     sentence = "nn.py line 4: InvalidArgumentError: indices[0,0] = 50 is not in [0, 10)."
     assert _diagnose(1, log) == (Reason.SCRIPT_ERROR, sentence)
@@ -318,7 +318,7 @@ def test_error_in_a_graph_is_located_in_nn_py() -> None:
     ],
 )
 def test_refused_memory_is_recognized(log: str) -> None:
-    """The messages of TensorFlow and C++ count even if a signal ended the training."""
+    """The messages from TensorFlow and C++ are recognized even if a signal ended the script."""
     assert _diagnose(134, log)[0] is Reason.OUT_OF_MEMORY
 
 
@@ -340,7 +340,7 @@ def test_tail_looks_as_on_a_terminal(log: str, expected: str) -> None:
 
 
 def test_tail_keeps_the_last_lines() -> None:
-    """They stay in their order."""
+    """The last lines keep their order."""
     assert tail("\n".join(map(str, range(100))), lines=2) == "98\n99"
 
 
@@ -363,7 +363,7 @@ _LOGS = st.lists(
 
 @given(st.integers(-70, 300), st.sampled_from([None, *Reason]), _LOGS)
 def test_every_failure_has_an_explanation(exit_status: int, reason: Reason | None, log: str) -> None:
-    """Any exit status, reason and log give an explanation, and a tail without control characters."""
+    """A failure with any exit status, reason and log is explained, and the tail of the log has no control sequences."""
     diagnosis = diagnose(exit_status, reason, log, _NOWHERE)
     assert (diagnosis is None) == (exit_status == 0 and reason is None)
     assert diagnosis is None or diagnosis[1]

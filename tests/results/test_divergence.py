@@ -54,7 +54,7 @@ _EVENT: dict[str, Any] = {
     ],
 )
 def test_remedy_fits_the_rows(changes: dict[str, Any], remedy: str) -> None:
-    """Nobody is asked to leave out all rows, and the loss, which may be finite, is not mentioned."""
+    """The remedy is never to remove all rows, and the message does not mention the loss, which may be finite."""
     divergence = parse_divergence(json.dumps(_EVENT | changes))
     assert divergence
     assert divergence.explanation == (

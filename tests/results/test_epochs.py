@@ -1,4 +1,4 @@
-"""How many epochs a training really trained, by what the recorder observed or the script printed."""
+"""How many epochs a script really trained, according to what the recorder observed or the script printed."""
 
 import json
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ def _record_fit(call: int, epochs: int, continued: int = 0) -> list[dict[str, ob
 
 
 def test_epochs_of_all_fits_count() -> None:
-    """Those before a checkpoint count, too. A script may ask for the epochs of one fit or train one in each of many."""
+    """Epochs before a checkpoint count, too. A script may train all epochs in one fit, or one in each of many fits."""
     recorded = _record(*_record_fit(1, 3), *_record_fit(2, 10, continued=4))
     assert count_epochs(recorded, "Epoch 1/90") == TrainedEpochs(13, frozenset({3, 10, 13}), is_asked=True)
 
 
 def test_iterations_of_scikit_learn_count() -> None:
-    """An estimator has converged if it needed fewer iterations than it may take."""
+    """An estimator has converged if it stopped before its limit of iterations."""
     short, full = ({"event": "iterations", "trained": number, "limit": 50} for number in (20, 50))
     assert count_epochs(_record(short, full), "") == TrainedEpochs(70, frozenset({50}), are_iterations=True)
     assert count_epochs(_record(short), "") == TrainedEpochs(20, frozenset({50}), are_iterations=True, converged=True)
@@ -56,6 +56,6 @@ def test_iterations_of_scikit_learn_count() -> None:
     ],
 )
 def test_printed_epochs_count_where_none_are_observed(lines: list[str], total: int | None) -> None:
-    """They do if the script prints each of them, or their number."""
+    """Printed epochs count if the script prints each of them, or their total."""
     counted = count_epochs("", "\n".join(lines))
     assert (counted.total if counted else None) == total

@@ -32,7 +32,7 @@ def _make_curve(law: _Law, epochs: int, noise: float = 0.0, seed: int = 1) -> li
 @pytest.mark.parametrize("law", _LAWS.values(), ids=_LAWS)
 @pytest.mark.parametrize("noise", [0.0, 0.01])
 def test_known_laws_are_extrapolated(law: _Law, noise: float) -> None:
-    """The curve of each family continues close to the truth, which lies within the interval."""
+    """For a curve from each family, the extrapolation stays close to the true curve, which lies within the interval."""
     ahead = [41, 60, 80, 160]
     prediction = extrapolate(_make_curve(law, 40, noise), ahead)
     for epoch, accuracy, deviation in zip(ahead, prediction.accuracies, prediction.deviations, strict=True):
@@ -43,14 +43,14 @@ def test_known_laws_are_extrapolated(law: _Law, noise: float) -> None:
 
 
 def test_saturated_curve_stays_level() -> None:
-    """The interval is narrow, too."""
+    """The interval around the extrapolated level is narrow, too."""
     prediction = extrapolate(_make_curve(_LAWS["exponential"], 120), [121, 1200])
     assert prediction.accuracies == pytest.approx([0.8, 0.8], abs=0.001)
     assert max(prediction.deviations) < 0.01
 
 
 def test_interval_covers_the_truth_as_often_as_it_claims() -> None:
-    """It contains the noisy accuracy at twice the epochs in at least nine of ten draws of the noise."""
+    """At twice the epochs, the interval contains the noisy accuracy in at least nine of ten random draws."""
     law, noise, draws = _LAWS["Weibull"], 0.02, 40
     covered = 0
     for seed in range(draws):
@@ -74,14 +74,14 @@ def test_the_order_of_the_families_does_not_matter(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("law", _LAWS.values(), ids=_LAWS)
 def test_interval_widens_with_the_distance(law: _Law) -> None:
-    """It does so with every doubling of the epochs, and the expectation of a rising curve keeps rising."""
+    """Each doubling of the epochs widens the interval, and the expected accuracy of a rising curve keeps rising."""
     prediction = extrapolate(_make_curve(law, 20), [21, 40, 80, 160])
     assert prediction.deviations == sorted(set(prediction.deviations))
     assert prediction.accuracies == sorted(set(prediction.accuracies))
 
 
 def test_interval_narrows_with_more_epochs() -> None:
-    """The predicted epoch is the same, and the curve comes closer to it."""
+    """The prediction is always for epoch 100, and the known part of the curve gets closer to it."""
     law = _LAWS["MMF"]
     deviations = [extrapolate(_make_curve(law, epochs, 0.01), [100]).deviations[0] for epochs in (10, 20, 40, 80)]
     assert deviations == sorted(set(deviations), reverse=True)
@@ -95,14 +95,14 @@ def test_noise_of_a_level_curve_is_estimated(noise: float) -> None:
 
 
 def test_short_curve_leaves_its_parameters_uncertain() -> None:
-    """Their uncertainty adds to the noise even right after the curve."""
+    """The uncertainty of the parameters adds to the noise, even for the very next epoch."""
     curves = [_make_curve(_LAWS["exponential"], 10, 0.01, seed) for seed in range(5)]
     deviations = [extrapolate(curve, [11]).deviations[0] for curve in curves]
     assert sum(deviations) / len(deviations) > 1.25 * 0.01
 
 
 def test_correlated_errors_widen_the_interval() -> None:
-    """Neighbours that err alike say less than the same errors in random order."""
+    """Errors that resemble their neighbours carry less information than the same errors in random order."""
     law = _LAWS["exponential"]
     wave = [0.03 * math.sin(2 * math.pi * epoch / 10) for epoch in range(1, 61)]
     shuffled = random.Random(1).sample(wave, len(wave))
@@ -114,7 +114,7 @@ def test_correlated_errors_widen_the_interval() -> None:
 
 
 def test_flat_curve_may_start_to_learn_at_any_time() -> None:
-    """The interval grows by 15 % of its errors with each doubling of the epochs; it is not taken for saturated."""
+    """The interval grows by 15 % of the errors with each doubling of the epochs; the curve may still rise."""
     prediction = extrapolate(_make_curve(_FLAT, 30), [60, 120, 240])
     assert prediction.accuracies == pytest.approx([0.1] * 3, abs=0.01)
     assert prediction.deviations == pytest.approx([0.135, 0.27, 0.405], rel=0.02)
@@ -122,7 +122,7 @@ def test_flat_curve_may_start_to_learn_at_any_time() -> None:
 
 
 def test_rising_curve_may_keep_rising() -> None:
-    """The interval allows for 30 % of the gain of the last doubling with each doubling of the epochs."""
+    """For each doubling of the epochs, the interval allows for 30 % of the gain from the last doubling."""
 
     def law(epoch: float) -> float:  # rises by 0.05 with each doubling
         return 0.3 + 0.05 * math.log2(epoch)
@@ -136,7 +136,7 @@ def test_rising_curve_may_keep_rising() -> None:
 
 @pytest.mark.parametrize(("rise", "is_learning"), [(0.07, False), (0.13, True)])
 def test_curve_is_learning_once_a_tenth_of_its_errors_is_gone(rise: float, is_learning: bool) -> None:
-    """The share of its first errors decides, not its level."""
+    """The share of the initial errors decides, not the level of the curve."""
     for first in (0.1, 0.5):
 
         def law(epoch: float, first: float = first) -> float:
@@ -146,13 +146,13 @@ def test_curve_is_learning_once_a_tenth_of_its_errors_is_gone(rise: float, is_le
 
 
 def test_extrapolation_does_not_exceed_one() -> None:
-    """A steep, straight rise ends near 1."""
+    """The extrapolation of a steep, straight rise ends near 1."""
     prediction = extrapolate(_make_curve(lambda epoch: 0.5 + 0.024 * epoch, 20), [21, 40, 1000])
     assert all(0.95 < accuracy <= 1 for accuracy in prediction.accuracies)
 
 
 def test_late_epochs_count_more_than_early_ones() -> None:
-    """Disturbed early epochs cause less than half the error of late ones that are disturbed as much."""
+    """Disturbing the early epochs causes less than half the error of the same disturbance in the late ones."""
     law = _LAWS["exponential"]
     curve = _make_curve(law, 60)
     disturbed_early = [(epoch, value - 0.05 * (epoch <= 10)) for epoch, value in curve]
@@ -165,7 +165,7 @@ def test_late_epochs_count_more_than_early_ones() -> None:
 
 
 def test_epochs_need_not_be_whole_or_start_at_one() -> None:
-    """Long curves are averaged in blocks, whose means lie between whole epochs."""
+    """Long curves are averaged in blocks, whose mean epochs may be fractions."""
     law = _LAWS["MMF"]
     blocks = [(epoch + 0.5, (law(epoch) + law(epoch + 1)) / 2) for epoch in range(11, 80, 2)]
     prediction = extrapolate(blocks, [160])

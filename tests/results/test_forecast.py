@@ -36,7 +36,7 @@ def _late(epoch: int) -> float:
 
 
 def test_curve_that_levels_off_below_the_threshold_is_hopeless() -> None:
-    """The sentence gives the level and its margin."""
+    """The description states the level and its margin."""
     result = forecast(_make_curve(_saturating, 60), 0.8, 200)
     assert result.hopeless
     assert result.expected is None
@@ -49,7 +49,7 @@ def test_curve_that_levels_off_below_the_threshold_is_hopeless() -> None:
 
 @pytest.mark.parametrize("seen", [20, 40])
 def test_rising_curve_reaches_the_threshold_within_the_interval(seen: int) -> None:
-    """The curve reaches 0.85 at epoch 76, which the interval contains and the expected epoch is close to."""
+    """The curve reaches 0.85 at epoch 76, which lies within the interval and close to the expected epoch."""
     reached = next(epoch for epoch in range(1, 200) if _long_tailed(epoch) >= 0.85)
     result = forecast(_make_curve(_long_tailed, seen), 0.85, 200)
     assert not result.hopeless
@@ -81,14 +81,14 @@ def test_rising_curve_reaches_the_threshold_within_the_interval(seen: int) -> No
     ],
 )
 def test_undecided_curve_is_not_hopeless(curve: list[float], threshold: float) -> None:
-    """It has too few epochs, has learnt nothing yet, falls, or was at the threshold once."""
+    """The curve may be too short, not have started to rise, be falling, or have been at the threshold once."""
     result = forecast(curve, threshold, 200)
     assert not result.hopeless
     assert result.description == f"it is not clear yet whether {threshold:.2f} will be reached with more epochs"
 
 
 def test_second_rise_is_within_the_interval() -> None:
-    """The validation accuracies of ml_code/nn.py, which pauses at 0.4 and rises again: 0.76 was reached at epoch 29."""
+    """The validation accuracy of ml_code/nn.py pauses at 0.4, rises again, and reaches 0.76 at epoch 29."""
     percent = [10, 13, 13, 20, 26, 28, 31, 35, 38, 38, 38, 39, 40, 41, 41, 44, 48, 51, 52, 52]
     result = forecast([value / 100 for value in percent], 0.76, 200, threshold_deviation=0.026)
     assert result.earliest is not None
@@ -146,11 +146,11 @@ def test_very_long_curve_is_forecast() -> None:
 def test_hopeless_level_is_not_rounded_up_to_the_threshold(
     level: float, margin: float, threshold: float, ending: str
 ) -> None:
-    """The sentence has enough decimals to show the margin, and that level plus margin stay below the threshold."""
+    """The description has enough decimals to show the margin, and that level plus margin is below the threshold."""
     assert Forecast(threshold, 200, level, margin, hopeless=True).description == f"levels off at {ending}"
 
 
 def test_scipy_is_only_imported_to_forecast() -> None:
-    """The import takes half a second, which other commands and jobs should not spend."""
+    """Importing SciPy takes half a second, which other commands and jobs should not have to spend."""
     code = "import epochal.pages.view, epochal.jobs.retrain, sys; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -33,7 +33,7 @@ def _forecast(trial: Trial, fits: list[Fit], content: bytes) -> Forecast | None:
 
 
 def test_gap_between_validation_and_gate_is_subtracted() -> None:
-    """Validation at 0.82 is not enough for 0.80 if the test is five points lower: it levels off at 0.77."""
+    """If the test accuracy is five points below the validation accuracy, levelling off at 0.82 means only 0.77."""
     result = _forecast(_make_trial(0.77), [_make_fit()], _SCRIPT)
     assert result is not None
     assert result.hopeless
@@ -57,18 +57,18 @@ def test_gap_between_validation_and_gate_is_subtracted() -> None:
     ],
 )
 def test_no_forecast_unless_more_epochs_extend_a_validated_curve(trial: Trial, fits: list[Fit], script: bytes) -> None:
-    """Nothing is known about more epochs in these cases."""
+    """In these cases, nothing is known about the effect of more epochs."""
     assert _forecast(trial, fits, script) is None
 
 
 def test_fit_that_stopped_early_has_a_forecast() -> None:
-    """The trial's number of epochs is the one that the fit trained, not the one that it was started with."""
+    """What counts is how many epochs the fit trained, not how many it was started with."""
     assert _forecast(_make_trial(0.795, epochs=30), [_make_fit(30)], _SCRIPT) is not None
 
 
 @pytest.mark.parametrize(("samples", "hopeless"), [(100, False), (100_000, True)])
 def test_small_test_set_makes_the_forecast_uncertain(samples: int, hopeless: bool) -> None:
-    """Whether the test is really five points lower than the validation, 100 samples cannot tell."""
+    """With only 100 samples, the gap of five points between validation and test may be due to chance."""
     trial = _make_trial(0.77)
     trial = replace(trial, accuracy=measured(0.77, samples=samples))
     result = _forecast(trial, [_make_fit()], _SCRIPT)

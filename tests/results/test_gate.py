@@ -45,7 +45,7 @@ from tests.trials import measured
     ],
 )
 def test_accuracy_equal_to_the_threshold_reaches_it(accuracy: float, threshold: float, verdict: Verdict) -> None:
-    """The next smaller number does not."""
+    """The next smaller floating-point number does not reach it."""
     assert compare(accuracy, threshold) is verdict
 
 
@@ -65,7 +65,7 @@ def test_numbers_outside_of_0_to_1_are_rejected(accuracy: float, threshold: floa
 @example(0.1 + 0.2, 0.3)
 @example(5e-324, 1e-05)
 def test_printed_numbers_compare_like_exact_ones(accuracy: float, threshold: float) -> None:
-    """A reader who compares the two printed numbers comes to the gate's verdict."""
+    """A reader who compares the two printed numbers comes to the same verdict as the gate."""
     shown, shown_threshold = format_with_threshold(accuracy, threshold)
     assert (Decimal(shown) >= Decimal(shown_threshold)) == (accuracy >= threshold)
     assert "E" not in f"{shown}{shown_threshold}".upper()
@@ -81,14 +81,14 @@ def test_printed_numbers_compare_like_exact_ones(accuracy: float, threshold: flo
     ],
 )
 def test_wilson_intervals_match_the_literature(correct: int, samples: int, low: float, high: float) -> None:
-    """Newcombe's article gives four decimals."""
+    """The intervals agree with those in Newcombe's article to four decimals."""
     assert wilson_interval(correct / samples, samples) == pytest.approx((low, high), abs=5e-5)
 
 
 @unhurried
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))), st.floats(1e-6, 0.4))
 def test_bounds_are_ordered(counts: tuple[int, int], error: float) -> None:
-    """An interval contains its accuracy and is within 0 to 1; more right answers and more error raise the bound."""
+    """An interval contains its accuracy and stays within 0 to 1. More right answers or more error raise the bound."""
     correct, samples = counts
     low, high = wilson_interval(correct / samples, samples)
     assert 0 <= low <= correct / samples <= high <= 1
@@ -103,7 +103,8 @@ def test_bounds_are_ordered(counts: tuple[int, int], error: float) -> None:
 def test_error_is_never_more_than_permitted(samples: int, bar: float, error: float) -> None:
     """A model exactly at the bar passes with at most the permitted probability.
 
-    It would be exceeded if one right answer fewer were enough. Both are sums over the binomial distribution.
+    If one right answer fewer were enough, the probability would be higher than permitted. Both probabilities are sums
+    over the binomial distribution.
     """
     least = least_correct(samples, bar, error)
     chance = [math.comb(samples, right) * bar**right * (1 - bar) ** (samples - right) for right in range(samples + 1)]
@@ -116,7 +117,7 @@ def test_error_is_never_more_than_permitted(samples: int, bar: float, error: flo
 @example((3, 3), 1.0)
 @example((0, 3), 0.0)
 def test_binomial_tail_matches_scipy(counts: tuple[int, int], accuracy: float) -> None:
-    """They agree to seven digits for up to a million samples."""
+    """The two agree to seven digits for up to a million samples."""
     from scipy.stats import binom
 
     expected = float(binom.sf(counts[0] - 1, counts[1], accuracy))
@@ -126,7 +127,7 @@ def test_binomial_tail_matches_scipy(counts: tuple[int, int], accuracy: float) -
 @unhurried
 @given(st.integers(1, 10**4).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))), st.floats(1e-6, 0.4))
 def test_lower_bound_matches_scipy(counts: tuple[int, int], error: float) -> None:
-    """Clopper and Pearson's bound is a quantile of the beta distribution."""
+    """The Clopper-Pearson bound is a quantile of the beta distribution."""
     from scipy.stats import beta
 
     correct, samples = counts
@@ -139,7 +140,7 @@ _UNBALANCED = Evidence(chance=0.94, answer="no")
 
 
 def test_with_confidence_the_lower_bound_counts() -> None:
-    """An accuracy that may be over the threshold by chance is below; without confidence, it reaches the threshold."""
+    """An accuracy that may be over the threshold by chance does not reach it, unless no confidence is required."""
     near, far = (judge(accuracy, 1000, _RULE, 1, _UNKNOWN) for accuracy in (0.82, 0.84))
     assert (near.verdict, far.verdict) == (Verdict.BELOW, Verdict.REACHED)
     assert near.required == far.required == 0.825
@@ -153,7 +154,7 @@ def test_with_confidence_the_lower_bound_counts() -> None:
 
 @pytest.mark.parametrize(("look", "correct"), [(1, 825), (2, 831), (4, 836), (5, 837), (20, 846), (1000, 865)])
 def test_later_look_requires_more(look: int, correct: int) -> None:
-    """At look k the error is 0.05/(k(k+1)); SciPy says how many of 1,000 answers have to be right."""
+    """At look k, the permitted error is 0.05/(k(k+1)); SciPy says how many of 1,000 answers have to be right."""
     from scipy.stats import binom
 
     error = 0.05 / (look * (look + 1))
@@ -165,14 +166,14 @@ def test_later_look_requires_more(look: int, correct: int) -> None:
 
 
 def test_all_looks_together_stay_within_the_error() -> None:
-    """Any number of looks spends no more than 1 - confidence."""
+    """However many looks there are, their errors add up to no more than 1 - confidence."""
     spent = math.fsum(permitted_error(_RULE, look) for look in range(1, 100_000))
     assert 0.0499 < spent < 0.05
 
 
 @pytest.mark.parametrize("rule", [Rule(0.8), Rule(0.8, 0.95)])
 def test_accuracy_has_to_be_above_chance(rule: Rule) -> None:
-    """If 94 % of 500 rows have one label, 479 have to be right: 478 have a lower 95 % bound under 0.94."""
+    """If 94% of 500 rows have the same label, 479 must be right: with 478, the lower 95% bound is under 0.94."""
     from scipy.stats import beta
 
     assert beta.ppf(0.05, 478, 23) < 0.94 < beta.ppf(0.05, 479, 22)
@@ -184,7 +185,7 @@ def test_accuracy_has_to_be_above_chance(rule: Rule) -> None:
 
 
 def test_highest_requirement_counts() -> None:
-    """Threshold, confidence and chance each require an accuracy."""
+    """Threshold, confidence and chance each require an accuracy, and the highest of them decides."""
     even = Evidence(chance=0.5)
     assert judge(0.8, 500, Rule(0.8), 1, even) == Judgement(Verdict.REACHED, 1, required=0.8)
     assert judge(0.95, 500, Rule(0.97), 1, _UNBALANCED).required == 0.97
@@ -192,7 +193,7 @@ def test_highest_requirement_counts() -> None:
 
 
 def test_required_accuracy_is_the_smallest_that_passes() -> None:
-    """A retrain stops at it. Without confidence, it is the threshold."""
+    """The retrain job stops at this accuracy. Without confidence, it is the threshold."""
     required = required_accuracy(1000, _RULE, 4, _UNKNOWN)
     assert isinstance(required, float)
     assert judge(required, 1000, _RULE, 4, _UNKNOWN).verdict is Verdict.REACHED
@@ -225,7 +226,7 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
     ],
 )
 def test_too_few_samples_are_explained(samples: int, rule: Rule, look: int, evidence: Evidence, advice: str) -> None:
-    """If not even all right answers would pass, the explanation says what to change."""
+    """If even a perfect score would not pass, the explanation says what to change."""
     unreachable = required_accuracy(samples, rule, look, evidence)
     assert isinstance(unreachable, Unreachable)
     assert unreachable.reason is Reason.TOO_FEW_SAMPLES
@@ -238,12 +239,12 @@ def test_too_few_samples_are_explained(samples: int, rule: Rule, look: int, evid
     [(17, _RULE, 1, _UNKNOWN), (27, _RULE, 4, _UNKNOWN), (49, Rule(0.8), 1, _UNBALANCED)],
 )
 def test_suggested_number_of_samples_is_enough(samples: int, rule: Rule, look: int, evidence: Evidence) -> None:
-    """It is enough if all answers are right."""
+    """With that many samples, a model that gets every answer right passes."""
     assert judge(1.0, samples, rule, look, evidence).verdict is Verdict.REACHED
 
 
 def test_confidence_needs_the_number_of_samples() -> None:
-    """Without it, the run fails, and the explanation says what to write."""
+    """If the number is unknown, the run fails, and the explanation says how the script can report it."""
     with pytest.raises(RunFailed, match=r"accuracy\.json") as failure:
         judge(0.9, None, _RULE, None, _UNKNOWN)
     assert failure.value.reason is Reason.NO_SAMPLES
@@ -261,7 +262,7 @@ def test_confidence_needs_the_number_of_samples() -> None:
     ],
 )
 def test_pass_probability_of_a_worse_network(accuracy: float, samples: int, threshold: float, odds: float) -> None:
-    """It is the binomial probability of the smallest number of right answers that is enough."""
+    """It is the binomial probability of at least as many right answers as the threshold requires."""
     assert pass_probability(accuracy, samples, threshold) == pytest.approx(odds)
 
 
@@ -315,18 +316,18 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
     ],
 )
 def test_verdict_gives_its_grounds(trial: Trial, ending: str) -> None:
-    """The line gives bound, required accuracy and look if they decided, and otherwise only the comparison."""
+    """The line gives the bound, the required accuracy and the look if they mattered, otherwise only the comparison."""
     assert describe_verdict(trial, 0.8).endswith(ending)
 
 
 def test_bound_is_not_rounded_up_to_the_threshold() -> None:
-    """It is below the threshold, and has to look so."""
+    """A bound that is below the threshold must not look equal to it."""
     judgement = Judgement(Verdict.BELOW, 1, 0.95, 0.025, 0.79996, 0.825)
     assert describe_certainty(_make_trial(0.82, 1000, judgement), 0.8).startswith("lower bound 0.79996 ")
 
 
 def test_doubt_is_given_only_over_the_threshold() -> None:
-    """A trial that is below the threshold or has passed needs no reason for doubt."""
+    """No doubt is mentioned if a trial is below the threshold or has passed."""
     assert describe_doubt(_judge_trial(812, 1000, _RULE, 1, _UNKNOWN), 0.8) == "not certain enough (lower bound 0.786)"
     assert (
         describe_doubt(_judge_trial(475, 500, _RULE, 1, _UNBALANCED), 0.8)
@@ -362,12 +363,12 @@ def test_doubt_is_given_only_over_the_threshold() -> None:
     ],
 )
 def test_evidence_says_whether_test_rows_were_checked(known: dict[str, Any], sentence: str) -> None:
-    """What the training wrote must not send control characters to the terminal."""
+    """Text from the training code must not send control characters to the terminal."""
     assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, Evidence(**known)), 0.8)[0] == sentence
 
 
 def test_evidence_gives_chance_and_odds() -> None:
-    """The odds of a model that is five points too bad are given without confidence."""
+    """Without confidence, the text gives the odds that a model five points below the threshold would pass."""
     assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == ["The chance level is unknown."]
     assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",

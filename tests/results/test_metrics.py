@@ -38,7 +38,7 @@ _FIT = {
 
 
 def test_fit_has_all_of_its_epochs() -> None:
-    """It has those before its checkpoint and those that it trained, in order, and knows what ended it."""
+    """A resumed fit has the epochs before and after its checkpoint, in order, and knows what ended it."""
     stopped = {"event": "stopped", "model": 1, "call": 1}
     ended = {"event": "fitted", "model": 1, "call": 1, "epoch": 22}
     (fit,) = parse_fits(_join_lines(_FIT, _make_epoch(21), _make_epoch(22), stopped, ended))
@@ -58,7 +58,7 @@ def test_fit_has_all_of_its_epochs() -> None:
 
 
 def test_malformed_events_are_skipped() -> None:
-    """Truncated lines, wrong types and absurd numbers affect no other event."""
+    """Truncated lines, wrong types and absurd numbers do not affect other events."""
     broken: list[object] = [
         _FIT | {"history": 3},
         _FIT | {"continued": "many"},
@@ -95,6 +95,6 @@ def test_malformed_events_are_skipped() -> None:
     )
 )
 def test_parsing_never_raises(events: list[object]) -> None:
-    """The script can write to the file, too."""
+    """The script can write to the file, too, so it may contain anything."""
     parse_fits(_join_lines(*events))
     parse_faults(_join_lines(*events))

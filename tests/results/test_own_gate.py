@@ -1,4 +1,4 @@
-"""Scripts that choose an exit status by themselves, run with the recorder: which line is their own gate."""
+"""Scripts that choose their own exit status, run with the recorder: which line is their gate."""
 
 import os
 import subprocess
@@ -44,12 +44,12 @@ def _find_gate(folder: Path, script: str) -> str | None:
         ("import sys\ndef main():\n    sys.exit(1)\nif __name__ == '__main__':\n    main()\n", "nn.py line 3"),
         ("import sys\ndef later():\n    model.evaluate(x)\nsys.exit(1)\n", "nn.py line 4"),
         ("from unittest import TestCase\nTestCase().assertGreater(0.5, 0.9)\n", "nn.py line 2"),
-        # A fault is no gate, even if the script turns it into an exit status.
+        # A fault does not count as a gate, even if the script turns it into an exit status.
         ("{}['a']\n", None),
         ("import sys\ntry:\n    {}['a']\nexcept KeyError:\n    sys.exit(1)\n", None),
         ("try:\n    {}['a']\nexcept KeyError:\n    raise SystemExit(1)\n", None),
         ("try:\n    {}['a']\nexcept KeyError as error:\n    raise ValueError from error\n", None),
-        # What the script would have measured after it may be another accuracy.
+        # The script might have measured another accuracy afterwards.
         ("import sys\nsys.exit(1)\nmodel.evaluate(x_test, y_test)\n", None),
         (
             "for fold in range(3):\n    print(fold) if fold else len('').score if 0 else 0\n    assert fold\n",
@@ -60,5 +60,5 @@ def _find_gate(folder: Path, script: str) -> str | None:
     ],
 )
 def test_line_that_chose_the_exit_status_is_found(tmp_path: Path, script: str, place: str | None) -> None:
-    """Each script really runs."""
+    """Each script is actually run, with the recorder."""
     assert _find_gate(tmp_path, script) == place

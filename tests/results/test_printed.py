@@ -1,4 +1,4 @@
-"""Which printed lines state an accuracy, which of them cannot be read, and which do not matter."""
+"""Which printed lines state an accuracy, which of those cannot be read, and which lines do not matter."""
 
 import time
 import tracemalloc
@@ -62,7 +62,7 @@ _TERMINAL = (
     ],
 )
 def test_printed_accuracy_is_read(log: str, value: float) -> None:
-    """The number is read whole, in the forms that people use, and the last line counts."""
+    """The whole number is read, in any of the usual forms, and the last line counts."""
     test = printed(log).test
     assert test is not None
     assert (test.value, test.samples) == (value, None)
@@ -80,7 +80,7 @@ def test_printed_accuracy_is_read(log: str, value: float) -> None:
     ],
 )
 def test_printed_number_of_samples_is_read(log: str, samples: int | None) -> None:
-    """A count after the accuracy is read if it cannot be anything else."""
+    """A count after the accuracy is read if it can only be the number of samples."""
     test = printed(log).test
     assert test is not None
     assert test.samples == samples
@@ -109,7 +109,7 @@ def test_printed_number_of_samples_is_read(log: str, samples: int | None) -> Non
     ],
 )
 def test_other_output_is_no_test_accuracy(log: str) -> None:
-    """This includes Keras's progress, other accuracies, banners and malformed numbers."""
+    """This includes Keras' progress output, other accuracies, banners and malformed numbers."""
     assert printed(log).test is None
 
 
@@ -126,7 +126,7 @@ def test_other_output_is_no_test_accuracy(log: str) -> None:
     ],
 )
 def test_unreadable_accuracy_line_is_kept(line: str) -> None:
-    """It is kept as printed, and no number is guessed."""
+    """The line is kept as printed, and no number is guessed."""
     lines = printed(f"Loading\n{line}\nSaved\n")
     assert lines.test is None
     assert lines.unparsed == line.strip()
@@ -191,7 +191,7 @@ def test_unreadable_accuracy_line_is_kept(line: str) -> None:
     ],
 )
 def test_lines_without_a_test_accuracy_are_ignored(line: str) -> None:
-    """What frameworks print by themselves and accuracies of other data are not kept as unreadable, either."""
+    """Frameworks' own output and accuracies on other data are not kept as unreadable lines, either."""
     lines = printed(f"{line}\n")
     assert (lines.test, lines.unparsed) == (None, None)
 
@@ -210,7 +210,7 @@ def test_unreadable_line_is_kept_only_after_the_readable_ones(output: str, unpar
 
 
 def test_text_of_a_line_is_printable_and_short() -> None:
-    """It still contains the number."""
+    """A shortened line still contains the number."""
     bar = "|" * 300
     lines = printed(
         f"\x1b[1mTest accuracy:\t0.5\x00\n  {bar} Test accuracy: 0.8 {bar}\n{bar} accuracy on test: 5.4.3\n"
@@ -225,7 +225,7 @@ def test_text_of_a_line_is_printable_and_short() -> None:
 
 
 def test_time_of_a_line_is_that_of_its_last_piece() -> None:
-    """A line break that arrives later, with the next line, does not change it."""
+    """A line break that arrives later, with the next line, does not change the time."""
     lines = PrintedLines()
     for at, chunk in enumerate([b"Test accu", b"racy: 0.8", b"", b"\nTest accuracy: 0.9"]):
         lines.feed(chunk, float(at))
@@ -237,7 +237,7 @@ def test_time_of_a_line_is_that_of_its_last_piece() -> None:
 
 
 def test_first_and_last_distinct_lines_are_kept() -> None:
-    """A repeated line counts where it came last, and lines that name a test displace those that do not."""
+    """Only the last of several equal lines counts, and lines that mention a test displace those that do not."""
     assert [each.value for each in printed("accuracy: 0.1\naccuracy: 0.2\naccuracy: 0.1\n").all_tests] == [0.2, 0.1]
     output = "accuracy: 0.1\n" + "".join(f"Test accuracy: 0.{number}\n" for number in range(10, 99)) + "Accuracy: 0.2\n"
     lines = printed(output)
@@ -261,7 +261,7 @@ _OUTPUT = (
 
 @given(_OUTPUT, st.data())
 def test_output_may_arrive_in_any_pieces(output: bytes, data: st.DataObject) -> None:
-    """It may be cut within a character, an escape sequence or a line that is too long."""
+    """It may be split within a character, an escape sequence or an overlong line."""
     cuts = data.draw(st.lists(st.integers(0, len(output))).map(sorted))
     whole, pieces = PrintedLines(), PrintedLines()
     whole.feed(output, 1.0)
@@ -282,7 +282,7 @@ def test_output_may_arrive_in_any_pieces(output: bytes, data: st.DataObject) -> 
     ],
 )
 def test_both_ends_of_a_long_line_are_read(line: str, value: float | None) -> None:
-    """The two ends do not form a number or word together."""
+    """The two ends are not joined into one number or word."""
     test = printed(line).test
     assert (test and test.value) == value
 
@@ -300,14 +300,14 @@ def test_endless_line_takes_little_memory() -> None:
 
 
 _LENGTHS = [2**power for power in range(2, 11)]
-"""Lengths of lines, far below that of which the middle is cut out."""
+"""Lengths of lines, far below the length at which the middle is cut out."""
 
 
 @pytest.mark.parametrize(
     "piece", ["1", " ", "-", ".", "\b", "a_", "target ", "Test accuracy: 1", "accuracy = 1 - ", "acc '] "]
 )
 def test_cost_of_a_long_line_is_limited(piece: str) -> None:
-    """Twice the length costs four times as much at most, and a line so long that its middle is cut out no more per byte.
+    """Twice the length takes about four times as long at most; once the middle is cut out, the time is linear.
 
     A pattern that backtracks more would keep the job busy for hours.
     """
@@ -321,7 +321,7 @@ def test_cost_of_a_long_line_is_limited(piece: str) -> None:
 def _costs_at_most(factor: float, short: str, long: str) -> bool:
     """Return whether reading ``long`` takes at most ``factor`` times the processor time of ``short``, or a millisecond more.
 
-    It is measured again if it seems not to, because other processes share the processor's caches.
+    A comparison that fails is repeated, because other processes share the processor's caches.
     """
     return any(
         min(_measure(long) for _ in range(3)) <= factor * min(_measure(short) for _ in range(3)) + 0.001

@@ -1,4 +1,4 @@
-"""Each kind of failure that is known: the script really runs, and the explanation names what to do about it."""
+"""Every known kind of failure: the script really runs, and the explanation says what to do about it."""
 
 import os
 import subprocess
@@ -605,7 +605,7 @@ def _raise(error: str) -> dict[str, str]:
     ],
 )
 def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reason: Reason, facts: str) -> None:
-    """The facts are in the explanation, next to the line."""
+    """Besides the line, the explanation contains the facts that the developer needs."""
     diagnosed, explanation = run_and_diagnose(tmp_path, files)
     assert diagnosed is reason, explanation
     assert facts in explanation
@@ -647,7 +647,7 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
     ],
 )
 def test_unknown_cause_has_no_remedy(tmp_path: Path, files: dict[str, str], explanation: str) -> None:
-    """A remedy for a similar exception would not work, so there is only the exception."""
+    """A remedy for a similar exception would not work, so only the exception is shown."""
     assert run_and_diagnose(tmp_path, files) == (Reason.SCRIPT_ERROR, explanation)
 
 
@@ -665,13 +665,13 @@ def test_unknown_cause_has_no_remedy(tmp_path: Path, files: dict[str, str], expl
     ],
 )
 def test_failure_of_a_network_is_not_called_a_rule(tmp_path: Path, error: str, explanation: str) -> None:
-    """A training that may use the network is not told that it may not."""
+    """A script that may use the network is not told that network access is forbidden."""
     _, found = run_and_diagnose(tmp_path, _raise(error), network=True)
     assert found.startswith(explanation)
 
 
 def test_all_failed_imports_are_explained_in_the_order_of_their_lines(tmp_path: Path) -> None:
-    """Those of packages that are not installed, and one that fails for another reason."""
+    """This covers a package that is not installed, and a module whose import fails for another reason."""
     (tmp_path / "nn.py").write_text("import json\nimport yaml_\nimport cv2.data\nimport old\n")
     (tmp_path / "packages").mkdir()
     old = "raise ValueError('numpy.dtype size changed. Expected 96 from C header, got 88 from PyObject')\n"

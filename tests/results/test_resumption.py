@@ -1,4 +1,4 @@
-"""What a trial resumed from, in words, and how many epochs to adopt from it."""
+"""The sentence that says what a trial resumed from, and how many epochs to adopt from the trial."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_trial_says_what_it_resumed_from(fits: list[Fit], source: str, retrain: 
 
 
 def test_trial_knows_what_ended_it_early() -> None:
-    """It is the threshold if that ended any fit, and the script only if it ended all of them."""
+    """The cause is the threshold if that ended any fit, and the script only if it ended every fit."""
     by_script, at_threshold, complete = _make_fit(last=12), _make_fit(last=24, stopped=True), _make_fit()
     assert find_stop_cause([by_script, at_threshold]) is StoppedBy.THRESHOLD
     assert find_stop_cause([by_script, by_script]) is StoppedBy.SCRIPT
@@ -50,7 +50,7 @@ def test_trial_knows_what_ended_it_early() -> None:
 
 
 def test_early_stop_lowers_the_epochs_to_adopt() -> None:
-    """This is so if only one fit has the trial's number of epochs."""
+    """An early stop lowers the epochs to adopt only if a single fit has the trial's number of epochs."""
     at_threshold = _make_fit(last=24, stopped=True)
     assert effective_epochs([at_threshold], 30) == 24
     assert effective_epochs([at_threshold], 40) == 40

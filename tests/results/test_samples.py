@@ -55,7 +55,7 @@ runpy.run_path("nn.py", run_name="__main__")
 
 
 def copy_sample(sample: str, folder: Path, **numbers: int | float) -> Path:
-    """Copy a sample, with other numbers for some of its constants."""
+    """Copy a sample, with new values for some of its constants."""
     copy = folder / "code"
     shutil.copytree(TOP / sample, copy, ignore=shutil.ignore_patterns("__pycache__"))
     script = copy / "nn.py"
@@ -84,7 +84,7 @@ def train(python: Path, folder: Path, script: str = "nn.py", **environment: str)
 
 @pytest.mark.parametrize(("sample", "framework"), FRAMEWORKS.items())
 def test_epochal_understands_each_sample(sample: str, framework: str) -> None:
-    """It finds the framework, the constant that holds the epochs, and no call that Keras has removed."""
+    """Epochal finds the framework and the constant that sets the epochs, but no call that Keras has removed."""
     source = (TOP / sample / "nn.py").read_bytes()
     epochs = parse_script(source).epochs[0]
 
@@ -103,7 +103,7 @@ def test_settings_of_the_sample_are_those_of_init() -> None:
 
 @pytest.mark.keras
 def test_sample_reaches_its_threshold_only_with_more_epochs(warm_keras_python: Path, tmp_path: Path) -> None:
-    """The demo needs it clearly below with the 20 epochs of the sample, and clearly above with 30."""
+    """The demo needs an accuracy clearly below the threshold with the sample's 20 epochs, and clearly above with 30."""
     threshold = read_repository_settings(TOP / "ml_code").threshold
     (tmp_path / "more").mkdir()
 
@@ -131,7 +131,7 @@ def test_demo_of_a_search_changes_only_what_it_searches(tmp_path: Path) -> None:
 def test_cifar10_example_trains_from_the_cache_of_keras(
     keras_python: Path, warm_keras_python: Path, tmp_path: Path
 ) -> None:
-    """The script runs in the current Keras and learns, and the cache saves the download."""
+    """The script runs in the current Keras and learns, and the cache makes the download unnecessary."""
     cache = tmp_path / "home" / ".keras" / "datasets"
     subprocess.run([keras_python, "-c", MAKE_CIFAR10, cache], check=True, timeout=120)
     code = copy_sample("examples/cifar10", tmp_path, epochs=4, learning_rate=0.002)
@@ -152,7 +152,7 @@ def test_cifar10_example_trains_from_the_cache_of_keras(
 
 @pytest.mark.sklearn
 def test_sklearn_example_trains(sklearn_python: Path, tmp_path: Path) -> None:
-    """The script is unmodified, and fewer epochs make it worse."""
+    """The script is unmodified, and with fewer epochs its accuracy is lower."""
     (tmp_path / "less").mkdir()
 
     accuracy = train(sklearn_python, copy_sample("examples/sklearn", tmp_path))
@@ -163,5 +163,5 @@ def test_sklearn_example_trains(sklearn_python: Path, tmp_path: Path) -> None:
 
 @pytest.mark.torch
 def test_torch_example_trains(torch_python: Path, tmp_path: Path) -> None:
-    """Eight of its epochs are enough to be far above one in ten."""
+    """Eight epochs are enough for an accuracy far above chance, which is one in ten."""
     assert 0.5 < train(torch_python, copy_sample("examples/torch", tmp_path, epochs=8)) <= 1

@@ -1,4 +1,4 @@
-"""Whether the measured network is one whose fit raised an exception that the script caught."""
+"""Whether the fit of the measured model raised an exception that the script caught."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which files count as results that a training wrote."""
+"""Which files count as results written by a training run."""
 
 import json
 import os
@@ -14,7 +14,7 @@ _RESULT = '{"accuracy": 0.83}'
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path]:
-    """Return a trial's copy of the code and the snapshot that it was copied from, which has results of its own."""
+    """Return a trial's copy of the code, and the snapshot it was copied from, which already has result files."""
     snapshot, code = tmp_path / "snapshot", tmp_path / "code"
     (snapshot / "results").mkdir(parents=True)
     for name in ("metrics.json", "results/accuracy.txt"):
@@ -25,12 +25,12 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_committed_file_never_counts(folders: tuple[Path, Path]) -> None:
-    """The run did not write it."""
+    """A committed result file was not written by the run."""
     assert find_written_files(*folders) == []
 
 
 def test_file_that_the_run_wrote_counts(folders: tuple[Path, Path]) -> None:
-    """It may be new, or have the same content as the committed one."""
+    """The file may be new, or have the same content as the committed one."""
     code, _ = folders
     for name in ("metrics.json", "out/eval_results.json", "results/test_metrics.txt"):
         (code / name).parent.mkdir(exist_ok=True)
@@ -48,7 +48,7 @@ def test_percentage_in_json_is_read_as_one(name: str) -> None:
 
 
 def test_other_files_are_left_out(folders: tuple[Path, Path]) -> None:
-    """Files of another name, too large, too deep, hidden, linked, or no files at all."""
+    """Files are left out if they have other names, are too large, too deep, hidden or linked, or are not regular files."""
     code, _ = folders
     outside = code.parent / "results.json"
     outside.write_text(_RESULT)

@@ -1,7 +1,7 @@
-"""Both runtimes with images and environments that are made once a session, and a bench on which small scripts train.
+"""Fixtures for both runtimes: environments that are created once per session, and benches that run small scripts.
 
-Reads EPOCHAL_BASE_IMAGE, EPOCHAL_CA_BUNDLE (or else SSL_CERT_FILE or PIP_CERT), DOCKER_HOST and CI from the environment.
-With CI it is a failure if no Docker engine answers.
+Reads EPOCHAL_BASE_IMAGE, EPOCHAL_CA_BUNDLE (or else SSL_CERT_FILE or PIP_CERT), DOCKER_HOST and CI from the
+environment. Without a Docker engine, tests that need one are skipped, or fail if CI is set.
 """
 
 import os
@@ -44,7 +44,7 @@ def make_settings(changes: dict[str, dict[str, Any]] | None = None) -> ServerSet
 
 @dataclass(frozen=True)
 class RunningTraining:
-    """A training in a thread. Its outcome is added to ``outcomes`` when it ends."""
+    """A training run in a thread. Its outcome is added to ``outcomes`` when it ends."""
 
     thread: threading.Thread
     outcomes: list[Outcome]
@@ -57,7 +57,7 @@ class RunningTraining:
 
 
 class Signal:
-    """A FIFO in a trial's output folder that shows when a line is written, and when nobody is left to write one."""
+    """A FIFO in a trial's output folder that shows when a line is written, and when no writer is left."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,14 +65,14 @@ class Signal:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
 
     def wait(self) -> bytes:
-        """Wait for a line and return it, or return nothing if every writer has closed the FIFO."""
+        """Wait for a line and return it, or return empty bytes if every writer has closed the FIFO."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         assert poll.poll(TIMEOUT_SECONDS * 1000), "nothing came"
         return os.read(self._descriptor, 1000)
 
     def is_held(self) -> bool:
-        """Return whether a writer has the FIFO open and has written nothing more."""
+        """Return whether a writer still has the FIFO open and there is nothing left to read."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         return not poll.poll(0)
@@ -88,7 +88,7 @@ class Bench:
     image: str
 
     def make_runtime(self, **changes: Any) -> Runtime:
-        """Return the runtime, with ``changes`` to the tables of the settings."""
+        """Return the runtime, with ``changes`` to its settings."""
         return choose_runtime(self.name, self.home, make_settings(changes), self.docker_host, print)
 
     def make_training(self, script: str, run: int = 1, trial: int = 1, image: str = "") -> Training:
@@ -117,7 +117,7 @@ MakeHome = Callable[[Path], Path]
 
 @pytest.fixture(scope="session")
 def make_home(shared_cache: Path) -> MakeHome:
-    """Makes homes that share the environments, locks and import checks of this session, but not the datasets."""
+    """Return a function that makes homes, which share environments, locks and import checks but no datasets."""
 
     def make(folder: Path) -> Path:
         (folder / "cache").mkdir(parents=True)
@@ -133,7 +133,7 @@ def make_home(shared_cache: Path) -> MakeHome:
 def prepare(
     make_home: MakeHome, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Callable[[RuntimeName, str], str]:
-    """Makes the environment of a framework in a runtime, once a session."""
+    """Return a function that creates the environment of a framework in a runtime, once per session."""
     home = make_home(tmp_path_factory.mktemp("session") / "home")
     images: dict[tuple[str, str], str] = {}
 
@@ -151,26 +151,26 @@ def prepare(
 def docker_bench(
     tmp_path: Path, make_home: MakeHome, docker_host: str, prepare: Callable[[RuntimeName, str], str]
 ) -> Bench:
-    """The Docker runtime in a new home."""
+    """Return a bench for the Docker runtime in a new home."""
     return Bench("docker", make_home(tmp_path / "home"), docker_host, prepare("docker", "python"))
 
 
 @pytest.fixture
 def process_bench(tmp_path: Path, make_home: MakeHome, prepare: Callable[[RuntimeName, str], str]) -> Bench:
-    """The process runtime in a new home."""
+    """Return a bench for the process runtime in a new home."""
     return Bench("process", make_home(tmp_path / "home"), "", prepare("process", "python"))
 
 
 @pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
 def bench(request: pytest.FixtureRequest) -> Bench:
-    """Each runtime in turn, in a new home."""
+    """Return a bench for each runtime in turn, in a new home."""
     chosen: Bench = request.getfixturevalue(f"{request.param}_bench")
     return chosen
 
 
 @pytest.fixture
 def follow_file() -> Iterator[Callable[[Path], Iterator[str]]]:
-    """Follows a file that need not exist yet, with tail(1): yields each line as soon as it is written."""
+    """Yield a function that follows a file, which need not exist yet, and yields each line as soon as it is written."""
     tails = []
 
     def follow(path: Path) -> Iterator[str]:

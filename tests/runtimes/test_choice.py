@@ -11,7 +11,7 @@ from .conftest import make_settings
 
 
 def test_auto_uses_processes_if_no_engine_answers(tmp_path: Path) -> None:
-    """One line gives the reason."""
+    """A single log line gives the reason."""
     lines: list[str] = []
     runtime = choose_runtime("auto", tmp_path, make_settings(), f"unix://{tmp_path}/no.sock", lines.append)
     assert runtime.name == "process"
@@ -29,7 +29,7 @@ def test_auto_uses_docker_if_its_engine_answers(tmp_path: Path, docker_host: str
 
 @pytest.mark.parametrize("host", ["unix://{}/no.sock", "tcp://127.0.0.1:1", "nonsense://"])
 def test_docker_never_falls_back(tmp_path: Path, host: str) -> None:
-    """Without an engine nothing is trained. The explanation is one line with the address that was tried and a remedy."""
+    """Without an engine, nothing is trained. The explanation is one line with the address tried and a remedy."""
     host = host.format(tmp_path)
     runtime = choose_runtime("docker", tmp_path, make_settings(), host, print)
     assert runtime.name == "docker"

@@ -1,4 +1,4 @@
-"""Cleaning up what was created."""
+"""Cleaning up a resource, even if its creation was interrupted."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ class Interrupted(Exception):
 
 
 def test_interrupted_creation_is_cleaned_up() -> None:
-    """The resource may exist before its creation has returned, when a signal handler raises an exception."""
+    """If a signal handler raises an exception, the resource may exist although ``create`` has not returned."""
 
     def interrupt(number: int, frame: object) -> None:
         raise Interrupted
@@ -33,7 +33,7 @@ def test_interrupted_creation_is_cleaned_up() -> None:
 
 
 def test_failed_creation_is_not_cleaned_up() -> None:
-    """The error of the creation is raised."""
+    """The error from the creation is raised."""
 
     def create() -> str:
         raise ValueError("no room")

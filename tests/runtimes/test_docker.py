@@ -1,4 +1,4 @@
-"""The sandbox of the Docker runtime: what the code may not do."""
+"""The sandbox of the Docker runtime: what the code cannot do."""
 
 import json
 import secrets
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.docker
 
 
 def run_inside(bench: Bench, script: str, **changes: Any) -> Any:
-    """Train ``script`` and return the JSON that it prints last."""
+    """Run ``script`` in the sandbox and return the JSON on the last line that it prints."""
     training = bench.make_training(script)
     outcome = bench.make_runtime(**changes).train(training)
     log = training.folder.log.read_text()
@@ -25,7 +25,7 @@ def run_inside(bench: Bench, script: str, **changes: Any) -> Any:
 
 
 def test_code_has_no_privileges(docker_bench: Bench) -> None:
-    """It is not root, has no capabilities, and no program that it starts can gain any."""
+    """The code is not root and has no capabilities, and no program that it starts can gain any."""
     found = run_inside(
         docker_bench,
         """
@@ -40,7 +40,7 @@ def test_code_has_no_privileges(docker_bench: Bench) -> None:
 
 
 def test_code_writes_only_to_its_folders(docker_bench: Bench, tmp_path: Path) -> None:
-    """These are its copy of the code, its output folder, its home and /tmp."""
+    """The code can write only to its copy of the repository, its output folder, its home and /tmp."""
     (tmp_path / "data").mkdir(mode=0o777)
     found = run_inside(
         docker_bench,
@@ -69,17 +69,17 @@ NETWORK = """
 
 
 def test_network_is_off(docker_bench: Bench) -> None:
-    """There is only the loopback interface."""
+    """The container has only a loopback interface."""
     assert run_inside(docker_bench, NETWORK) == ["lo"]
 
 
 def test_network_can_be_allowed(docker_bench: Bench) -> None:
-    """A setting of the server gives the container a network."""
+    """A server setting gives the container network access."""
     assert run_inside(docker_bench, NETWORK, sandbox={"network": True}) == ["eth0", "lo"]
 
 
 def test_number_of_processes_is_limited(docker_bench: Bench) -> None:
-    """A fork bomb gets an error and cannot use up the host. Threads count as processes."""
+    """A fork bomb gets an error and cannot exhaust the host. Threads count as processes."""
     found = run_inside(
         docker_bench,
         """
@@ -102,7 +102,7 @@ def test_number_of_processes_is_limited(docker_bench: Bench) -> None:
 
 @pytest.fixture
 def foreign_container(docker_bench: Bench) -> Iterator[str]:
-    """The id of somebody else's container with a name like ours."""
+    """Yield the ID of somebody else's container with a name like ours."""
     client = connect(docker_bench.docker_host)
     container = client.containers.run(
         docker_bench.image,
@@ -117,7 +117,7 @@ def foreign_container(docker_bench: Bench) -> Iterator[str]:
 
 
 def test_foreign_container_is_left_alone(docker_bench: Bench, foreign_container: str) -> None:
-    """A training with the same numbers runs beside it, and reaping does not stop it."""
+    """A trial with the same numbers can run beside that container, and reaping does not stop it."""
     runtime = docker_bench.make_runtime()
     assert runtime.train(docker_bench.make_training("")).exit_status == 0
     assert runtime.reap(lambda run, trial: False) == []

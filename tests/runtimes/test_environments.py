@@ -26,7 +26,7 @@ def write_code(folder: Path, requirements: str) -> Path:
 
 @pytest.fixture
 def new_code(bench: Bench, tmp_path: Path) -> Iterator[Path]:
-    """Code for which no environment exists yet. The environment is removed after the test."""
+    """Yield code for which no environment exists yet; remove the environment after the test."""
     code = write_code(tmp_path, f"tinycss2 != 0.{uuid.uuid4().int % 10**9}\n")
     yield code
     image = bench.make_runtime().prepare("python", code, print)
@@ -37,7 +37,7 @@ def new_code(bench: Bench, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_environment_is_made_once(bench: Bench, new_code: Path) -> None:
-    """It has the repository's requirements and the framework's pins. Its name is known before, and does not depend on comments."""
+    """An environment has the required and the pinned packages. Its name is known in advance and ignores comments."""
     first: list[str] = []
     second: list[str] = []
     runtime = bench.make_runtime()
@@ -54,7 +54,7 @@ def test_environment_is_made_once(bench: Bench, new_code: Path) -> None:
 
 
 def test_missing_module_is_named(bench: Bench) -> None:
-    """The error of the interpreter is the detail."""
+    """The detail contains the interpreter's error."""
     with pytest.raises(ImportFailed) as caught:
         bench.make_runtime().check_imports(bench.image, ["json", "no_such_module"])
     assert caught.value.reason is Reason.IMPORT_ERROR
@@ -63,14 +63,14 @@ def test_missing_module_is_named(bench: Bench) -> None:
 
 
 def test_requirement_that_would_run_code_is_refused(bench: Bench, tmp_path: Path) -> None:
-    """Code that runs during installation is not in the sandbox of a training."""
+    """Code that runs during installation is outside the sandbox for training."""
     with pytest.raises(RunFailed) as caught:
         bench.make_runtime().prepare("python", write_code(tmp_path, "git+https://example.org/evil.git\n"), print)
     assert caught.value.reason is Reason.REFUSED_REQUIREMENT
 
 
 def test_requirements_in_utf16_are_reported(bench: Bench, tmp_path: Path) -> None:
-    """PowerShell writes UTF-16."""
+    """Windows PowerShell writes UTF-16 by default."""
     code = write_code(tmp_path, "")
     (code / "requirements.txt").write_bytes("numpy\n".encode("utf-16"))
     with pytest.raises(RunFailed, match="not UTF-8"):
@@ -78,7 +78,7 @@ def test_requirements_in_utf16_are_reported(bench: Bench, tmp_path: Path) -> Non
 
 
 def test_missing_requirement_fails_the_environment(bench: Bench, tmp_path: Path) -> None:
-    """The output of the installer is the detail."""
+    """The detail contains the installer's output."""
     with pytest.raises(RunFailed) as caught:
         bench.make_runtime().prepare("python", write_code(tmp_path, "numpy==0.0.1\n"), print)
     assert caught.value.reason is Reason.ENVIRONMENT_FAILED
@@ -86,7 +86,7 @@ def test_missing_requirement_fails_the_environment(bench: Bench, tmp_path: Path)
 
 
 def test_requirement_without_a_wheel_fails_the_environment(bench: Bench, tmp_path: Path) -> None:
-    """The message says what an admin can allow."""
+    """The message names the setting that allows packages without a wheel."""
     with pytest.raises(RunFailed, match=r"antlr4-python3-runtime.* has no usable wheel.*packages = \"any\"") as caught:
         bench.make_runtime().prepare("python", write_code(tmp_path, "antlr4-python3-runtime==4.9.3\n"), print)
     assert caught.value.reason is Reason.ENVIRONMENT_FAILED
@@ -96,7 +96,7 @@ def test_requirement_without_a_wheel_fails_the_environment(bench: Bench, tmp_pat
 def test_index_that_cannot_be_reached_is_named(
     make_home: MakeHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message says which settings an admin has for it."""
+    """The message says which settings an admin can change."""
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     runtime = choose_runtime("process", make_home(tmp_path / "home"), make_settings(), "", print)
@@ -106,14 +106,14 @@ def test_index_that_cannot_be_reached_is_named(
 
 
 def test_failed_fetch_of_a_dataset_is_reported(bench: Bench) -> None:
-    """The error has the last lines of the output."""
+    """The error contains the last lines of the output."""
     with pytest.raises(UsageError, match="no such host"):
         bench.make_runtime().fetch_dataset(bench.image, "raise SystemExit('no such host')", print)
 
 
 def test_incomplete_environment_is_made_again(tmp_path: Path) -> None:
-    """A killed build leaves a folder without its marker, in which nothing may train."""
-    bench = Bench("process", tmp_path / "home", "", "")  # not in the shared cache, in whose environments others train
+    """A killed build leaves a folder without a completion marker, which must not be used for training."""
+    bench = Bench("process", tmp_path / "home", "", "")  # not the shared cache, whose environments other tests use
     (tmp_path / "home").mkdir()
     runtime = bench.make_runtime()
     incomplete = Path(runtime.image_name("python", bench.home))
@@ -137,7 +137,7 @@ def test_keras_uses_cached_datasets(
     request: pytest.FixtureRequest,
     prepare: Callable[[RuntimeName, str], str],
 ) -> None:
-    """It loads a file and unpacks an archive from a read-only cache, without a network."""
+    """Keras loads a file and unpacks an archive from a read-only cache, without network access."""
     bench: Bench = request.getfixturevalue(f"{name}_bench")
     image = prepare(name, "keras")
     runtime = bench.make_runtime(limits={"memory_mb": 4096})

@@ -9,7 +9,7 @@ from epochal.runtimes.imports import check_imports_once
 
 
 def test_checked_imports_are_remembered(tmp_path: Path) -> None:
-    """Modules that passed in an environment are not checked again, unless with one that did not pass there."""
+    """Modules that passed in an environment are checked there again only together with one that has not passed."""
     runs: list[list[str]] = []
 
     def run(arguments: list[str]) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""The lock of a build."""
+"""The lock that a job holds while it builds a training environment."""
 
 import threading
 from pathlib import Path
@@ -7,7 +7,7 @@ from epochal.runtimes.lock import file_lock
 
 
 def test_second_build_waits_for_the_first(tmp_path: Path) -> None:
-    """It logs that it waits, and starts once the first one has ended."""
+    """The second build logs that it is waiting, and starts once the first has ended."""
     order: list[str] = []
     waits = threading.Event()
 

@@ -1,4 +1,4 @@
-"""A log that keeps only a part of its output."""
+"""A log that keeps only part of the output."""
 
 import re
 import tempfile
@@ -14,7 +14,7 @@ LIMIT = 200
 
 @given(st.lists(st.binary(max_size=150) | st.lists(st.sampled_from([b"a", b"b\n"]), max_size=150).map(b"".join)))
 def test_beginning_and_end_are_kept_and_the_rest_is_counted(chunks: list[bytes]) -> None:
-    """What is kept and the number of bytes left out add up to the output, whatever pieces it is written in."""
+    """The bytes kept and the bytes left out add up to the whole output, whatever pieces it is written in."""
     output = b"".join(chunks)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "train.log")

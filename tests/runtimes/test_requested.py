@@ -1,4 +1,4 @@
-"""Which file of a repository says what is installed for it."""
+"""Which file in a repository decides what is installed."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def test_first_file_that_asks_for_something_counts(tmp_path: Path) -> None:
 
 
 def test_lock_file_gives_exact_versions(tmp_path: Path, index: Path) -> None:
-    """Its versions and hashes are installed, without the project itself and what only its developers need."""
+    """The locked versions and hashes are installed, but not the project itself or its development dependencies."""
     (tmp_path / "pyproject.toml").write_text(f'{_PROJECT}[dependency-groups]\ndev = ["text"]\n')
     variables = {"UV_DEFAULT_INDEX": index.as_uri(), "UV_NO_CACHE": "1"}
     subprocess.run(
@@ -68,7 +68,7 @@ def test_lock_file_gives_exact_versions(tmp_path: Path, index: Path) -> None:
     ],
 )
 def test_other_files_are_checked_like_requirements(tmp_path: Path, name: str, text: str, part: str) -> None:
-    """What runs code while it is installed is refused in any of them."""
+    """In every file, a requirement that runs code during installation is refused."""
     (tmp_path / name).write_text(text)
     with pytest.raises(RunFailed) as caught:
         read(tmp_path)

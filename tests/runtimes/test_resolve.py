@@ -1,4 +1,4 @@
-"""Choosing the versions of an environment's packages, from a folder with small packages instead of an index."""
+"""Choosing the versions of an environment's packages, with a folder of small packages as the index."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ _WANTED = "net-cpu==2.*  # also as net, net-gpu\nlayers==3.*\ntwin\n"
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Wheels and source packages. ``config`` is Hydra's case: its newest release needs a package without a wheel."""
+    """Return a folder of packages. Like Hydra, ``config`` has a newest release that needs a package without a wheel."""
     folder = tmp_path_factory.mktemp("index")
     for name in ("net", "net-cpu"):
         make_wheel(folder, name, "1.5", "layers<3")
@@ -102,7 +102,7 @@ _OLD = "net 1.5 instead of net-cpu 2.1, layers 2.9 instead of 3.1"
         ),
         ("net-cpu==2.2\n", _PINNED ^ {"net-cpu==2.1", "net-cpu==2.2"}, "net-cpu 2.2 instead of 2.1"),
         ("layers==3.2\n", _PINNED ^ {"layers==3.1", "layers==3.2"}, "layers 3.2 instead of 3.1"),
-        # No twin fits this version, and text needs net by itself.
+        # No version of twin works with net 1.5, the version that text needs.
         ("net==1.5\n", {"net==1.5", "layers==2.9"}, f"{_OLD}, twin is left out"),
         ("text\n", {"text==1.0", "net==1.5", "layers==2.9"}, f"{_OLD}, twin is left out"),
     ],
@@ -110,7 +110,7 @@ _OLD = "net 1.5 instead of net-cpu 2.1, layers 2.9 instead of 3.1"
 def test_requirements_replace_pins(
     tmp_path: Path, index: Path, requirements: str | None, packages: set[str], changes: str
 ) -> None:
-    """Nothing is installed twice: a package is there once, under one name, in the version that the repository needs."""
+    """No package is installed twice: each is there under one name, in the version that the repository needs."""
     chosen, shared, notes = resolve(tmp_path, index, requirements)
     assert chosen == packages
     assert shared == packages & _PINNED
@@ -129,7 +129,7 @@ def test_requirements_replace_pins(
     ],
 )
 def test_release_without_a_wheel_is_noted(tmp_path: Path, index: Path, requirements: str, parts: str) -> None:
-    """The note has both versions and the reason; a version that the repository itself limits needs none."""
+    """The note gives both versions and the reason. If the repository itself limits the version, there is no note."""
     _, _, notes = resolve(tmp_path, index, requirements)
     assert len(notes) == bool(parts)
     assert all(parts in note and 'packages = "any"' in note for note in notes)

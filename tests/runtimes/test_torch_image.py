@@ -1,4 +1,4 @@
-"""An image with PyTorch, which trains its example."""
+"""A Docker image with PyTorch, which trains the PyTorch example."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ ENV UV_OVERRIDE=/opt/torch_stubs/no-cuda.txt LD_LIBRARY_PATH=/opt/torch_stubs
 @pytest.mark.docker
 @pytest.mark.torch_image
 def test_image_with_torch_trains(tmp_path: Path, make_home: MakeHome, docker_host: str, torch_python: Path) -> None:
-    """It has the packages of the process runtime's environment, without CUDA's libraries but with their stand-ins."""
+    """The image has the packages of the process runtime's environment, with stand-ins for the CUDA libraries."""
     settings = make_settings()
     client = connect(docker_host)
     client.images.build(
@@ -51,7 +51,7 @@ def test_image_with_torch_trains(tmp_path: Path, make_home: MakeHome, docker_hos
 
 
 def _context(python: Path) -> io.BytesIO:
-    """Return the build context: the stand-ins are what torch's own list of its files does not have."""
+    """Return the build context with the stand-ins: the libraries that are missing from torch's own list of files."""
     packages = next(python.parents[1].glob("lib/python*/site-packages"))
     record = next(packages.glob("torch-*.dist-info")) / "RECORD"
     own = {row[0] for row in csv.reader(record.read_text().splitlines())}

@@ -1,4 +1,4 @@
-"""What every runtime does for a training."""
+"""What every runtime does when it runs a training script."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def no_owner_lives(run: int, trial: int) -> bool:
 
 
 def test_successful_script(bench: Bench) -> None:
-    """The log has both outputs in order, and the files that the script saved are kept."""
+    """The log has stdout and stderr in order, and the files that the script saved are kept."""
     training = bench.make_training(
         """
         import os, sys
@@ -53,7 +53,7 @@ def test_successful_script(bench: Bench) -> None:
 
 
 def test_libraries_open_no_window_and_reach_no_server(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An admin's variable replaces a setting for all trainings, but an admin's key stays out of them."""
+    """An admin's environment variable overrides a setting for all trials, but an API key does not reach them."""
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setenv("COMET_API_KEY", "admin-key")
     names = ["MPLBACKEND", "NEPTUNE_MODE", "WANDB_MODE", "COMET_API_KEY", "COMET_START_ONLINE"]
@@ -63,7 +63,7 @@ def test_libraries_open_no_window_and_reach_no_server(bench: Bench, monkeypatch:
 
 
 def test_failing_script_keeps_its_exit_status(bench: Bench) -> None:
-    """The runtime adds no reason."""
+    """The runtime adds no reason of its own."""
     training = bench.make_training("import sys; print('so far'); sys.exit(3)")
     outcome = bench.make_runtime().train(training)
     assert (outcome.exit_status, outcome.reason) == (3, None)
@@ -78,7 +78,7 @@ def test_killed_script_has_a_reason(bench: Bench, number: signal.Signals) -> Non
 
 
 def test_time_limit_ends_all_processes(bench: Bench) -> None:
-    """That includes processes in another session, and those started with an empty environment."""
+    """The time limit also ends processes in another session, and those started with an empty environment."""
     alive = bench.make_signal()
     training = bench.make_training(
         """
@@ -99,14 +99,14 @@ def test_time_limit_ends_all_processes(bench: Bench) -> None:
 
 
 def test_time_limit_of_many_weeks(bench: Bench) -> None:
-    """It does not end a training at once, although poll(2) takes its timeout in milliseconds, as a C int."""
+    """A very long limit does not end the script at once, although poll(2) takes milliseconds as a C int."""
     minutes = (2**32 + 1) / 1000 / 60
     outcome = bench.make_runtime(limits={"minutes": minutes}).train(bench.make_training(""))
     assert (outcome.exit_status, outcome.reason) == (0, None)
 
 
 def test_background_processes_end_with_the_script(bench: Bench) -> None:
-    """They neither delay the end of the training nor outlive it."""
+    """Background processes neither delay the end of the training run nor outlive it."""
     alive = bench.make_signal()
     training = bench.make_training(
         """
@@ -123,7 +123,7 @@ def test_background_processes_end_with_the_script(bench: Bench) -> None:
 
 
 def test_out_of_memory(bench: Bench) -> None:
-    """Memory is limited, and using more than the limit has a reason of its own."""
+    """Memory is limited, and exceeding the limit has a reason of its own."""
     training = bench.make_training("hoard = []\nwhile True: hoard.append(b'x' * 1_000_000)")
     outcome = bench.make_runtime(limits={"memory_mb": 128, "tmp_mb": 16}).train(training)
     assert outcome.exit_status != 0
@@ -131,7 +131,7 @@ def test_out_of_memory(bench: Bench) -> None:
 
 
 def test_log_shows_output_while_the_training_runs(bench: Bench, follow_file: Callable[[Path], Iterator[str]]) -> None:
-    """A line is in train.log as soon as it is printed."""
+    """A line appears in train.log as soon as it is printed."""
     training = bench.make_training(
         """
         import os
@@ -166,7 +166,7 @@ def test_long_log_keeps_its_beginning_and_end(bench: Bench) -> None:
 
 
 def test_output_is_passed_on_while_the_training_runs(bench: Bench) -> None:
-    """The callback gets each line as soon as it is printed, also the lines that the log leaves out."""
+    """The callback gets each line as soon as it is printed, even the lines that the log leaves out."""
     training = bench.make_training(
         """
         import os
@@ -191,7 +191,7 @@ def test_output_is_passed_on_while_the_training_runs(bench: Bench) -> None:
 
 
 def test_failing_callback_does_not_stop_the_log(bench: Bench) -> None:
-    """The training ends normally with a complete log, and then the exception of the callback is raised."""
+    """The script ends normally with a complete log, and then the callback's exception is raised."""
 
     def fail(output: bytes) -> None:
         raise RuntimeError("cannot listen")
@@ -203,7 +203,7 @@ def test_failing_callback_does_not_stop_the_log(bench: Bench) -> None:
 
 
 def test_size_of_each_file_is_limited(bench: Bench) -> None:
-    """Writing more fails while the script runs."""
+    """If a file grows beyond the limit, writing to it fails while the script is running."""
     training = bench.make_training("open('model.keras', 'wb').write(b'x' * 3_000_000)")
     outcome = bench.make_runtime(limits={"output_mb": 1}).train(training)
     assert outcome.exit_status != 0
@@ -211,7 +211,7 @@ def test_size_of_each_file_is_limited(bench: Bench) -> None:
 
 
 def test_script_gets_its_checkpoints_and_the_accuracy_to_stop_at(bench: Bench) -> None:
-    """A checkpoint of an earlier trial can be read and replaced. The accuracy is passed exactly, if there is one."""
+    """The script can read and replace an earlier trial's checkpoint. The accuracy, if any, is passed exactly."""
     training = bench.make_training(
         """
         import os
@@ -248,11 +248,11 @@ def test_output_over_the_limit_is_not_kept(bench: Bench) -> None:
 
 
 class Interrupted(Exception):
-    """Raised by a signal handler, as in the command line."""
+    """The exception that the signal handler raises, as on the command line."""
 
 
 def test_exception_ends_the_training(bench: Bench) -> None:
-    """If a signal handler raises an exception, no process and no folder is left behind."""
+    """If a signal handler raises an exception, no process or folder is left behind."""
 
     def interrupt(number: int, frame: object) -> None:
         raise Interrupted
@@ -277,7 +277,7 @@ def test_exception_ends_the_training(bench: Bench) -> None:
 
 
 def test_training_of_a_killed_job_is_reaped(bench: Bench) -> None:
-    """After a kill -9 of the job, reaping ends its training, unless the run has an owner that lives."""
+    """After a job is killed with kill -9, reaping ends its script, unless the run has an owner that is still alive."""
     alive = bench.make_signal(run=7)
     training = bench.make_training(RUNS_UNTIL_KILLED, run=7)
     job = subprocess.Popen(
@@ -309,7 +309,7 @@ def test_training_of_a_killed_job_is_reaped(bench: Bench) -> None:
 
 
 def test_stopping_a_training_leaves_the_other_one(bench: Bench) -> None:
-    """It ends at once. A training that was stopped before it started ends as soon as it starts."""
+    """The stopped script ends at once. A trial that was stopped before it started ends as soon as it starts."""
     runtime = bench.make_runtime()
     stopped, other = (bench.make_training(RUNS_UNTIL_KILLED, run=run) for run in (1, 2))
     signals = [bench.make_signal(run=run) for run in (1, 2)]
@@ -328,7 +328,7 @@ def test_stopping_a_training_leaves_the_other_one(bench: Bench) -> None:
 
 
 def test_two_trainings_run_at_once(bench: Bench) -> None:
-    """Each has its own output."""
+    """Each training run has its own log."""
     runtime = bench.make_runtime()
     script = """
         import os
@@ -350,7 +350,7 @@ def test_two_trainings_run_at_once(bench: Bench) -> None:
 
 
 def test_variables_of_the_job_are_hidden(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """They may hold tokens. The script gets only the variables that it needs."""
+    """The job's variables may hold tokens. The script gets only the variables that it needs."""
     monkeypatch.setenv("EPOCHAL_GITHUB_TOKEN", "hidden")
     monkeypatch.setenv("HTTPS_PROXY", "http://ada:hidden@proxy.invalid")
     (tmp_path / "data").mkdir()
@@ -370,13 +370,13 @@ def test_variables_of_the_job_are_hidden(bench: Bench, monkeypatch: pytest.Monke
 
 
 def test_missing_data_folder_is_reported(bench: Bench, tmp_path: Path) -> None:
-    """The admin has mistyped the path, so the error names it."""
+    """The admin may have mistyped the path, so the error names it."""
     with pytest.raises(SettingsError, match="nowhere is not a folder"):
         bench.make_runtime(data=str(tmp_path / "nowhere")).train(bench.make_training(""))
 
 
 def test_fetched_dataset_is_found_by_a_training(bench: Bench) -> None:
-    """It is where Keras and scikit-learn look for it."""
+    """The dataset is where Keras and scikit-learn look for it."""
     runtime = bench.make_runtime()
     runtime.fetch_dataset(
         bench.image,

@@ -1,4 +1,4 @@
-"""What uv prints if packages cannot be chosen, and the explanation."""
+"""Explanations of what uv prints if it cannot resolve the requirements."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ from .test_resolve import make_wheel, run_resolve
 
 
 def explain(requirements: str, address: str) -> str:
-    """Let uv choose versions from the index at ``address``, and explain its error."""
+    """Let uv resolve the requirements from the index at ``address``, and explain its error."""
     command = [uv.find_uv_bin(), "pip", "compile", "--no-config", "--quiet", "--python", sys.executable]
     variables = {"UV_DEFAULT_INDEX": address, "UV_NO_CACHE": "1", "UV_HTTP_RETRIES": "0"}
     done = subprocess.run(
@@ -68,7 +68,7 @@ def test_cause_and_remedy_are_named(index: Path, requirements: str, explanation:
 
 
 def test_all_pins_without_a_wheel_are_named(index: Path, tmp_path: Path) -> None:
-    """uv stops at the first of them."""
+    """uv stops at the first such pin, but the explanation names them all."""
     requirements = "plain==2.0\nlayers==3.1\ngrammar==4.9\n"
     done = run_resolve(tmp_path, index, requirements)
     assert done.returncode == 1
@@ -78,7 +78,7 @@ def test_all_pins_without_a_wheel_are_named(index: Path, tmp_path: Path) -> None
 
 
 def test_index_that_does_not_answer_is_named() -> None:
-    """It is a fault of the network, not of the requirements, whatever they are."""
+    """The cause is the network, not the requirements, whatever they are."""
     explanation = explain("cv2\n", "http://127.0.0.1:9/simple")
     assert explanation == (
         "The training environment could not be built: http://127.0.0.1:9/simple/cv2/ could not be reached. Check the "
@@ -87,7 +87,7 @@ def test_index_that_does_not_answer_is_named() -> None:
 
 
 def test_other_index_for_torch_is_offered() -> None:
-    """PyPI has PyTorch, too."""
+    """The explanation suggests PyPI, which has PyTorch, too."""
     output = (
         "error: Request failed after 3 retries\n  cause: Failed to fetch: https://download.pytorch.org/whl/cpu/torch/\n"
     )

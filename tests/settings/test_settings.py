@@ -26,7 +26,7 @@ def _read_environment(tmp_path: Path, **variables: str) -> Environment:
 
 @pytest.mark.parametrize("model", [RepositorySettings, ServerSettings])
 def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
-    """It lists every setting."""
+    """The template lists every setting."""
     text = template(model, "a title")
     assert model.model_validate(tomllib.loads(text)) == model()
     settings = [line.removeprefix("#") for line in text.split("#[[")[0].splitlines() if not line.startswith("# ")]
@@ -157,7 +157,7 @@ def test_invalid_setting_in_the_repository_is_named(tmp_path: Path, text: str, e
 
 
 def test_mistaken_key_of_a_range_is_not_also_missing(tmp_path: Path) -> None:
-    """One line for each mistake is enough."""
+    """A misspelt key is reported on one line, without a second one about the missing key."""
     (tmp_path / "epochal.toml").write_text("[search]\nrate = {min = 1, max = 2}")
     with pytest.raises(SettingsError) as error:
         read_repository_settings(tmp_path)
@@ -202,7 +202,7 @@ def test_mistaken_key_of_a_range_is_not_also_missing(tmp_path: Path) -> None:
     ],
 )
 def test_invalid_setting_of_the_server_is_named(tmp_path: Path, text: str, expected: str) -> None:
-    """Lists, tables and texts are described as TOML has them, and misplaced settings with their place."""
+    """The message describes lists, tables and strings in TOML's terms, and says where a misplaced setting belongs."""
     (tmp_path / "server.toml").write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError) as error:
         read_server_settings(_read_environment(tmp_path))
@@ -210,12 +210,12 @@ def test_invalid_setting_of_the_server_is_named(tmp_path: Path, text: str, expec
 
 
 def test_settings_of_the_repository_are_known_to_the_server() -> None:
-    """Each one in server.toml is said to belong in epochal.toml."""
+    """If server.toml has a repository's setting, the message says that it belongs in epochal.toml."""
     assert set(ServerSettings.ELSEWHERE) == set(RepositorySettings.model_fields)
 
 
 def test_search_space_keeps_its_types(tmp_path: Path) -> None:
-    """1 is a whole number and 1.0 is not, and true is no number."""
+    """Whole numbers stay integers, and true and false stay Booleans."""
     (tmp_path / "epochal.toml").write_text(
         "[search]\nrate = { low = 1e-4, high = 1, log = true }\nblocks = { low = 1, high = 3, step = 2 }\n"
         'filters = { choices = [8, 16] }\noptimizer = { choices = ["sgd", "adam"] }\naugment = { choices = [true, false] }\n'
@@ -244,7 +244,7 @@ def test_search_space_keeps_its_types(tmp_path: Path) -> None:
     ],
 )
 def test_file_with_another_name_is_refused(tmp_path: Path, name: str, expected: str) -> None:
-    """It would be ignored. Beside epochal.toml it is somebody's copy."""
+    """Such a file would silently be ignored. Next to epochal.toml, it is taken for a copy and allowed."""
     (tmp_path / name).write_text("threshold = 0.9")
     with pytest.raises(SettingsError) as error:
         read_repository_settings(tmp_path)
@@ -254,13 +254,13 @@ def test_file_with_another_name_is_refused(tmp_path: Path, name: str, expected: 
 
 
 def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
-    """Windows editors write it."""
+    """Some Windows editors write a byte order mark."""
     (tmp_path / "epochal.toml").write_bytes(b"\xef\xbb\xbfthreshold = 0.9\r\n")
     assert read_repository_settings(tmp_path).threshold == 0.9
 
 
 def test_repository_is_added_to_the_watched_ones_once(tmp_path: Path) -> None:
-    """The other lines of server.toml stay. Other branches for the same repository are an error."""
+    """The other lines of server.toml are kept. Adding other branches of the same repository is an error."""
     (tmp_path / "server.toml").write_text("# mine\nparallel = 2\n", encoding="utf-8")
     assert watch_repository(tmp_path, "https://example.com/ada/digits.git", ("main",))
     before = (tmp_path / "server.toml").read_bytes()
@@ -276,7 +276,7 @@ def test_repository_is_added_to_the_watched_ones_once(tmp_path: Path) -> None:
 
 
 def test_watching_keeps_the_line_ends(tmp_path: Path) -> None:
-    """A server.toml that was written on Windows has CRLF, and the lines that are added have it, too."""
+    """A server.toml written on Windows has CRLF line endings, and so do the added lines."""
     (tmp_path / "server.toml").write_bytes(b"# mine\r\nparallel = 2\r\n")
     assert watch_repository(tmp_path, "https://example.com/ada/digits.git", ("main",))
     written = (tmp_path / "server.toml").read_bytes()
@@ -294,7 +294,7 @@ def test_environment_overrides_the_file(tmp_path: Path) -> None:
 
 
 def test_paths_in_the_file_are_relative_to_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They do not depend on the folder in which a command or a job runs."""
+    """The paths do not depend on the folder in which a command or a job runs."""
     monkeypatch.setenv("HOME", "/home/ada")
     (tmp_path / "server.toml").write_text(
         'data = "data"\n[gateway]\nsecret_file = "/etc/secret"\n[mail]\npassword_file = "~/password"\n'
@@ -317,14 +317,14 @@ def test_paths_in_the_file_are_relative_to_the_home(tmp_path: Path, monkeypatch:
     ],
 )
 def test_invalid_variable_is_named(tmp_path: Path, variables: dict[str, str], expected: str) -> None:
-    """A misspelt or unusable variable is not ignored."""
+    """A misspelt or invalid variable is reported rather than ignored."""
     with pytest.raises(SettingsError) as error:
         _read_environment(tmp_path, **variables)
     assert expected in str(error.value)
 
 
 def test_secret_is_read_from_a_file_and_not_shown(tmp_path: Path) -> None:
-    """The end of the line does not belong to it."""
+    """The trailing newline is not part of the secret."""
     (tmp_path / "password").write_text("correct horse\n", encoding="utf-8")
     environment = _read_environment(tmp_path, EPOCHAL_MAIL_PASSWORD_FILE=str(tmp_path / "password"))
     assert environment.mail_password is not None
@@ -333,5 +333,5 @@ def test_secret_is_read_from_a_file_and_not_shown(tmp_path: Path) -> None:
 
 
 def test_home_defaults_to_the_xdg_state_folder() -> None:
-    """The XDG base directory specification defines that folder."""
+    """The XDG Base Directory Specification defines the state folder."""
     assert Environment.read({"XDG_STATE_HOME": "/state"}).home == Path("/state/epochal")

@@ -72,7 +72,7 @@ _MASKS = (
 
 
 class _Recorder:
-    """Runs jobs and commands in one home and records their output."""
+    """A recorder that runs jobs and commands in one home and keeps their output."""
 
     def __init__(self, folder: Path, inbox: Inbox) -> None:
         self.texts: dict[str, str] = {}
@@ -92,10 +92,10 @@ class _Recorder:
     ) -> None:
         """Commit *files* to *repository* (by default a new one called *name*) and record the run of this commit.
 
-        Calls *meanwhile* once the training has written to the pipe ``started``.
+        Calls *meanwhile* once the training script has written to the pipe ``started``.
         """
         code, workspace = self._folder / "repositories" / (repository or name), self._folder / "workspaces" / name
-        # Equal files committed in the same second would give two runs the same commit, which is masked by the run's number.
+        # Equal files committed in the same second would give two runs the same commit, but commits are masked by run number.
         files = {"README.md": f"{name}\n", **files}
         commit(code, files, "Improve the model") if code.exists() else make_repository(code, files)
         workspace.mkdir(parents=True)
@@ -127,11 +127,11 @@ class _Recorder:
         self._inbox.envelopes.clear()
 
     def record(self, name: str, *arguments: str) -> None:
-        """Record the output of an ``epochal`` command as *name*. It runs in the background."""
+        """Run an ``epochal`` command in the background, and record its output as *name*."""
         self._printing[name] = self._start([str(warm_epochal()), "-m", "epochal", *arguments], self._folder, {})
 
     def make_environment(self, cache: Path) -> None:
-        """Train once in another home, because the job that makes the training environment prints its progress."""
+        """Train once in another home, so that the progress of making the training environment is not recorded."""
         home = self._folder / "other"
         code = make_repository(home / "code")
         (home / "cache").symlink_to(cache)
@@ -178,7 +178,7 @@ def make(cache: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as name, mail_server(inbox) as port, _serve_jenkins(Path(name)) as jenkins:
         folder = Path(name).resolve()
         (folder / "home" / "cache").mkdir(parents=True)
-        # Shares the environments but not their locks, because a job prints a line if it has to wait for a lock.
+        # Share the environments but not their locks, because a job prints a line if it has to wait for a lock.
         (folder / "home" / "cache" / "environments").symlink_to(cache / "environments")
         (folder / "home" / "server.toml").write_text(_SERVER.format(port=port, jenkins=jenkins.url, user=USER))
         recorder = _Recorder(folder, inbox)
@@ -227,7 +227,7 @@ def _format_json(printed: str) -> str:
 
 
 def _format_mail(envelope: Any) -> str:
-    """Format a mail: the recipients, then the headers and decoded content of each part."""
+    """Format an email: the recipients, then the headers and decoded content of each part."""
     message = email.message_from_bytes(envelope.content, policy=email.policy.default)
     lines = [f"{envelope.mail_from} to {', '.join(envelope.rcpt_tos)}"]
     for part in message.walk():

@@ -9,7 +9,7 @@ from tests.snapshots.make import STORED, make
 
 
 def test_output_matches_the_snapshot(shared_cache: Path) -> None:
-    """Record one run per outcome again and compare the output file by file."""
+    """One run per outcome is recorded again, and the output is compared file by file."""
     recorded = make(shared_cache)
     stored = {str(path.relative_to(STORED)): path.read_text("utf-8") for path in STORED.rglob("*.*")}
     differences: list[str] = []

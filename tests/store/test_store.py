@@ -118,7 +118,7 @@ def _make_message(run: int) -> Message:
 
 
 def _claim_in_other_process(url: str, run: int) -> "subprocess.Popen[str]":
-    """Start a process that owns the run and trains a trial of it until its standard input is closed."""
+    """Start a process that owns the run and has a trial in training until its standard input is closed."""
     script = (
         "import sys; from epochal.store.database import Database; from epochal.store.runs import claim_run; "
         "from epochal.store.trials import add_trial; from epochal.records import State\n"
@@ -161,19 +161,19 @@ def test_unusable_url_is_a_settings_error() -> None:
 
 
 def test_database_that_cannot_be_opened_is_a_settings_error(tmp_path: Path) -> None:
-    """The path is a folder. The message has the URL and SQLite's reason."""
+    """The path is a folder. The message gives the URL and SQLite's reason."""
     with pytest.raises(SettingsError, match=r"^database: sqlite:///.* cannot be opened: .*unable to open"):
         Database(f"sqlite:///{tmp_path}")
 
 
 def test_sqlite_has_a_write_ahead_log(database: Database, url: str) -> None:
-    """It lets others read while a process writes, and stays on for the file (sqlite.org/wal.html)."""
+    """The log lets others read while a process writes, and stays enabled for the file (sqlite.org/wal.html)."""
     with create_engine(url).connect() as connection:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
 
 
 def test_repeated_delivery_starts_one_run(database: Database) -> None:
-    """The same delivery again, or a poll of the same commit, finds the existing run. A person gets a new one."""
+    """A repeated delivery or a poll of the same commit finds the existing run; a person's request starts a new one."""
     first = accept_commit(database, _make_commit("a"), Origin.PUSH, delivery=("1", "push"), supersede="queued")
     again = accept_commit(database, _make_commit("a"), Origin.PUSH, delivery=("1", "push"), supersede="queued")
     polled = accept_commit(database, _make_commit("a"), Origin.PUSH, supersede="queued")
@@ -183,7 +183,7 @@ def test_repeated_delivery_starts_one_run(database: Database) -> None:
 
 
 def test_every_step_is_kept(database: Database) -> None:
-    """A step that a run reached twice is kept twice, in order. A given time is kept, and runs are kept apart."""
+    """A step that a run reaches twice is stored twice, in order. A given time is kept. Each run has its own steps."""
     run, other = _push(database, "a"), _push(database, "b", branch="develop")
     commit_time, before = datetime(2026, 3, 1, 12, tzinfo=UTC), datetime.now(UTC)
     record_step(database, run, Step.TRAIN_STARTED)
@@ -202,7 +202,7 @@ def test_every_step_is_kept(database: Database) -> None:
 
 
 def test_delivery_is_received_before_its_run_is_created(database: Database) -> None:
-    """This holds for the first delivery. All deliveries of its commit are listed, oldest first."""
+    """A run's first delivery comes before the run exists. All deliveries of its commit are listed, oldest first."""
     run, _other = _push(database, "a"), _push(database, "b", branch="develop")
     accept_commit(database, _make_commit("a"), Origin.PUSH, delivery=("again", "push"), supersede="queued")
     deliveries = deliveries_of_run(database, run)
@@ -228,7 +228,7 @@ def test_simultaneous_deliveries_start_one_run(url: str) -> None:
 
 
 def test_ignored_delivery_may_start_a_run_later(database: Database) -> None:
-    """It is listed with the reason why it was ignored."""
+    """An ignored delivery is listed with the reason, and starts a run if it is delivered again."""
     ignore_delivery(database, "1", "push", "other branch")
     assert [(delivery.id, delivery.result) for delivery in list_deliveries(database)] == [("1", "other branch")]
     assert accept_commit(database, _make_commit("a"), Origin.PUSH, delivery=("1", "push"), supersede="queued").new
@@ -261,7 +261,7 @@ def test_newer_commit_may_stop_a_running_run(database: Database, url: str) -> No
 
 
 def test_runs_of_a_branch_start_in_order(database: Database, url: str) -> None:
-    """While a run of a branch has not ended, only runs of other branches may start."""
+    """Until a branch's first run has ended, only runs of other branches may start."""
     first = _push(database, "a")
     process = _claim_in_other_process(url, first)
     second = _push(database, "b")
@@ -281,7 +281,7 @@ def test_runs_of_a_branch_start_in_order(database: Database, url: str) -> None:
 
 
 def test_run_has_one_owner(database: Database, url: str) -> None:
-    """Nobody else can claim the run until its owner was killed. Then the trial in training is interrupted."""
+    """Nobody else can claim a run while its owner is alive. If the owner dies, its unfinished trial is interrupted."""
     run = _push(database, "a")
     process = _claim_in_other_process(url, run)
     with pytest.raises(Busy):
@@ -295,7 +295,7 @@ def test_run_has_one_owner(database: Database, url: str) -> None:
 
 
 def test_only_trials_of_dead_processes_are_interrupted(database: Database, url: str) -> None:
-    """Trials that another living process trains are left alone until that process dies.
+    """Trials that another process is training are left alone until that process dies.
 
     Interrupted trials do not count towards the budget.
     """
@@ -310,7 +310,7 @@ def test_only_trials_of_dead_processes_are_interrupted(database: Database, url: 
     assert add_search_trial(database, run, {"filters": 1}, 2) is None
     assert add_search_trial(database, run, {"filters": 2}, 2) == 2
     states = [trial.state for trial in claim_run(database, run, [State.QUEUED]).trials]
-    # Trial 2 is of this process, which has just claimed the run, so it was interrupted.
+    # Trial 2 belongs to this process, which has just claimed the run, so it was interrupted.
     assert states == [TrialState.TRAINING, TrialState.FAILED]
     assert not mark_interrupted(database, run)
     assert [
@@ -376,7 +376,7 @@ def _take_look(
 
 
 def _make_sketch(rows: Iterable[int]) -> bytes:
-    """Return the 1,024 smallest of the rows' hashes, in the format of the recorder."""
+    """Return the 1,024 smallest of the rows' hashes, in the recorder's format."""
     return b"".join(row.to_bytes(8, "little") for row in sorted(rows)[:1024])
 
 
@@ -394,10 +394,10 @@ def test_looks_are_counted_over_the_runs_of_a_branch(database: Database) -> None
 
 
 def test_test_sets_are_compared_by_their_rows(database: Database) -> None:
-    """If rows are known, they decide instead of digest and size.
+    """If the rows of test sets are known, they decide instead of the digest and size.
 
-    If less than 5 % of the rows were in earlier sets, the set is new. Otherwise the looks at all sets that share a row
-    count.
+    If less than 5 % of the rows were in earlier sets, the set is new. Otherwise, the looks at
+    all earlier sets that share a row with it are added up.
     """
     first, second = _push_and_claim(database, "a"), _push_and_claim(database, "b")
     numbers = random.Random(11)
@@ -416,7 +416,7 @@ def test_test_sets_are_compared_by_their_rows(database: Database) -> None:
 
 
 def test_rows_known_of_only_one_test_set_do_not_decide(database: Database) -> None:
-    """Then size and digest decide. If rows are known of both, the size need not be."""
+    """In that case, size and digest decide. If the rows of both sets are known, their sizes need not be."""
     run = _push_and_claim(database, "a")
     rows = _make_sketch(range(360))
     assert _take_look(database, run, 360, "one") == 1
@@ -428,7 +428,7 @@ def test_rows_known_of_only_one_test_set_do_not_decide(database: Database) -> No
 
 
 def test_each_comparison_within_a_training_is_a_look(database: Database) -> None:
-    """A training that compared 150 models with its test set took 150 looks."""
+    """A trial that compared 150 models with its test set took 150 looks."""
     run = _push_and_claim(database, "a")
     assert [_take_look(database, run, 360, "one", looks=looks) for looks in (1, 150, 1)] == [1, 151, 152]
 
@@ -436,7 +436,7 @@ def test_each_comparison_within_a_training_is_a_look(database: Database) -> None
 @pytest.mark.parametrize("size", [200, 1_000, 5_000, 100_000])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 1.0])
 def test_share_of_seen_rows_is_estimated(size: int, share: float) -> None:
-    """Between sets of one size it is right within four standard errors; among up to 1,000 rows it is exact."""
+    """For sets of equal size, the estimate is right within four standard errors; for up to 1,000 rows, it is exact."""
     numbers = random.Random(size)
     old = [numbers.getrandbits(64) for _ in range(size)]
     common = round(share * size)
@@ -448,7 +448,7 @@ def test_share_of_seen_rows_is_estimated(size: int, share: float) -> None:
 @pytest.mark.parametrize(("size", "earlier"), [(200, 5_000), (5_000, 200), (5_000, 100_000), (100_000, 5_000)])
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 1.0])
 def test_share_is_estimated_between_sets_of_different_sizes(size: int, earlier: int, share: float) -> None:
-    """The share is of the later set's rows. The tolerance depends on how many hashes can be compared."""
+    """The share is that of the later set's rows. The tolerance depends on how many hashes can be compared."""
     numbers = random.Random(size + earlier)
     old = [numbers.getrandbits(64) for _ in range(earlier)]
     common = min(round(share * size), earlier)
@@ -460,7 +460,7 @@ def test_share_is_estimated_between_sets_of_different_sizes(size: int, earlier: 
 
 
 def test_share_is_of_all_earlier_sets_together() -> None:
-    """3 % in each of three sets are 9 %, even with a huge set among them, of which only small hashes are known."""
+    """3 % from each of three sets make 9 %, even beside a huge set of which only the smallest hashes are known."""
     numbers = random.Random(3)
     old = [[numbers.getrandbits(64) for _ in range(1_000)] for _ in range(3)]
     rows = [row for rows in old for row in rows[:30]] + [numbers.getrandbits(64) for _ in range(910)]
@@ -485,7 +485,7 @@ def test_failed_judgement_is_not_stored(database: Database) -> None:
 
 
 def _create_old_database(url: str, version: str) -> Engine:
-    """Create a database of an earlier version by the migrations up to that version."""
+    """Create a database of an earlier version by running the migrations up to that version."""
     engine = create_engine(url)
     configuration = Config()
     configuration.set_main_option("script_location", str(Path(epochal.store.__file__).parent / "migrations"))
@@ -607,7 +607,7 @@ def test_old_reason_no_looks_is_read_as_too_few_samples(url: str) -> None:
 
 
 def test_message_of_an_ended_run_is_sent_once(database: Database) -> None:
-    """One sender at a time takes it, until it was sent. Attempts and the time of sending are stored."""
+    """Only one sender at a time can take a message, until it is sent. Attempts and the time of sending are stored."""
     run = _push_and_reach(database, "a")
     message = _make_message(run)
     end_owned_run(database, _load_as_ended(database, run, State.REACHED), message)
@@ -634,7 +634,7 @@ def test_message_of_an_ended_run_is_sent_once(database: Database) -> None:
 
 
 def test_senders_at_once_take_different_messages() -> None:
-    """A message that another connection to PostgreSQL is just taking is not taken, nor waited for."""
+    """If one PostgreSQL connection is taking a message, another skips that message without waiting."""
     with postgresql() as url, ThreadPoolExecutor() as executor:
         database, other = Database(url), Database(url)
         runs = [_push_and_reach(database, letter) for letter in "ab"]
@@ -664,7 +664,7 @@ def test_run_does_not_end_without_its_message(database: Database) -> None:
 
 @pytest.mark.parametrize("verdict", [None, Verdict.BELOW])
 def test_reached_needs_a_trial_with_that_verdict(database: Database, verdict: Verdict | None) -> None:
-    """Without one the run cannot end as reached, and no message is stored. It may end as exhausted."""
+    """Without such a trial, a run cannot end as reached, and no message is stored. It may still end as exhausted."""
     run = _push_and_claim(database, "a")
     if verdict:
         _add_judged_trial(database, run, verdict)
@@ -676,7 +676,7 @@ def test_reached_needs_a_trial_with_that_verdict(database: Database, verdict: Ve
 
 
 def test_reused_trials_must_have_reached_the_threshold(database: Database) -> None:
-    """A run may end as reached if it reuses a whole run with a reached trial, or that trial alone, but no other."""
+    """A run may end as reached if it reuses a trial that reached the threshold, or the whole run with that trial."""
     first = _push_and_claim(database, "a")
     for verdict in (Verdict.BELOW, Verdict.REACHED):
         _add_judged_trial(database, first, verdict)
@@ -689,7 +689,7 @@ def test_reused_trials_must_have_reached_the_threshold(database: Database) -> No
 
 
 def test_only_the_owner_ends_a_run_and_only_once(database: Database, url: str) -> None:
-    """While another process owns a run, and once it has ended, it does not change, and no message is stored."""
+    """A run that another process owns, or that has ended, does not change, and no message is stored for it."""
     run = _push(database, "a")
     process = _claim_in_other_process(url, run)
     with pytest.raises(NotOwner):
@@ -717,7 +717,7 @@ def test_only_the_owner_ends_a_run_and_only_once(database: Database, url: str) -
 
 
 def test_transaction_is_repeated_unless_its_commit_was_lost(url: str) -> None:
-    """Before the commit nothing was stored. After it nobody knows, and a repetition might store the same twice."""
+    """Before the commit, nothing is stored. A failed commit may have stored the data, so it is not repeated."""
     patient = Database(url, RetryPolicy(60))
     failing: list[int] = []
 
@@ -740,7 +740,7 @@ def test_transaction_is_repeated_unless_its_commit_was_lost(url: str) -> None:
 
 
 def test_interrupted_trial_accepts_no_result(database: Database) -> None:
-    """A process that was taken for dead does not overwrite the mark on its trial."""
+    """A process that was presumed dead does not overwrite the mark on its trial."""
     run = _push_and_claim(database, "a")
     number = add_trial(database, run, {})
     claim_run(database, run, [State.QUEUED])
@@ -769,7 +769,7 @@ def test_requested_end_excludes_any_other(database: Database, requested: State) 
 
 
 def test_run_without_an_owner_is_cancelled_at_once(database: Database) -> None:
-    """A run that has ended already, or does not exist, is refused."""
+    """Cancelling a run that has already ended, or does not exist, is refused."""
     run = _push(database, "a")
     assert request_stop(database, run, State.CANCELLED) is None
     assert load_run(database, run).state is State.CANCELLED
@@ -782,7 +782,7 @@ def test_run_without_an_owner_is_cancelled_at_once(database: Database) -> None:
 def test_author_who_becomes_known_later_is_kept(database: Database) -> None:
     """A poll knows only the commit's hash.
 
-    The first delivery adds message and author, which later ones do not change.
+    The first delivery adds the message and the author, which later ones do not change.
     """
     bare = Commit("https://github.com/ada/digits.git", "main", "a" * 40)
     run = accept_commit(database, bare, Origin.PUSH, supersede="queued").run

@@ -1,4 +1,4 @@
-"""The data and the network that everybody's search trains: handwritten digits, 8x8 pixels, each in nine places."""
+"""The data and the model that every search uses: 8x8-pixel handwritten digits, with shifted copies for training."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ TEST, VALIDATION = 360, 180
 
 
 def images():
-    """Training, validation and test data, each as images (n, 8, 8, 1) from 0 to 1 and labels (n,)."""
+    """Return the training, validation and test data, each as images (n, 8, 8, 1) from 0 to 1 and labels (n,)."""
     digits = pandas.read_csv(Path(__file__).parent / "digits.csv.gz", header=None).sample(frac=1, random_state=0)
     x = digits.iloc[:, :64].to_numpy("float32").reshape(-1, 8, 8, 1) / 16
     y = digits.iloc[:, 64].to_numpy()
@@ -20,7 +20,7 @@ def images():
 
 
 def network(learning_rate, filters, conv_blocks, dense_units, dropout):
-    """A compiled convolutional network."""
+    """Return a compiled convolutional network."""
     model = keras.Sequential([keras.Input((8, 8, 1))])
     for block in range(conv_blocks):
         model.add(layers.Conv2D(filters * 2**block, 3, padding="same", activation="relu"))
@@ -34,6 +34,6 @@ def network(learning_rate, filters, conv_blocks, dense_units, dropout):
 
 
 def _moved(x, y):
-    """Each image nine times, a pixel apart."""
+    """Return nine copies of each image, shifted by up to one pixel in each direction, with their labels."""
     places = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     return numpy.concatenate([numpy.roll(x, place, (1, 2)) for place in places]), numpy.tile(y, len(places))

@@ -1,4 +1,4 @@
-"""Learns to read handwritten digits, with hyperparameters that do not reach the threshold of epochal.toml."""
+"""Train a model to read handwritten digits, with hyperparameters that do not reach the threshold in epochal.toml."""
 
 import keras
 from network import images, network

@@ -1,4 +1,4 @@
-"""What is found in scripts, and that nothing is found in their sound counterparts."""
+"""Problems that are found in scripts, and similar but sound scripts in which nothing is found."""
 
 import ast
 from pathlib import Path
@@ -328,7 +328,7 @@ def read(text: str) -> tuple[Source]:
 
 @pytest.mark.parametrize("name", FOUND)
 def test_finds(name: str) -> None:
-    """There is one finding of this kind, with its line and a remedy, and no other."""
+    """There is exactly one finding, with the expected kind and line, and a remedy."""
     text, kind, line = FOUND[name]
     findings = list(find_in_sources(read(text)))
     assert [(each.kind, each.path, each.line) for each in findings] == [(kind, "nn.py", line)]
@@ -338,12 +338,12 @@ def test_finds(name: str) -> None:
 
 @pytest.mark.parametrize("name", SOUND)
 def test_is_silent(name: str) -> None:
-    """Nothing is found in a sound script, or in one whose meaning cannot be told."""
+    """Nothing is found in a sound script, or in one that cannot be judged by its source alone."""
     assert list(find_in_sources(read(SOUND[name]))) == []
 
 
 def test_relative_import_of_a_module_is_sound() -> None:
-    """Only the script is a program; its packages may import their own modules."""
+    """Relative imports fail only in the script itself; modules in a package may use them."""
     script, module = (
         parse_source(path, ast.parse(text))
         for path, text in (("nn.py", "import a.b\n"), ("a/b.py", "from . import c\n"))
@@ -352,7 +352,7 @@ def test_relative_import_of_a_module_is_sound() -> None:
 
 
 def test_main_block_of_a_module_does_not_run() -> None:
-    """It runs in the script alone."""
+    """Importing a module skips its ``__main__`` block, so only the script's own block is reported."""
     block = "if __name__ == '__main__':\n    input()\n"
     script, module = (
         parse_source("nn.py", ast.parse("import tools\n" + block)),
@@ -371,7 +371,7 @@ def test_main_block_of_a_module_does_not_run() -> None:
     ],
 )
 def test_download_names_what_to_fetch(text: str, name: str) -> None:
-    """The remedy is the command for the server, where epochal data fetch knows the data."""
+    """If epochal data fetch supports the dataset, the remedy is the command to run on the server."""
     (found,) = find_in_sources(read(text))
     assert f"run epochal data fetch {name} on the server" in found.remedy
 
@@ -387,25 +387,25 @@ def test_download_names_what_to_fetch(text: str, name: str) -> None:
     ],
 )
 def test_code_in_a_magic_is_kept(line: str, remedy: str) -> None:
-    """Removing the line would remove the training, too."""
+    """Removing a magic with code in it would remove that code, too."""
     (found,) = find_in_sources(read(f"get_ipython().{line}\n"))
     assert found.remedy == remedy
 
 
 def test_lost_pictures_are_reported_once() -> None:
-    """A notebook may show many."""
+    """A notebook may show many plots, but one finding is enough."""
     text = "import matplotlib.pyplot as plt\n" + "plt.show()\n" * 3
     assert [each.line for each in find_in_sources(read(text))] == [2]
 
 
 def test_deep_expression_is_skipped() -> None:
-    """An expression that Python parses but that is too deep to follow hides no other finding."""
+    """An expression that is nested too deeply to analyse does not hide other findings."""
     deep = "x = scaler.fit_transform(a" + " + a" * 600 + ")\n"
     assert [each.kind for each in find_in_sources(read(SCALE + deep + "input()\n"))] == ["asks_a_question"]
 
 
 def test_seed_in_another_file_counts() -> None:
-    """A module seeds what the script splits."""
+    """A split in the script is seeded if a module that it imports sets the seed."""
     script = parse_source("nn.py", ast.parse(SPLIT + "import data\na, b = train_test_split(x)\n"))
     module = parse_source("data.py", ast.parse("import numpy as np\nnp.random.seed(1)\n"))
     assert [each.kind for each in find_in_sources((script,))] == ["unseeded_split"]
@@ -413,7 +413,7 @@ def test_seed_in_another_file_counts() -> None:
 
 
 def test_function_of_another_file_runs() -> None:
-    """What the script calls in a local module runs; what it does not call does not."""
+    """A problem in a local module's function is reported only if the script calls that function."""
     module = parse_source("data.py", ast.parse("def ask():\n    return input()\ndef other():\n    input()\n"))
     for call in ("import data\ndata.ask()\n", "from data import ask\nask()\n", "from data import ask as a\na()\n"):
         script = parse_source("nn.py", ast.parse(call))
@@ -444,6 +444,6 @@ def test_function_of_another_file_runs() -> None:
     }.items(),
 )
 def test_cases_of_wrong_verdicts(name: str, kinds: set[str]) -> None:
-    """What can be seen in the source of the cases is found, and the sound ones are silent."""
+    """Mistakes that are visible in a case's source are found, and nothing is reported for the other cases."""
     text = Path(CASES / name / "nn.py").read_text(encoding="utf-8")
     assert {each.kind for each in find_in_sources(read(dedent(text)))} == kinds

@@ -1,4 +1,4 @@
-"""Files and packages that the code needs and a commit or the training environment lacks."""
+"""Findings about files and packages that the code needs but the commit or the training environment lacks."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ READ = "import pandas as pd\nepochs = 1\ndf = pd.read_csv('data/train.csv')\n"
 
 
 def find(folder: Path, files: dict[str, str], committed: set[str] | None = None) -> list[Finding]:
-    """Return the findings about a folder with these files, of which ``committed`` (by default all) would be committed."""
+    """Return the findings for a folder with these files. ``committed`` names those in the commit (default: all)."""
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -54,7 +54,7 @@ def find(folder: Path, files: dict[str, str], committed: set[str] | None = None)
 def test_finds_missing_file(
     files: dict[str, str], committed: set[str] | None, message: str, remedy: str, tmp_path: Path
 ) -> None:
-    """The message says what is there instead, and the remedy what to write."""
+    """The message mentions what was found instead, such as a file with the same name; the remedy says what to do."""
     (found,) = find(tmp_path, {"nn.py": READ, **files}, committed)
     assert (found.kind, found.path, found.line) == ("missing_file", "nn.py", 3)
     assert message in found.message
@@ -111,7 +111,7 @@ def test_finds_missing_file(
 def test_finds_what_a_run_would_lack(
     files: dict[str, str], committed: set[str] | None, line: int, message: str, remedy: str, tmp_path: Path
 ) -> None:
-    """The remedy is the one that a run would name."""
+    """The remedy is the one that a failed run would give."""
     (found,) = find(tmp_path, files, committed)
     assert found.line == line
     assert found.message.startswith(message)
@@ -141,14 +141,14 @@ def test_finds_what_a_run_would_lack(
 def test_remedy_names_a_file_of_the_repository(
     files: dict[str, str], message: str, remedy: str, tmp_path: Path
 ) -> None:
-    """The file to read instead, or to rename."""
+    """The remedy names the file to read instead, or the file to rename."""
     find(tmp_path, files)
     (found,) = find_in_sources(read_sources(read_code(tmp_path).script), files)
     assert (found.path, found.line, found.message, found.remedy) == ("nn.py", 1, message, remedy)
 
 
 def test_finds_module_that_numpy_needs(tmp_path: Path) -> None:
-    """NumPy fails even if the file defines everything that the code itself uses."""
+    """A file that hides a module needed by NumPy is reported even if it defines everything that the code uses."""
     find(tmp_path, {"nn.py": "import numpy\nfrom random import seeds\n", "random.py": "def seeds(): ...\n"})
     (found,) = find_in_sources(read_sources(read_code(tmp_path).script))
     assert (found.path, found.line, found.remedy) == ("random.py", 0, "Rename random.py.")
@@ -156,7 +156,7 @@ def test_finds_module_that_numpy_needs(tmp_path: Path) -> None:
 
 
 def test_finds_script_that_hides_a_package(tmp_path: Path) -> None:
-    """The script imports itself instead of the package."""
+    """A script that is named like a package imports itself instead of the package."""
     text = "from xgboost import XGBClassifier\nXGBClassifier().fit(x, y)\n"
     find(tmp_path, {"nn.py": "", "xgboost.py": text})
     (found,) = find_in_sources(read_sources(read_code(tmp_path, "xgboost.py").script))
@@ -176,7 +176,7 @@ def test_finds_script_that_hides_a_package(tmp_path: Path) -> None:
     ],
 )
 def test_silent_about_modules_named_like_packages(files: dict[str, str], tmp_path: Path) -> None:
-    """A module that defines what the code uses is meant."""
+    """If the module defines what the code uses, the code means the module and not the package."""
     find(tmp_path, files)
     assert list(find_in_sources(read_sources(read_code(tmp_path).script))) == []
 
@@ -204,7 +204,7 @@ _CALL = "Call them at the end of the script or, if"
     ],
 )
 def test_finds_a_script_that_calls_nothing(others: dict[str, str], remedy: str, tmp_path: Path) -> None:
-    """The remedy names the file that calls its functions, if there is exactly one."""
+    """If exactly one other file calls the script's functions, the remedy names that file."""
     (found,) = find(tmp_path, {"nn.py": _LIBRARY, **others})
     assert (found.kind, found.path, found.line) == ("calls_nothing", "nn.py", 5)
     assert found.message == "nn.py only defines functions and calls none, so it trains nothing."
@@ -222,12 +222,12 @@ def test_finds_a_script_that_calls_nothing(others: dict[str, str], remedy: str, 
     ],
 )
 def test_silent_about_a_script_that_may_do_something(files: dict[str, str], tmp_path: Path) -> None:
-    """A call, a decorator or an imported module may train, and a script without functions has none to call."""
+    """A call, a decorator or an imported module may start the training. A script without functions has none to call."""
     assert find(tmp_path, files) == []
 
 
 def test_finds_backslashes(tmp_path: Path) -> None:
-    """A path that only Windows understands is named with the one to write."""
+    """If a path works only on Windows, the remedy is the path with forward slashes."""
     (found,) = find(tmp_path, {"nn.py": "x = open('data\\\\a.csv')\n", "data/a.csv": ""})
     assert (found.line, found.remedy) == (1, "Change the path to data/a.csv.")
 
@@ -248,7 +248,7 @@ def test_finds_backslashes(tmp_path: Path) -> None:
     ],
 )
 def test_silent_about_files(text: str, tmp_path: Path) -> None:
-    """Files that may be written first, or are not surely read, and files and folders that are there."""
+    """Files and folders that exist are not reported, nor are files that may be written first or never be read."""
     assert find(tmp_path, {"nn.py": text, "data/b.csv": ""}) == []
 
 
@@ -262,7 +262,7 @@ def test_silent_about_files(text: str, tmp_path: Path) -> None:
     ],
 )
 def test_finds_missing_package(requirements: str | None, imported: str, package: str, tmp_path: Path) -> None:
-    """The remedy names the package, which may be called differently from its module."""
+    """The remedy names the package, whose name may differ from that of the module."""
     files = {"nn.py": f"epochs = 1\nimport keras, numpy, sklearn, PIL\nimport {imported}\n"}
     if requirements is not None:
         files["requirements.txt"] = requirements
@@ -288,26 +288,26 @@ def test_finds_missing_package(requirements: str | None, imported: str, package:
     ],
 )
 def test_silent_about_packages(files: dict[str, str], imported: str, tmp_path: Path) -> None:
-    """Modules of the environment, of requirements.txt and what that may bring along, local and optional ones."""
+    """A module may be local, optional, part of the environment, or installed by a requirement or its dependencies."""
     assert find(tmp_path, {"nn.py": f"import keras\n{imported}\n", **files}) == []
 
 
 def test_modules_of_a_virtual_environment_are_not_local(tmp_path: Path) -> None:
-    """A package that is only in a virtual environment in the folder is missing."""
+    """A package that exists only in a virtual environment inside the folder counts as missing."""
     files = {"venv/pyvenv.cfg": "", "venv/lib/seaborn/__init__.py": "", ".tox/seaborn/a.py": ""}
     (found,) = find(tmp_path, {"nn.py": "import keras\nimport seaborn\n", **files})
     assert found.kind == "missing_package"
 
 
 def test_refused_requirement_has_its_line(tmp_path: Path) -> None:
-    """What servers refuse by default is found before the push."""
+    """A requirement that servers refuse by default is found before the push."""
     (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": "numpy\ngit+https://example.com/a\n"})
     assert (found.kind, found.path, found.line) == ("refused_requirement", "requirements.txt", 2)
     assert "from a URL" in found.message
 
 
 def test_path_on_another_computer_needs_no_admin(tmp_path: Path) -> None:
-    """Conda's pip freeze writes such paths; the name is enough."""
+    """pip freeze writes such paths in a conda environment. The remedy is to write names and versions instead."""
     text = "numpy @ file:///croot/numpy_1682953417311/work\n"
     (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": text})
     assert found.message == f'"{text.strip()}": this path exists only on the computer where the list was made.'
@@ -315,7 +315,7 @@ def test_path_on_another_computer_needs_no_admin(tmp_path: Path) -> None:
 
 
 def test_finds_large_file(tmp_path: Path) -> None:
-    """More than 50 MB would be committed, unless Git LFS is used."""
+    """A file of more than 50 MB is reported if it would be committed without Git LFS."""
     for name, size in {"large.npz": 50_000_001, "small.npz": 50_000_000}.items():
         with (tmp_path / name).open("wb") as file:
             file.truncate(size)

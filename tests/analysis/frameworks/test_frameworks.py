@@ -1,4 +1,4 @@
-"""The framework modules, and the functions that look something up in them."""
+"""The framework modules, and the functions that look things up in them."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from epochal.store.schema import metadata
 
 
 def test_framework_modules_are_complete() -> None:
-    """The pins exist, the log patterns compile, and the name fits the column of the database."""
+    """Each module's pins file exists, its log patterns compile, and its name fits the database column."""
     assert list(frameworks()) == ["jax", "keras", "lightgbm", "python", "sklearn", "torch", "xgboost"]
     for name, framework in frameworks().items():
         assert framework.PINS.name == f"{name}.txt"
@@ -32,7 +32,7 @@ def test_no_import_belongs_to_two_frameworks() -> None:
 
 
 def test_incomplete_module_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the file and what it lacks, instead of failing at the first use."""
+    """The error names the file and what it lacks, and is raised on loading rather than at first use."""
     (tmp_path / "unfinished_one.py").write_text('TITLE = "Unfinished"\n')
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     with pytest.raises(TypeError, match=re.escape(f"{tmp_path}/unfinished_one.py lacks DATASETS, ")):
@@ -40,7 +40,7 @@ def test_incomplete_module_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_framework_setting_is_a_known_name_or_empty() -> None:
-    """For any other name the error lists the known ones."""
+    """The error for any other name lists the known ones."""
     for name in ("", *frameworks()):
         check_framework(name)
     with pytest.raises(
@@ -50,7 +50,7 @@ def test_framework_setting_is_a_known_name_or_empty() -> None:
 
 
 def test_datasets_are_found_by_name() -> None:
-    """IMDB comes with its word index; weights have names, too. An unknown name gives an error that lists them."""
+    """IMDB includes its word index, and pretrained weights also have names. The error for an unknown name lists the known ones."""
     assert find_dataset("mnist") == ("keras", "from keras.datasets import mnist; mnist.load_data()")
     assert find_dataset("imdb")[1].endswith("imdb.load_data(); imdb.get_word_index()")
     assert find_dataset("VGG16")[0] == "keras"
@@ -62,7 +62,7 @@ def test_datasets_are_found_by_name() -> None:
 
 
 def test_nltk_data_is_unpacked_where_nltk_finds_it(tmp_path: Path) -> None:
-    """The script runs without NLTK, here with an archive instead of NLTK's address."""
+    """The download script works without NLTK installed; here it gets a local archive."""
     archive = tmp_path / "address" / "tokenizers" / "punkt_tab.zip"
     archive.parent.mkdir(parents=True)
     with zipfile.ZipFile(archive, "w") as file:

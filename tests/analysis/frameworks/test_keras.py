@@ -1,4 +1,4 @@
-"""The check for APIs that newer versions of Keras lack, and that the real Keras agrees with it."""
+"""The check for APIs that newer versions of Keras no longer have, and its agreement with the real Keras."""
 
 import ast
 import json
@@ -269,13 +269,13 @@ def test_each_removed_api_is_reported_with_its_line() -> None:
 
 
 def test_uses_of_a_removed_import_are_not_reported_again() -> None:
-    """They work as they are once the import is replaced; a use through another name is reported."""
+    """Uses of the import work as they are once it is replaced. A use that does not rely on it is reported."""
     source = "from keras.utils import np_utils\nnp_utils.to_categorical(y)\nimport keras\nkeras.utils.np_utils.to_categorical(y)\n"
     assert [removed.line for removed in find_removed_apis(source)] == [1, 4]
 
 
 def test_current_keras_is_not_reported() -> None:
-    """Other packages may use the same names, which are not reported either."""
+    """The same names in other packages are not reported, either."""
     assert find_removed_apis(KERAS_3) == []
 
 
@@ -286,13 +286,13 @@ def test_script_without_keras_is_not_reported() -> None:
 
 @pytest.mark.parametrize(("old", "new"), IMPORTS)
 def test_line_to_write_instead_is_named(old: str, new: str) -> None:
-    """The rest of the script can stay as it is."""
+    """Only the import has to change; the rest of the script can stay as it is."""
     assert [removed.instead for removed in find_removed_apis(f"import tensorflow as tf\n{old}\n")] == [new]
 
 
 @given(st.text() | st.text(alphabet="import keras.\n()=lr#'\x00", max_size=60))
 def test_any_source_can_be_checked(source: str) -> None:
-    """No content of a file raises an exception. If it is valid Python, all of it is checked, otherwise none."""
+    """No source raises an exception. Valid Python is checked from start to end, anything else not at all."""
     source = f"import keras\nmodel.fit_generator(x)\n{source}\nmodel.fit_generator(x)"
     found = [removed.what for removed in find_removed_apis(source)]
     try:
@@ -305,7 +305,7 @@ def test_any_source_can_be_checked(source: str) -> None:
 
 @pytest.mark.keras
 def test_real_keras_agrees(keras_python: Path, tmp_path: Path) -> None:
-    """In the installed Keras each old line fails or is ignored and each new line works; only the old ones are reported."""
+    """In the installed Keras, each old line fails or is ignored and each new line works. Only old ones are reported."""
     examples = EXAMPLES + IMPORTS
     subprocess.run(
         [keras_python, "-c", TRY_ALL], input=json.dumps(examples), text=True, cwd=tmp_path, check=True, timeout=300

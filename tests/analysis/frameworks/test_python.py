@@ -1,4 +1,4 @@
-"""Names of Python 2 and of early versions of Python 3."""
+"""Names that existed in Python 2 or in early versions of Python 3."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from epochal.analysis.frameworks.python import find_removed_apis
     ],
 )
 def test_name_in_python_3_is_named(old: str, new: str) -> None:
-    """If the import is rewritten, the rest of the code can stay as it is."""
+    """Each finding gives the line and what to write there in Python 3."""
     assert [(removed.line, removed.instead) for removed in find_removed_apis(old)] == [(old.count("\n") + 1, new)]
 
 
@@ -33,5 +33,5 @@ def test_name_in_python_3_is_named(old: str, new: str) -> None:
     ],
 )
 def test_code_for_python_3_is_not_reported(source: str) -> None:
-    """Code for both versions works, too."""
+    """This includes code that supports both Python 2 and Python 3."""
     assert find_removed_apis(source) == []

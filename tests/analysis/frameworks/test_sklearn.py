@@ -1,4 +1,4 @@
-"""What scikit-learn has removed. The table was tried with scikit-learn 1.9."""
+"""Calls and names that scikit-learn has removed. The table was checked against scikit-learn 1.9."""
 
 import pytest
 
@@ -41,7 +41,7 @@ from epochal.analysis.frameworks.sklearn import find_removed_apis
     ],
 )
 def test_removed_name_is_reported_with_its_replacement(old: str, what: str, new: str) -> None:
-    """A moved name comes with the line that imports it."""
+    """For a name that has moved, the replacement is the new import statement."""
     (found, *others) = find_removed_apis(old)
     assert found == RemovedApi(old.count("\n") + 1, what, new)
     assert others == []
@@ -59,5 +59,5 @@ def test_removed_name_is_reported_with_its_replacement(old: str, what: str, new:
     ],
 )
 def test_current_code_is_not_reported(source: str) -> None:
-    """Nor is code that chooses by the version, or that is not Python."""
+    """Code that checks the version or catches ImportError is not reported either, nor is code with a syntax error."""
     assert find_removed_apis(source) == []

@@ -1,4 +1,4 @@
-"""The check for APIs that newer versions of XGBoost lack, and that the real XGBoost agrees with it."""
+"""The check for APIs that newer versions of XGBoost no longer have, and its agreement with the real XGBoost."""
 
 import subprocess
 from pathlib import Path
@@ -53,7 +53,7 @@ xgboost.train({"tree_method": "hist"}, data, custom_metric=measure, early_stoppi
 
 
 def test_removed_apis_are_found_at_once() -> None:
-    """Each has its line and its replacement."""
+    """Each removed API is reported with its line and its replacement."""
     assert [(each.line, each.what, each.instead) for each in find_removed_apis(OLD)] == [
         (4, "'gpu_hist'", "'hist'"),
         (4, "gpu_id", 'device="cpu"'),
@@ -70,7 +70,7 @@ def test_removed_apis_are_found_at_once() -> None:
 
 @pytest.mark.parametrize("source", [NEW, OLD.replace("xgb", "lgb").replace("XGB", "LGBM"), "import xgboost\nprint 1\n"])
 def test_nothing_else_is_found(source: str) -> None:
-    """The same arguments of other libraries, and current ones, still work."""
+    """Current arguments are fine, and so are the removed ones if they belong to another library."""
     assert find_removed_apis(source) == []
 
 
@@ -95,7 +95,7 @@ _STOPS = "XGBClassifier(n_estimators=5, early_stopping_rounds=2).fit(x, y, eval_
     ],
 )
 def test_real_xgboost_agrees(old: str, new: str, boosting_python: Path) -> None:
-    """It refuses what is found, and accepts the replacement."""
+    """XGBoost rejects each use that is found and accepts its replacement."""
     begin = f"{_DATA}from xgboost import XGBClassifier\n"
     assert find_removed_apis(begin + old)
     assert not find_removed_apis(begin + new)

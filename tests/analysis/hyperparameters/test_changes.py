@@ -1,4 +1,4 @@
-"""The literals in nn.py: which are found, and that changing one leaves all other bytes as they are."""
+"""The literals in nn.py: which ones are found, and that changing one leaves every other byte as it is."""
 
 import subprocess
 from pathlib import Path
@@ -19,7 +19,7 @@ def _find_constant(source: bytes) -> Constant:
 
 
 def test_constants_are_found_in_order() -> None:
-    """Each has its name, value and line, and the position of its literal, including the sign."""
+    """Each constant has its name, value and line, and the position of its literal, including the sign."""
     source = b"rate = 1e-3\nif True:\n    shift = - 5\nname = 'a'\nflag = False\nz = 2j\nf = lambda: 3\nrate = .5\n"
     found = find_constants(source)
     assert [(constant.name, constant.value, constant.line) for constant in found] == [
@@ -33,7 +33,7 @@ def test_constants_are_found_in_order() -> None:
 
 
 def test_only_plain_literals_are_found() -> None:
-    """Strings count in any notation. Formatted strings, bytes, None and expressions do not."""
+    """Strings count in any notation, but f-strings, bytes, None and expressions do not."""
     source = b"n = 1\na = 'x' \"y\"\nb = ('z\\n')\nc = True\nd = f'{n}'\ne = b'x'\nf = None\ng = 'x' + 'y'\n"
     found = find_constants(source)
     assert [(constant.name, constant.value, constant.line) for constant in found] == [
@@ -46,7 +46,7 @@ def test_only_plain_literals_are_found() -> None:
 
 
 def test_top_level_assignments_are_found() -> None:
-    """Every kind of assignment counts, also inside blocks; those in functions, classes and comprehensions do not."""
+    """Every kind of assignment counts, even inside blocks, but not in functions, classes or comprehensions."""
     source = (
         b"a = 1\na += 2\nfor a in b: c = d = 1\nif (a := 3): pass\n"
         b"def f():\n    a = 4\nclass A:\n    a = 5\n[a for a in b]\ne, c = 5, 6\n"
@@ -80,7 +80,7 @@ def test_top_level_assignments_are_found() -> None:
     ],
 )
 def test_change_touches_only_the_number(before: bytes, after: bytes) -> None:
-    """Comments, line ends, byte order mark and encoding stay the same to the byte."""
+    """Comments, line endings, the byte order mark and the encoding stay exactly the same."""
     assert change_all(before, {_find_constant(before): 30}) == after
 
 
@@ -94,7 +94,7 @@ def test_change_touches_only_the_number(before: bytes, after: bytes) -> None:
     ],
 )
 def test_chained_assignment_is_split(before: bytes, after: bytes) -> None:
-    """Only the epochs change: the other names keep the literal, and lines stay where they are."""
+    """Only the number of epochs changes: the other names keep the literal, and no line moves."""
     assert change_all(before, {_find_constant(before): 30}) == after
 
 
@@ -122,14 +122,14 @@ def test_chained_assignment_is_split(before: bytes, after: bytes) -> None:
 def test_change_in_a_configuration_file_touches_only_the_value(
     path: str, before: str, key: str, value: Value, after: str
 ) -> None:
-    """Comments, spaces, quotes and line ends stay the same to the byte."""
+    """Comments, spaces, quotes and line endings stay exactly the same."""
     constant = next(each for each in find_keys(path, before.encode()) if each.qualified_name == key)
     assert change_all(before.encode(), {constant: value}).decode() == after
 
 
 @given(st.sampled_from(["c.yaml", "c.json", "c.toml"]), st.binary() | st.text().map(str.encode))
 def test_arbitrary_configuration_files_are_read_or_not(path: str, content: bytes) -> None:
-    """No content raises an exception, and each value that is found is at its place."""
+    """No content raises an exception, and every value that is found has the right position."""
     for constant in find_keys(path, content):
         assert change_all(content, {constant: constant.value}) == content
 
@@ -159,7 +159,7 @@ def test_every_other_byte_stays(
     old: int | float,
     new: int | float,
 ) -> None:
-    """The result is the source as it would have been written with the new number, in any encoding and mix of line ends."""
+    """The result is as if the source had always had the new number, in any encoding and mix of line endings."""
     assume(old != new)
 
     def source(number: int | float) -> bytes:
@@ -174,7 +174,7 @@ def test_every_other_byte_stays(
 
 @given(st.binary() | st.text().map(str.encode), st.integers(0, 20), st.integers(0, 20), st.integers())
 def test_arbitrary_bytes_are_changed_correctly_or_refused(source: bytes, start: int, length: int, value: int) -> None:
-    """A constant that is not in the source raises ValueError, and arbitrary bytes can always be searched."""
+    """Searching arbitrary bytes never fails, and changing a constant that is not in them raises ValueError."""
     find_constants(source)
     parse_script(source)
     try:
@@ -189,7 +189,7 @@ def _find_by_name(source: bytes) -> dict[str, Constant]:
 
 
 def test_several_literals_are_changed_at_once() -> None:
-    """Each keeps its position and quotes. A literal that already has the value keeps its notation."""
+    """Each keeps its position and quotes. A literal that already has the new value keeps its notation."""
     source = b'n = 0x10; rate = 1e-3\r\noptimizer = \'sgd\'  # or "adam"\nloss = "mse"\naugment = False\n'
     found = _find_by_name(source)
     values: dict[str, Value] = {"augment": True, "loss": "mae", "optimizer": "adam", "rate": 0.01, "n": 16}
@@ -207,7 +207,7 @@ _PAIRS = st.tuples(_NUMBERS, _NUMBERS) | st.tuples(st.text(), st.text()) | st.tu
 
 @given(encoding=st.sampled_from(["utf-8", "latin-1", "gbk"]), pairs=st.lists(_PAIRS))
 def test_any_value_can_replace_another_of_its_kind(encoding: str, pairs: list[tuple[Value, Value]]) -> None:
-    """The new values are found in the result, whatever the strings contain, and the bytes between them stay."""
+    """The result has the new values, whatever the strings contain, and the bytes between them stay the same."""
     between = "; # é\n".encode(encoding)
     lines = [f"v{place} = {old!a}".encode() + between for place, (old, _) in enumerate(pairs)]
     source = f"# coding: {encoding}\n".encode() + b"".join(lines)
@@ -221,7 +221,7 @@ def test_any_value_can_replace_another_of_its_kind(encoding: str, pairs: list[tu
     "changes", [{"n": "many"}, {"n": True}, {"flag": 1}, {"name": 5}, {"a": 2, "b": 3}, {"n": float("nan")}]
 )
 def test_impossible_changes_are_refused(changes: dict[str, Value]) -> None:
-    """These are a value of another kind, two values for one literal, and a number that has no literal."""
+    """This covers a value of another type, two values for one literal, and a number that has no literal."""
     source = b"n = 1\nflag = True\nname = 'x'\na = b = 1\n"
     with pytest.raises(ValueError, match="line"):
         change_all(source, {_find_by_name(source)[name]: value for name, value in changes.items()})
@@ -229,7 +229,7 @@ def test_impossible_changes_are_refused(changes: dict[str, Value]) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True])
 def test_value_without_a_literal_is_refused(value: int | float) -> None:
-    """Writing it would change what the script computes. The error names the constant."""
+    """NaN, infinity and booleans cannot replace a number. The error names the constant."""
     source = b"epochs = 20\n"
     with pytest.raises(ValueError, match="epochs"):
         change_all(source, {_find_constant(source): value})
@@ -252,7 +252,7 @@ def test_constant_of_another_source_is_refused() -> None:
     ],
 )
 def test_git_applies_the_diff(tmp_path: Path, source: bytes) -> None:
-    """The diff is one that git accepts, whatever the line ends."""
+    """git accepts the diff, whatever the line endings are."""
     changed = change_all(source, {_find_constant(source): 30})
     (tmp_path / "nn.py").write_bytes(source)
     diff = unified_diff(source, changed, "nn.py")
@@ -261,6 +261,6 @@ def test_git_applies_the_diff(tmp_path: Path, source: bytes) -> None:
 
 
 def test_diff_is_readable_in_any_encoding() -> None:
-    """It shows the characters of the source rather than its bytes."""
+    """The diff shows the characters of the source rather than its bytes."""
     source = b"# coding: latin-1\nepochs = 20  # \xe9\n"
     assert "+epochs = 30  # é\n" in unified_diff(source, change_all(source, {_find_constant(source): 30}), "nn.py")

@@ -1,7 +1,7 @@
-"""The number of epochs is found wherever scripts write it: forms of public scripts, drawn with other names and numbers.
+"""The number of epochs is found wherever scripts write it: forms from public scripts, with other names and numbers.
 
-The forms and their weights follow 205 Keras and 92 PyTorch files. In a form, « and » enclose the literal that has to be
-found; a generator puts in names, numbers and other statements.
+The forms and their weights are based on 205 Keras and 92 PyTorch files. In a form, « and » enclose the literal to be
+found; a generator inserts names, numbers and other statements.
 """
 
 import random
@@ -638,7 +638,7 @@ _DECOYS = (
 
 
 def _draw(form: str | Mapping[str, str], seed: int) -> dict[str, str]:
-    """Return the files of a form with a name, a number and decoys that depend on ``seed``."""
+    """Return the files of a form, with a name, a number and decoys chosen by ``seed``."""
     numbers = random.Random(seed)
     files = {"nn.py": form} if isinstance(form, str) else dict(form)
     name = numbers.choice(_NAMES)
@@ -659,7 +659,7 @@ def _indent(text: str) -> str:
 
 
 def _unmark(files: Mapping[str, str]) -> tuple[dict[str, bytes], tuple[str, int, int]]:
-    """Return the files without marks, and the path and the bytes of the marked literal."""
+    """Return the files without marks, and the path and byte range of the marked literal."""
     plain = {path: text.replace("«", "").replace("»", "").encode() for path, text in files.items()}
     ((path, marked),) = [(path, text) for path, text in files.items() if "«" in text]
     start = len(marked.partition("«")[0].encode())
@@ -681,20 +681,20 @@ def _is_found(folder: Path, form: str | Mapping[str, str], seed: int) -> bool:
 
 @pytest.mark.parametrize("name", _KERAS)
 def test_epochs_of_keras_scripts_are_found(name: str, tmp_path: Path) -> None:
-    """Each form is found, whatever else the script has: none of the forms is only mostly found."""
+    """The number is found in every form, whatever else the script contains."""
     assert all(_is_found(tmp_path, _KERAS[name][1], seed) for seed in range(4))
 
 
 @pytest.mark.parametrize("name", _TORCH)
 def test_epochs_of_pytorch_scripts_are_found(name: str, tmp_path: Path) -> None:
-    """The same for scripts with training loops of their own."""
+    """The number is also found in scripts with their own training loops."""
     assert all(_is_found(tmp_path, _TORCH[name][1], seed) for seed in range(4))
 
 
 @pytest.mark.parametrize("training", _TRAININGS)
 @pytest.mark.parametrize("place", _PLACES)
 def test_epochs_are_found_in_each_place_for_each_training(place: str, training: str, tmp_path: Path) -> None:
-    """Wherever the number is written, however it is trained with, and however deep in functions the training is."""
+    """The number is found wherever it is written, however it is used, and however deeply the training code is nested."""
     before, number, files = _PLACES[place]
     for seed, nest in enumerate(_NESTINGS.values()):
         script = nest(before, _TRAININGS[training], number)
@@ -739,12 +739,12 @@ def test_epochs_of_other_scripts_are_found(form: str, tmp_path: Path) -> None:
     ],
 )
 def test_other_numbers_are_not_epochs(source: str) -> None:
-    """Neither are texts, comments, numbers below 1, and loops that do not train."""
+    """Strings, comments, numbers below 1 and loops that do not train are not taken for the number of epochs."""
     assert parse_script(source.encode()).epochs == ()
 
 
 def test_place_is_described_as_plain_data(tmp_path: Path) -> None:
-    """``epochal check`` prints it: the file, the line, the value, and how it is written."""
+    """``epochal check`` prints the file, the line, the value, and how the number is written."""
     source = "p.add_argument('--n-epochs', default=5)\nargs = p.parse_args()\nmodel.fit(x, epochs=args.n_epochs * 2)\n"
     (epochs,) = _find(tmp_path, {"nn.py": source.encode()})
     constant = epochs.constant
@@ -753,7 +753,7 @@ def test_place_is_described_as_plain_data(tmp_path: Path) -> None:
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
-    """A trial writes into its copy of the code only, wherever the commit's links lead."""
+    """A trial writes only to its own copy of the code, wherever the commit's links lead."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "config.py").write_text("EPOCHS = 20\n")
@@ -770,7 +770,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_code_that_refers_to_itself_takes_no_time() -> None:
-    """The pushed code may be anything: each of these names has two paths to the next, and functions call each other."""
+    """Pushed code can contain anything. Here, each name has two paths to the next, and functions call each other."""
     names = "".join(f"a{at} = (a{at + 1} if a{at + 1} else a{at + 1}) or a{at + 1}\n" for at in range(60))
     calls = "".join(f"def f{at}():\n    return f{at + 1}()\n" for at in range(400))
     loop = "def g(n):\n    return g(n) or h(n)\ndef h(n):\n    return g(n + n)\n"

@@ -1,4 +1,4 @@
-"""Answers of a genuine Jenkins 2.568.2, recorded on loopback. The stand-in gives these answers and no others.
+"""Responses of a genuine Jenkins 2.568.2, recorded on loopback. The stand-in gives these responses and no others.
 
 Each has the status, the headers that matter and the beginning of the body. The stand-in fills in ``{…}``.
 """
@@ -10,7 +10,7 @@ VERSION = "2.568.2"
 
 @dataclass(frozen=True)
 class Answer:
-    """A recorded answer of Jenkins."""
+    """A recorded response from Jenkins."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ ANSWERS = {
     "anonymous": Answer(403, _HTML | {"X-Required-Permission": "hudson.model.Hudson.Read"}, "Authentication required"),
     "wrong token": Answer(401, _JETTY, "<title>Error 401 Unauthorized</title><h2>HTTP ERROR 401 Unauthorized</h2>"),
     "no permission": Answer(403, _HTML | {"X-Required-Permission": "{permission}"}, "<h1>Access Denied</h1>"),
-    # While Jenkins starts, it does not know valid tokens at first, and then serves no page.
+    # While Jenkins starts, it first rejects even valid tokens, and then answers every request with status 503.
     "starting GET": Answer(401, _JETTY, "<h2>HTTP ERROR 401 Unauthorized</h2>"),
     "starting POST": Answer(403, _JETTY, "<h2>HTTP ERROR 403 No valid crumb was included in the request</h2>"),
     "starting": Answer(503, {"Content-Type": "text/html;charset=utf-8"}, "<p>Jenkins is getting ready to work</p>"),

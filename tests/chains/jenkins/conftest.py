@@ -31,7 +31,7 @@ jenkins_credentials = "deploy-key"
 
 @pytest.fixture
 def standin(tmp_path: Path) -> Iterator[StandIn]:
-    """Run a Jenkins that has all pinned plugins."""
+    """Run a stand-in for Jenkins that has all pinned plugins."""
     jenkins = StandIn(tmp_path / "jenkins", dict(pinned_plugins()), {}).start()
     yield jenkins
     jenkins.kill()

@@ -1,8 +1,8 @@
 """A stand-in for Jenkins that gives recorded answers and really runs the jobs' shell steps.
 
-It imitates the REST interface (tests/chains/jenkins/answers.py), how Jenkins stores a job's XML (without the elements of
+It imitates the REST API (tests/chains/jenkins/answers.py), the way Jenkins stores a job's XML (without the elements of
 plugins that it does not have), the queue, executors, freestyle builds with parameters, git SCM, shell steps with
-unstableReturn, archiving, and the parameterized-trigger plugin. It cannot show that a genuine Jenkins accepts the jobs;
+unstableReturn, archiving, and the parameterized-trigger plugin. It cannot show that a real Jenkins accepts the jobs;
 ``make test-jenkins`` does that.
 """
 
@@ -74,7 +74,7 @@ class Item:
 
 
 class StandIn:
-    """One Jenkins.
+    """A stand-in for one Jenkins server.
 
     ``plugins`` maps the installed plugins to their versions. ``environment`` has variables that its agent adds to those
     of each build.
@@ -107,7 +107,7 @@ class StandIn:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> "StandIn":
-        """Start to answer requests, at the same port as before."""
+        """Start answering requests. After a restart, the port is the same as before."""
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), _make_handler(self))
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
@@ -122,7 +122,7 @@ class StandIn:
             self.server = None
 
     def kill(self) -> None:
-        """Stop like a genuine Jenkins after SIGKILL: running builds and waiting items are lost, and their numbers skipped."""
+        """Stop like a real Jenkins after SIGKILL: running builds and queued items are lost, their numbers skipped."""
         self.stop()
         with self.changed:
             for job, builds in self.builds.items():
@@ -134,7 +134,7 @@ class StandIn:
             self.known_items.clear()
 
     def shut_down(self) -> None:
-        """Stop like a genuine Jenkins after SIGTERM: running builds end ABORTED without a user as the cause; the queue is kept."""
+        """Stop like a real Jenkins after SIGTERM: running builds end as ABORTED, not by a user; the queue is kept."""
         self.stop()
         for builds in self.builds.values():
             for build in builds:
@@ -144,7 +144,7 @@ class StandIn:
         self.wait(lambda: not any(build.building for builds in self.builds.values() for build in builds))
 
     def wait(self, condition: Callable[[], Any], seconds: float = 120) -> None:
-        """Wait until ``condition`` is true. It is checked at each change of this Jenkins."""
+        """Wait until ``condition`` is true. It is checked whenever this Jenkins changes."""
         with self.changed:
             assert self.changed.wait_for(condition, seconds), "the stand-in waited in vain"
 
@@ -153,14 +153,14 @@ class StandIn:
         return self.builds[job][-1]
 
     def notify(self) -> None:
-        """Report a change to those who wait."""
+        """Wake up the threads that are waiting for a change."""
         with self.changed:
             self.changed.notify_all()
 
     # Jobs.
 
     def to_stored_xml(self, xml: str) -> str:
-        """Return the XML that Jenkins stores for a posted one: XML 1.1, with plugin versions, without absent plugins."""
+        """Return posted XML as Jenkins stores it: as XML 1.1, with plugin versions, without absent plugins."""
         root = parse_config(xml)
         self._drop_absent_plugins(root)
         return "<?xml version='1.1' encoding='UTF-8'?>\n" + tostring(root, encoding="unicode")
@@ -182,7 +182,7 @@ class StandIn:
     # The queue and builds.
 
     def enqueue(self, job: str, parameters: dict[str, str]) -> tuple[str, Item]:
-        """Add an item to the queue and return its situation; or return the item that waits with the same parameters."""
+        """Queue an item unless one with the same parameters is waiting; return which was the case, and the item."""
         defaults = {
             each.findtext("name", ""): each.findtext("defaultValue") or ""
             for each in parse_config(self.jobs[job]).iter("hudson.model.StringParameterDefinition")
@@ -224,7 +224,7 @@ class StandIn:
             build.console += f"FATAL: {error}\n"
             result = "FAILURE"
         if build not in self.builds.get(build.job, []):
-            return  # The build was killed with Jenkins, which stores nothing of it.
+            return  # The build was killed along with Jenkins, which stores nothing about it.
         build.result = "ABORTED" if build.stopped_by else build.result or result
         self._archive(build, root, workspace)
         build.console += f"Finished: {build.result}\n"
@@ -235,7 +235,7 @@ class StandIn:
         self.schedule()
 
     def _choose_workspace(self, build: Build) -> Path:
-        """Return a workspace that no other build uses. Concurrent builds get one with an @ in its name."""
+        """Return a workspace that no other build uses. For a concurrent build, its name contains an @."""
         with self.changed:
             for number in itertools.count(1):
                 folder = self.folder / "workspace" / (build.job if number == 1 else f"{build.job}@{number}")
@@ -334,7 +334,7 @@ class StandIn:
                 continue
             files = [workspace / (name.text or "") for name in config.iter("propertiesFile")]
             if not all(path.is_file() for path in files) and config.find(".//failTriggerOnMissing") is not None:
-                continue  # According to the plugin's help, nothing is triggered and the build's result stays.
+                continue  # According to the plugin's help, nothing is triggered and the build's result does not change.
             parameters: dict[str, str] = {}
             for lines in config.iter("properties"):
                 text = re.sub(r"\$(\w+)", lambda found: build.parameters.get(found[1], ""), lines.text or "")
@@ -410,7 +410,7 @@ def _find_plugin(element: Element) -> str | None:
 
 
 def _end_process(build: Build, number: signal.Signals) -> None:
-    """End a build's processes like Jenkins: children before their parent, waiting a few seconds for each."""
+    """End a build's processes as Jenkins does: children before their parent, waiting a few seconds for each."""
     if build.process and build.process.poll() is None:
         pid = build.process.pid
         if number == signal.SIGKILL:
@@ -498,7 +498,7 @@ def _make_handler(standin: StandIn) -> type[BaseHTTPRequestHandler]:  # noqa: C9
 
 
 class Routes:
-    """Answers one request."""
+    """The answer to one request, chosen by its method and path."""
 
     def __init__(self, standin: StandIn, answer: Callable[..., None]) -> None:
         self._standin = standin
@@ -539,7 +539,7 @@ class Routes:
         self._answer("json", json.dumps(value))
 
     def _list_plugins(self, depth: int) -> list[dict[str, Any]]:
-        """Return the plugins. At depth 0 Jenkins shows nothing of them."""
+        """Return the plugins. At depth 0, Jenkins shows no details of them."""
         return [
             {"shortName": name, "longName": f"{name} plugin", "version": version, "active": True} if depth else {}
             for name, version in self._standin.plugins.items()

@@ -1,4 +1,4 @@
-"""The Jenkins chain with a real gateway, real job scripts and a stand-in for Jenkins: no run is lost or runs twice."""
+"""The Jenkins chain with a real gateway, real job scripts and a stand-in for Jenkins: no run is lost or executed twice."""
 
 import os
 import threading
@@ -41,7 +41,7 @@ signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.7), sys.exit(1)))
 
 @pytest.fixture
 def pipe(tmp_path: Path) -> Path:
-    """Return the pipe at which a training waits for the test; ``_release`` writes to the pipe beside it."""
+    """Return the pipe on which a training script waits for the test; ``_release`` writes to the pipe beside it."""
     os.mkfifo(tmp_path / "training")
     os.mkfifo(tmp_path / "training.go")
     return tmp_path / "training"
@@ -87,7 +87,7 @@ def _list_results(standin: StandIn) -> dict[str, list[str | None]]:
 def test_push_is_trained_retrained_and_mailed(
     home: Path, tmp_path: Path, standin: StandIn, without: tuple[str, ...]
 ) -> None:
-    """Each job is built once, with its name, links and archived files; the mail links to the last build.
+    """Each job is built once, with its name, links and archived files; the email links to the last build.
 
     Without plugins the gateway starts the next job, and the pull job fetches the commit itself.
     """
@@ -141,7 +141,7 @@ def test_push_while_jenkins_is_down_is_triggered_later(home: Path, tmp_path: Pat
 def test_build_that_jenkins_interrupted_is_triggered_again(
     home: Path, tmp_path: Path, standin: StandIn, pipe: Path, interruption: str
 ) -> None:
-    """The build is lost if Jenkins is killed, and ABORTED if it is shut down; the next build ends the run."""
+    """The build is lost if Jenkins is killed, and ABORTED if it is shut down; the next build completes the run."""
     origin = make_repository(tmp_path / "digits", {"nn.py": _waiting_script(pipe), "epochal.toml": "threshold = 0.5\n"})
     with _gateway(home, origin, standin) as server:
         server.push(origin)
@@ -161,7 +161,7 @@ def test_build_that_jenkins_interrupted_is_triggered_again(
 def test_stopping_a_build_in_jenkins_cancels_its_run(
     home: Path, tmp_path: Path, standin: StandIn, pipe: Path, handler: str
 ) -> None:
-    """Nobody is mailed, and the run does not count as failed although Jenkins ends nn.py before the job."""
+    """Nobody gets an email, and the run does not count as failed, although Jenkins ends nn.py before the job."""
     origin = make_repository(tmp_path / "digits", {"nn.py": handler + _waiting_script(pipe), "epochal.toml": _TOML})
     with _gateway(home, origin, standin) as server:
         server.push(origin)
@@ -189,7 +189,7 @@ def test_removing_a_queue_item_cancels_its_run(home: Path, tmp_path: Path, stand
 def test_builds_of_superseded_and_cancelled_runs_end_aborted(
     home: Path, tmp_path: Path, standin: StandIn, pipe: Path
 ) -> None:
-    """With supersede = "running" a newer commit stops the older run's build; epochal cancel stops the newer one's.
+    """With supersede = "running", a newer commit stops the older run's build; epochal cancel stops the newer one's.
 
     This Jenkins does not know its own address, so it passes no BUILD_URL to the jobs.
     """
@@ -209,7 +209,7 @@ def test_builds_of_superseded_and_cancelled_runs_end_aborted(
 
 
 def test_build_of_a_cancelled_search_ends_aborted(home: Path, tmp_path: Path, standin: StandIn, pipe: Path) -> None:
-    """The run is cancelled, and nobody is mailed."""
+    """The run is cancelled, and nobody gets an email."""
     waits = f"    open({str(pipe)!r}, 'w').write('x')\n    open({f'{pipe}.go'!r}).read()\n"
     script = f"kernel = 'small'\nif kernel == 'large':\n{waits}print('Test accuracy: 0.1')\n"
     settings = 'threshold = 0.99\n[search]\nkernel = { choices = ["small", "large"] }\n'
@@ -240,7 +240,7 @@ def test_run_fails_after_three_builds_without_a_result(home: Path, tmp_path: Pat
 
 
 def test_failed_training_fails_the_build_and_starts_no_retrain(home: Path, tmp_path: Path, standin: StandIn) -> None:
-    """The mail and the build's description say that the script failed."""
+    """The email and the build's description say that the script failed."""
     origin = make_repository(tmp_path / "digits", {"nn.py": "raise SystemExit('no data')\n"})
     with _gateway(home, origin, standin) as server:
         server.push(origin)
@@ -251,7 +251,7 @@ def test_failed_training_fails_the_build_and_starts_no_retrain(home: Path, tmp_p
 
 
 def test_run_without_a_pull_job_does_not_block_others(home: Path, tmp_path: Path, standin: StandIn) -> None:
-    """The run of a repository that is no longer watched stays queued."""
+    """A run of a repository that is not watched stays queued, while other runs proceed."""
     stray = store_push(home, make_repository(tmp_path / "stray", {"nn.py": _IMPROVING_SCRIPT}))
     origin = make_repository(tmp_path / "digits", {"nn.py": _IMPROVING_SCRIPT, "epochal.toml": "threshold = 0.5\n"})
     with _gateway(home, origin, standin) as server:
@@ -285,7 +285,7 @@ def test_database_that_does_not_answer_is_asked_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It does not count as a run that this home lacks, of which a build may be left in Jenkins."""
+    """If the database does not answer, the run of a build is not taken to be missing; the query is repeated."""
     asked, asked_again = threading.Event(), threading.Event()
 
     def load_no_run(database: Database, number: int) -> Run:

@@ -1,4 +1,4 @@
-"""``epochal jenkins check``: one line per check, the last one with an answer from the agent itself."""
+"""``epochal jenkins check`` prints one line per check. In the last check, the agent itself answers."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def _check(client: JenkinsClient, settings: ServerSettings, home: Path) -> tuple
 
 @pytest.fixture
 def ready(client: JenkinsClient, settings: ServerSettings, standin: StandIn, home: Path) -> StandIn:
-    """Return a Jenkins that has the jobs and whose agent has Epochal."""
+    """Return a Jenkins that has Epochal's jobs and an agent with Epochal installed."""
     standin.environment |= {
         "EPOCHAL_HOME": str(home),
         "EPOCHAL_SCRIPTS": str(resource("scripts")),
@@ -76,7 +76,7 @@ def test_each_failed_check_names_its_cause(
 def test_job_that_epochal_did_not_make_fails_the_check(
     client: JenkinsClient, settings: ServerSettings, ready: StandIn, home: Path
 ) -> None:
-    """The answer does not recommend ``epochal jenkins apply``, which would refuse."""
+    """The answer does not recommend ``epochal jenkins apply``, which would refuse to change the job."""
     ready.jobs["t-train"] = "<project><description>mine</description></project>"
     passed, answers = _check(client, settings, home)
     assert not passed
@@ -105,7 +105,7 @@ def test_agent_with_another_installation_fails_the_check(
 def test_sqlite_is_refused_for_a_remote_agent(
     client: JenkinsClient, settings: ServerSettings, ready: StandIn, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite loses writes on a network file system. A wrong boot id makes the gateway look like another machine."""
+    """SQLite loses writes on a network file system. A fake boot ID makes the agent seem to be on another machine."""
     boot_id = home / "boot_id"
     boot_id.write_text("another machine")
     monkeypatch.setattr("epochal.jobs.installation._BOOT_ID", boot_id)

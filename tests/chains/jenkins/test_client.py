@@ -1,4 +1,4 @@
-"""What the client makes of Jenkins' answers: those that were recorded, and broken ones."""
+"""How the client handles Jenkins' answers, both recorded and broken ones."""
 
 import socket
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def job(standin: StandIn) -> str:
 
 
 def test_build_is_triggered_labelled_and_stopped(client: JenkinsClient, standin: StandIn, job: str) -> None:
-    """Follow one build from its queue item to its console."""
+    """Follow one build from its queue item to its console output."""
     item = client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert item == 1
     standin.wait(lambda: "of run 7" in standin.newest(job).console)
@@ -48,7 +48,7 @@ def test_build_is_triggered_labelled_and_stopped(client: JenkinsClient, standin:
 
 
 def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: StandIn, job: str) -> None:
-    """Jenkins answers 303 with the waiting item. Cancelling an item twice, or an unknown one, is no error."""
+    """Jenkins answers 303 with the waiting item. Cancelling an item twice, or an unknown one, is not an error."""
     standin.agent_online = False
     item = client.trigger(job, {"EPOCHAL_RUN": "7"})
     assert item is not None
@@ -80,7 +80,7 @@ def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: Stan
 def test_refusal_is_reported_in_one_line(
     client: JenkinsClient, standin: StandIn, job: str, situation: str, message: str
 ) -> None:
-    """The error also has Jenkins' status, which decides whether the request is retried."""
+    """The error also has Jenkins' status code, which decides whether the request is retried."""
     standin.next_answers.append(ANSWERS[situation])
     with pytest.raises(JenkinsError) as error:
         client.trigger(job, {"EPOCHAL_RUN": "7"})
@@ -117,7 +117,7 @@ def _send_half_of_the_json(handler: BaseHTTPRequestHandler) -> None:
 def test_incomplete_answer_is_an_error(
     client: JenkinsClient, standin: StandIn, answer: Callable[[BaseHTTPRequestHandler], None]
 ) -> None:
-    """A truncated body, a closed connection and truncated JSON lead to an error without a status."""
+    """A truncated body, a closed connection and truncated JSON each raise an error without a status code."""
     standin.next_answers.append(answer)
     with pytest.raises(JenkinsError) as error:
         client.get_queue_info()
@@ -125,7 +125,7 @@ def test_incomplete_answer_is_an_error(
 
 
 def test_missing_answer_is_an_error(client: JenkinsClient, standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jenkins does not answer in time, or nothing listens at its address. The message says which."""
+    """The message says whether Jenkins timed out or refused the connection."""
     monkeypatch.setattr(client._jenkins, "timeout", 0.2)
     standin.next_answers.append(_never_answer)
     with pytest.raises(JenkinsError, match=r"does not answer: .*[Tt]imed out") as error:
@@ -146,7 +146,7 @@ def test_another_server_is_not_taken_for_jenkins(client: JenkinsClient, standin:
 def test_missing_permissions_are_found_without_changing_anything(
     client: JenkinsClient, standin: StandIn, job: str
 ) -> None:
-    """The probes are bad requests on purpose: Jenkins answers 400 if the user has the right, else 403."""
+    """The probes are deliberately invalid requests: Jenkins answers 400 if the user has the permission, else 403."""
     assert client.missing_permissions(job) == []
     standin.forbidden = {"hudson.model.Item.Create", "hudson.model.Item.Build"}
     assert client.missing_permissions(job) == ["Job/Create", "Job/Build"]
@@ -162,7 +162,7 @@ def test_errors_of_python_jenkins_become_jenkins_errors(client: JenkinsClient, s
 
 
 def test_second_error_does_not_get_the_status_of_the_first(client: JenkinsClient, standin: StandIn) -> None:
-    """Python chains the earlier error, here a 404, to the new one, whose own cause is the broken answer."""
+    """Python links the earlier error, a 404, to the new one as its context, but only the new one's own cause counts."""
     with pytest.raises(JenkinsError, match="does not have the requested job or page"):
         client.console("missing", 1)
     try:

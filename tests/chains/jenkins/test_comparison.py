@@ -1,4 +1,4 @@
-"""Rendered jobs compared with what a genuine Jenkins stored for them (see tests/chains/jenkins/recorded/README.md)."""
+"""Rendered jobs compared with what a real Jenkins stored for them (see tests/chains/jenkins/recorded/README.md)."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def _read_recorded(name: str) -> str:
 
 
 def test_dropped_classes_are_listed() -> None:
-    """Jenkins drops the elements of absent plugins without reporting it. Those of installed plugins are not listed."""
+    """Jenkins silently drops the elements of missing plugins. Elements of installed plugins are not listed."""
     assert missing_classes(_read_recorded("core.rendered"), _read_recorded("core.kept")) == []
     without_plugins = missing_classes(
         _read_recorded("plugins.rendered"), _read_recorded("plugins.kept-without-plugins")
@@ -34,7 +34,7 @@ def test_dropped_classes_are_listed() -> None:
 
 
 def test_digest_changes_only_with_the_job() -> None:
-    """The digest stays when Jenkins saves the job again or updates a plugin."""
+    """The digest stays the same when Jenkins saves the job again or a plugin is updated."""
     stored = _read_recorded("core.kept")
     assert digest(stored) == digest(_read_recorded("core.kept-after-save"))
     with_git = _read_recorded("plugins.kept-with-git-and-timestamper")
@@ -43,7 +43,7 @@ def test_digest_changes_only_with_the_job() -> None:
 
 
 def test_differences_are_the_changed_values() -> None:
-    """Defaults that Jenkins adds or leaves out are no differences."""
+    """Defaults that Jenkins adds or leaves out do not count as differences."""
     rendered, stored = _read_recorded("core.rendered"), _read_recorded("core.kept")
     changed = stored.replace("<daysToKeep>30</daysToKeep>", "<daysToKeep>31</daysToKeep>")
     found = [str(each) for each in differences(rendered, changed) if "authToken" not in each.path]

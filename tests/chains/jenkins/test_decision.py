@@ -1,4 +1,4 @@
-"""What the Jenkins chain does next for a run, for each state of its builds and queue items."""
+"""What the Jenkins chain does next for a run, depending on its builds and queue items."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -83,20 +83,20 @@ _FAILED = _make_build("train", result="FAILURE")
         ),
         # The newest build decides.
         ((_PULL, _make_build("train", 2, result="ABORTED")), _make_dispatch(), None, False, Trigger("train")),
-        # Jenkins was killed after the build of train had been seen, so the newest build is one of pull.
+        # Jenkins was killed after the train build had been seen, so the newest build is a pull build.
         ((_PULL,), _make_dispatch(item=9), ItemState.UNKNOWN, True, Trigger("train")),
     ],
 )
 def test_decision_for_each_state_in_jenkins(
     builds: tuple[Build, ...], dispatch: Dispatch | None, item: ItemState | None, grace_over: bool, decision: Decision
 ) -> None:
-    """While a build runs nothing is triggered, failures are limited, and a person's stop is final."""
+    """Nothing is triggered while a build runs, failures are limited, and a build that a person stops is not retried."""
     snapshot = JenkinsSnapshot(builds, (), frozenset({"pull", "train"}))
     assert decide(_RUN, "train", dispatch, snapshot, item, grace_over=grace_over) == decision
 
 
 def test_next_job_is_triggered_at_once_if_jenkins_does_not_start_it() -> None:
-    """A build that waits in the queue is still not triggered a second time."""
+    """A build that is already in the queue is not triggered a second time."""
     snapshot = JenkinsSnapshot((_PULL,), (), frozenset())
     assert decide(_RUN, "train", None, snapshot, None, grace_over=False) == Trigger("train")
     waiting = JenkinsSnapshot((_PULL,), (Item(3, "train", 7),), frozenset())
@@ -110,7 +110,7 @@ def test_queued_run_is_triggered_at_once() -> None:
 
 
 def test_lost_item_is_neither_queued_nor_built() -> None:
-    """A dispatch without an item has none to lose."""
+    """A dispatch without a queue item cannot lose one."""
     snapshot = JenkinsSnapshot((_make_build("train", item=4),), (Item(5, "pull", 8),), frozenset())
     assert [
         find_lost_item(dispatch, snapshot)

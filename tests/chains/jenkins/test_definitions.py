@@ -1,6 +1,6 @@
 """The jobs and the view that Job Builder renders from jobs/*.yaml: golden files, and what must match other files.
 
-UPDATE_GOLDEN=1 pytest tests/chains/jenkins/test_definitions.py writes the golden files anew; read the diff.
+UPDATE_GOLDEN=1 pytest tests/chains/jenkins/test_definitions.py rewrites the golden files; review the diff.
 """
 
 import os
@@ -26,7 +26,7 @@ _SETTINGS = ServerSettings(repository=(_DIGITS,), jenkins=JenkinsSettings(github
 
 @pytest.mark.parametrize(("folder", "without"), [("plugins", ()), ("core", OPTIONAL_PLUGINS)])
 def test_rendered_jobs_match_the_golden_files(folder: str, without: tuple[str, ...]) -> None:
-    """The jobs use all plugins, or do without all optional ones."""
+    """The jobs are rendered with all plugins, and without the optional ones."""
     settings = _SETTINGS if not without else _SETTINGS.model_copy(update={"jenkins": JenkinsSettings(prefix="t-")})
     for definition in render(settings, without):
         golden = _GOLDEN / folder / f"{definition.name}.xml"
@@ -37,7 +37,7 @@ def test_rendered_jobs_match_the_golden_files(folder: str, without: tuple[str, .
 
 
 def test_each_job_starts_the_next_one() -> None:
-    """train starts retrain only if it is UNSTABLE, and retrain starts nothing, so the jobs form no cycle."""
+    """train starts retrain only if its own result is UNSTABLE, and retrain starts nothing, so the jobs form no cycle."""
     roots = {definition.name: parse_config(definition.xml) for definition in render(_SETTINGS)}
     config = "publishers/hudson.plugins.parameterizedtrigger.BuildTrigger/configs/*"
     started = {
@@ -53,7 +53,7 @@ def test_each_job_starts_the_next_one() -> None:
 
 
 def test_each_repository_has_a_pull_job() -> None:
-    """The second repository's name is in the job's name; two repositories of the same name are refused."""
+    """The second repository's name is in the job's name; two repositories with the same name are refused."""
     strange = WatchedRepository(url="/srv/git/{odd} $name's\"", branches=("release/2",))
     settings = ServerSettings(repository=(_DIGITS, strange), jenkins=JenkinsSettings(prefix="ml-", label=""))
     assert job_names(settings) == ["ml-pull", "ml-pull-odd-name-s", "ml-train", "ml-retrain"]
@@ -72,7 +72,7 @@ def test_each_repository_has_a_pull_job() -> None:
 
 
 def test_unusable_settings_are_refused() -> None:
-    """No repository is watched, or a plugin is to be left out that is not optional."""
+    """Settings are refused if no repository is watched or if a required plugin is to be left out."""
     with pytest.raises(SettingsError, match="epochal watch"):
         render(ServerSettings())
     with pytest.raises(SettingsError, match="Not optional: github"):
@@ -80,7 +80,7 @@ def test_unusable_settings_are_refused() -> None:
 
 
 def test_variables_that_may_hold_a_secret_are_refused() -> None:
-    """Everybody could read a secret in the job's configuration. Other variables are quoted for the shell."""
+    """Anyone could read a secret in the job's configuration. Other variables are quoted for the shell."""
     variables = {"EPOCHAL_HOME": "/srv/it's $HOME", "EPOCHAL_DATABASE_FILE": "/run/secrets/database"}
     settings = _SETTINGS.model_copy(update={"jenkins": JenkinsSettings(variables=variables)})
     train = next(each for each in render(settings) if each.name == "train")
@@ -96,7 +96,7 @@ def test_variables_that_may_hold_a_secret_are_refused() -> None:
 
 
 def test_jobs_scripts_and_plugins_match() -> None:
-    """The scripts exist and read the jobs' parameters, the embedded chain passes the same, and all plugins are pinned."""
+    """The scripts exist and read the jobs' parameters, the embedded chain passes the same ones, and all plugins are pinned."""
     definitions = render(_SETTINGS)
     parameters = {
         each.name: {

@@ -1,4 +1,4 @@
-"""Creating, updating and deleting the jobs in a stand-in that stores and drops what a genuine Jenkins does."""
+"""Creating, updating and deleting the jobs in a stand-in that keeps and drops what a real Jenkins would."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def _apply(client: JenkinsClient, settings: ServerSettings, *without: str) -> li
 
 
 def test_second_apply_changes_nothing(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """The second apply says so and sends no POST request."""
+    """The second apply reports that everything is up to date, and sends no POST request."""
     assert _apply(client, settings)[:4] == [
         "job t-pull: created",
         "job t-train: created",
@@ -55,7 +55,7 @@ def test_changes_in_settings_and_in_jenkins_are_found(
 def test_missing_plugins_are_reported_before_any_change(
     client: JenkinsClient, settings: ServerSettings, standin: StandIn
 ) -> None:
-    """Otherwise Jenkins would answer 200 and silently drop the elements of these plugins."""
+    """Without this check, Jenkins would answer 200 and silently drop the elements of the missing plugins."""
     del standin.plugins["parameterized-trigger"], standin.plugins["git"]
     with pytest.raises(JenkinsError, match=r"(?s)git:5\.7\.0.*parameterized-trigger:\d+") as error:
         _apply(client, settings)
@@ -66,9 +66,9 @@ def test_missing_plugins_are_reported_before_any_change(
 
 
 def test_dropped_elements_are_an_error(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """A plugin is disabled after the plugins were checked; the job is read back and found incomplete.
+    """If a plugin is disabled after the check, reading the job back shows that it is incomplete.
 
-    Once the plugin is enabled again, the job is completed.
+    Applying again once the plugin is enabled completes the job.
     """
     plugins = dict(standin.plugins)
     to_stored_xml = standin.to_stored_xml
@@ -84,7 +84,7 @@ def test_dropped_elements_are_an_error(client: JenkinsClient, settings: ServerSe
 def test_jobs_that_epochal_did_not_make_are_left_alone(
     client: JenkinsClient, settings: ServerSettings, standin: StandIn
 ) -> None:
-    """This is so even if a job has the name of one of Epochal's jobs."""
+    """Even a job with the name of one of Epochal's jobs is neither changed nor deleted."""
     standin.jobs["t-train"] = "<project><description>mine</description></project>"
     lines: list[str] = []
     with pytest.raises(JenkinsError, match="t-train that Epochal did not create"):
@@ -115,13 +115,13 @@ def test_an_old_jenkins_is_refused(
 
 
 def test_jobs_need_no_plugin(client: JenkinsClient, settings: ServerSettings, standin: StandIn) -> None:
-    """Jenkins has no plugin, and the jobs do without all optional ones."""
+    """The jobs can be created in a Jenkins without plugins if all optional plugins are left out."""
     standin.plugins.clear()
     assert _apply(client, settings, *OPTIONAL_PLUGINS)[-1] == "4 changed"
 
 
 def test_login_comes_from_settings_and_environment(settings: ServerSettings, standin: StandIn) -> None:
-    """What is missing of address, user and token is named, and a refused token is not shown."""
+    """The error names whichever of address, user and token is missing, and never shows a refused token."""
     environment = environment_of(standin.folder, EPOCHAL_JENKINS_TOKEN=TOKEN)
     assert JenkinsClient.open(environment, settings.jenkins).is_signed_in()
     with pytest.raises(SettingsError, match=r"\[jenkins\] url .*; \[jenkins\] user .*; EPOCHAL_JENKINS_TOKEN"):
@@ -134,7 +134,7 @@ def test_login_comes_from_settings_and_environment(settings: ServerSettings, sta
 
 
 def test_non_ascii_branch_is_no_change(client: JenkinsClient, settings: ServerSettings) -> None:
-    """Jenkins does not declare that its XML is UTF-8; read wrongly, the branch would differ at the second apply."""
+    """Jenkins does not declare its XML as UTF-8; decoded wrongly, the branch would look changed at the second apply."""
     watched = settings.repository[0].model_copy(update={"branches": ("größe/中文",)})
     settings = settings.model_copy(update={"repository": (watched,)})
     assert _apply(client, settings)[-1] == "4 changed"

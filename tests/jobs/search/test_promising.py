@@ -31,25 +31,25 @@ def _make_trial(number: int, accuracy: float, expected: int | None, filters: int
         ([], None),
         ([_make_trial(2, 0.7, None)], None),
         ([_make_trial(2, 0.7, 43)], (2, 43)),
-        ([_make_trial(2, 0.7, 22)], (2, 30)),  # at least one step: a single epoch is not worth a start
+        ([_make_trial(2, 0.7, 22)], (2, 30)),  # at least one step: two epochs are not worth a trial
         ([_make_trial(2, 0.7, 60, epochs=55)], (2, 60)),
-        ([_make_trial(2, 0.7, 61, epochs=60)], None),  # it has max_epochs already
+        ([_make_trial(2, 0.7, 61, epochs=60)], None),  # already has max_epochs
         ([_make_trial(2, 0.7, 43), _make_trial(3, 0.75, 50, filters=16)], (3, 50)),  # the most accurate one first
-        ([_make_trial(2, 0.7, 43), _make_trial(3, 0.72, None, epochs=43)], None),  # trial 3 has resumed trial 2 already
+        ([_make_trial(2, 0.7, 43), _make_trial(3, 0.72, None, epochs=43)], None),  # trial 3 already resumed trial 2
     ],
 )
 def test_best_trial_expected_to_reach_the_threshold_is_resumed(
     trials: list[Trial], expected: tuple[int, int] | None
 ) -> None:
-    """It gets the epochs that its forecast expects, but at least one step more and at most ``max_epochs``."""
+    """The trial gets as many epochs as its forecast expects, but at least one step more and at most ``max_epochs``."""
     trial = choose_trial_to_resume(trials, _EPOCHS, _SETTINGS)
     assert (trial and (trial[0].number, trial[1])) == expected
 
 
 def test_trials_of_other_kinds_are_not_resumed() -> None:
-    """These are trials outside the search, and trials that their own callbacks ended.
+    """Trials outside the search are not resumed, nor are trials that were ended by the script's own callbacks.
 
-    A trial whose resumption was interrupted is resumed again.
+    A trial is resumed again if its resumption was interrupted.
     """
     trial = _make_trial(2, 0.7, 43)
     assert (

@@ -24,7 +24,7 @@ model.fit(x, y, epochs=epochs)
 
 
 def test_values_get_the_type_of_their_constant() -> None:
-    """A constant that is a float gets floats, even from whole numbers. The space is in the order of [search]."""
+    """A float constant gets floats, even if [search] has whole numbers. The space keeps the order of [search]."""
     space = read_space(
         _SCRIPT,
         {
@@ -86,14 +86,14 @@ def test_unsearchable_constants_are_refused(name: str, values: Range | Choices, 
 
 
 def test_all_faults_are_reported_together() -> None:
-    """The message has one line for each name, like that of other settings."""
+    """The message has one line for each name, like the messages about other settings."""
     with pytest.raises(SettingsError) as error:
         read_space(_SCRIPT, {"x": _NUMBERS, "optimizer": _NUMBERS})
     assert [line.split(": ")[1] for line in str(error.value).splitlines()] == ["search.x", "search.optimizer"]
 
 
 def test_epochs_are_recognised_by_their_use_in_fit() -> None:
-    """They may be a constant of any name, or a number in the call itself, which is then called epochs."""
+    """The epochs may be a constant of any name, or a number in the call itself, which is then called epochs."""
     for script in (b"passes = 20\nmodel.fit(x, epochs=passes)\n", b"passes = 3\nmodel.fit(x, epochs=20)\n"):
         name = "passes" if b"=passes" in script else "epochs"
         with pytest.raises(SettingsError, match=r"number of epochs, which \[retrain\] raises"):
@@ -155,7 +155,7 @@ def script(tmp_path: Path) -> Script:
 def test_hyperparameters_are_searched_wherever_they_are(
     script: Script, name: str, value: int | float, path: str, changed: str
 ) -> None:
-    """A simple name is enough if only one place has it. The dimension has the name of the entry in epochal.toml."""
+    """A simple name is enough if it occurs in only one place. The dimension is named as in epochal.toml."""
     (dimension,) = read_space(script, {name: Choices(choices=(value, value * 2))})
     assert dimension.constant.name == name
     change = script.apply({dimension.constant: value})
@@ -180,7 +180,7 @@ def test_ambiguous_names_are_refused(script: Script, name: str, message: str) ->
 
 
 def test_only_properties_of_the_network_are_suggested() -> None:
-    """Arguments that load or split the data, and seeds, are none; the message then says what to write."""
+    """Seeds and arguments for loading or splitting data are not suggested; the message says what to write instead."""
     script = parse_script(
         b"x, y = load_digits(return_X_y=True)\ntrain_test_split(x, y, test_size=0.25)\nMLPClassifier(random_state=0)\n"
     )

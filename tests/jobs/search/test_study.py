@@ -31,7 +31,7 @@ def _get_values(candidate: Candidate) -> dict[str, Value]:
 
 
 def test_no_combination_is_tried_twice(storage: str) -> None:
-    """Two studies that share a storage propose each combination once, except the one that was trained before."""
+    """Two studies that share a storage propose each combination once, except the one that has already been trained."""
     studies = [Study(storage, 7, [_FILTERS, _BLOCKS], 9) for _ in range(2)]
     studies[0].add_result({"filters": 8, "blocks": 1, "epochs": 20}, 0.5)
     proposed: list[dict[str, Value]] = []
@@ -60,7 +60,7 @@ def test_failed_combination_is_not_retried_but_an_interrupted_one_is(storage: st
 
 
 def test_trial_worse_than_others_after_as_many_epochs_is_pruned(storage: str) -> None:
-    """The first trial continues, because there is none to compare it with."""
+    """The first trial continues, because there is no other trial to compare it with."""
     study = Study(storage, 7, [_FILTERS], 9)
     better, worse = study.ask(), study.ask()
     assert better
@@ -72,7 +72,7 @@ def test_trial_worse_than_others_after_as_many_epochs_is_pruned(storage: str) ->
 
 
 def test_drawn_floats_are_rounded(storage: str) -> None:
-    """They have three significant digits and lie within the range."""
+    """Drawn floats have at most three significant digits and lie within the range."""
     study = Study(storage, 7, [_RATE], None)
     for _ in range(8):
         candidate = study.ask()

@@ -37,9 +37,9 @@ from epochal.settings import Choices, Range
     ],
 )
 def test_suggestion_depends_on_name_and_value(line: str, values: Range | Choices) -> None:
-    """Rates vary by magnitude, sizes by powers of two, layers by one, fractions within their usual bounds.
+    """Rates vary by powers of ten, sizes by powers of two, layers by one, and fractions within their usual bounds.
 
-    Names are recognised in any spelling.
+    Names are recognised in any naming style.
     """
     assert list(suggest(parse_script(line.encode())).values()) == [values]
 
@@ -65,7 +65,7 @@ def test_suggestion_depends_on_name_and_value(line: str, values: Range | Choices
     ],
 )
 def test_other_constants_get_no_suggestion(line: str) -> None:
-    """Their name is not that of a known hyperparameter, their value is unusual, or they cannot be searched."""
+    """Such constants have unknown names or unusual values, or cannot be searched."""
     assert suggest(parse_script(line.encode())) == {}
 
 

@@ -1,4 +1,4 @@
-"""The search of the retrain job, with several trials and several processes at a time."""
+"""The retrain job's search, with several trials and several processes at a time."""
 
 import os
 import signal
@@ -65,9 +65,9 @@ def _limit_trials_at_once(home: Path, trials: int) -> None:
 
 
 def test_search_reaches_the_threshold(home: Path, tmp_path: Path) -> None:
-    """Two trials train at a time.
+    """A search that trains two trials at a time reaches the threshold.
 
-    The diff, ``epochal show`` and the mail have the change that reached the threshold.
+    The diff, ``epochal show`` and the email contain the change that reached it.
     """
     _limit_trials_at_once(home, 2)
     repository = _make_search_repository(
@@ -90,7 +90,7 @@ def test_search_reaches_the_threshold(home: Path, tmp_path: Path) -> None:
 
 
 def _load_mail(home: Path, run: int) -> str:
-    """Return the text of the mail about the run."""
+    """Return the text of the email about the run."""
     app = App.open(environment_of(home))
     message = message_of_run(app.database, run)
     app.database.close()
@@ -102,9 +102,9 @@ def _load_mail(home: Path, run: int) -> str:
 
 @pytest.mark.parametrize("retrain", ["", "stop_at_threshold = false"])
 def test_worse_trials_are_pruned_and_failing_ones_counted(retrain: str, home: Path, tmp_path: Path) -> None:
-    """A trial worse than an earlier one is stopped, and one that fails is a failed trial.
+    """A trial that does worse than an earlier one is stopped, and one that fails is recorded as failed.
 
-    Once every combination was tried, the run ends with the best one.
+    Once every combination has been tried, the run ends with the best one.
     """
     training = f"""
 if filters == 4:
@@ -114,10 +114,10 @@ for number in range(1, 4):
     epoch(number, accuracy)
 best = max(map(float, open(passed).read().split())) if os.path.exists(passed) else 0
 if accuracy < best:
-    open({str(tmp_path / "never")!r}).read()  # only an end from outside ends this
+    open({str(tmp_path / "never")!r}).read()  # blocks until the trial is stopped
 print(accuracy, file=open(passed, "a"))
 """
-    # Only four trials report epochs: of six, the pruner would also let the second best continue.
+    # Only four trials report epochs: with six, the pruner would also let the second best continue.
     os.mkfifo(tmp_path / "never")
     _limit_trials_at_once(home, 1)
     repository = _make_search_repository(tmp_path, training, "filters = { low = 2, high = 6 }", retrain=retrain)
@@ -139,7 +139,7 @@ print(accuracy, file=open(passed, "a"))
 
 
 def test_search_and_earlier_trials_share_one_budget(home: Path, tmp_path: Path) -> None:
-    """The committed trial counts towards ``max_trials``, so the search gets one trial less."""
+    """The committed trial counts towards ``max_trials``, so the search gets one trial fewer."""
     _limit_trials_at_once(home, 2)
     repository = _make_search_repository(tmp_path, "", "filters = { low = 2, high = 9 }", trials=4)
     result = drive(home, store_push(home, repository))
@@ -149,7 +149,7 @@ def test_search_and_earlier_trials_share_one_budget(home: Path, tmp_path: Path) 
 
 
 def test_last_trial_of_the_budget_may_reach_the_threshold(home: Path, tmp_path: Path) -> None:
-    """When no further trial may start, one that is still training counts."""
+    """When no further trial may start, one that is already training can still reach the threshold."""
     os.mkfifo(tmp_path / "go")
     _limit_trials_at_once(home, 2)
     training = f"""
@@ -181,9 +181,9 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     indirect=["database"],
 )
 def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, killed: str) -> None:
-    """Two processes train trials of one search, and one is killed during a trial.
+    """Two processes share one search, and one of them is killed during a trial.
 
-    The other one trains that combination again and ends the run.
+    The other trains that combination again and ends the run.
     """
     for name in ("begun", "go"):
         os.mkfifo(tmp_path / name)
@@ -218,7 +218,7 @@ def test_processes_join_one_search(home: Path, tmp_path: Path, database: str, ki
 
 
 def test_stopped_search_leaves_nothing_training(home: Path, tmp_path: Path) -> None:
-    """SIGTERM ends all trainings of the search.
+    """SIGTERM stops all training runs of the search.
 
     When the job runs again, it tries the interrupted combinations again.
     """
@@ -262,12 +262,12 @@ else:
     study.Study.record_started = die
 run_job("retrain", Environment.read())
 """
-"""Runs the retrain job, which kills itself once the study was asked for a combination, or once its trial was added."""
+"""Runs the retrain job, which kills itself after asking the study for a combination, or after adding its trial."""
 
 
 @pytest.mark.parametrize("moment", ["asked", "added"])
 def test_combination_of_a_process_that_died_before_training_is_tried(home: Path, tmp_path: Path, moment: str) -> None:
-    """The process died after it had taken the combination, when nothing showed yet which trial was to train it."""
+    """The process dies after taking a combination, before it is recorded which trial trains that combination."""
     _limit_trials_at_once(home, 1)
     run = store_push(home, _make_search_repository(tmp_path, "", "filters = { low = 2, high = 4 }"))
     for job in ("pull", "train"):
@@ -287,7 +287,7 @@ if filters > 1 and os.path.exists(folder + "/held"):
         begun.write("!")
     open(folder + "/go").read()
 """
-"""Makes each trial of the search report its start and wait, while the file ``held`` exists."""
+"""Makes each trial of the search report its start and then wait, as long as the file ``held`` exists."""
 
 
 def _start_epochal(home: Path, run: Run, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -310,7 +310,7 @@ def test_joining_is_refused_without_a_search(home: Path, tmp_path: Path) -> None
 def test_promising_trial_is_resumed(home: Path, tmp_path: Path) -> None:
     """A trial expected to reach the threshold is followed by one with the same values and more epochs.
 
-    That one gets its checkpoint.
+    The second trial resumes from the first one's checkpoint.
     """
     script = """
 import json, math, os
