@@ -140,7 +140,7 @@ def _is_steps_name(name: str) -> bool:
 
 
 def _rename(found: list[Epochs]) -> Iterator[Epochs]:
-    """Make the names unique: if several literals have the same name, add the place to all names but the first."""
+    """Make the names unique: if several literals have the same name, append the location to all names but the first."""
     seen: set[str] = set()
     for each in found:
         constant = each.constant

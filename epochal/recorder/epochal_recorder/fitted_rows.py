@@ -344,7 +344,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Compare test rows without labels, as ``compare`` does: a row counts as known if it was fitted with any label."""
+    """Compare unlabelled test rows: a row counts as known if the model was fitted on it, whatever its label was."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
