@@ -228,7 +228,7 @@ class FittedRows:
                 self._merge(unique, numpy.zeros(len(unique), int))
 
     def end_pass(self):
-        """Count the rows of the pass that has ended; after a pass without new rows, further passes are ignored."""
+        """Record the rows of the pass that has ended; after a pass without new rows, further passes are ignored."""
         with self._lock:
             if not self._parts or self.is_complete:
                 return
