@@ -191,10 +191,22 @@ def test_wrong_usage_is_reported_without_a_traceback(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("run", "{folder}", "--commit", "deadbeef"), "There is no commit deadbeef in {folder}."),
-        (("run", "{folder}", "--commit", "HEAD~5"), "There is no commit HEAD~5 in {folder}."),
-        (("run", "{folder}/.git", "--commit", "v1"), "There is no commit v1 in {folder}/.git."),
-        (("status", "{folder}", "--commit", "nosuch"), "There is no commit nosuch in {folder}."),
+        (
+            ("run", "{folder}", "--commit", "deadbeef"),
+            "There is no commit deadbeef in {folder}. The command git log --oneline lists the commits.",
+        ),
+        (
+            ("run", "{folder}", "--commit", "HEAD~5"),
+            "There is no commit HEAD~5 in {folder}. The command git log --oneline lists the commits.",
+        ),
+        (
+            ("run", "{folder}/.git", "--commit", "v1"),
+            "There is no commit v1 in {folder}/.git. The command git log --oneline lists the commits.",
+        ),
+        (
+            ("status", "{folder}", "--commit", "nosuch"),
+            "There is no commit nosuch in {folder}. The command git log --oneline lists the commits.",
+        ),
         (
             ("run", "{folder}", "--branch", "master", "--commit", "HEAD"),
             "{folder} has no branch master. Name an existing branch with --branch.",
