@@ -54,12 +54,15 @@ class Script:
         """The path of the script in the commit; if it was exported from a notebook, the path of the notebook."""
         return self.notebook.path if self.notebook else self.path
 
-    def find_calls(self, name: str) -> Iterator[tuple[str, ast.Call]]:
-        """Yield each call to a function or class named ``name`` in the script and its modules, with the file's path."""
+    def find_calls(self, name: str | None = None) -> Iterator[tuple[str, ast.Call]]:
+        """Yield each call in the script and its modules, with the file's path.
+
+        If ``name`` is given, yield only the calls to functions and classes of that name.
+        """
         for path, content in self.files.items():
             module = Module.parse(content) if path.endswith(".py") else None
             for node in ast.walk(module.tree) if module else ():
-                if isinstance(node, ast.Call) and last_name(node.func) == name:
+                if isinstance(node, ast.Call) and name in (None, last_name(node.func)):
                     yield path, node
 
     def apply(self, values: Mapping[Constant, Value]) -> Change:

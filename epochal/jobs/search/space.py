@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.hyperparameters.epochs import is_epochs_name
 from epochal.analysis.script import Script
-from epochal.analysis.syntax import Module, last_name
+from epochal.analysis.syntax import last_name
 from epochal.errors import SettingsError
 from epochal.records import value_kind
 from epochal.settings import Choices, Range
@@ -169,13 +169,10 @@ def _explain_luck(script: Script, constant: Constant) -> str:
 
 def _find_arguments(script: Script, name: str) -> Iterator[str]:
     """Yield the keyword of each argument that is the variable ``name``; for positional ones, the function's name."""
-    for path, content in script.files.items():
-        module = Module.parse(content) if path.endswith(".py") else None
-        for node in ast.walk(module.tree) if module else ():
-            if isinstance(node, ast.Call):
-                passed = [(last_name(node.func), each) for each in node.args]
-                passed += [(each.arg or "", each.value) for each in node.keywords]
-                yield from (target for target, value in passed if isinstance(value, ast.Name) and value.id == name)
+    for _, call in script.find_calls():
+        passed = [(last_name(call.func), each) for each in call.args]
+        passed += [(each.arg or "", each.value) for each in call.keywords]
+        yield from (target for target, value in passed if isinstance(value, ast.Name) and value.id == name)
 
 
 def _find_misfit(constant: Constant, values: Range | Choices) -> str:
