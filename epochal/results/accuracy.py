@@ -110,10 +110,10 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
        printed.
 
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
-    the accuracy of an autoencoder, if it evaluated a DummyClassifier or a model that this run did not train, or if the
-    model was trained on the test rows. A written or printed number does not count if it equals a measurement that does
-    not count. An accuracy.json or result file that does not count fails the run; measurements and printed lines that do
-    not count are skipped.
+    the accuracy of an autoencoder, if it evaluated a DummyClassifier or a model that this run did not train, if the
+    model was trained on the test rows, or if the columns were chosen with the labels of the test rows. A written or
+    printed number does not count if it equals a measurement that does not count. An accuracy.json or result file that
+    does not count fails the run; measurements and printed lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
     accept test rows that were also used in training, unless all were. Raises RunFailed with the reason NO_ACCURACY (the
@@ -653,6 +653,8 @@ def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acc
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
+    if chosen := next((leak for leak in leaks if leak.kind == "chosen_before_split"), None):
+        return f"{chosen.path} line {chosen.line}: {chosen.message} The accuracy does not count. {chosen.remedy}"
     uses_all = overlap.share >= _ALL_ROWS
     if not overlap.refused or (accepts_repeats and not uses_all):
         return ""

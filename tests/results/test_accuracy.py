@@ -291,6 +291,16 @@ def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str
     assert f"meaningless. {remedy}" in failure.value.explanation
 
 
+def test_accuracy_on_columns_chosen_with_the_test_labels_is_refused() -> None:
+    """The columns with the highest correlation predict even random labels, although no test row was trained on."""
+    leak = Finding("chosen_before_split", "nn.py", 4, "The columns are chosen with all labels.", "Split first.")
+    with pytest.raises(RunFailed) as failure:
+        choose_accuracy(Findings(None, parse_measurements(json.dumps(_make_event(0.9))), printed(""), leaks=(leak,)))
+    assert failure.value.explanation == (
+        "nn.py line 4: The columns are chosen with all labels. The accuracy does not count. Split first."
+    )
+
+
 def test_validation_on_training_rows_is_refused() -> None:
     """The training data may be passed as validation_data, and nothing else may be measured."""
     validation = _make_event(0.7, "validation", model=1, call=1, metrics={}, seen=_SEEN)

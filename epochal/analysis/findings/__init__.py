@@ -12,6 +12,7 @@ from epochal.analysis.detection import Detection
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.leaks import find_fitted_before_split, find_loaded_models, find_wrong_data
 from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_missing_accuracy
+from epochal.analysis.findings.selection import find_chosen_before_split
 from epochal.analysis.findings.source import Source, read_sources
 from epochal.analysis.findings.splits import find_overlapping_samples, find_reshuffled_splits, find_unseeded_splits
 from epochal.analysis.findings.surroundings import (
@@ -50,6 +51,7 @@ _CHECKS = (
     find_overlapping_samples,
     find_reshuffled_splits,
     find_fitted_before_split,
+    find_chosen_before_split,
     find_wrong_data,
     find_meaningless_accuracies,
     find_missing_accuracy,
@@ -84,7 +86,11 @@ def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Fin
     ``files``: the paths of the committed files.
     """
     with suppress(RecursionError):
-        return (*find_fitted_before_split(sources), *find_loaded_models(sources, files))
+        return (
+            *find_fitted_before_split(sources),
+            *find_chosen_before_split(sources),
+            *find_loaded_models(sources, files),
+        )
     return ()
 
 

@@ -1,0 +1,196 @@
+"""Find columns that a script chooses with the labels of all rows before it splits the data.
+
+Classes that select features, such as SelectKBest, are found by ``leaks``; this module finds choices made by hand, such
+as the columns with the highest correlation with the labels.
+"""
+
+import ast
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.source import Scope, Source, Step, find_used, is_literal, keyword, root_name, text_of
+from epochal.analysis.syntax import last_name
+
+_CROSS_VALIDATIONS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
+_LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
+"""Functions that take rows and their labels as the first two arguments."""
+_SPLITS = frozenset({"train_test_split", "split"})
+_COLUMN_ATTRIBUTES = frozenset({"columns", "corr", "corrwith"})
+_COLUMN_ORIGINS = frozenset(f".{name}" for name in _COLUMN_ATTRIBUTES)
+_PART = ""
+"""The origin of values that come from a split, and so from only some of the rows."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A choice of columns.
+
+    ``origins``: what determined the choice (see ``_Origins``); ``data``: the origins of the data whose columns are
+    chosen. ``sliced``: the line on which some of its rows were taken; 0 if it has all rows.
+    """
+
+    step: Step
+    origins: frozenset[str]
+    data: frozenset[str]
+    sliced: int = 0
+
+
+def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield a finding for each choice of columns that depends on the labels of all rows and precedes the split."""
+    for source, scope in find_used(sources):
+        yield from _Choices(source).follow(scope)
+
+
+@dataclass
+class _Origins:
+    """The variables and columns that a scope's variables are computed from.
+
+    A column ``df["price"]`` is the origin ``["price"]``. Rows taken from a variable ``x`` by a slice or an index have
+    the origin ``x[]``. ``imported``: the imported names, which are not origins. ``loops``: the variables of loops,
+    whose values are not indices of rows.
+    """
+
+    imported: Collection[str]
+    names: dict[str, frozenset[str]] = field(default_factory=dict)
+    loops: set[str] = field(default_factory=set)
+
+    def of(self, node: ast.AST) -> frozenset[str]:
+        """Return the origins of an expression."""
+        found: set[str] = set()
+        for each in ast.walk(node):
+            if isinstance(each, ast.Name) and each.id not in self.imported:
+                found |= self.names.get(each.id, frozenset()) | {each.id}
+            elif isinstance(each, ast.Subscript):
+                if column := text_of(each.slice):
+                    found.add(f'["{column}"]')
+                if self.takes_rows(each):
+                    found.add(f"{root_name(each)}[]")
+            elif isinstance(each, ast.Attribute) and each.attr in _COLUMN_ATTRIBUTES:
+                found.add(f".{each.attr}")
+        return frozenset(found)
+
+    def takes_rows(self, node: ast.Subscript) -> bool:
+        """Return whether a subscript may take only some rows, by a slice or an index."""
+        rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+        if isinstance(rows, ast.Slice):
+            return rows.lower is not None or rows.upper is not None
+        if isinstance(rows, ast.Name):
+            return rows.id not in self.loops and not self.names.get(rows.id, frozenset()) & _COLUMN_ORIGINS
+        return isinstance(rows, ast.Call | ast.Subscript)
+
+    def assign(self, step: Step) -> None:
+        """Record the origins of the variables that a statement assigns or extends."""
+        iterated = step.node.iter if isinstance(step.node, ast.For) else None
+        self.loops |= {root_name(target) for target, value in step.assigned if value is None and not _splits(iterated)}
+        for target, value in step.assigned:
+            expression = value or iterated
+            if expression is None:
+                continue
+            found = frozenset({_PART}) if _splits(expression) else self.of(expression)
+            for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+                name = root_name(each)
+                earlier = frozenset() if isinstance(each, ast.Name) else self.names.get(name, frozenset())
+                self.names[name] = earlier | found
+        for call in step.calls:
+            if last_name(call.func) in ("append", "extend", "add", "insert") and isinstance(call.func, ast.Attribute):
+                name = root_name(call.func.value)
+                self.names[name] = self.names.get(name, frozenset()).union(*map(self.of, call.args))
+
+
+class _Choices:
+    """The choices of columns in a scope, followed to the splits of the data."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._origins = _Origins(source.names)
+        self._chosen: dict[str, _Choice] = {}
+
+    def follow(self, scope: Scope) -> Iterator[Finding]:
+        labels: set[str] = set()
+        splits: list[tuple[_Choice, str]] = []
+        for step in scope.steps:
+            for call in step.calls:
+                labels |= self._find_labels(call)
+                splits += [(choice, where) for choice, where in self._find_splits(call) if step.follows(choice.step)]
+            changes = [(target, self._choice_of(value, step) if value else None) for target, value in step.assigned]
+            self._origins.assign(step)
+            for target, choice in changes:
+                self._assign(target, choice)
+        reported = set()
+        for choice, where in splits:
+            used = choice.origins & (labels - choice.data)
+            rows = {f"{name}[]" for name in labels | choice.data} | {_PART}
+            if used and not choice.origins & rows and choice.step.node.lineno not in reported:
+                reported.add(choice.step.node.lineno)
+                yield Finding(
+                    "chosen_before_split",
+                    self._source.path,
+                    choice.step.node.lineno,
+                    f"The columns are chosen with the labels of all rows {where}, so the choice depends on the test labels.",
+                    "Split first, and choose the columns with the training rows alone.",
+                )
+
+    def _find_labels(self, call: ast.Call) -> frozenset[str]:
+        name = last_name(call.func)
+        if name not in _LABELLED and name not in _CROSS_VALIDATIONS:
+            return frozenset()
+        node = keyword(call, "y", 2 if name in _CROSS_VALIDATIONS else 1)
+        return self._origins.of(node) - {_PART} if node else frozenset()
+
+    def _find_splits(self, call: ast.Call) -> Iterator[tuple[_Choice, str]]:
+        """Yield the choices in the data that a call splits or takes only some rows of, and where it does so."""
+        name = last_name(call.func)
+        position = 1 if name in _CROSS_VALIDATIONS else 0
+        if len(call.args) <= position or name not in _LABELLED | _CROSS_VALIDATIONS:
+            return
+        data = call.args[position]
+        for each in ast.walk(data):
+            choice = self._chosen.get(each.id) if isinstance(each, ast.Name) else None
+            if choice is None:
+                continue
+            if name in _SPLITS or name in _CROSS_VALIDATIONS:
+                yield choice, f"before {name}() on line {call.lineno}"
+            elif name == "fit" and keyword(call, "validation_split"):
+                yield choice, f"before fit() splits off validation data on line {call.lineno}"
+            elif choice.sliced or (isinstance(data, ast.Subscript) and self._origins.takes_rows(data)):
+                yield choice, f"before the split on line {choice.sliced or call.lineno}"
+
+    def _choice_of(self, value: ast.expr, step: Step) -> _Choice | None:
+        """Return the choice of columns that an expression makes or contains; None if it has all columns."""
+        sliced = step.node.lineno if isinstance(value, ast.Subscript) and self._origins.takes_rows(value) else 0
+        for each in ast.walk(value):
+            if isinstance(each, ast.Name) and (earlier := self._chosen.get(each.id)):
+                return _Choice(earlier.step, earlier.origins, earlier.data, earlier.sliced or sliced)
+            if chosen := self._find_columns(each):
+                data, columns = chosen
+                return _Choice(step, self._origins.of(columns), self._origins.of(data))
+        return None
+
+    def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+        """Return the data and the expression for the chosen columns, if ``node`` chooses columns."""
+        match node:
+            case ast.Subscript(slice=ast.Tuple(elts=[ast.Slice(lower=None, upper=None), columns])):
+                return None if isinstance(columns, ast.Slice | ast.Constant) else (node.value, columns)
+            case ast.Subscript() if self._origins.of(node.slice) & _COLUMN_ORIGINS:
+                return node.value, node.slice
+            case ast.Call(func=ast.Attribute(attr="drop", value=data)):
+                by_position = node.args[0] if node.args and is_literal(keyword(node, "axis"), 1) else None
+                dropped = keyword(node, "columns") or by_position
+                return (data, dropped) if dropped else None
+        return None
+
+    def _assign(self, target: ast.expr, choice: _Choice | None) -> None:
+        for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+            name = root_name(each)
+            if isinstance(each, ast.Name):
+                self._chosen.pop(name, None)
+            if choice and name:
+                self._chosen[name] = choice
+
+
+def _splits(node: ast.expr | None) -> bool:
+    """Return whether an expression calls a function that splits the rows."""
+    return node is not None and any(
+        isinstance(each, ast.Call) and last_name(each.func) in _SPLITS for each in ast.walk(node)
+    )

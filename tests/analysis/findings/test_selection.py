@@ -1,0 +1,252 @@
+"""Columns chosen with the labels before the split, and similar but sound scripts in which nothing is found."""
+
+import ast
+
+import pytest
+
+from epochal.analysis.findings import Source, find_in_sources
+from epochal.analysis.findings.source import parse_source
+
+_IMPORTS = """\
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import KFold, cross_val_score, train_test_split
+"""
+
+_CHOSEN = {
+    "random_labels": (
+        """\
+rng = np.random.default_rng(0)
+X = rng.normal(size=(200, 2000))
+y = rng.integers(0, 2, 200)
+scores = [abs(np.corrcoef(X[:, j], y)[0, 1]) for j in range(X.shape[1])]
+best = np.argsort(scores)[-20:]
+X = X[:, best]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+        9,
+        "before train_test_split() on line 10",
+    ),
+    "correlations": (
+        """\
+c = np.array([abs(np.corrcoef(X[:, j], y)[0, 1]) for j in range(X.shape[1])])
+best = np.argsort(c)[-20:]
+X = X[:, best]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+        6,
+        "before train_test_split() on line 7",
+    ),
+    "correlations_in_a_loop": (
+        """\
+scores = []
+for j in range(X.shape[1]):
+    scores.append(abs(np.corrcoef(X[:, j], y)[0, 1]))
+order = np.argsort(scores)
+best = order[-20:]
+Z = X[:, best]
+a, b, c, d = train_test_split(Z, y, random_state=0)
+""",
+        9,
+        "before train_test_split() on line 10",
+    ),
+    "means_of_classes": (
+        """\
+diff = np.abs(X[y == 1].mean(0) - X[y == 0].mean(0))
+m.fit(X[:800][:, 0], y[:800])
+X = X[:, diff.argsort()[::-1][:10]]
+m.fit(X[:800], y[:800])
+m.score(X[800:], y[800:])
+""",
+        6,
+        "before the split on line 7",
+    ),
+    "tests_before_slices": (
+        """\
+s, p = f_classif(X, y)
+X = X[:, np.argsort(p)[:10]]
+x_train, x_test = X[:800], X[800:]
+y_train, y_test = y[:800], y[800:]
+m.fit(x_train, y_train)
+""",
+        5,
+        "before the split on line 6",
+    ),
+    "column_of_correlations": (
+        """\
+df = pd.read_csv('a.csv')
+corr = df.corr()['target'].abs().sort_values(ascending=False)
+cols = corr.index[1:11]
+X, y = df[cols], df['target']
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+        7,
+        "before train_test_split() on line 8",
+    ),
+    "correlation_of_columns": (
+        """\
+df = pd.read_csv('a.csv')
+cols = [c for c in df.columns if abs(df[c].corr(df['target'])) > 0.1]
+X = df[cols]
+y = df['target']
+print(cross_val_score(m, X, y).mean())
+""",
+        6,
+        "before cross_val_score() on line 8",
+    ),
+    "cross_validation_of_columns": (
+        """\
+best = max(range(40), key=lambda j: cross_val_score(m, X[:, [j]], y).mean())
+X = X[:, [best]]
+print(cross_val_score(m, X, y).mean())
+""",
+        5,
+        "before cross_val_score() on line 6",
+    ),
+    "function": (
+        """\
+def main():
+    X, y = load()
+    best = np.argsort([mutual(X[:, j], y) for j in range(9)])[-3:]
+    X = scale(X[:, best])
+    a, b, c, d = train_test_split(X, y, random_state=0)
+main()
+""",
+        7,
+        "before train_test_split() on line 8",
+    ),
+}
+
+_SOUND = {
+    "training_rows": """\
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+c = [abs(np.corrcoef(X_train[:, j], y_train)[0, 1]) for j in range(9)]
+best = np.argsort(c)[-20:]
+X_train, X_test = X_train[:, best], X_test[:, best]
+X_train, X_val, y_train, y_val = train_test_split(X_train, y_train, random_state=0)
+""",
+    "sliced_rows": """\
+c = [abs(np.corrcoef(X[:800, j], y[:800])[0, 1]) for j in range(9)]
+best = np.argsort(c)[-20:]
+X = X[:, best]
+m.fit(X[:800], y[:800])
+m.score(X[800:], y[800:])
+""",
+    "masked_rows": """\
+mask = rng.random(len(y)) < 0.8
+c = [abs(np.corrcoef(X[mask][:, j], y[mask])[0, 1]) for j in range(9)]
+best = np.argsort(c)[-20:]
+X = X[:, best]
+m.fit(X[mask], y[mask])
+""",
+    "folds": """\
+for tr, te in KFold(5).split(X, y):
+    best = np.argsort([corr(X[tr, j], y[tr]) for j in range(9)])[-20:]
+    Z = X[:, best]
+    m.fit(Z[tr], y[tr])
+    m.score(Z[te], y[te])
+""",
+    "numbered_folds": """\
+for i, (tr, te) in enumerate(kf.split(X, y)):
+    best = np.argsort([corr(X[tr, j], y[tr]) for j in range(9)])[-20:]
+    Z = X[:, best]
+    m.fit(Z[tr], y[tr])
+""",
+    "correlated_columns": """\
+df = pd.read_csv('a.csv')
+corr = df.corr().abs()
+upper = corr.where(np.triu(np.ones(corr.shape), k=1).astype(bool))
+to_drop = [c for c in upper.columns if any(upper[c] > 0.95)]
+df = df.drop(columns=to_drop)
+X, y = df.drop(columns='target'), df['target']
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "columns_except_labels": """\
+df = pd.read_csv('a.csv')
+cols = [c for c in df.columns if c != 'target']
+X = df[cols]
+y = df['target']
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "numeric_columns": """\
+df = pd.read_csv('a.csv')
+y = df.pop('target')
+numeric = df.select_dtypes('number').columns
+df[numeric] = (df[numeric] - df[numeric].mean()) / df[numeric].std()
+a, b, c, d = train_test_split(df, y, random_state=0)
+""",
+    "rows_of_classes": """\
+df = pd.read_csv('a.csv')
+df = df[df['target'] != 3]
+X = df[['a', 'b']].values
+y = df['target'].values
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "masked_classes": """\
+keep = y != 2
+X, y = X[keep], y[keep]
+X = X[:, :n]
+X = X[:, [0, 2]]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "permuted_columns": """\
+X = X[:, np.newaxis, :]
+X = X[:, rng.permutation(X.shape[1])]
+y = to_categorical(y, len(np.unique(y)))
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "constant_columns": """\
+X = X[:, X.std(axis=0) > 0]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "printed_correlations": """\
+df = pd.read_csv('a.csv')
+corr = df.corr()
+print(corr['target'].sort_values())
+sns.heatmap(corr)
+X, y = df.drop('target', axis=1), df['target']
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "encoded_columns": """\
+df = pd.read_csv('a.csv')
+y = df['target']
+df = pd.get_dummies(df.drop(columns=['target']), columns=df.columns[:3])
+a, b, c, d = train_test_split(df, y, random_state=0)
+""",
+    "windows": """\
+windows = np.array([data[i:i + 10] for i in range(len(data) - 10)])
+X, y = windows[:, :-1], windows[:, -1]
+n = int(len(X) * 0.8)
+m.fit(X[:n], y[:n])
+""",
+    "fixed_columns": """\
+X = iris.data[:, [2, 3]]
+y = iris.target
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "pairs_of_columns": """\
+for pair in ([0, 1], [0, 2]):
+    Z = iris.data[:, pair]
+    y = iris.target
+    m.fit(Z, y)
+""",
+}
+
+
+def _read(text: str) -> tuple[Source, ...]:
+    return (parse_source("nn.py", ast.parse(_IMPORTS + text)),)
+
+
+@pytest.mark.parametrize("name", _CHOSEN)
+def test_choice_with_all_labels_is_found(name: str) -> None:
+    """The finding names the line of the choice and that of the split."""
+    text, line, place = _CHOSEN[name]
+    (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
+    assert finding.line == line
+    assert finding.message.startswith(f"The columns are chosen with the labels of all rows {place}, ")
+
+
+@pytest.mark.parametrize("name", _SOUND)
+def test_sound_choice_is_not_reported(name: str) -> None:
+    """A choice is sound if it depends on no labels, or only on those of the training rows."""
+    assert not [each for each in find_in_sources(_read(_SOUND[name])) if each.kind == "chosen_before_split"]
