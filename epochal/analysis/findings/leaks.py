@@ -12,6 +12,7 @@ from epochal.analysis.findings.source import (
     Source,
     Step,
     find_used,
+    has_row_slice,
     has_unknown_arguments,
     is_literal,
     keyword,
@@ -130,13 +131,16 @@ class _Flow:
                 leak = self._find_split_leak(call, step)
                 if leak and leak.line not in reported:
                     reported.add(leak.line)
-                    yield self._report(leak, f"before {last_name(call.func)}() on line {call.lineno}")
+                    split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
+                    yield self._report(leak, f"before {split} on line {call.lineno}")
             # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
             changes = [
                 (target, value, self._leak_of(value, step) if value else None) for target, value in step.assigned
             ]
             for target, value, leak in changes:
-                if leak and self._is_second_part(target, value, leak) and leak.line not in reported:
+                name = root_name(target)
+                part = "train" if TRAIN_NAME.search(name) else "test" if TEST_NAME.search(name) else ""
+                if leak and self._completes_split(value, part, leak) and leak.line not in reported:
                     reported.add(leak.line)
                     yield self._report(leak, f"before the split on line {step.node.lineno}")
                 self._assign(target, value, leak)
@@ -148,26 +152,27 @@ class _Flow:
                 self._fitted[name] = call
 
     def _find_split_leak(self, call: ast.Call, step: Step) -> _Leak | None:
-        name = self._source.callee(call)
-        if name != _SPLIT and name not in _CROSS_VALIDATIONS:
-            return None
-        data = call.args if name == _SPLIT else call.args[1:2]
+        if not self._splits(call):
+            method = last_name(call.func)
+            part = "train" if method == "fit" else "test" if method in _MEASURING else ""
+            rows = call.args[0] if call.args and part else None
+            leak = self._leak_of(rows, step) if rows else None
+            return leak if leak and step.follows(leak.step) and self._completes_split(rows, part, leak) else None
+        data = call.args if self._source.callee(call) == _SPLIT else call.args[1:2]
         leaks = [leak for argument in data if (leak := self._leak_of(argument, step)) and step.follows(leak.step)]
         return next((leak for leak in leaks if leak.copies), leaks[0] if leaks else None)
 
-    def _is_second_part(self, target: ast.expr, value: ast.expr | None, leak: _Leak) -> bool:
-        """Return whether assigning a slice completes a split into two parts, as in ``train, test = x[:n], x[n:]``."""
-        name = root_name(target)
-        is_part = isinstance(value, ast.Subscript) and any(
-            isinstance(each, ast.Slice) for each in ast.walk(value.slice)
-        )
+    def _splits(self, call: ast.Call) -> bool:
+        """Return whether a call splits data that it gets as a whole."""
+        return self._source.callee(call) in {_SPLIT, *_CROSS_VALIDATIONS}
+
+    def _completes_split(self, rows: ast.expr | None, part: str, leak: _Leak) -> bool:
+        """Return whether taking a slice as a part ("train" or "test") completes a split, as in ``x[:n]`` and ``x[n:]``."""
+        if not isinstance(rows, ast.Subscript) or not has_row_slice(rows):
+            return False
         parts = self._sliced.setdefault(leak.line, set())
-        if is_part and TRAIN_NAME.search(name):
-            parts.add("train")
-        elif is_part and TEST_NAME.search(name):
-            parts.add("test")
-            return "train" in parts
-        return False
+        parts.add(part)
+        return part == "test" and "train" in parts
 
     def _report(self, leak: _Leak, where: str) -> Finding:
         if leak.copies:

@@ -9,7 +9,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from epochal.analysis.findings.finding import Finding
-from epochal.analysis.findings.source import Scope, Source, Step, find_used, is_literal, keyword, root_name, text_of
+from epochal.analysis.findings.source import (
+    Scope,
+    Source,
+    Step,
+    find_used,
+    has_row_slice,
+    is_literal,
+    keyword,
+    root_name,
+    text_of,
+)
 from epochal.analysis.syntax import last_name
 
 _CROSS_VALIDATIONS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
@@ -73,11 +83,9 @@ class _Origins:
     def takes_rows(self, node: ast.Subscript) -> bool:
         """Return whether a subscript may take only some rows, by a slice or an index."""
         rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-        if isinstance(rows, ast.Slice):
-            return rows.lower is not None or rows.upper is not None
         if isinstance(rows, ast.Name):
             return rows.id not in self.loops and not self.names.get(rows.id, frozenset()) & _COLUMN_ORIGINS
-        return isinstance(rows, ast.Call | ast.Subscript)
+        return has_row_slice(node) or isinstance(rows, ast.Call | ast.Subscript)
 
     def assign(self, step: Step) -> None:
         """Record the origins of the variables that a statement assigns or extends."""

@@ -218,6 +218,14 @@ def text_of(node: ast.expr | None) -> str:
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
+def has_row_slice(node: ast.Subscript) -> bool:
+    """Return whether a subscript takes some of the rows by a slice, as in ``x[:800, 3]`` and ``x[order[:800]]``."""
+    rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+    if isinstance(rows, ast.Subscript):
+        return has_row_slice(rows)
+    return isinstance(rows, ast.Slice) and (rows.lower is not None or rows.upper is not None)
+
+
 def root_name(node: ast.expr | None) -> str:
     """Return the variable that an expression starts with (``df`` in ``df["x"].values``), or an empty string."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):

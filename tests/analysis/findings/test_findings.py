@@ -84,6 +84,11 @@ FOUND = {
         "fitted_before_split",
         4,
     ),
+    "scaler_before_slices_in_calls": (
+        SCALE + "z = scaler.fit_transform(z)\nm.fit(z[a[:80]], y[a[:80]])\nprint(m.score(z[a[80:]], y[a[80:]]))\n",
+        "fitted_before_split",
+        4,
+    ),
     "pca": (
         SPLIT
         + "from sklearn.decomposition import PCA\nx = PCA(3).fit_transform(x)\na, b = train_test_split(x, random_state=1)\n",
@@ -246,6 +251,8 @@ SOUND = {
     + "x_train = scaler.fit_transform(x_train)\na, b = train_test_split(x_train, random_state=1)\n",
     "scaler_after_first_split": SCALE
     + "x, z = train_test_split(x, random_state=1)\nx = scaler.fit_transform(x)\na, b = train_test_split(x, random_state=1)\n",
+    "scaler_before_columns": SCALE
+    + "z = scaler.fit_transform(z)\nm.fit(z[:, 1:], y)\nprint(m.score(load()[:, 1:], y_test))\n",
     "scaler_of_other_data": SCALE + "z = scaler.fit_transform(z)\na, b = train_test_split(x, random_state=1)\n",
     "scaler_in_other_branch": SCALE
     + "if pretty:\n    x = scaler.fit_transform(x)\nelse:\n    a, b = train_test_split(x, random_state=1)\n",
