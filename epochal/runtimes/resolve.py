@@ -206,20 +206,29 @@ def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str
     return (missing[0], text) if missing[0] == missing[1] else ("", "")
 
 
-def _find_pins_without_wheel(resolver: _Resolver, requirements: Path) -> list[str]:
-    """Return the exact requirements, such as ``text==1.0``, that have no wheel for this machine."""
+def _find_pins_without_wheel(resolver: _Resolver, requirements: Path) -> dict[str, str]:
+    """Map each exact requirement, such as ``text==1.0``, that has no wheel for this machine to the newest that has one.
+
+    The newest has the same form; it is empty if no release of the package has a wheel.
+    """
     lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.exists() else []
     pins = [line.strip() for line in lines if re.fullmatch(r"\s*[\w.-]+==[\w.+-]+\s*", line)]
 
-    def lacks_wheel(pin: str) -> bool:
+    def find_newest(pin: str) -> str | None:
         try:
             resolver.choose(lines=[pin], options=["--no-deps"])
+            return None
         except _UnsolvableError as error:
-            return bool(re.search(r"has no (?:usable )?wheels", str(error)))
-        return False
+            if not re.search(r"has no (?:usable )?wheels", str(error)):
+                return None
+        try:
+            return resolver.choose(lines=[pin.partition("==")[0]], options=["--no-deps"]).strip()
+        except _UnsolvableError:
+            return ""
 
     with ThreadPoolExecutor(4) as threads:
-        return [pin for pin, lacks in zip(pins, threads.map(lacks_wheel, pins), strict=True) if lacks]
+        found = zip(pins, threads.map(find_newest, pins), strict=True)
+        return {pin: newest for pin, newest in found if newest is not None}
 
 
 def _main(uv: str, framework: str, packages: str, folder: str) -> None:
@@ -228,9 +237,11 @@ def _main(uv: str, framework: str, packages: str, folder: str) -> None:
     try:
         _resolve(resolver, framework, Path(folder), only_wheels)
     except _UnsolvableError as error:
-        pins = _find_pins_without_wheel(resolver, Path(folder, "requirements.txt")) if only_wheels else []
+        pins = _find_pins_without_wheel(resolver, Path(folder, "requirements.txt")) if only_wheels else {}
         # uv names only the first pin, so correcting it would only reveal the next.
-        sys.exit(f"{error}Pins without a wheel: {', '.join(pins)}" if len(pins) > 1 else str(error))
+        newest = ", ".join(filter(None, pins.values()))
+        instead = f"other versions ({newest})" if newest else "other versions"
+        sys.exit(f"{error}Pins without a wheel: {', '.join(pins)}; instead: {instead}" if len(pins) > 1 else str(error))
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ _UNSOLVABLE = tuple(
             "Change the version of one of them.",
         ),
         (
-            r"Pins without a wheel: (?P<packages>[^,\s]+(?:, [^,\s]+)*)",
+            r"Pins without a wheel: (?P<packages>[^;]+); instead: (?P<instead>.+)",
             "{source}: these versions have no wheel for the server's Python and operating system, and building packages is "
-            "not allowed: {packages}. Require other versions, remove packages for other systems, or ask the admin to "
+            "not allowed: {packages}. Require {instead}, remove packages for other systems, or ask the admin to "
             'set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
         ),
         (

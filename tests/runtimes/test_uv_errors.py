@@ -68,11 +68,11 @@ def test_cause_and_remedy_are_named(index: Path, requirements: str, explanation:
 
 
 def test_all_pins_without_a_wheel_are_named(index: Path, tmp_path: Path) -> None:
-    """uv stops at the first such pin, but the explanation names them all."""
+    """uv stops at the first such pin, but the explanation names them all, and the newest releases that have a wheel."""
     requirements = "plain==2.0\nlayers==3.1\ngrammar==4.9\n"
     done = run_resolve(tmp_path, index, requirements)
     assert done.returncode == 1
-    assert ": plain==2.0, grammar==4.9. Require other versions" in explain_uv_error(
+    assert ": plain==2.0, grammar==4.9. Require other versions (plain==1.1, grammar==4.8), " in explain_uv_error(
         done.stderr, requirements, "requirements.txt"
     )
 
