@@ -533,7 +533,7 @@ class _Chooser:
         count = self._findings.recorded.count_resplits(last, self._sound) if last else 0
         if count >= _MIN_RESPLITS and not prints_other:
             return [
-                f"{self._script} evaluated {count} models on test sets that share rows, and the verdict uses the last "
+                f"{self._script} evaluated at least {count} models on test sets that share rows, and the verdict uses the last "
                 f"accuracy, {shown}, which may be the best rather than a typical one. Split the data once, with a "
                 "fixed random_state."
             ]

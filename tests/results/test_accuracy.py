@@ -642,8 +642,8 @@ def test_models_measured_on_different_splits_are_noted(
         facts: dict[str, Any] = {"test_set": f"set {number}", "weights": f"w{number}", "time": float(number)}
         events += [_make_test_set(f"set {number}", rows), _make_event(0.87, **facts | changes)]
     note = (
-        "nn.py evaluated 3 models on test sets that share rows, and the verdict uses the last accuracy, 0.87, which may be "
-        "the best rather than a typical one. Split the data once, with a fixed random_state."
+        "nn.py evaluated at least 3 models on test sets that share rows, and the verdict uses the last accuracy, 0.87, "
+        "which may be the best rather than a typical one. Split the data once, with a fixed random_state."
     )
     assert (note in _choose(*events, log=log).notes) == is_noted
 
