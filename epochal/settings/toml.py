@@ -130,7 +130,12 @@ def _format_error(where: str, fault: Any, model: type[Table], values: dict[str, 
         return f"{where}: {key} is missing."
     if fault["type"] in ("tuple_type", "model_type") and (entry := _find_array_entry(model, fault)):
         written = f"[{key}]" if isinstance(value, dict) else key
-        return f"{where}: {written} should be [[{key}]], in double brackets, with {entry} on the next line."
+        correct = f"[[{key}]], in double brackets, with {entry} on the next line"
+        if not isinstance(value, dict) or entry.partition(" ")[0] in value:
+            return f"{where}: {written} should be {correct}."
+        plain = [name for name in value if name in model.model_fields]
+        move = f"Move {join_words(plain)} to the top of the file, above all tables, and remove" if plain else "Remove"
+        return f"{where}: {written} is not a table of settings. {move} {written}; a list of projects begins with {correct}."
     if fault["type"] == "values" and (place := _suggest_place(model, str(path[-1]), value)):
         return f"{where}: {key} is neither a range nor a set of choices. {place}"
     shown = repr(value)

@@ -57,7 +57,13 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ),
         (
             "[project]\nthreshold = 0.9",
-            '[project] should be [[project]], in double brackets, with path = "projects/digits"',
+            "[project] is not a table of settings. Move threshold to the top of the file, above all tables, and remove "
+            "[project]; a list",
+        ),
+        (
+            "[project]\nname = 'digits'",
+            "[project] is not a table of settings. Remove [project]; a list of projects begins with [[project]], in double "
+            'brackets, with path = "projects/digits" on the next line.',
         ),
         (
             "project = ['wine']",
