@@ -158,6 +158,7 @@ class Evidence:
     expected: the share that even a clean split would show, because a dataset may contain identical rows.
     accepted: whether the accuracy counts even though ``seen`` is too high, because ``repeated_rows`` in epochal.toml
         allows it.
+    new_labels: the share of test rows (0 to 1) whose labels are not among the training labels.
     """
 
     metric: str = ""
@@ -168,6 +169,7 @@ class Evidence:
     seen: float = 0.0
     expected: float = 0.0
     accepted: bool = False
+    new_labels: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -422,6 +422,7 @@ class _Chooser:
             seen=overlap.share,
             expected=overlap.expected,
             accepted=overlap.refused,
+            new_labels=overlap.new_labels,
         )
         return Accuracy(
             measurement.metrics.get(name, math.nan),

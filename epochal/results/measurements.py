@@ -59,6 +59,7 @@ class Overlap:
 
     ``share``: the share of the test rows that the model was fitted on; ``expected``: the share to expect in a clean
     split (both 0 to 1).
+    ``new_labels``: the share of the test rows (0 to 1) whose labels are not among the training labels.
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
     ``checked``: whether all rows could be checked; if not, ``unchecked_reason`` says why.
@@ -70,6 +71,7 @@ class Overlap:
     redrawn: bool = False
     checked: bool = False
     unchecked_reason: str = ""
+    new_labels: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,7 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
             overlap.get("redrawn") is True,
             overlap.get("checked") is True,
             keep_printable(overlap.get("why") or ""),
+            _read_share(overlap.get("new_labels", 0.0)),
         ),
         at=float(event.get("time") or 0.0),
         folds=read_count(event.get("folds") or 0),

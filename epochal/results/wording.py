@@ -115,6 +115,11 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
     if evidence.chance is not None:
         chance = f"{baseline[0].upper()}{baseline[1:]} gives {evidence.chance:.3f}."
     sentences = [_describe_rows(evidence), chance]
+    if evidence.new_labels:
+        sentences.append(
+            f"{_percent(evidence.new_labels)} of the test rows have a label that no training row has; split the data so "
+            "that both parts contain every class."
+        )
     lower_accuracy = threshold - _DOUBT_MARGIN
     if trial.reached and judgement and not judgement.confidence and samples and lower_accuracy > 0:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)

@@ -207,6 +207,25 @@ for seed in range(300):
 
 
 @pytest.mark.sklearn
+@pytest.mark.parametrize(
+    ("labels", "new"),
+    [("y", 0.3333), ("np.array(['a', 'b', 'c'])[y]", 0.3333), ("y * (y < 2)", 0.0), ("np.eye(3)[y]", 0.3333)],
+    ids=["numbers", "names", "known", "one-hot"],
+)
+def test_labels_that_no_training_row_has_are_counted(
+    sklearn_python: Path, tmp_path: Path, labels: str, new: float
+) -> None:
+    """Rows sorted by class and split by position may leave a class out of the training data."""
+    script = f"""{BEGINNING}
+y = {labels}
+DecisionTreeClassifier(max_depth=2).fit(x[0:100:2], y[0:100:2]).score(x[1::2], y[1::2])
+"""
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert [event["seen"]["new_labels"] for event in read_events(tmp_path)] == [new]
+
+
+@pytest.mark.sklearn
 def test_recorder_fault_does_not_change_the_score(sklearn_python: Path, tmp_path: Path) -> None:
     """Without the output folder, the script continues, and one line on standard error says what is missing."""
     script = f"{BEGINNING}\nimport shutil\nshutil.rmtree('out')\nprint(tree.score(x, y), accuracy_score(y, y))\n"

@@ -384,6 +384,10 @@ def test_evidence_gives_chance_and_odds() -> None:
         "is probably too high.",
         "This was look number 23 at this test set.",
     ]
+    new = _judge_trial(200, 360, Rule(0.8), 3, Evidence(new_labels=0.25))
+    assert describe_evidence(new, 0.8)[2:] == [
+        "25% of the test rows have a label that no training row has; split the data so that both parts contain every class."
+    ]
     # Below the threshold, nothing passed.
     assert len(describe_evidence(_judge_trial(200, 360, Rule(0.8), 3, _UNKNOWN), 0.8)) == 2
     failed = Trial(1, TrialState.FAILED, {})

@@ -28,7 +28,8 @@ _SMALL = 0.05
 
 With random labels and two balanced classes, a smaller excess raises the accuracy by at most half that excess.
 """
-_MAX_CLASSES = 1000
+MAX_CLASSES = 1000
+"""If a fit has more labels than this, not all of them are kept."""
 _MAX_TRIED_LABELS = 100
 """At most this many labels are tried for a test row without a label.
 
@@ -172,7 +173,7 @@ class FittedRows:
         rows = with_labels(rows, labels)
         with self._lock:
             self.in_parts = True
-            self.labels = numpy.union1d(self.labels, labels) if len(self.labels) <= _MAX_CLASSES else self.labels
+            self.labels = numpy.union1d(self.labels, labels) if len(self.labels) <= MAX_CLASSES else self.labels
             unique, counts = numpy.unique(rows, return_counts=True)
             known = is_in(unique, self.hashes)
             recent = [self._recent.get(row) for row in unique[~known].tolist()] if self._recent else []
@@ -244,7 +245,7 @@ class FittedRows:
                 self._sample = []
                 self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data), numpy.uint64))[1][0]
             self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
-            if len(self.labels) <= _MAX_CLASSES:
+            if len(self.labels) <= MAX_CLASSES:
                 self.labels = numpy.union1d(self.labels, labels)
             if len(self.labels) > _MAX_TRIED_LABELS:
                 self.data = numpy.union1d(self.data, data)[:MAX_ROWS]
@@ -508,7 +509,7 @@ def _share_at_size(share, rows, more):
 def _repeats_by_class(rows, labels):
     """Return the sorted unique hashes of the labels, and how often the rows of each repeat (``FittedRows.repeats``)."""
     classes, codes = numpy.unique(labels, return_inverse=True)
-    if len(classes) > _MAX_CLASSES:
+    if len(classes) > MAX_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)
     order = numpy.lexsort((rows, codes))
     rows, codes = rows[order], codes[order]

@@ -140,6 +140,11 @@ class Labels:
             return "several"
         return "one-hot" if self._one_hot and self.columns > 2 else "classes"
 
+    @property
+    def is_one_per_row(self):
+        """Whether each row belongs to one class."""
+        return self.kind in ("classes", "one-hot") and not self._by_element
+
     def as_json(self, counts_padding=False):
         """Return the kind of the labels, the most frequent label, and the accuracy of always predicting it.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from .fitted_rows import MAX_ROWS, compare, compare_unlabelled, find_labels, is_in
+from .fitted_rows import MAX_CLASSES, MAX_ROWS, compare, compare_unlabelled, find_labels, is_in
 from .labels import Labels
 from .lineage import Lineage, digest_of_all
 from .output import Output
@@ -28,6 +28,7 @@ _UNCHECKED = {
     "share": 0.0,
     "expected": 0.0,
     "refused": False,
+    "new_labels": 0.0,
     "checked": False,
     "why": "internal error",
 }
@@ -159,9 +160,17 @@ class TestRows:
         if self._is_labelled and self._xy:
             labels, fitted = numpy.concatenate(self._y), numpy.concatenate([fit.labels for fit in fits])
             # Labels that were encoded differently for the fit (such as 1 for "yes") are not compared.
-            if not len(fitted) or is_in(numpy.unique(labels), numpy.unique(fitted)).all():
+            is_known = is_in(labels, numpy.unique(fitted))
+            if not len(fitted) or is_known.all():
                 return compare(numpy.concatenate(self._xy), labels, fits)
+            if is_known.any() and self._has_one_label_per_row and all(len(fit.labels) <= MAX_CLASSES for fit in fits):
+                found = compare_unlabelled(self.hashes_in_order, fits)
+                return found | {"new_labels": round(float(1 - is_known.mean()), 4)}
         return compare_unlabelled(self.hashes_in_order, fits)
+
+    @property
+    def _has_one_label_per_row(self):
+        return len(self.labels) == 1 and all(labels.is_one_per_row for labels in self.labels.values())
 
 
 class SharedState:
