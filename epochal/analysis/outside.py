@@ -7,7 +7,6 @@ file that the code writes first.
 
 import ast
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from enum import IntEnum
 from pathlib import Path, PurePath
 
 from epochal.analysis.fingerprint import list_files
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import last_name, parse_tree
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://[^\s/]*[^\s:/][^\s]*", re.IGNORECASE)
 _FILE_ADDRESS = re.compile(r"file:/*(?=/)", re.IGNORECASE)
@@ -102,7 +101,7 @@ def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]
     names = list_files(folder)
     modules = [name for name in names if name.endswith(".py") and (folder / name).is_file()]
     for name, source in {name: (folder / name).read_bytes() for name in modules}.items() | exported.items():
-        if tree := _parse(source):
+        if tree := parse_tree(source):
             _Reader(name, uses).visit(tree)
             words |= {node.value for node in ast.walk(tree) if _is_text(node)}  # type: ignore[attr-defined]
     found = {text for text, events in uses.texts.items() if _is_read(text, events, uses)}
@@ -117,14 +116,6 @@ def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]
 def is_address(text: str) -> bool:
     """Return whether a result of ``find_outside`` is a URL rather than a path."""
     return not text.startswith("/")
-
-
-def _parse(source: bytes) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
-            return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
 
 
 def _is_text(node: ast.AST) -> bool:

@@ -15,6 +15,19 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, *_COMPREHENSIONS)
 
 
+@lru_cache(maxsize=8)
+def parse_tree(source: str | bytes) -> ast.Module | None:
+    """Return the syntax tree of a module; None if ``source`` is not valid Python. The last eight results are cached.
+
+    Callers share the tree, so they must not change it.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
 class Module:
     """A module's syntax tree, with the byte offsets of its nodes in the source."""
 
@@ -25,13 +38,12 @@ class Module:
         self._lines = [(line.start(), line.group()) for line in re.finditer(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)", source)]
 
     @classmethod
-    @lru_cache(maxsize=8)
     def parse(cls, source: bytes) -> "Module | None":
-        """Return the parsed module; None if ``source`` is not valid Python. The last eight results are cached."""
+        """Return the parsed module; None if ``source`` is not valid Python."""
+        tree = parse_tree(source)
         try:
-            with warnings.catch_warnings(action="ignore"):  # warnings about the pushed code are not reported
-                return cls(ast.parse(source), source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return cls(tree, source) if tree else None
+        except SyntaxError:  # ast accepts some wrong bytes in comments that tokenize refuses
             return None
 
     @classmethod

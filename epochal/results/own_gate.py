@@ -8,7 +8,7 @@ import ast
 from collections.abc import Iterator
 
 from epochal.analysis.detection import read_source
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import last_name, parse_tree
 from epochal.results.ending import Ending
 from epochal.results.exceptions import Frame, Raised
 from epochal.results.remedies import Origin
@@ -115,10 +115,7 @@ def _find_return(frame: Frame, origin: Origin) -> Frame | None:
 
 
 def _parse(path: str, origin: Origin) -> ast.Module | None:
-    try:
-        return ast.parse(read_source(origin.code, path) or "")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return parse_tree(read_source(origin.code, path) or "")
 
 
 def _find_scope(tree: ast.Module, line: int) -> ast.AST:

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from epochal.analysis.syntax import Module, full_name, resolve_imports
+from epochal.analysis.syntax import full_name, parse_tree, resolve_imports
 from epochal.errors import SettingsError, UsageError
 from epochal.grammar import join_words
 
@@ -132,12 +132,12 @@ def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedA
     what to use instead. Code that may be for another version (in a ``try``, or under a condition on the version) is
     left out. The list is empty if the source is not valid Python.
     """
-    module = Module.parse(source.encode(errors="replace"))
-    if module is None:
+    tree = parse_tree(source)
+    if tree is None:
         return []
-    nodes, guarded = _walk_unguarded(module.tree)
+    nodes, guarded = _walk_unguarded(tree)
     unsure = {name for node in guarded for name in resolve_imports(node)}
-    names = {name: full for name, full in resolve_imports(module.tree).items() if name not in unsure}
+    names = {name: full for name, full in resolve_imports(tree).items() if name not in unsure}
     found = {api for node in nodes for api in _check_node(node, names, removed)}
     return sorted(found, key=lambda api: (api.line, api.what))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi
-from epochal.analysis.syntax import full_name, last_name, resolve_imports
+from epochal.analysis.syntax import full_name, last_name, parse_tree, resolve_imports
 from epochal.folders import resource
 
 # The modules of keras.datasets (keras.io/api/datasets). The text datasets have a word index, too.
@@ -266,9 +266,8 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
     The list is empty if the source imports neither Keras nor TensorFlow, or is not valid Python (which is
     reported elsewhere).
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_tree(source)
+    if tree is None:
         return []
     names = resolve_imports(tree)
     if not any(path.split(".")[0] in ("keras", "tensorflow") for path in names.values()):

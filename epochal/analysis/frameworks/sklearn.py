@@ -7,7 +7,7 @@ import ast
 from collections.abc import Iterator
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi, find_removed_names
-from epochal.analysis.syntax import Module, full_name, resolve_imports
+from epochal.analysis.syntax import full_name, parse_tree, resolve_imports
 from epochal.folders import resource
 
 # The functions of sklearn.datasets that each download one fixed dataset.
@@ -113,8 +113,8 @@ _REMOVED_KEYWORDS = {
 
 def find_removed_apis(source: str) -> list[RemovedApi]:
     """Return each place in a module's ``source`` that uses an API removed from scikit-learn, in line order."""
-    module = Module.parse(source.encode(errors="replace"))
-    keywords = _check_keywords(module.tree) if module else ()
+    tree = parse_tree(source)
+    keywords = _check_keywords(tree) if tree else ()
     return sorted([*find_removed_names(source, _REMOVED), *keywords], key=lambda removed: (removed.line, removed.what))
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from epochal.analysis.frameworks import LogLines, Recorder, RemovedApi
-from epochal.analysis.syntax import full_name, resolve_imports
+from epochal.analysis.syntax import full_name, parse_tree, resolve_imports
 from epochal.folders import resource
 
 TITLE = "XGBoost"
@@ -38,9 +38,8 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
 
     The list is empty if the source does not import XGBoost, or is not valid Python (which is reported elsewhere).
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_tree(source)
+    if tree is None:
         return []
     names = resolve_imports(tree)
     if not any(path.split(".")[0] == "xgboost" for path in names.values()):

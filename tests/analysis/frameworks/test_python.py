@@ -16,6 +16,7 @@ from epochal.analysis.frameworks.python import find_removed_apis
         ("from itertools import izip", "the built-in function zip"),
         ("import collections\nisinstance(x, collections.Iterable)", "collections.abc.Iterable"),
         ("import time\nstart = time.clock()", "time.perf_counter"),
+        ("# coding: cp1252\nimport cPickle as pickle  # á Á", "import pickle"),
     ],
 )
 def test_name_in_python_3_is_named(old: str, new: str) -> None:
