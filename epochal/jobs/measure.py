@@ -35,7 +35,10 @@ def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: 
     endings = parse_endings(read_metrics(folder.metrics))
     failure = diagnose(outcome.exit_status, outcome.reason, output[-_LAST_OUTPUT:], origin, endings)
     if failure and outcome.reason is Reason.TIMED_OUT:
-        failure = Reason.TIMED_OUT, _explain_time_limit(active, folder, output)
+        explanation = _explain_time_limit(active, folder, output)
+        if endings.children:
+            explanation += f" {_explain_child(endings, origin)[1]}"
+        failure = Reason.TIMED_OUT, explanation
     if failure and failure[0] is Reason.SCRIPT_ERROR and (empty := explain_empty_test(findings)):
         failure = failure[0], f"{failure[1]} {empty}"
     note = _explain_end(active.script, outcome, endings.script, findings, origin)
@@ -70,13 +73,18 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
 def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> None:
     """Raise RunFailed if the script printed an exception that it caught, or if an exception ended a child process."""
     if endings.children:
-        reason, explanation = explain_exceptions(endings.children[-1], origin)
-        raise RunFailed(reason, f"A Python process that {origin.script} started has failed. {explanation}")
+        raise RunFailed(*_explain_child(endings, origin))
     if printed := explain_printed_exceptions(output[-_LAST_OUTPUT:], origin):
         reason, explanation = printed
         raise RunFailed(
             reason, f"{origin.script} printed an exception and ended without reporting an accuracy. {explanation}"
         )
+
+
+def _explain_child(endings: Endings, origin: Origin) -> tuple[Reason, str]:
+    """Return the reason and an explanation for the exception that ended the last of the failed child processes."""
+    reason, explanation = explain_exceptions(endings.children[-1], origin)
+    return reason, f"A Python process that {origin.script} started has failed. {explanation}"
 
 
 def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> str:

@@ -50,6 +50,8 @@ def diagnose(
     if reason is Reason.OUT_OF_MEMORY or (reason is None and any(map(is_out_of_memory, last_messages))):
         refused = [each for each in exceptions if is_out_of_memory(each.text)]
         return Reason.OUT_OF_MEMORY, explain_memory(refused, _locate(refused, origin), origin)
+    if number == signal.SIGINT and endings and endings.children:
+        return explain_exceptions(exceptions, origin)
     if (number or reason) and (explanation := explain_lost_window(last_messages, origin)):
         return Reason.NO_DISPLAY, explanation
     if number or reason:
@@ -92,7 +94,8 @@ def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
     script = endings.script
     if script is None:
         return find_last_exceptions(lines)
-    if script.raised and script.raised[0].name != "CalledProcessError":
+    # The recorder interrupts a script whose child processes cannot start.
+    if script.raised and script.raised[0].name not in ("CalledProcessError", "KeyboardInterrupt"):
         return list(script.raised)
     if script.exit_status and script.handled:
         return list(script.handled)

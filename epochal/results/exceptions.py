@@ -56,12 +56,13 @@ class Raised:
     def text(self) -> str:
         """The exception's name and the first line of its message that contains a word, as in ``KeyError: 'a'``.
 
-        The next lines are added if they name what the first one is about, as in ``Missing columns: a, b``.
+        The next lines are added if they continue its sentence or name what it is about, as in ``Missing columns: a, b``.
         """
         lines = [_ESCAPES.sub("", line).strip() for line in self.message.splitlines()]
         first, *others = [line for line in lines if re.search(r"\w", line)] or [""]
         for line in others:
-            if not first.endswith(":") and not _NAMING.match(line):
+            continues = line[0].islower() and not first.endswith((".", "!", "?"))
+            if not first.endswith(":") and not continues and not _NAMING.match(line):
                 break
             first = f"{first} {line}"
         return f"{self.name}: {first}" if first else self.name

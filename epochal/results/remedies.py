@@ -216,7 +216,8 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
     if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
         return Reason.NO_GPU, _explain_gpu(last, line, inner, origin)
     return (
-        _explain_code(last, line, inner, origin)
+        _explain_spawning(last, origin)
+        or _explain_code(last, line, inner, origin)
         or _explain_package(last, inner, origin)
         or _explain_file(last, line, inner, origin)
     )
@@ -229,6 +230,16 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
     lacking = _ATTRIBUTE.search(last.message)
     local = find_hiding_module(origin.code, origin.script, lacking["module"], lacking["name"]) if lacking else ""
     return (Reason.IMPORT_ERROR, explain_hidden(lacking["module"], local)) if lacking and local else None
+
+
+def _explain_spawning(last: Raised, origin: Origin) -> tuple[Reason, str] | None:
+    """Return the reason and the remedy for an exception in a spawned process that was importing the script, else None."""
+    if not any(frame.function == "_fixup_main_from_path" for frame in last.frames):  # in multiprocessing/spawn.py
+        return None
+    return Reason.SCRIPT_ERROR, (
+        f"Each process that {origin.script} spawns runs it again and fails before it does any work. Put the code that "
+        'leads to this line under `if __name__ == "__main__":`.'
+    )
 
 
 def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:

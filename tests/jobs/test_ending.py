@@ -57,6 +57,27 @@ def test_thread_that_works_is_waited_for(home: Path, tmp_path: Path) -> None:
     assert not any("daemon" in note for note in result.run.notes)
 
 
+_SPAWNS = "import multiprocessing\npool = multiprocessing.get_context('spawn').Pool(2)\npool.map(abs, [1, 2])\n"
+
+
+def test_script_whose_processes_cannot_start_is_ended(home: Path, tmp_path: Path) -> None:
+    """A pool replaces the processes that fail, so the script would wait for them until its time limit."""
+    result = _train(home, tmp_path, _LEARNS + _SPAWNS + _MEASURES)
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
+    assert result.run.explanation == (
+        "nn.py line 4: RuntimeError: An attempt has been made to start a new process before the current process has "
+        "finished its bootstrapping phase. Each process that nn.py spawns runs it again and fails before it does any work. "
+        'Put the code that leads to this line under `if __name__ == "__main__":`.'
+    )
+
+
+def test_script_may_continue_without_a_process_that_cannot_start(home: Path, tmp_path: Path) -> None:
+    """Only several failed processes show that the script is stuck."""
+    spawns = _SPAWNS.replace("Pool(2)", "Process()").replace("pool.map(abs, [1, 2])", "pool.start(), pool.join()")
+    result = _train(home, tmp_path, _LEARNS.replace("20", "30") + spawns + _MEASURES)
+    assert result.run.state is State.REACHED
+
+
 def test_exception_that_the_script_printed_explains_a_missing_accuracy(home: Path, tmp_path: Path) -> None:
     """The exit status is 0, but the traceback says what went wrong."""
     caught = "import traceback\ntry:\n    open('data.csv')\nexcept OSError:\n    traceback.print_exc()\n"

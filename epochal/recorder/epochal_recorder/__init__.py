@@ -2,7 +2,8 @@
 
 The recorder runs alongside nn.py in the training environment. It uses only the standard library and, once a framework
 is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends
-training; it is recorded as a fault. Only a fit that can neither resume nor train from the beginning ends the script.
+training; it is recorded as a fault. The recorder ends the script only if a fit can neither resume nor train from the
+beginning, or if all processes that the script spawns fail before they do any work.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
 from 1 in the order of their first use, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,
@@ -32,6 +33,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "failed", "model": 1, "call": 1, "raised": RAISED}  fit failed; no "model" or "call" for scikit-learn
     {"event": "ended", "main": true, "exit": {"status": 1, "frames": [["nn.py", 18, "<module>"]], "handled": RAISED},
      "raised": RAISED, "time": 9.8}
+    {"event": "not_spawned"}                  a spawned process failed while it imported the script
     {"event": "threads", "running": [["watch", "nn.py", 11]]}
     {"event": "fault", "message": "…"}        the recorder failed, but training continued; written once per message
 

@@ -2,6 +2,9 @@
 
 The event ``ended`` is written when the main thread of the process has ended, before Python waits for other threads. If
 these stay idle for a while, the process ends without waiting for them, as if they were daemon threads.
+
+A spawned process imports the script first. If that fails, it fails in all such processes, but a ``Pool`` replaces them
+forever. So after a number of them have failed, the script is interrupted.
 """
 
 import atexit
@@ -12,7 +15,7 @@ import sys
 import threading
 import time
 
-from .raised import CODE, describe, describe_stack, relative
+from .raised import CODE, describe, describe_stack, describe_traceback, relative
 
 _IDLE_WINDOW = 10.0
 """The process ends without waiting for the remaining threads once they have been idle for this many seconds."""
@@ -20,6 +23,10 @@ _IDLE_SHARE = 0.05
 """Threads count as idle if they use less than this share of one processor, because some wake up now and then."""
 _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 """The environment variable that distinguishes the script's own process from the processes that it starts."""
+
+
+_MAX_FAILED_PROCESSES = 4
+"""The script is interrupted once this many spawned processes have failed to import it."""
 
 
 class _ThreadsAreIdle(BaseException):
@@ -56,6 +63,17 @@ class Ending:
             time=time.time(),
         )
 
+    def interrupt_script(self):
+        """Interrupt the script if this process and several others failed when they imported it."""
+        trace = getattr(getattr(sys, "last_value", None), "__traceback__", None)
+        if not any(each[2] == "_fixup_main_from_path" for each in describe_traceback(trace)):
+            return
+        self._write_event(event="not_spawned")
+        with open(os.path.join(self._out, "metrics.jsonl"), encoding="utf-8") as file:
+            failed = sum('"event": "not_spawned"' in line for line in file)
+        if failed >= _MAX_FAILED_PROCESSES:
+            os.kill(int(os.environ[_MAIN_PROCESS]), signal.SIGINT)
+
     def write_threads(self):
         """Record which non-daemon threads keep the process from ending."""
         main = threading.main_thread()
@@ -88,6 +106,7 @@ def observe(out):
     def shutdown():
         _quietly(ending.write)()
         if not (ending.is_main and ending.is_own_process()):
+            _quietly(ending.interrupt_script)()
             wait_for_threads()
             return
         try:

@@ -24,10 +24,7 @@ def describe(error, caller=None):
             message = ""
         if len(message) > 2 * _MAX_MESSAGE:
             message = f"{message[:_MAX_MESSAGE]}\n…\n{message[-_MAX_MESSAGE:]}"
-        frames, trace = describe_stack(caller) if not chain else [], error.__traceback__
-        while trace:
-            frames.append(_describe_frame(trace.tb_frame, trace.tb_lineno))
-            trace = trace.tb_next
+        frames = (describe_stack(caller) if not chain else []) + describe_traceback(error.__traceback__)
         if isinstance(error, SyntaxError) and error.filename:
             frames.append([relative(error.filename), error.lineno or 1, ""])
         file = getattr(error, "filename", None) if isinstance(error, OSError) else None
@@ -50,6 +47,15 @@ def describe_stack(frame):
     while frame and len(frames) < _MAX_FRAMES:
         frames.insert(0, _describe_frame(frame, frame.f_lineno))
         frame = frame.f_back
+    return frames
+
+
+def describe_traceback(trace):
+    """Return the lines of a traceback, innermost last; empty if ``trace`` is None."""
+    frames = []
+    while trace:
+        frames.append(_describe_frame(trace.tb_frame, trace.tb_lineno))
+        trace = trace.tb_next
     return frames
 
 
