@@ -180,12 +180,16 @@ def test_untrainable_commit_fails_with_a_reason(
 
 
 def test_training_is_stopped_at_the_time_limit(home: Path, tmp_path: Path) -> None:
-    """The limit is ``limits.minutes`` in server.toml. The explanation gives it, and says how far the training got."""
-    (home / "server.toml").write_text("[limits]\nminutes = 0.05\n", encoding="utf-8")
-    script = "import time\nfor epoch in (1, 2):\n    print(f'epoch {epoch}/400', flush=True)\ntime.sleep(600)\n"
+    """The limit is ``limits.minutes`` in server.toml.
+
+    The explanation gives it, says how far the training got, and names the exception of a process that had failed.
+    """
+    (home / "server.toml").write_text("[limits]\nminutes = 0.08\n", encoding="utf-8")
+    script = "import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', '{}[1]'])\nfor epoch in (1, 2):\n    print(f'epoch {epoch}/400', flush=True)\ntime.sleep(600)\n"
     result = train_commit(home, tmp_path, {"nn.py": script})
     assert (result.run.reason, result.status) == (Reason.TIMED_OUT, 1)
-    assert "its time limit of 0.05 min after epoch 2 of 400. Train for fewer epochs" in result.run.explanation
+    assert "its time limit of 0.08 min after epoch 2 of 400. Train for fewer epochs" in result.run.explanation
+    assert "A Python process that nn.py started has failed. KeyError: 1." in result.run.explanation
 
 
 def test_accuracy_cut_from_the_log_is_read(home: Path, tmp_path: Path) -> None:
