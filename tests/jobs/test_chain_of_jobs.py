@@ -185,7 +185,8 @@ def test_training_is_stopped_at_the_time_limit(home: Path, tmp_path: Path) -> No
     The explanation gives it, says how far the training got, and names the exception of a process that had failed.
     """
     (home / "server.toml").write_text("[limits]\nminutes = 0.08\n", encoding="utf-8")
-    script = "import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', '{}[1]'])\nfor epoch in (1, 2):\n    print(f'epoch {epoch}/400', flush=True)\ntime.sleep(600)\n"
+    script = "import subprocess, sys, time\nsubprocess.run([sys.executable, '-c', '{}[1]'])\n"
+    script += "for epoch in (1, 2):\n    print(f'epoch {epoch}/400', flush=True)\ntime.sleep(600)\n"
     result = train_commit(home, tmp_path, {"nn.py": script})
     assert (result.run.reason, result.status) == (Reason.TIMED_OUT, 1)
     assert "its time limit of 0.08 min after epoch 2 of 400. Train for fewer epochs" in result.run.explanation

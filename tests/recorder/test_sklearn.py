@@ -207,6 +207,30 @@ for seed in range(300):
 
 
 @pytest.mark.sklearn
+def test_rows_predicted_one_by_one_are_compared(sklearn_python: Path, tmp_path: Path) -> None:
+    """Successive predictions of one model count as one prediction; a few at the end are a demonstration."""
+    script = f"""{BEGINNING}
+def predict_each(rows):
+    return [tree.predict([row])[0] for row in rows]
+
+predict_each(x[:5])
+accuracy_score(y, predict_each(x))
+predict_each(x[:40])
+tree.fit(x, y)
+predict_each(x + 1)
+"""
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    recorded = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    found = [each for each in recorded if each["event"] in ("predict", "score", "fault")]
+    assert [(each["event"], each["samples"], each["seen"]["share"]) for each in found] == [
+        ("predict", 150, 1.0),
+        ("score", 150, 1.0),
+        ("predict", 150, 0.0),
+    ]
+
+
+@pytest.mark.sklearn
 @pytest.mark.parametrize(
     ("labels", "new"),
     [("y", 0.3333), ("np.array(['a', 'b', 'c'])[y]", 0.3333), ("y * (y < 2)", 0.0), ("np.eye(3)[y]", 0.3333)],

@@ -1,5 +1,6 @@
 """The state that the observers of Keras and scikit-learn share: the rows that models are fitted and tested on."""
 
+import atexit
 import base64
 import collections
 import functools
@@ -22,7 +23,7 @@ from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
 SKETCH = 1024
 """The maximum number of row hashes in a test set's sketch. The smallest hashes are used."""
 MIN_TEST_ROWS = 16
-"""A prediction for fewer rows than this counts as a demonstration, not as a test."""
+"""Fewer predicted rows than this count as a demonstration, not as a test."""
 _UNCHECKED = {
     "rows": 0,
     "share": 0.0,
@@ -35,6 +36,7 @@ _UNCHECKED = {
 _MAX_SKETCHED = 4 * 1024 * 1024
 """The maximum number of bytes in all sketches together. Those of small test sets are small, so more of them fit."""
 _MAX_PREDICTIONS = 64
+_MAX_COLLECTED = 100_000
 _MAX_EVENTS = 5_000
 """The maximum number of predictions to record. A script that plays a game, for example, makes one for each move."""
 _MIN_OVERLAP = 0.05
@@ -133,6 +135,14 @@ class TestRows:
         """Hashes of the rows without their labels, in the order read; if too many, only the smallest ones, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
+    def extend(self, other):
+        """Append the rows of ``other``, another ``TestRows`` without labels."""
+        self.count += other.count
+        self._x += other._x
+        self.forms |= other.forms
+        self._is_labelled = False
+        self.fail(other.why_unseen)
+
     def copy_with_labels(self, y):
         """Return the same rows with the labels ``y``, which the script has compared with predictions for these rows."""
         copy = TestRows()
@@ -173,6 +183,15 @@ class TestRows:
         return len(self.labels) == 1 and all(labels.is_one_per_row for labels in self.labels.values())
 
 
+@dataclass
+class _Collected:
+    """Predictions of one model for a few rows each. ``parts``: the rows and the answers of each prediction."""
+
+    origin: Origin
+    names: dict
+    parts: list
+
+
 class SharedState:
     """The fits, test sets and predictions of this process, and the events that record its measurements."""
 
@@ -193,6 +212,8 @@ class SharedState:
         """Weak references to answers that do not come from a single model, such as those of a cross-validation."""
         self._is_call_recorded = False
         self._lock = threading.Lock()
+        self._collected = None
+        atexit.register(self.record_collected)
 
     @property
     def has_room(self):
@@ -234,6 +255,42 @@ class SharedState:
             self._is_call_recorded = True
             self.output.write_event(event="called", time=time.time())
 
+    def collect_prediction(self, test_rows, origin, answers, names):
+        """Collect a prediction for fewer rows than a test has, because a script may predict its test rows one by one.
+
+        The arguments are those of ``record_prediction``, which counts successive predictions of one model as a single
+        prediction.
+        """
+        collected = self._collected
+        if collected is None or (collected.origin.weights, collected.names) != (origin.weights, names):
+            self.record_collected()
+            collected = self._collected = _Collected(origin, names, [])
+        if len(collected.parts) < _MAX_COLLECTED:
+            collected.parts.append((test_rows, answers))
+
+    def record_collected(self, count=None):
+        """Record the collected predictions as one, unless they have fewer rows than another prediction or a test has.
+
+        ``count``: the number of rows that the script is comparing; if more were collected, only the last are recorded.
+        """
+        collected, self._collected = self._collected, None
+        if collected is None or not self.has_room:
+            return
+        least = max((each.test_rows.count for each in self.predictions), default=MIN_TEST_ROWS)
+        start, found = len(collected.parts), 0
+        while start and (count is None or found < count):
+            start -= 1
+            found += collected.parts[start][0].count
+        if found < least:
+            return
+        with self.output.recording_faults():
+            test_rows = TestRows()
+            for rows, _ in collected.parts[start:]:
+                test_rows.extend(rows)
+            answers = zip(*(each for _, each in collected.parts[start:]), strict=False)
+            together = [numpy.concatenate(parts) for parts in answers]
+            self.record_prediction(test_rows, collected.origin, together, collected.names)
+
     def record_prediction(self, test_rows, origin, answers, names, returned=None, results=None):
         """Record a prediction, and keep its answers in case the script compares them with labels later.
 
@@ -241,6 +298,7 @@ class SharedState:
         event that identify the model. ``returned``: the object returned to the script. ``results``: hashes of the
         rows of that object, if another model may use these rows as features.
         """
+        self.record_collected()
         fields = self.describe(test_rows, origin)
         self._prediction_count += 1
         self._is_call_recorded = False

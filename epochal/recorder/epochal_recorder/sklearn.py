@@ -270,8 +270,6 @@ def _read_test_rows(x, y):
 def _record_prediction(call, returned, shared):
     """Record a prediction that the script asked for, and keep its results for a later comparison with labels."""
     test_rows = _read_test_rows(call.x, None)
-    if test_rows.count < MIN_TEST_ROWS:
-        return
     answers = numpy.asarray(returned)
     if call.method == "predict_proba":
         candidates = [answers.argmax(axis=1)] if answers.ndim == 2 else []
@@ -281,6 +279,9 @@ def _record_prediction(call, returned, shared):
     else:
         candidates = [answers]
     origin, names = _find_origin(call.estimator, shared), _identify(call.estimator)
+    if test_rows.count < MIN_TEST_ROWS:
+        shared.collect_prediction(test_rows, origin, candidates, names)
+        return
     results = hash_rows(answers) if answers.ndim == 2 and answers.shape[1] > 1 else None
     shared.record_prediction(test_rows, origin, candidates, names, returned=returned, results=results)
 
@@ -429,6 +430,7 @@ def _find_prediction(labels, answers, shared):
 
     Returns the test rows, the model's origin, the event fields that identify the model, and the labels.
     """
+    shared.record_collected(_length(labels))
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.has_returned(order[0])]
     with suppress(TypeError, ValueError):
