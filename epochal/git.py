@@ -114,7 +114,7 @@ class GitFolder:
         return message.strip(), name, email
 
     def commit_time(self, sha: str) -> datetime | None:
-        """Return the time of the commit ``sha`` by the committer's clock, in UTC to the second; None if it is invalid."""
+        """Return the commit time of ``sha`` according to the committer's clock, in UTC to the second; None if it is invalid."""
         try:
             return datetime.fromtimestamp(int(self.run_text("show", "--no-patch", "--format=%ct", sha)), UTC)
         except (ValueError, OverflowError, OSError):  # the time in a commit may be any text

@@ -155,7 +155,7 @@ class Evidence:
     checked: whether the test rows were compared with the rows that the model was fitted on.
     unchecked: why the rows were not compared.
     seen: the share of test rows (0 to 1) that the model was fitted on.
-    expected: the share that even a clean split would show, because a dataset may contain identical rows.
+    expected: the share that even a clean split would yield, because a dataset may contain identical rows.
     accepted: whether the accuracy counts even though ``seen`` is too high, because ``repeated_rows`` in epochal.toml
         allows it.
     new_labels: the share of test rows (0 to 1) whose labels are not among the training labels.
@@ -182,8 +182,8 @@ class Accuracy:
     test_set: a digest of the test samples, or the name that the script gives them; None if unknown.
     test_rows: the smallest hashes of the test samples (at most 1,024 sorted 64-bit little-endian numbers); None if
         unknown.
-    looks: the number of different models that the script measured on this test set, including the model with this
-        accuracy.
+    looks: the number of different models that the script evaluated on this test set, including the model with
+        this accuracy.
     evidence: facts about the data behind the accuracy.
     """
 
@@ -363,7 +363,8 @@ class Forecast:
     def rounded(self) -> str:
         """The text ``level ± margin``, with two decimals, or more if the margin would round to 0.
 
-        A hopeless curve also gets more decimals if the sum of the two rounded numbers would reach the threshold.
+        For a hopeless curve, more decimals are also used if the sum of the two rounded numbers would reach the
+        threshold.
         """
         for digits in range(2, 17):
             level, margin = round(self.level, digits), round(self.margin, digits)
@@ -425,7 +426,7 @@ class Run:
     script: the path of the script or notebook, relative to the repository or to the project's folder.
     reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
     reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial
-        offered.
+        tested.
     trials: the trials of this run or, if it reuses a verdict, those of ``reused_run`` or only ``reused_trial``.
     """
 
@@ -461,7 +462,7 @@ class Run:
 
     @property
     def best(self) -> Trial | None:
-        """The measured trial with the highest accuracy; None if no trial was measured.
+        """The trial with the highest accuracy; None if no trial has an accuracy.
 
         Trials that reached the threshold take precedence, and ties go to the earliest trial.
         """

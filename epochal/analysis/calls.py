@@ -12,14 +12,14 @@ _WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
 
 
 def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
-    """Return the calls that include a line of the file ``path`` in the folder ``code``, outermost first."""
+    """Return the calls whose code includes a line of the file ``path`` in the folder ``code``, outermost first."""
     module = Module.read(code / path)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return [call for call in calls if call.lineno <= line <= (call.end_lineno or call.lineno)]
 
 
 def makes_files(code: Path, path: str, line: int) -> bool:
-    """Return whether the calls on a line create a folder or open files, all for writing, as in ``open(path, "w")``."""
+    """Return whether the calls on a line create a folder or open files only for writing, as in ``open(path, "w")``."""
     calls = find_calls(code, path, line)
     opening = [call for call in calls if last_name(call.func) in _OPENERS]
     makes_folder = any(last_name(call.func) in ("mkdir", "makedirs") for call in calls)
@@ -35,7 +35,7 @@ def _find_mode(call: ast.Call) -> str:
 
 
 def find_texts(code: Path, path: str, line: int) -> list[str]:
-    """Return the texts that the calls on a line contain, as literals or as names of the module's constants."""
+    """Return the strings in the calls on a line, including the values of the module's constants used there."""
     module = Module.read(code / path)
     literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
     nodes = [each for call in find_calls(code, path, line) for each in ast.walk(call)]

@@ -17,8 +17,8 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the framework and the modules that the code needs. ``removed_apis``: the script's uses of APIs that
-    Python or a framework no longer has in its current version, each with its owner. ``percentages``: how the code
-    computes percentages. ``files``: the paths of all committed files.
+    Python or a framework has removed, each with its owner. ``percentages``: how the code computes percentages.
+    ``files``: the paths of all committed files.
     """
 
     script: Script
@@ -49,7 +49,7 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
 def _find_removed_apis(script: Script, files: tuple[str, ...]) -> tuple[RemovedApi, ...]:
     """Return the script's uses of removed APIs, each with its owner, in line order.
 
-    Modules of Python 2 that have the name of a local module are left out: the local module is meant.
+    Python 2 modules with the same name as a local module are left out: the script means the local one.
     """
     text = decode_source(script.content, script.path)
     local = {PurePosixPath(path).stem for path in files if path.endswith(".py")}

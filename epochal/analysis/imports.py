@@ -48,7 +48,7 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 
 
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
-    """Return a package's title and the removed API that caused an error on a line; None if there was another cause.
+    """Return the removed API that caused an error on a line, preceded by its package's title; None if something else did.
 
     ``message``: the error message. It must contain the API's name or, if that line uses the API, part of the name, or
     match the API's ``error``.
@@ -82,9 +82,9 @@ def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> st
 
 
 def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
-    """Return the local module meant by the import of ``missing`` on a line, if its path differs from the imported one.
+    """Return the local module meant by the import of ``missing`` on a line, if its path differs from that in the import.
 
-    The path may differ in letter case, or have more folders. Returns the module's name in the statement, its path, and
+    The path may differ in letter case, or have extra folders. Returns the module's name in the statement, its path, and
     the statement to write instead (empty if no statement works, because the path is outside the script's folder).
     Returns None if there is no such module.
     """

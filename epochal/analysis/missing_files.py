@@ -139,7 +139,7 @@ def explain_adding(path: str) -> str:
 
 
 def find_ignore_rule(path: str, code: Path) -> str:
-    """Return the place of the rule that ignores ``path``, such as ``data/.gitignore line 1``; empty if no rule does.
+    """Return the location of the rule that ignores ``path``, such as ``data/.gitignore line 1``; empty if no rule does.
 
     The rules are those of gitignore(5): the last match in the nearest file decides, and a file below an ignored folder
     is ignored.

@@ -81,7 +81,7 @@ class _Use(IntEnum):
 class _Uses:
     """The uses of strings and variables in the code.
 
-    ``texts`` and ``names``: the file, line and kind of each use, by the text of a string or the name of a variable.
+    ``texts`` and ``names``: the file, line and kind of each use, keyed by the string's text or the variable's name.
     ``texts_by_name``: the strings assigned to each variable. ``bindings``: how often each name is bound.
     """
 

@@ -212,12 +212,12 @@ def find_package(module: str) -> str:
 
 
 def find_intended_package(requirement: str) -> str:
-    """Return the package meant by a wrong name in a requirement (``sklearn``, ``tensorflow-gpu``); empty otherwise."""
+    """Return the package meant by a wrong name in a requirement (``sklearn``, ``tensorflow-gpu``); empty for any other name."""
     return _NOT_PACKAGES.get(requirement.lower().replace("_", "-"), "")
 
 
 def can_provide(module: str, name: str) -> bool:
-    """Return whether ``module`` is a known package, or a standard module that mentions ``name`` and can be hidden."""
+    """Return whether ``module`` is a known package or a standard-library module that contains ``name`` and that a file can hide."""
     if find_package(module):
         return True
     spec = find_spec(module) if module in sys.stdlib_module_names - _LOADED_FIRST else None
@@ -243,7 +243,7 @@ def find_service(module: str) -> str:
 
 
 def needs_gpu(text: str) -> bool:
-    """Return whether a module or an error message names a library that only machines with a GPU have."""
+    """Return whether ``text``, a module or an error message, refers to a library that only machines with a GPU have."""
     return text.partition(".")[0] in _GPU or bool(_GPU_LIBRARY.search(text))
 
 

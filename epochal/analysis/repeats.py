@@ -11,7 +11,7 @@ from epochal.grammar import join_words
 _GPU = re.compile(r"gpu|cuda|physical_devices", re.IGNORECASE)
 _GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devices", "to"})
 _MAGICS = frozenset({"capture", "prun", "time", "timeit"})
-"""Magics of IPython that run the code that follows them, and measure or capture something."""
+"""IPython magics that run the code after them and measure or capture something."""
 
 
 def find_call_lines(code: Path, path: str, function: str) -> list[int]:
@@ -29,7 +29,7 @@ def find_magic_lines(code: Path, path: str) -> list[int]:
 
 
 def is_magic_with_code(call: ast.Call) -> bool:
-    """Return whether a call, which jupyter nbconvert writes for a magic, runs the code in its last argument."""
+    """Return whether a call that jupyter nbconvert wrote for a magic runs the code in its last argument."""
     texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
     name, lengths = last_name(call.func), {"run_line_magic": 2, "run_cell_magic": 3}
     return len(texts) == lengths.get(name) and texts[0] in _MAGICS and bool(texts[-1].strip())

@@ -65,7 +65,7 @@ def explain_refused(problems: Iterable[str]) -> str:
 
 
 def find_wrong_names(text: str) -> list[tuple[int, str, str]]:
-    """Return the requirements whose name is not that of a package: line number, line, and the line to write instead.
+    """Return the requirements whose name is not that of a package: line number, line, and replacement line.
 
     A version in the line is dropped, because it is not a version of the intended package.
     """

@@ -69,7 +69,7 @@ class Script:
         """Return the files changed by setting constants to ``values``. Raises ValueError as ``change_all`` does.
 
         If the script was exported from a notebook, the changed notebook takes the script's place. If
-        ``change_notebook`` cannot change the notebook, neither is returned.
+        ``change_notebook`` cannot change the notebook, neither file is returned.
         """
         change = self._change(values)
         if self.notebook and self.path in change:
@@ -97,7 +97,7 @@ class Script:
 
         Of the literals that may set the number of epochs, only those in ``values`` are included, or the most likely one
         if ``values`` contains none of them. Long or unprintable strings and numbers outside the range of a float are
-        left out: nobody tunes them, and JSON or some databases cannot hold all of them.
+        left out: nobody tunes them, and JSON and some databases cannot store all of them.
         """
         changed = [each.constant for each in self.epochs if each.constant in values]
         epochs = changed or [each.constant for each in self.epochs[:1]]

@@ -155,7 +155,7 @@ def _normalise(project: str) -> str:
 
 
 def _choose_commit(repository: GitFolder, commit: str | None, branch: str | None) -> str:
-    """Return the hash of ``commit``; if it is None, that of the newest commit on ``branch``; if both are, that of HEAD.
+    """Return the hash of ``commit``; if None, that of the newest commit on ``branch``; if both are None, that of HEAD.
 
     Raises UsageError if there is no such branch, unless ``commit`` is given and HEAD is detached: a CI server checks
     out a commit without the branch that it belongs to.

@@ -175,7 +175,7 @@ def _report_end(process: "subprocess.Popen[str]", events: Events) -> None:
 
 
 def _follow(stage: Stage, events: Events, console: Console) -> tuple[EmailMessage | None, Run | None]:
-    """Show the run until its email arrives or no email is expected.
+    """Show the run until its email arrives or it is clear that none will.
 
     Return the email and the run; either may be None.
     """

@@ -17,7 +17,7 @@ from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
 _TEST_SET_CHANGES = "the script tests on different rows each time it runs (is its split seeded?)"
-"""The reason for training from the beginning if an earlier trial was tested on different rows after it had resumed."""
+"""The reason for training from the beginning if an earlier trial tested on different rows after it had resumed."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many of a branch's newest runs keep their checkpoints."""
 

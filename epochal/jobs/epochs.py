@@ -51,9 +51,9 @@ def choose_epochs(active: ActiveRun) -> EpochsChoice:
 def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Training]) -> EpochsChoice:
     """Choose the literal of ``script`` that sets the number of epochs.
 
-    Literals that set a number of epochs for which the first trial may have asked are preferred. If that number is
-    certain, literals that set more than ten times that number are left out. ``trials``: the measured trials, in
-    order, except those of a search. ``trainings``: the evidence of how long each trial trained, by trial number.
+    Literals that match a number of epochs that the first trial may have asked for are preferred. If that number is
+    certain, literals that set more than ten times that number are left out. ``trials``: the measured trials, in order,
+    except those of a search. ``trainings``: the evidence of how long each trial trained, by trial number.
     """
     if not trials:
         return EpochsChoice(script.epochs[0] if script.epochs else None, {})

@@ -86,7 +86,7 @@ def _describe_change(run: Run, name: str, value: Value) -> str:
 def find_saved_model(app: App, run: Run, trial: Trial | None) -> Path | None:
     """Return the newest model file that the trial saved, or None.
 
-    A model file has one of the frameworks' model suffixes and is not part of the commit.
+    A model file has a suffix that one of the frameworks uses for models, and is not part of the commit.
     """
     if trial is None:
         return None

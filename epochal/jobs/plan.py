@@ -61,8 +61,8 @@ def plan_run(app: App, run: Run) -> ActiveRun:
 def prepare_run(active: ActiveRun, state: State) -> None:
     """Build the environment for the run's trials and change the run's state to ``state``. Raises RunFailed.
 
-    Also log and store notes on packages, on APIs that the script uses but its framework has removed, and on test rows
-    that may influence training.
+    Also log and store notes on packages, on removed APIs that the script uses, and on test rows that may influence
+    training.
     """
     plan, framework = active.plan, active.plan.code.detection.framework
     notes = [

@@ -21,7 +21,7 @@ from epochal.store.timeline import record_step
 from epochal.store.transitions import load_stop_request
 
 DATABASE_SECONDS = 120.0
-"""How long a job waits for a database that does not answer. Training continues meanwhile."""
+"""How long a job waits for a database that does not answer. Training continues in the meantime."""
 _STOP_SECONDS = 20.0
 _STOPPED_CHILD_SECONDS = 2.0
 

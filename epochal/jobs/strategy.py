@@ -19,7 +19,7 @@ from epochal.settings import RetrainSettings, table_lines
 class Proposal:
     """A proposal for the next trial.
 
-    ``changes``: new values for constants of nn.py; empty to train the code as pushed. ``stop_at``: the validation
+    ``changes``: new values for constants in nn.py; empty to train the code as pushed. ``stop_at``: the validation
     accuracy (0 to 1) at which training stops early; None to train for all epochs. ``source``: the number of the trial
     whose checkpoints the new trial resumes from. If it is None, a trial of a search starts from the beginning, and any
     other trial resumes from the newest suitable checkpoints.
@@ -107,11 +107,10 @@ def next_trial(
 ) -> Proposal | GiveUp:
     """Propose a trial of the pushed ``script`` with more epochs, or return the reason to give up.
 
-    ``framework``: the name of the framework that the script trains with.
-    ``trials``: the run's trials so far. Trials of a search, and trials without an accuracy (for example because they
-    were interrupted), are ignored. Trials in which raising the number of epochs had no effect count only towards the
-    budget. ``target``: an accuracy (0 to 1) that passes the gate. ``choice``: which literal to raise, and whether that
-    can help.
+    ``framework``: the name of the framework that the script trains with. ``trials``: the run's trials so far. Trials of
+    a search, and trials without an accuracy (for example because they were interrupted), are ignored. Trials in which
+    raising the number of epochs had no effect count only towards the budget. ``target``: an accuracy (0 to 1) that
+    passes the gate. ``choice``: which literal to increase, and whether that can help.
     """
     if choice.epochs is None:
         return _explain_no_epochs(script, framework, choice)
@@ -176,14 +175,14 @@ def _explain_convergence(script: Script) -> str:
 
 
 def _suggest_search(script: Script) -> str:
-    """Return the settings for a search of up to three hyperparameters; empty if the script has none with a known name."""
+    """Return the settings for a search over up to three hyperparameters; empty if the script has none with a known name."""
     space = dict(list(suggest(script).items())[:3])
     lines = "\n".join(table_lines("search", space))
     return f" To search for better hyperparameters, add this to epochal.toml:\n{lines}" if space else ""
 
 
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
-    """Return ``end``, with its cause and remedy changed if no trial is more accurate than a constant answer."""
+    """Return ``end``, with its cause and remedy changed if no trial is more accurate than always giving the same answer."""
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None or best.value > best.evidence.chance:
         return end

@@ -15,10 +15,10 @@ from epochal.store.transitions import change_run
 def train(app: App, run: Run) -> State:
     """Train the model with a run's code as it was pushed, and return the run's new state. Raises RunFailed.
 
-    If the state is REACHED, the run has ended and its email is queued; if it is BELOW, the retrain job has to continue.
-    If the verdict of an earlier run is reused, nothing is trained, and the run ends in the same state as the earlier
-    run. If an earlier job was killed right after its trial was measured, that trial gets its verdict and does not run
-    again.
+    If the state is REACHED, the run has ended and its email is queued; if it is BELOW, the run continues with the
+    retrain job. If the verdict of an earlier run is reused, nothing is trained, and the run ends in the same state as
+    the earlier run. If an earlier job was killed right after its trial was measured, that trial gets its verdict and
+    does not run again.
     """
     active = plan_run(app, run)
     if ended := reuse_verdict(active):

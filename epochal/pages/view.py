@@ -96,7 +96,7 @@ class AccuracyView(TypedDict):
     rows_seen: float | None
     """The share of test rows that the model was fitted on; null if the rows were not compared."""
     rows_expected: float | None
-    """The value of rows_seen that duplicates would cause even in a clean split; null if the rows were not compared."""
+    """The value of rows_seen that even a clean split would yield, because of duplicates; null if the rows were not compared."""
     rows_accepted: bool
     """Whether the accuracy counts only because epochal.toml sets repeated_rows."""
 

@@ -1,4 +1,4 @@
-"""Startup hook for the training process: let the recorder observe frameworks and the end of the script.
+"""Startup hook for the training process: let the recorder observe frameworks and how the script ends.
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder

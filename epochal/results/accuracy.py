@@ -25,15 +25,15 @@ _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, 
 _ALL_ROWS = 0.9995
 """If at least this share of the test rows was used in training, the test set is treated as training data."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
-"""Matches findings about classes fitted on labels; the recorder counts the rows passed to them as training rows."""
+"""Matches findings about estimators fitted on labels; the recorder counts the rows passed to them as training rows."""
 _LOADED_FILE = re.compile(r" loads (\S+)\. ")
-"""Matches the file in the message of a finding about a loaded model."""
+"""Matches the path in the message of a finding about a loaded model."""
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 )
 _MIN_RESPLITS = 3
-"""If at least this many models were evaluated on different splits, a note says so. Two may simply be two models."""
+"""If at least this many models were evaluated on different splits, a note says so. Two may just be unrelated models."""
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
 _OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
@@ -435,7 +435,7 @@ class _Chooser:
         )
 
     def _metric_name(self, measurement: Measurement) -> str:
-        """Return the name of the metric that counts; empty if the measurement does not have it."""
+        """Return the name of the metric that counts; empty if the measurement does not include it."""
         if self._metric and measurement.kind is Kind.EVALUATE:
             return self._metric if self._metric in measurement.metrics else ""
         return (measurement.accuracies or [""])[0]
@@ -596,7 +596,7 @@ def _describe_cross_validation(mean: Measurement, shown: str) -> str:
 
 
 def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) -> Measurement:
-    """Return a prediction; if it has no labels, add those of a measurement on the same test set."""
+    """Return ``prediction`` with its labels or, if it has none, with those of a measurement on the same test set."""
     if prediction.labels or prediction.test_set is None:
         return prediction
     same = (each for each in measurements if each.test_set == prediction.test_set and len(each.labels) == 1)
@@ -701,7 +701,7 @@ def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
 
 
 def _rounding_error(value: float) -> float:
-    """Return the rounding error of a number printed to the precision of ``value``, but to at least two decimals."""
+    """Return the rounding error of a number printed with as many decimals as ``value``, but at least two."""
     exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
     decimals = max(2, -exponent) if isinstance(exponent, int) else 2
     return max(_TOLERANCE, 0.501 * 10.0**-decimals)

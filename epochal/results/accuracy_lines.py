@@ -217,7 +217,7 @@ _BEFORE_WORD = re.compile(
 _OTHER_NUMBER_BEFORE = re.compile(
     r"[:=,]\s*$|(?<![a-z])(?:reach\w*|until|than|if|loss|dropout|lr|rate)\W*$", re.IGNORECASE
 )
-"""Matches the text before a number that does not belong to the word for accuracy after it."""
+"""Matches the text before a number that is not an accuracy, although the word for accuracy follows it."""
 _SPREAD = re.compile(
     r"\W*(?:with\s+(?:a\s+)?)?(?:standard deviation|std)|\s*(?:\(|±|\+/?-|on\b|over\b|after\b|$)", re.IGNORECASE
 )
@@ -495,7 +495,7 @@ def _differs(share: float, other: float) -> bool:
 
 
 def _guess(text: str, mention: _Mention) -> Unread | None:
-    """Return the accuracy on test data or unnamed data that a number near the name may state, or None."""
+    """Return the accuracy on test or unspecified data that a number near the name may state, or None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
         return None
     after = _METRIC_LIST_END.split(mention.after)[0]

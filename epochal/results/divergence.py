@@ -13,11 +13,11 @@ _MAX_COLUMNS = 10
 class Divergence:
     """A trial's last fit, which ended with weights that are not finite.
 
-    ``epoch``: the first of ``epochs`` after which the weights were not finite. ``bad_inputs`` and ``bad_labels``: how
-    many of the ``rows`` training rows contain NaN or infinity in their inputs or labels. ``bad_columns``: the columns
-    of an input matrix that contain NaN or infinity. ``has_nan``: whether any input or label is NaN. ``default_rate``:
-    the optimizer's default learning rate; None if unknown. ``clipped``: whether the optimizer clips the gradients.
-    ``own_code``: whether the script defines its own layers, loss or training steps.
+    ``epoch``: the first epoch (of ``epochs``) after which the weights were not finite. ``bad_inputs`` and
+    ``bad_labels``: how many of the ``rows`` training rows contain NaN or infinity in their inputs or labels.
+    ``bad_columns``: the columns of an input matrix that contain NaN or infinity. ``has_nan``: whether any input or
+    label is NaN. ``default_rate``: the optimizer's default learning rate; None if unknown. ``clipped``: whether the
+    optimizer clips the gradients. ``own_code``: whether the script defines its own layers, loss or training steps.
     """
 
     epoch: int

@@ -19,11 +19,11 @@ _PRINTED_EPOCH = re.compile(
 class TrainedEpochs:
     """The number of epochs that a trial trained for.
 
-    ``total``: the number of epochs in all fits, including epochs before a checkpoint. ``targets``: the numbers of epochs
-    that the script may have asked for. ``are_iterations``: whether the numbers are not epochs but boosting rounds
-    or iterations of estimators, perhaps including estimators whose limit retraining does not raise. ``converged``:
-    whether every estimator stopped before its limit. ``is_asked``: whether ``targets`` certainly contains the number
-    that the script asked for, even if training stopped early.
+    ``total``: the number of epochs in all fits, including those before the checkpoint that a fit resumed from.
+    ``targets``: the numbers of epochs that the script may have asked for. ``are_iterations``: whether the numbers are
+    not epochs but boosting rounds or iterations of estimators, perhaps including estimators whose limit is not raised
+    by retraining. ``converged``: whether every estimator stopped before its limit. ``is_asked``: whether ``targets`` is
+    sure to contain the number that the script asked for, even if training stopped early.
     """
 
     total: int

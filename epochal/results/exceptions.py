@@ -39,7 +39,7 @@ class Frame:
 
     @property
     def place(self) -> str:
-        """The place as shown in messages: ``nn.py line 3``."""
+        """The location as shown in messages: ``nn.py line 3``."""
         return f"{self.path.rpartition('/')[2] if self.path.startswith('/') else self.path} line {self.line}"
 
 
@@ -56,7 +56,7 @@ class Raised:
     def text(self) -> str:
         """The exception's name and the first line of its message that contains a word, as in ``KeyError: 'a'``.
 
-        The next lines are added if they continue its sentence or name what it is about, as in ``Missing columns: a, b``.
+        The lines after it are added if they complete it, as in ``Missing columns: a, b``.
         """
         lines = [_ESCAPES.sub("", line).strip() for line in self.message.splitlines()]
         first, *others = [line for line in lines if re.search(r"\w", line)] or [""]

@@ -12,7 +12,7 @@ from epochal.records import Fit, Forecast, StoppedBy, Trial
 WIDTH = 1.95
 """Half-width of a 90% interval, in standard deviations of the extrapolation. Calibrated with benchmarks/forecast.py."""
 _HOPELESS_WIDTH = 2.4
-"""Half-width of the interval used to judge a curve hopeless. With WIDTH, one run in twenty would be abandoned too early."""
+"""Half-width of the interval for judging a curve hopeless. With WIDTH instead, one run in twenty would be abandoned too early."""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
 """To save time, a curve is reduced to at most this many points, and only about this many future epochs are forecast."""
@@ -25,8 +25,8 @@ def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshol
 
     ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
-    if the model has begun to learn, but the curve has never reached the threshold and is expected to stay clearly
-    below it. With fewer than eight known epochs, or no later epochs to forecast, the forecast is undecided. Identical
+    if the model has begun to learn, but the curve has never reached the threshold and is expected to stay clearly below
+    it. With fewer than eight known accuracies, or no later epochs to forecast, the forecast is undecided. Identical
     curves give identical forecasts.
     """
     points = [(epoch, value) for epoch, value in enumerate(curve, start=1) if math.isfinite(value) and 0 <= value <= 1]

@@ -88,7 +88,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
 
 
 def explain_hidden(module: str, local: str) -> str:
-    """Explain that the file ``local`` in the repository is imported instead of a package's or Python's ``module``."""
+    """Explain that the file ``local`` in the repository is imported instead of the installed or standard-library ``module``."""
     needed = ", which other code needs" if module in sys.stdlib_module_names else ""
     return f"{local} in the repository hides {describe_module(module)}{needed}. Rename the file."
 

@@ -1,9 +1,9 @@
-"""Translate into English the words about accuracy and data that scripts print in other languages. Performs no I/O."""
+"""Translate the words for accuracy and data in a script's output from other languages into English. Performs no I/O."""
 
 import re
 
 PRECISION_MARK = "\ue000"
-"""Follows "accuracy" in a translation if the original word may also mean precision, as Spanish "precisión" does."""
+"""Follows "accuracy" in a translation if the original word can also mean precision, as Spanish "precisión" can."""
 
 MENTION = re.compile(
     "acc|top-?1|genauigk|exactitud|precisi|précisi|acurác|acurac|accuratezz|nauwkeurig|dokładno|doğrulu"
@@ -54,7 +54,7 @@ _TRANSLATIONS = [
 
 
 def translate(line: str) -> str:
-    """Translate a line's words for accuracies and data into English; return an English line unchanged."""
+    """Translate a line's words for accuracy and data into English; return an English line unchanged."""
     if _ENGLISH.fullmatch(line) and not _FOREIGN_ASCII.search(line):
         return line
     for pattern, english in _TRANSLATIONS:

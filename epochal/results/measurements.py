@@ -78,16 +78,16 @@ class Overlap:
 class Measurement:
     """A call to evaluate(), score() or accuracy_score(), a prediction, the validation of a fit, or a cross-validation.
 
-    ``model``: identifies the model within this trial; ``weights``: identifies its weights at the time.
-    ``measured_by``: for scikit-learn, the name of the estimator's class, or of the function that did the measuring.
-    ``metrics``: the measured values by name; ``classes``: the class of each metric. ``samples``: the number of test
-    samples; ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output,
-    by name. ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown.
-    ``is_dummy``: whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression.
-    ``is_selected``: whether the features of a cross-validation had been selected with the labels of its rows.
-    ``at``: the time, in seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the
-    number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that
-    called evaluate(), score() or a metric; None if unknown.
+    ``model``: identifies the model within this trial; ``weights``: identifies its weights at the time. ``measured_by``:
+    for scikit-learn, the name of the estimator's class, or of the function that did the measuring. ``metrics``: the
+    measured values by name; ``classes``: the class of each metric. ``samples``: the number of test samples;
+    ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output, by name.
+    ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown. ``is_dummy``:
+    whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``is_selected``:
+    whether the features for a cross-validation had been selected using the labels of its rows. ``at``: the time, in
+    seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates
+    in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(),
+    score() or a metric; None if unknown.
     """
 
     kind: Kind
@@ -133,10 +133,10 @@ class Measurement:
 class Measurements:
     """All measurements that the recorder saw in a trial, in chronological order.
 
-    ``validations``: the validations of fits, by model and fit. ``test_sets``: a sketch of each test set (in the
-    format of ``Accuracy.test_rows``), by the digest of the test set. ``epochs``: digests of the weights after each
-    epoch, by model and fit. ``last_direct_call``: when the script last called a model directly, in seconds since 1970;
-    0 if it never did. The recorder does not see the answers that such a call returns.
+    ``validations``: the validations of fits, by model and fit. ``test_sets``: a sketch of each test set (in the format
+    of ``Accuracy.test_rows``), by the digest of the test set. ``epochs``: digests of the weights after each epoch, by
+    model and fit. ``last_direct_call``: when the script last called a model directly, in seconds since 1970; 0 if it
+    never did. The recorder does not see what such a call returns.
     """
 
     measurements: tuple[Measurement, ...] = ()
@@ -165,7 +165,7 @@ class Measurements:
         return max(1, len(looks))
 
     def count_resplits(self, last: Measurement, measurements: Iterable[Measurement]) -> int:
-        """Return how many different models ``measurements`` tested on other random splits of the data of ``last``.
+        """Return how many different models in ``measurements`` were tested on other random splits of the data of ``last``.
 
         The model of ``last`` counts, too. A test set is from another split if it shares some rows with the test
         set of ``last``, and each of the two also has rows that the other lacks. Rows that repeat in the data do not

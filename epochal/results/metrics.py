@@ -72,7 +72,7 @@ def read_test_set(content: dict[str, Any]) -> str | None:
 
 
 def parse_start_over(metrics_jsonl: str) -> str:
-    """Return why a fit ended the script, which makes the trial start over; empty if no fit did so."""
+    """Return why a fit ended the script to make the trial start over; empty if no fit did so."""
     reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "start_over"]
     return keep_printable(reasons[0] or "the fit could not resume") if reasons else ""
 
@@ -108,7 +108,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Parse a fit and the epochs up to the checkpoint that it resumed from; their unrecorded durations are set to 0."""
+    """Parse a fit and the epochs up to the checkpoint that it resumed from, whose durations are unknown and set to 0."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )

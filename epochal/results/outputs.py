@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 MAX_BYTES = 16 * 1024 * 1024
-"""The maximum number of bytes read from a file at a time: enough for a trial's metrics, but no burden on a server."""
+"""The maximum number of bytes read from a file at a time: enough for a trial's metrics, but no strain on the server."""
 
 
 def read_untrusted(path: Path, start: int = 0) -> bytes | None:

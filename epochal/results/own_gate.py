@@ -92,7 +92,7 @@ def _measures_later(frame: Frame, origin: Origin) -> bool:
 
 
 def _find_return(frame: Frame, origin: Origin) -> Frame | None:
-    """Find the only ``return`` in ``main`` that can give a nonzero status, for a line such as ``sys.exit(main())``."""
+    """Find the only ``return`` in ``main`` that may produce a nonzero status, for a line such as ``sys.exit(main())``."""
     tree = _parse(frame.path, origin)
     for node in ast.walk(tree) if tree else ():
         if not (

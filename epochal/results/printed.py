@@ -101,7 +101,7 @@ class PrintedLines:
         return [line for line in lines if not line.is_precision or not self._names_recall]
 
     def shows_percents(self, line: PrintedAccuracy) -> bool:
-        """Return whether a line of the same form had a number over 1, which shows that such lines state percentages."""
+        """Return whether a line of the same form as ``line`` had a number over 1, so that such lines must state percentages."""
         return _form_of(line.text) in self._percent_forms
 
     def feed(self, chunk: bytes, at: float) -> None:

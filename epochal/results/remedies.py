@@ -1,4 +1,4 @@
-"""Remedies for exceptions with a known cause, such as a missing file, network, GPU or screen, or no user input."""
+"""Remedies for exceptions with a known cause, such as a missing file, network, GPU, screen or user input."""
 
 import itertools
 import posixpath
@@ -132,7 +132,7 @@ _NOT_UTF_8 = re.compile(
     r"'utf-8' codec can't decode (?:(?P<mark>byte 0xf[ef] in position 0:)"
     r"|(?!byte 0x(?:8b in position 1|(?:[89]\w|d0) in position 0):))"
 )
-"""Matches the error for a text file that is not in UTF-8, but not that for the first bytes of binary files."""
+"""Matches the error for a text file that is not in UTF-8, but not the error for the first bytes of a binary file."""
 _DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
 _DOWNLOADS = (
     (
@@ -275,7 +275,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
 
 
 def _explain_numpy_name(last: Raised) -> str:
-    """Return what to write instead of a name that NumPy has removed; empty if a library uses it, or for other exceptions."""
+    """Return what to write instead of a name that NumPy has removed; empty if a library uses it or the cause is different."""
     found = _NUMPY_NAME.match(last.message) if last.name == "AttributeError" else None
     users = [frame for frame in last.frames if "-packages/numpy/" not in frame.path]
     if found is None or found["name"] not in _NUMPY_NAMES or not users or users[-1].is_library:
@@ -357,12 +357,12 @@ def _explain_content(last: Raised, inner: Frame, origin: Origin) -> str:
 
 
 def _shorten_path(path: str) -> str:
-    """Return a path in the trial's code folder relative to that folder, and one in its home folder with a ``~``."""
+    """Return ``path`` relative to the trial's code folder or, with ``~``, to its home folder, if it is in one of them."""
     return _IN_CODE.sub("", _IN_HOME.sub("~/", path))
 
 
 def _is_written(last: Raised, inner: Frame | None, origin: Origin) -> bool:
-    """Return whether the file that could not be opened was to be written, by the code itself or by a library."""
+    """Return whether the code itself or a library was trying to write the file that could not be opened."""
     library = itertools.takewhile(lambda frame: frame.is_library, reversed(last.frames))
     if "create file" in last.message or any(_WRITES.search(f"{each.path} {each.function}") for each in library):
         return True

@@ -19,7 +19,7 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
 
     The larger a test set, the smaller the largest hash in its sketch. A share is therefore computed for each earlier
     sketch: the share of the hashes in ``rows``, up to that sketch's limit (see ``_upper_limit``), that are in it or in
-    another earlier sketch with at least the same limit. The highest share is returned.
+    another earlier sketch whose limit is at least as high. The highest share is returned.
     """
     own = read_hashes(rows)
     share, union = 0.0, set[int]()

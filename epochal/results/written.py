@@ -34,7 +34,7 @@ class WrittenFile:
 
     @cached_property
     def accuracy(self) -> PrintedAccuracy | None:
-        """The accuracy that the file states; None if it states no accuracy, or several different ones."""
+        """The accuracy that the file reports; None if it reports no accuracy, or several different ones."""
         lines = PrintedLines()
         lines.feed("".join(f"{line}\n" for line in self._lines()).encode("utf-8", "replace"), 0.0)
         stated = lines.all_tests

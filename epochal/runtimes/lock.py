@@ -1,4 +1,4 @@
-"""A file lock, so that only one thread or process builds an environment at a time."""
+"""A file lock that lets only one thread or process build an environment at a time."""
 
 import fcntl
 from collections.abc import Iterator

@@ -21,7 +21,7 @@ def read_requested(code: Path) -> tuple[str, str]:
     """Return the name of the file in ``code`` that lists the required packages, and its content in pip's format.
 
     If there is no such file, the content is empty. Raises RunFailed(REFUSED_REQUIREMENT) if the file cannot be read or
-    translated.
+    converted.
     """
     readers: dict[str, Callable[[Path, str], str]] = {
         REQUIREMENTS: _read_text,

@@ -10,8 +10,8 @@ FRAMEWORK.txt      the framework's pins
 FRAMEWORK.in       the packages wanted with the framework; if there is no such file, all pinned packages are wanted
 requirements.txt   the repository's requirements, if there are any
 
-The repository's versions take precedence. Pins are kept if they fit, and a wanted package is left out if the repository
-needs the same package under another name (see ``_read_wanted``). The script writes to FOLDER:
+The repository's versions take precedence. Pins are kept where possible, and a wanted package is left out if the
+repository needs the same package under another name (see ``_read_wanted``). The script writes to FOLDER:
 
 packages.txt       the packages to install
 shared.txt         the packages in packages.txt that would also be installed without a requirements.txt
@@ -31,7 +31,7 @@ _ALSO_AS = re.compile(r"#\s*also as (.*)")
 
 
 class _UnsolvableError(Exception):
-    """No set of versions fits the requirements. The message is uv's output."""
+    """No set of versions satisfies the requirements. The message is uv's output."""
 
 
 class _Resolver:
@@ -47,10 +47,10 @@ class _Resolver:
         self._options = ["--only-binary", ":all:"] if only_wheels else []
 
     def choose(self, *files: Path, lines: Iterable[str] = (), preferred: str = "", options: Iterable[str] = ()) -> str:
-        """Return a line ``name==version`` for each package that the requirements in ``files`` and ``lines`` need.
+        """Return a line ``name==version`` for each package pulled in by the requirements in ``files`` and ``lines``.
 
-        ``preferred``: lines of the same form, whose versions are chosen if they fit. Raises _UnsolvableError if no
-        versions fit the requirements.
+        ``preferred``: lines of the same form, whose versions are chosen if possible. Raises _UnsolvableError if no
+        versions satisfy the requirements.
         """
         output = self._folder / "preferred.txt"
         command = [*self._command, *self._options, *options, *map(str, files), "-"]
@@ -131,7 +131,7 @@ def _resolve(resolver: _Resolver, framework: str, folder: Path, only_wheels: boo
 def _choose_what_fits(
     resolver: _Resolver, requirements: Path, wanted: list[str], preferred: str, options: list[str]
 ) -> str:
-    """Return the packages that ``requirements`` need, and the ``wanted`` packages that are compatible with them."""
+    """Return the packages pulled in by ``requirements``, and the ``wanted`` packages that are compatible with them."""
     fitting: list[str] = []
     packages = resolver.choose(requirements, preferred=preferred, options=options)
     for name in wanted:

@@ -18,12 +18,12 @@ IsTraining = Callable[[int, int], bool]
 class Training:
     """The information that a runtime needs to run one trial.
 
-    ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, in which ``code`` (with
-    nn.py), ``out`` and ``checkpoints`` exist. ``image``: the name that ``prepare`` returned. ``stop_at``: the
+    ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, which already contains
+    ``code`` (with nn.py), ``out`` and ``checkpoints``. ``image``: the name that ``prepare`` returned. ``stop_at``: the
     validation accuracy (0 to 1) at which a fit stops; None to run all epochs. ``stop``: lets another thread end
-    training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises
-    an exception, the log is still written, and ``train`` raises that exception. ``script``: the path of the script to
-    run, relative to ``code``.
+    training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises an
+    exception, the log is still written, and ``train`` raises that exception. ``script``: the path of the script to run,
+    relative to ``code``.
     """
 
     run: int
@@ -69,7 +69,7 @@ class Runtime(Protocol):
         ...
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
-        """Build the image or environment for ``framework`` and the packages that ``code`` requests, if it is missing.
+        """Build the image or environment for ``framework`` and the packages that ``code`` requests, unless it exists.
 
         Returns its name (the tag of an image, or the folder of an environment). Raises RunFailed (REFUSED_REQUIREMENT,
         NO_ENGINE, or ENVIRONMENT_FAILED with the last lines of the installer's output as its detail).

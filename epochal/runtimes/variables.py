@@ -22,13 +22,14 @@ disabled), and then logs nothing.
 """
 
 _NO_KEY = {"COMET_API_KEY": "offline"}
-"""Without a key, Comet's ``Experiment()`` ends the script. The admin's key is not passed to training."""
+"""Without an API key, Comet's ``Experiment()`` ends the script. The admin's key is not passed to training."""
 
 
 def library_variables(*, network: bool) -> dict[str, str]:
     """Return the environment variables for training. ``network``: whether training may use the network.
 
-    A variable that is set for Epochal itself keeps its value, unless it holds a key. The script may change any variable.
+    A variable that is set for Epochal itself keeps its value, unless it holds an API key. The script may change any
+    variable.
     """
     variables = _NO_WINDOW if network else _NO_WINDOW | _OFFLINE
     return {name: os.environ.get(name, value) for name, value in variables.items()} | ({} if network else _NO_KEY)

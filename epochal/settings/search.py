@@ -1,4 +1,4 @@
-"""``[search]`` in epochal.toml: which constants of nn.py a search may change, and the values that they may take."""
+"""``[search]`` in epochal.toml: which constants in nn.py a search may change, and the values that they may take."""
 
 import math
 from collections.abc import Mapping

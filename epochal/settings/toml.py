@@ -20,9 +20,9 @@ class Table(BaseModel):
     """Base class for a table in a settings file. All such tables are frozen and reject unknown keys."""
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
-    """Keys that belong in other files, each with a description of that file."""
+    """Keys that belong in another file, each with a description of that file."""
     SYNONYMS: ClassVar[Mapping[str, str]] = {}
-    """Words that users may write for a key, each with that key."""
+    """Words that users may write instead of a key, each mapped to that key."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -38,7 +38,7 @@ class Table(BaseModel):
 
 @dataclass(frozen=True)
 class Expected:
-    """A description, for a setting's annotation, of the texts that its pattern matches; error messages quote it."""
+    """A description, in a setting's annotation, of the strings that its pattern matches; error messages quote it."""
 
     words: str
 
@@ -70,7 +70,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def _correct_line(path: Path, error: str) -> str:
-    """Say how to correct the line that an error names, if it looks like YAML, has a decimal comma, or marks a conflict."""
+    """Say how to correct the line that an error names, if it looks like YAML, has a decimal comma, or is a conflict marker."""
     position = re.search(r"\(at line (\d+), ", error)
     line = path.read_text(encoding="utf-8-sig").splitlines()[int(position[1]) - 1] if position else ""
     if re.match(r"<{7}|={7}|>{7}", line):
@@ -149,7 +149,7 @@ def _is_in_array(path: tuple[int | str, ...]) -> bool:
 
 
 def _join_key(path: tuple[int | str, ...]) -> str:
-    """Join the parts of a key, without positions and table tags; in an array of tables, only those within an entry."""
+    """Join the parts of a key, without positions and table tags; in an array of tables, only the parts within the entry."""
     parts = path[2:] if _is_in_array(path) else path
     return ".".join(part for part in parts if isinstance(part, str) and not part.startswith("<"))
 
@@ -187,7 +187,7 @@ def _find_array_entry(model: type[Table], fault: Any) -> str:
 
 
 def _is_table(fault: Any) -> bool:
-    """Return whether the unknown key of a validation error is a top-level table or array of tables."""
+    """Return whether the unknown key in a validation error is a top-level table or array of tables."""
     value = fault["input"]
     return len(fault["loc"]) == 1 and isinstance(value[0] if value and isinstance(value, list) else value, dict)
 
@@ -198,7 +198,7 @@ def _header(name: str, value: Any) -> str:
 
 
 def _suggest_key(model: type[Table], fault: Any) -> str:
-    """Suggest a valid key or table for the unknown key of a validation error."""
+    """Suggest a valid key or table to replace the unknown key in a validation error."""
     path, value = fault["loc"], fault["input"]
     name, table, is_table = str(path[-1]), _find_table(model, path[:-1]), _is_table(fault)
     known = _keys_of(table)
@@ -239,7 +239,7 @@ def _suggest_place(model: type[Table], name: str, value: Any) -> str:
 
 
 def _find_synonym(model: type[Table], fault: Any) -> str:
-    """Return the valid key that is meant by the unknown key of a validation error; empty if that is not known."""
+    """Return the valid key meant by the unknown key in a validation error; empty if that is not known."""
     if fault["type"] != "extra_forbidden":
         return ""
     return _find_table(model, fault["loc"][:-1]).SYNONYMS.get(str(fault["loc"][-1]), "")
@@ -291,7 +291,7 @@ def _keys_of(table: type[Table]) -> list[str]:
 
 
 def _find_field(model: type[Table], path: tuple[int | str, ...]) -> FieldInfo | None:
-    """Return the field at ``path``, which is the location of a validation error; None for an entry of a list."""
+    """Return the field at ``path``, which is the location of a validation error; None for a list item."""
     fields = _find_table(model, path[:-1]).model_fields
     return next((field for name, field in fields.items() if path[-1] in (name, field.alias)), None)
 
@@ -307,7 +307,7 @@ def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str,
     """Return the text of a TOML file that lists every setting of ``model``, with its description and default.
 
     All settings are commented out. ``title``: the first line of the text. ``proposed``: for a key that holds named
-    tables, the tables to suggest, which are commented out, too.
+    tables, the tables to suggest, which are also commented out.
     """
     lines = [
         f"# {title}",

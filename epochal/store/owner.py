@@ -1,4 +1,4 @@
-"""Name the processes that own runs and trials, so that others can find out whether an owner is still alive."""
+"""Name the processes that own runs and trials, so that other processes can find out whether an owner is still alive."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ HEARTBEAT_SECONDS = 20.0
 """The interval between an owner's heartbeats."""
 
 _HEARTBEAT_TIMEOUT = timedelta(seconds=90)
-"""After this time without a heartbeat, an owner on another machine counts as dead."""
+"""After this long without a heartbeat, an owner on another machine counts as dead."""
 
 
 def this_process() -> str:

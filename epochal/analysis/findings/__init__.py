@@ -81,7 +81,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
 
 def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Finding, ...]:
-    """Return the findings about test rows that may leak into training, through calls before the split or loaded models.
+    """Return the findings about test rows that may leak into training through loaded models or calls before the split.
 
     ``files``: the paths of the committed files.
     """
@@ -103,7 +103,7 @@ def find_in_files(
     pointers: Collection[str] = (),
     untracked: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Yield findings about files that are missing, too large or the wrong script, and about missing or refused packages.
+    """Yield findings about missing or oversized files, scripts that do nothing, and missing or refused packages.
 
     ``folder``: the folder to check. ``committed``: the paths of all files in the next commit. ``new``: the paths of
     the files that this commit would add or change. ``pointers``: the paths of the files that are stored with Git LFS.

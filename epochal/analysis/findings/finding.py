@@ -10,7 +10,7 @@ class Severity(StrEnum):
     NOTE = "note"
     """For information only: neither training nor the verdict is affected."""
     WARNING = "warning"
-    """Training may fail, or the measured accuracy may be inflated or may not count."""
+    """Training may fail, or the measured accuracy may be inflated or refused."""
     ERROR = "error"
     """A run would fail before training starts."""
 

@@ -349,7 +349,7 @@ class _Variables:
         self._makers: dict[str, str] = {}
 
     def assign(self, step: Step) -> None:
-        """Record the assignments of a statement."""
+        """Record the assignments in a statement."""
         for target, value in step.assigned:
             for node in ast.walk(target):
                 if isinstance(node, ast.Name):

@@ -12,7 +12,7 @@ from epochal.analysis.syntax import Module, full_name, last_name, resolve_import
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _NESTED = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
 _RUNNERS = frozenset({"run", "Fire"})
-"""Functions that call their argument, as in absl's ``app.run(main)``."""
+"""Functions that call their argument, as absl's ``app.run(main)`` does."""
 
 _MAIN = "main"
 """Marks the branch of ``if __name__ == "__main__"``, which runs in the script but not in imported modules."""
@@ -129,7 +129,7 @@ def parse_source(path: str, tree: ast.Module) -> Source:
 
 
 def find_used(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Scope]]:
-    """Yield the scopes that may run: the modules, and the functions whose names are used somewhere."""
+    """Yield the scopes whose code may run: the modules, and the functions whose names are used somewhere."""
     used = {
         getattr(node, "id", "") or getattr(node, "attr", "")
         for source in sources
@@ -167,7 +167,7 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
 
 
 def find_unguarded(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
-    """Yield the statements that run whenever the script runs or is imported, as a spawned process imports it."""
+    """Yield the statements that run whenever the script runs or is imported, for example by a spawned process."""
     if not sources:
         return iter(())
     script, *modules = sources

@@ -81,7 +81,7 @@ _NEEDED_BY_NUMPY_TEXT = """
 ast bisect contextlib contextvars copyreg datetime dis hmac inspect numbers opcode random struct textwrap token typing
 """
 _NEEDED_BY_NUMPY = frozenset(_NEEDED_BY_NUMPY_TEXT.split())
-"""Python modules without which NumPy cannot be imported or create random numbers."""
+"""Python modules that NumPy needs in order to be imported or to generate random numbers."""
 _USING_NUMPY = frozenset({"numpy", "pandas", *(name for each in frameworks().values() for name in each.IMPORTS)})
 
 _UNPACKING = frozenset(

@@ -56,7 +56,7 @@ _SETS_START_METHOD = re.compile(r"(?:torch\.)?multiprocessing\.(?:set_start_meth
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS = frozenset({"logging.getLogger", "pathlib.Path"})
-"""Functions that modules call at their top level without doing any work."""
+"""Functions that do no real work when a module calls them at its top level."""
 _DOWNLOADS = {
     r"keras\.datasets\.\w+\.load_data": "a dataset",
     r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the {name} weights",
@@ -124,7 +124,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
 def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for the first call that spawns processes outside ``if __name__ == "__main__"``.
 
-    A spawned process imports the script, so that it reaches the call, too, which Python refuses
+    A spawned process imports the script and so reaches the call as well, which Python does not allow
     (docs.python.org/3/library/multiprocessing.html, "The spawn and forkserver start methods").
     """
     is_default, contexts = False, set[str]()
@@ -147,7 +147,7 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _chooses_spawn(source: Source, node: ast.expr | None) -> bool:
-    """Return whether ``node`` is a call that chooses a start method with which each process imports the script."""
+    """Return whether ``node`` is a call that chooses a start method that makes each process import the script."""
     if not isinstance(node, ast.Call) or not _SETS_START_METHOD.fullmatch(source.callee(node)):
         return False
     return text_of(keyword(node, "method", 0)) in ("spawn", "forkserver")
@@ -195,7 +195,7 @@ def _only_defines(source: Source, is_script: bool) -> bool:
 
 
 def _runs_module(folder: Path, path: str, module: PurePosixPath) -> bool:
-    """Return whether the file at ``path``, which is not a test, imports ``module`` and does something when it is run."""
+    """Return whether the file at ``path`` is not a test, imports ``module`` and does something when it is run."""
     is_test = any(part.startswith("test") for part in PurePosixPath(path).parts)
     parsed = Module.read(folder / path) if path.endswith(".py") and not is_test else None
     if parsed is None:
@@ -299,7 +299,7 @@ def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each absolute path in the code that may not exist on the machine where training runs.
+    """Yield a finding for each absolute path in the code that might not exist on the machine where training runs.
 
     ``files``: the paths of the files that a commit would contain.
     """

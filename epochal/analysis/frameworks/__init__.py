@@ -129,8 +129,8 @@ def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedA
     """Return each place in a module's ``source`` that imports or uses a name in ``removed``, in line order.
 
     ``removed``: full names of modules and of what they define, mapped to their new full names or to descriptions of
-    what to use instead. Code that may be for another version (in a ``try``, or under a condition on the version) is
-    left out. The list is empty if the source is not valid Python.
+    what to use instead. Code that may be for another version (in a ``try``, or under a version check) is left out. The
+    list is empty if the source is not valid Python.
     """
     tree = parse_tree(source)
     if tree is None:
@@ -143,7 +143,7 @@ def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedA
 
 
 def _walk_unguarded(tree: ast.Module) -> tuple[list[ast.AST], list[ast.AST]]:
-    """Return the nodes of a module, and the code that is left out because it may depend on a version."""
+    """Return the nodes of a module except code that may depend on a version and, separately, that code."""
     nodes, guarded, stack = list[ast.AST](), list[ast.AST](), list[ast.AST]([tree])
     while stack:
         node = stack.pop()

@@ -1,7 +1,7 @@
 """Keras 3, standalone or as part of TensorFlow.
 
-The tables list APIs that Keras 3 or TensorFlow 2 has removed, with their replacements. Each entry was tried with
-Keras 3.15, and a test tries them all with the version of Keras that training uses. APIs that still work, such as
+The tables list APIs that Keras 3 or TensorFlow 2 has removed, with their replacements. Each entry was tested with Keras
+3.15, and a test checks them all against the version of Keras that training uses. APIs that still work, such as
 ``input_shape=`` in a layer or ``ImageDataGenerator`` in tf.keras, are not listed.
 """
 
@@ -352,7 +352,7 @@ def _check_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedAp
 
 
 def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
-    """Yield a removed API if a call saves a model to a file with a suffix that Keras no longer accepts."""
+    """Yield a ``RemovedApi`` if a call saves a model to a file with a suffix that Keras no longer accepts."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)
     if name not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):
@@ -366,7 +366,7 @@ def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
 
 
 def _check_metrics(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
-    """Yield a removed API if a call passes names of metrics as compile()'s third argument, which is now loss_weights."""
+    """Yield a ``RemovedApi`` if a call passes names of metrics as compile()'s third argument, which is now loss_weights."""
     is_compile = isinstance(call.func, ast.Attribute) and call.func.attr == "compile" and len(call.args) > 2
     is_keras_2 = any(path.partition(".")[0] == "tf_keras" for path in names.values())
     if not is_compile or is_keras_2 or not isinstance(call.args[2], ast.List | ast.Tuple):

@@ -28,7 +28,7 @@ _NLTK_RESOURCES = {
     "wordnet": "corpora",
     "words": "corpora",
 }
-"""The folder of each NLTK resource, both in the cache and in the download address."""
+"""The folder of each NLTK resource, both in the cache and in the download URL."""
 
 _FETCH = (
     "import io, os, urllib.request as web, zipfile; "
@@ -72,7 +72,7 @@ _REMOVED = {
     "sys.maxint": "sys.maxsize",
     "time.clock": "time.perf_counter",
 }
-"""Names and modules of Python 2 or of early versions of Python 3, with their replacements."""
+"""Names and modules from Python 2 or early versions of Python 3, with their replacements."""
 
 
 def find_removed_apis(source: str) -> list[RemovedApi]:

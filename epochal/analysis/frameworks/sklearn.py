@@ -1,6 +1,6 @@
 """scikit-learn, whose splits and metrics are also used alongside other frameworks.
 
-The tables list names and keyword arguments that scikit-learn has removed. Each entry was tried with scikit-learn 1.9.
+The tables list names and keyword arguments that scikit-learn has removed. Each entry was tested with scikit-learn 1.9.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """XGBoost. Its estimators' scores are recorded like scikit-learn's.
 
-The tables list what XGBoost has removed, with replacements; each entry was tried with XGBoost 3.2. Parameters that it
+The tables list what XGBoost has removed, with replacements; each entry was tested with XGBoost 3.2. Parameters that it
 merely ignores, such as ``use_label_encoder`` and ``predictor``, are not listed.
 """
 
@@ -29,7 +29,7 @@ SET_EPOCHS = (
 _MOVED_FROM_FIT = frozenset({"callbacks", "early_stopping_rounds", "eval_metric"})
 """Arguments of an estimator's ``fit`` that are now arguments of its class."""
 _REMOVED_VALUES = {"gpu_hist": "'hist'", "gpu_exact": "'exact'"}
-"""Removed values of ``tree_method``. XGBoost quotes them in its error message, whose line is that of a later call."""
+"""Removed values of ``tree_method``. XGBoost's error message quotes them, but only a later call raises the error."""
 _PREDICTIONS = frozenset({"apply", "predict", "predict_proba"})
 
 
@@ -50,7 +50,7 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
 
 
 def _find_values(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return the values of the variables and attributes that are assigned once, by their names in the source."""
+    """Return the values of the variables and attributes that are assigned only once, by their names in the source."""
     assigned: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):

@@ -17,7 +17,7 @@ RECORDS = frozenset(
 
 @dataclass(frozen=True)
 class Label:
-    """The name and place of a literal. The fields have the same meanings as those of ``Constant``."""
+    """The name and location of a literal. The fields have the same meanings as those of ``Constant``."""
 
     name: str
     qualified_name: str
@@ -157,13 +157,13 @@ def find_default(function: Function, parameter: ast.arg) -> ast.expr | None:
 
 
 def label_parameter(function: Function, parameter: ast.arg) -> Label:
-    """Return the name and place of a parameter's default value."""
+    """Return the name and location of a parameter's default value."""
     place = f"the default of the parameter {parameter.arg} in {function.name}()"
     return Label(parameter.arg, f"{function.name}.{parameter.arg}", place)
 
 
 def label_argument(function: str, argument: str, place: str = "") -> Label:
-    """Return the name and place of an argument in a call to ``function``.
+    """Return the name and location of an argument in a call to ``function``.
 
     ``place``: an ordinal such as "third" if the argument is passed by position; empty if it is passed by keyword.
     """
@@ -172,7 +172,7 @@ def label_argument(function: str, argument: str, place: str = "") -> Label:
 
 
 def label_variable(unit: Unit, scope: Scope, name: str) -> Label:
-    """Return the name and place of a variable in a module, function or class."""
+    """Return the name and location of a variable in a module, function or class."""
     if isinstance(scope, ast.Module | ast.Lambda):
         return Label(name, f"{unit.path.rpartition('/')[2].removesuffix('.py')}.{name}", f"the constant {name}")
     return Label(name, f"{scope.name}.{name}", f"the variable {name} in {scope.name}()")

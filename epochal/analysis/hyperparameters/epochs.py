@@ -63,7 +63,7 @@ _LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.I
 _REPEATS = re.compile(
     r"(?:random_?)?(?:seed|state)s?|rs|(?:k_?|outer_?|inner_?)?folds?|splits?|rep|repeats?|repetitions?|trials?|runs?"
 )
-"""Matches the variables of loops that train anew with another split or seed."""
+"""Matches the variables of loops that train from scratch with another split or seed each time."""
 _SPLITS = frozenset({"train_test_split", "random_split", "split_dataset"})
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
@@ -74,7 +74,7 @@ _MAX_CANDIDATES = 8
 class Epochs:
     """A literal that may set the number of epochs, which is ``factor`` times the literal plus ``offset``.
 
-    ``constant``: the literal, with its file, line and value, and a description of its place. ``is_used``: whether it
+    ``constant``: the literal, with its file, line and value, and a description of its location. ``is_used``: whether it
     was found to set the number of epochs of a call or loop that trains; if false, only its name suggests that it does.
     """
 
@@ -89,7 +89,7 @@ class Epochs:
         return self.constant.name
 
     def describe(self) -> str:
-        """Return the literal and its place, as in ``epochs = 20 on line 3 of nn.py``."""
+        """Return the literal and its location, as in ``epochs = 20 on line 3 of nn.py``."""
         constant = self.constant
         return f"{constant.name.partition(' (')[0]} = {constant.value} on line {constant.line} of {constant.path}"
 
@@ -187,7 +187,7 @@ class _Finder:
                 yield Traced(constant)
 
     def _in_fits(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the epochs in calls to ``fit``, the last call first: earlier ones often train only part of a model."""
+        """Yield the epoch counts in ``fit`` calls, the last call first: earlier ones often train only part of a model."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name not in _FIT_METHODS or not isinstance(call.func, ast.Attribute):
@@ -353,7 +353,7 @@ def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset())
 
 
 def _repeats_training(loop: ast.For | ast.While) -> bool:
-    """Return whether each iteration trains anew, with another split or seed, rather than for one more epoch."""
+    """Return whether each iteration trains from scratch, with another split or seed, rather than for one more epoch."""
     calls = [node for statement in loop.body for node in ast.walk(statement) if isinstance(node, ast.Call)]
     target = last_name(loop.target) if isinstance(loop, ast.For) else ""
     seeds = {"seed", "random_state"}

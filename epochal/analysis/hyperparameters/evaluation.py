@@ -435,7 +435,7 @@ class Evaluator:
         return next((self._find_owner_once(other, each) for other, each in arguments if each), (None, "item"))
 
     def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
-        """Do the same as ``find_owner``, but find nothing if ``value`` is already being looked up."""
+        """Act like ``find_owner``, but return no owner if ``value`` is already being looked up."""
         if value in self._evaluating or len(self._evaluating) > MAX_DEPTH:
             return None, "item"
         self._evaluating.add(value)

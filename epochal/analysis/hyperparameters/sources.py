@@ -93,7 +93,7 @@ def _module_paths(folder: PurePosixPath, name: str) -> list[str]:
 def _read_configs(code: Path, folder: PurePosixPath, modules: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the configuration files that the modules mention by name, with or without the suffix.
 
-    A configuration file may mention others, which are returned, too: with Hydra, ``defaults: [{model: small}]`` loads
+    A configuration file may mention others, which are also returned: with Hydra, ``defaults: [{model: small}]`` loads
     model/small.yaml. Files in ``folder``, the script's folder, are considered first.
     """
     trees = (module.tree for module in map(Module.parse, modules.values()) if module)

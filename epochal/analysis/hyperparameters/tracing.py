@@ -49,7 +49,7 @@ class Tracer(Evaluator):
     def trace(self, unit: Unit, node: ast.expr, label: Label) -> list[Traced]:
         """Return the literals that may set the integer value of ``node``, most likely first.
 
-        ``label``: the name and place of ``node``, used if ``node`` itself is a literal.
+        ``label``: the name and location of ``node``, used if ``node`` itself is a literal.
         """
         self._traced = self._traced + 1 if self._tracing else 0
         if node in self._tracing or len(self._tracing) > MAX_DEPTH or self._traced > MAX_STEPS:

@@ -27,7 +27,7 @@ class BuildNames:
         self._done: set[tuple[str, int]] = set()
 
     def update(self, snapshot: JenkinsSnapshot, find_run: Callable[[int], Run | None]) -> None:
-        """Update the name and description of every build in ``snapshot`` that has ended.
+        """Update the name and description of every finished build in ``snapshot``.
 
         ``find_run`` takes a run's number and returns the run, or None if there is no such run. Raises JenkinsError if
         Jenkins does not answer.

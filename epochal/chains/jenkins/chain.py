@@ -37,10 +37,10 @@ from epochal.store.transitions import load_stop_request, request_stop
 _log = logging.getLogger("epochal.chain")
 
 _POLL_SECONDS = 1.0
-"""Seconds between two polls while there is work to do. Jenkins is polled because it sends no notifications."""
+"""Seconds between polls while there is work to do. Jenkins is polled because it sends no notifications."""
 
 _IDLE_SECONDS = 60.0
-"""Seconds between two polls while there is no work. Even then, somebody may start a build directly in Jenkins."""
+"""Seconds between polls while there is no work. Even then, somebody may start a build directly in Jenkins."""
 
 _MAX_PAUSE_SECONDS = 60.0
 _GRACE_SECONDS = 10.0

@@ -56,7 +56,7 @@ class JenkinsClient:
 
     @classmethod
     def open(cls, environment: Environment, settings: JenkinsSettings) -> "JenkinsClient":
-        """Return a client with the configured address, user and token. Raises SettingsError if one of them is missing."""
+        """Return a client with the configured URL, user and token. Raises SettingsError if one of them is missing."""
         token = read_secret_setting(environment.jenkins_token, settings.token_file, "[jenkins] token_file")
         missing = [name for name, value in (("url", settings.url), ("user", settings.user)) if not value]
         if missing or not token:
@@ -87,9 +87,8 @@ class JenkinsClient:
     def missing_permissions(self, parameterised_job: str) -> list[str]:
         """Return the names of the permissions that the user lacks, without changing anything in Jenkins.
 
-        Jenkins answers requests to create a job without a name, or to build ``parameterised_job`` without parameters,
-        with 400 (bad request) if the user has the permission, and with 403 (forbidden) if not. python-jenkins has no
-        method for either.
+        A request to create a job without a name, or to build ``parameterised_job`` without parameters, returns 400 (bad
+        request) if the user has the permission, and 403 (forbidden) if not. python-jenkins has no method for either.
         """
         probes = [
             ("Job/Create", "POST", "createItem"),

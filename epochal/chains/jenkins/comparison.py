@@ -1,7 +1,7 @@
 """Compare the rendered XML of a job or view with the XML that Jenkins stores for it. Performs no I/O.
 
-The texts themselves cannot be compared: Jenkins reorders elements, adds defaults and plugin versions, and writes XML
-1.1. Instead, Epochal writes a seal into the description: the digests of the rendered XML and of the stored XML.
+The XML cannot be compared as text: Jenkins reorders elements, adds defaults and plugin versions, and writes XML 1.1.
+Instead, Epochal writes a seal into the description: the digests of the rendered XML and of the stored XML.
 """
 
 import hashlib
@@ -100,7 +100,7 @@ def differences(rendered: str, stored: str) -> list[Difference]:
     """Return the values that would change if *rendered* were stored in Jenkins in place of *stored*.
 
     Values that may be defaults are left out: a rendered value that is empty or "false" and that Jenkins does not have,
-    and most values that only Jenkins has. A value that only Jenkins has counts only if its path contains a Java class
+    and most values that only Jenkins has. A value found only in Jenkins counts only if its path contains a Java class
     (a dotted tag) and the value is not empty, "true" or "false".
     """
     expected, actual = dict(_leaf_values(parse_config(rendered), "")), dict(_leaf_values(parse_config(stored), ""))

@@ -5,7 +5,7 @@ import re
 from epochal.folders import resource
 
 MIN_VERSION = "2.504"
-"""The oldest version of Jenkins that the jobs support: an LTS line that runs on Java 17 or 21."""
+"""The oldest LTS line of Jenkins that the jobs work with. It runs on Java 17 or 21."""
 
 
 def pinned_plugins() -> dict[str, str]:

@@ -30,8 +30,8 @@ def choose_trial_to_resume(
 ) -> tuple[Trial, int] | None:
     """Return the most promising trial that can be resumed, with its new total number of epochs, or None.
 
-    ``epochs``: the literal that sets the number of epochs. A trial is skipped if ``max_epochs`` allows no more
-    epochs, or if a later trial with the same hyperparameters, apart from the number of epochs, was not interrupted.
+    ``epochs``: the literal that sets the number of epochs. A trial is skipped if ``max_epochs`` allows no more epochs,
+    or if a later, uninterrupted trial has the same hyperparameters apart from the number of epochs.
     """
     for trial in find_promising(trials):
         assert trial.forecast

@@ -17,7 +17,7 @@ Each comparison queries two databases, and a script may report any number of epo
 """
 
 ShouldContinue = Callable[[int, float], bool]
-"""Takes a trial's number of epochs so far and validation accuracy (0 to 1); returns whether to continue the trial."""
+"""Takes the number of epochs so far and the validation accuracy (0 to 1) of a trial; returns whether to continue it."""
 
 
 class Pruner:

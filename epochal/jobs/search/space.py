@@ -1,4 +1,4 @@
-"""The search space: which constants of nn.py a search may change, and to which values. Performs no I/O."""
+"""The search space: which constants in nn.py a search may change, and to which values. Performs no I/O."""
 
 import ast
 import difflib
@@ -31,7 +31,7 @@ _EXPECTED_VALUES = {
 
 @dataclass(frozen=True)
 class Dimension:
-    """A constant of nn.py and the values that it may take: ints for an int, floats for a float."""
+    """A constant in nn.py and the values that it may take: ints for an int, floats for a float."""
 
     constant: Constant
     values: Range | Choices
@@ -168,7 +168,7 @@ def _explain_luck(script: Script, constant: Constant) -> str:
 
 
 def _find_arguments(script: Script, name: str) -> Iterator[str]:
-    """Yield the keyword of each argument that is the variable ``name``; for positional ones, the function's name."""
+    """Yield the keyword of each argument that is the variable ``name``; for a positional argument, the function's name."""
     for _, call in script.find_calls():
         passed = [(last_name(call.func), each) for each in call.args]
         passed += [(each.arg or "", each.value) for each in call.keywords]

@@ -29,9 +29,9 @@ _SKLEARN_KINDS = {
 
 
 def suggest(script: Script) -> dict[str, Range | Choices]:
-    """Suggest a range or choices for each constant of ``script`` (nn.py) that is named like a known hyperparameter.
+    """Suggest a range or choices for each constant of ``script`` (nn.py) whose name matches a known hyperparameter.
 
-    The result keeps the order of the script, and ``read_space`` accepts it for the same script. Other constants, such
+    The result is in the order of the script, and ``read_space`` accepts it for the same script. Other constants, such
     as seeds, image sizes and class counts, are left out.
     """
     searchable = find_searchable(script)
@@ -48,7 +48,7 @@ def suggest(script: Script) -> dict[str, Range | Choices]:
 
 
 def _suggest_values(kind: str, value: Value) -> Range | Choices | None:
-    """Return a range or choices around a value, in round numbers; None if the kind is unknown or does not suit the value."""
+    """Return a range or choices around ``value``, in round numbers; None if ``kind`` is empty or does not suit it."""
     if type(value) is int and 1 <= value <= 2**40:
         return _suggest_for_count(kind, value)
     return _suggest_for_fraction(kind, value) if isinstance(value, float) else None

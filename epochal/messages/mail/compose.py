@@ -62,8 +62,8 @@ class Report:
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
     """Compose the email about a run that is REACHED, EXHAUSTED or FAILED, as plain text and as simple HTML.
 
-    The same arguments give the same bytes. Text from a commit, a script or a log cannot add a header, a recipient or
-    markup, and cannot be mistaken for a line that Epochal wrote.
+    The same arguments always produce the same message. Text from a commit, a script or a log cannot add a header, a
+    recipient or markup, and cannot be mistaken for a line that Epochal wrote.
     """
     message = EmailMessage(policy=_SMTP)
     message["From"] = to_one_line(sender)
@@ -85,7 +85,7 @@ def serialise(message: EmailMessage) -> bytes:
 
 
 def _subject(report: Report) -> str:
-    """Return the subject: outcome, repository, branch and commit. Long names are cut to keep the commit ID visible."""
+    """Return the subject: outcome, repository, branch and commit. Long names are truncated to keep the commit ID visible."""
     commit = report.run.commit
     names = (to_one_line(name, _MAX_NAME_LENGTH) for name in (report.repository, commit.branch))
     reused = f", reused from run {report.run.reused_run}" if report.run.reused_run else ""

@@ -30,8 +30,8 @@ def send(
     """Send ``message`` (RFC 5322 bytes) to ``recipients`` through the mail server in ``settings``.
 
     Returns the server's reply for each recipient that it refused, if it accepted the email for at least one other
-    recipient. Certificates are verified against the system's certificate authorities, or those in the file
-    that SSL_CERT_FILE names. The server has ``timeout_seconds`` for each reply.
+    recipient. Certificates are verified against the system's certificate authorities, or those in the file that
+    SSL_CERT_FILE names. The server must send each reply within ``timeout_seconds``.
 
     Raises MailError. The error is temporary if no server is configured, if the server cannot be reached, or if it
     replies with a 4xx code. It is permanent if the server replies with a 5xx code (to a wrong login, for example), if

@@ -1,4 +1,4 @@
-"""Observe ML libraries and the end of the script in the training process, and resume Keras fits.
+"""In the training process, observe ML libraries and how the script ends, and resume Keras fits.
 
 The recorder runs alongside nn.py in the training environment. It uses only the standard library and, once a framework
 is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends
@@ -67,14 +67,14 @@ whether the script defines its own layers, loss or training steps.
 
 ``score`` is a measurement that the script requested from scikit-learn. ``of`` is the class of the estimator if the
 script called its score(), otherwise the name of the function, such as accuracy_score or classification_report. A
-Pipeline or a GridSearchCV delegates, so ``of`` is the estimator or function that it delegates to. ``dummy`` is true for
-a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measures`` is "r2" for regressors. Scores that
-scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
+Pipeline or a GridSearchCV delegates the call, so ``of`` is the estimator or function that it delegates to. ``dummy`` is
+true for a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measures`` is "r2" for regressors. Scores
+that scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
 ``cross_validation`` is the mean of cross_val_score or cross_validate, or the best_score_ of a search such as
 GridSearchCV; ``candidates`` is 0 except for a search. ``kinds`` gives the class of each metric that the model was
 compiled with, and ``line`` is the line of the script that made the call; ``metrics`` is empty if there were no rows.
-``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see the
-predictions of such a call.
+``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see what
+such a call returns.
 
 ``test_set`` is a digest of the rows without their labels, regardless of their order. If the rows cannot be seen, it is
 null or, in ``score``, a digest of the labels. The ``sketch`` in a ``test_set`` event contains the 1,024 smallest hashes
@@ -87,7 +87,7 @@ kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of alway
 ``new_labels`` is the share of the test rows whose labels are not among the training labels, if each row has one label;
 ``checked`` is false if that could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added
 if the test set is drawn anew each time it is read, from rows that the model may have been fitted on. ``validated`` is
-true if a fit validated on at least 5% of these rows.
+true if a fit used at least 5% of these rows for validation.
 
 accuracy.json holds the result of the last call to evaluate that measured an accuracy, unless the script itself has
 written that file:

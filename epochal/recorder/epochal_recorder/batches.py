@@ -6,7 +6,7 @@ from .library import find_dataset_class, tree
 from .rows import NotHashable
 
 _CUTS = ("Take", "Skip", "Shard", "Filter", "Window")
-"""Words in the names of the tf.data classes that leave out rows."""
+"""Parts of the names of tf.data classes that drop rows."""
 
 
 def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):

@@ -37,7 +37,7 @@ class NotResumable(Exception):
 
 
 class StartOver(SystemExit):
-    """A fit can neither resume nor train from the beginning, because its data or its state has been changed.
+    """A fit can neither resume nor train from the beginning, because its data or its state has already changed.
 
     This exception ends the script without a traceback, and the trial then runs again from the beginning. ``why``: the
     reason to show to users.

@@ -20,7 +20,7 @@ from .raised import CODE, describe, describe_stack, describe_traceback, relative
 _IDLE_WINDOW = 10.0
 """The process ends without waiting for the remaining threads once they have been idle for this many seconds."""
 _IDLE_SHARE = 0.05
-"""Threads count as idle if they use less than this share of one processor, because some wake up now and then."""
+"""Threads count as idle below this share of one processor; even idle threads may wake up now and then."""
 _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 """The environment variable that distinguishes the script's own process from the processes that it starts."""
 

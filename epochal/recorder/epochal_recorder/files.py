@@ -69,7 +69,7 @@ class WrittenFiles:
                 content.tofile(path)
 
     def _name_paths(self):
-        """Return the paths that callbacks name, by callback and attribute; they may have placeholders (``{epoch}``)."""
+        """Return the paths that callbacks name, by callback and attribute, perhaps with placeholders (``{epoch}``)."""
         paths = {}
         for number, callback in enumerate(self._callbacks):
             code = read_callback(callback)

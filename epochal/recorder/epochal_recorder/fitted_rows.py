@@ -357,10 +357,10 @@ def compare_unlabelled(rows, fits):
 
 
 def find_labels(rows, fits):
-    """Return a mask of the rows that were fitted with any label, and the hashes of those labels.
+    """Return a mask of the rows that a model was fitted on with any label, and the hashes of those labels.
 
-    ``rows``: hashes of rows without labels. Both results have one element per row; a label is 0 if its row was not
-    fitted. Returns None if there are more than 100 labels, too many to try.
+    ``rows``: hashes of rows without labels. Both results have one element per row; a label is 0 if its row is not in
+    the mask. Returns None if there are more than 100 labels, too many to try.
     """
     candidates = _union([fit.labels for fit in fits])
     if len(candidates) > _MAX_TRIED_LABELS:
@@ -438,7 +438,7 @@ def _twin_share(fits):
     """Return the share of rows that have a twin in the first passes of several fits, taken together.
 
     If a fit has more rows in common with the earlier fits than repeated rows would explain, the shared rows are not
-    twins: they were fitted again.
+    twins: the model was fitted on them again.
     """
     hashes, counts = fits[0].hashes, fits[0].counts.astype(int)
     for fit in fits[1:]:
@@ -457,9 +457,9 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Return each class whose rows were copied before the split, with the share that would repeat without copies.
+    """Map each class whose rows were copied before the split to the share of them that would repeat without copies.
 
-    A copied class has repeats that its columns do not explain, and either at least 80% of its rows repeat, or it has
+    A copied class has more repeats than chance would explain, and either at least 80% of its rows repeat, or it has
     fewer distinct rows than another class whose rows do not repeat.
     """
     shares = {label: _repeated_share(pairs) for label, (pairs, _) in train_repeats.items()}

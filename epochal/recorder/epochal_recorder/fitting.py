@@ -285,7 +285,7 @@ class Fit:
         return digest_of_all(arrays)
 
     def _before_train_end(self, logs=None):
-        """Show the script's callbacks the history and, if no epochs were left to run, the metrics of the last epoch."""
+        """Give the script's callbacks the history and, if no epochs were left to run, the metrics of the last epoch."""
         self._fill_history()
         if self._resumption and not logs:
             logs.update(self._resumption.logs)

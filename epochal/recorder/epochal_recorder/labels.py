@@ -176,7 +176,7 @@ class Labels:
 
 
 def are_regression_targets(labels, data, is_regression=False):
-    """Return whether the labels are regression targets, that is, numbers that are not all whole.
+    """Return whether the labels are regression targets, that is, numbers that are not all integers.
 
     Class probabilities that add up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising
     autoencoder. Numbers from 0 to 1 may be the probabilities of one class, so they count only if ``is_regression`` is

@@ -1,4 +1,4 @@
-"""Find out which fits a model's weights come from, and therefore which rows they were fitted on.
+"""Find out which fits a model's weights come from, and therefore which rows the model was fitted on.
 
 Weights are identified by their values, so it does not matter how they got from one model into another: through shared
 layers, set_weights, a saved file or a copy. Unknown weights that point in nearly the same direction as known ones (an
@@ -56,7 +56,7 @@ class Lineage:
             fitted.hashes, fitted.counts = known.hashes, known.counts
 
     def remember(self, arrays, identities):
-        """Record that weights with these values come from the fits ``identities``.
+        """Record that weights with these values come from the fits with these ``identities``.
 
         ``arrays`` has one array per variable.
 
@@ -123,7 +123,7 @@ class Lineage:
         return [self.fits[identity] for identity in identities if identity in self.fits]
 
     def state(self, identities):
-        """Return plain data for a checkpoint: the fits ``identities``, and which of them produced each known array."""
+        """Return plain data for a checkpoint: the fits with these ``identities``, and which of them produced each known array."""
         known = [(digest, sorted(of & set(identities))) for digest, of in self._identities_by_digest.items()]
         groups = sorted({tuple(of) for _, of in known})
         places = {group: place for place, group in enumerate(groups)}

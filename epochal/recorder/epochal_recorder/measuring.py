@@ -34,7 +34,7 @@ _UNCHECKED = {
     "why": "internal error",
 }
 _MAX_SKETCHED = 4 * 1024 * 1024
-"""The maximum number of bytes in all sketches together. Those of small test sets are small, so more of them fit."""
+"""The maximum number of bytes in all sketches together. Small test sets have small sketches, so more of them fit."""
 _MAX_PREDICTIONS = 64
 _MAX_COLLECTED = 100_000
 _MAX_EVENTS = 5_000
@@ -47,8 +47,8 @@ _MIN_OVERLAP = 0.05
 class Origin:
     """Where a model's weights come from.
 
-    ``identities``: the fits that produced the weights. ``trained``: whether the weights were fitted in this trial or in
-    a trial that it resumed from; None if unknown. ``unchecked``: why some of the training rows are unknown; empty if
+    ``identities``: the fits that produced the weights. ``trained``: whether the weights were trained in this trial or
+    in a trial that it resumed from; None if unknown. ``unchecked``: why some of the training rows are unknown; empty if
     all are known. ``weights``: a digest or other identifier of the weights.
     """
 
@@ -85,7 +85,7 @@ class TestRows:
             self.count, self._x, self._xy, self._y, self.labels = 0, [], [], [], {}
 
     def fail(self, why):
-        """Record ``why`` the rows cannot be seen, unless an earlier reason is known; an empty reason is ignored."""
+        """Record ``why`` the rows cannot be seen, unless a reason is already recorded; an empty reason is ignored."""
         self.why_unseen = self.why_unseen or why
 
     def add(self, x, y):
@@ -221,10 +221,10 @@ class SharedState:
         return self._prediction_count < _MAX_EVENTS
 
     def note_transformation(self, rows, results, fits):
-        """Record that a transformation fitted in ``fits`` turned ``rows`` into ``results`` (both given as hashes).
+        """Record that a transformation that was fitted in ``fits`` turned ``rows`` into ``results`` (both as hashes).
 
-        The results for rows that the transformation was fitted on contain information about the labels of these rows.
-        So a model that is fitted on any of these results counts as fitted on all of them.
+        For rows that the transformation was fitted on, the results contain information about the rows' labels. So a
+        model that is fitted on any of these results counts as fitted on all of them.
         """
         found = find_labels(rows, fits) if fits and len(rows) == len(results) else None
         if found is None or not found[0].any():
@@ -247,7 +247,7 @@ class SharedState:
         return Origin(identities, True if identities else False if known else None, why, digest_of_all(arrays))
 
     def record_call(self):
-        """Record that the script called a model directly. The recorder does not see the answers of such a call.
+        """Record that the script called a model directly. The recorder does not see what such a call returns.
 
         Later calls are ignored until the next prediction.
         """

@@ -13,7 +13,7 @@ _MAX_MESSAGE = 2000
 def describe(error, caller=None):
     """Describe an exception and the chain of exceptions that led to it, latest first.
 
-    The chain includes hidden contexts (``raise … from None``), because Keras hides errors in layers this way.
+    The chain includes hidden contexts (``raise … from None``), because that is how Keras hides errors raised in layers.
     ``caller``: the frame that made the failing call, if the traceback does not contain it.
     """
     chain = []

@@ -85,9 +85,9 @@ class Replay:
         """Read the data of the first ``epochs`` epochs of the fit again.
 
         ``digests``: the digests in the checkpoint. Returns the names (``python``, ``numpy``) of the random generators
-        whose state the reading changed. If nothing but the data draws from them, their state is now the same as it was
-        after these epochs. Different data may be accepted if the script sets no seed, because training without a seed
-        never repeats exactly. Raises NotResumable if the fit must train from the beginning, and StartOver if only a new
+        whose state the reading changed. If nothing else draws from them, their state is now the same as it was after
+        these epochs. Different data may be accepted if the script sets no seed, because training without a seed never
+        repeats exactly. Raises NotResumable if the fit must train from the beginning, and StartOver if only a new
         process can do so. Must be called while Keras' fit is running.
         """
         if not self.is_needed or not epochs:

@@ -30,7 +30,7 @@ class Resumption:
     def __init__(self, checkpoints, ancestry, lineage, model, arguments, callbacks, excluded, started):
         """Prepare to resume a fit. ``arguments`` and ``callbacks`` are those of the script's call to fit.
 
-        ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits of the process.
+        ``ancestry`` maps a variable's digest to the fit that produced it, and is shared by all fits in the process.
         Variables are identified by their values, so it does not matter how they got from one model into another.
         ``excluded``: folders whose files are not kept in checkpoints. ``started``: when Python started, in seconds
         since 1970.
@@ -57,7 +57,7 @@ class Resumption:
         self.history = {}
         """The values of each metric in the epochs so far."""
         self.logs = {}
-        """The metrics of the last epoch as Keras measured them, before any callback of the script changed them."""
+        """The metrics of the last epoch as Keras measured them, before any of the script's callbacks changed them."""
         self.epoch = self.first
         """The number of epochs that the model has been trained for so far."""
         self.why = ""
@@ -70,10 +70,10 @@ class Resumption:
     def begin(self):
         """Resume from the newest usable checkpoint and return its epoch, or return 0 if no checkpoint is usable.
 
-        Raises AttributeError if this version of Keras cannot begin at a later epoch; NotResumable if nn.py itself
+        Raises AttributeError if this version of Keras cannot start a fit at a later epoch; NotResumable if nn.py itself
         resumes (BackupAndRestore), if the model has state that the recorder cannot see, if it cannot be built without a
-        batch of data, or if the data changed; StartOver if only a new process can train the model from the beginning; and any
-        exception that Keras raises when building the model.
+        batch of data, or if the data has changed; StartOver if only a new process can train the model from the
+        beginning; and any exception that Keras raises when building the model.
         """
         if self._model._initial_epoch is not None:
             raise NotResumable("nn.py itself resumes from a backup")
@@ -169,7 +169,7 @@ class Resumption:
         return ""
 
     def _known_key(self, content):
-        """Return a checkpoint's resume key, with this fit's schedules in place of any that gave the same learning rates.
+        """Return a checkpoint's resume key, with schedules replaced by this fit's if both give the same learning rates.
 
         A schedule may read the number of epochs even if its learning rates up to the checkpoint do not depend on it.
         """

@@ -40,7 +40,7 @@ _MAX_DEPTH = 8
 _CLOCKS = time.time, time.monotonic, time.perf_counter
 _STARTED = tuple(clock() for clock in _CLOCKS)
 _MAX_AGE, _MIN_TIME = 600.0, 1000.0
-"""A number counts as a time if it lies between a clock's reading at import, minus 600 seconds, and its current reading.
+"""A number counts as a time if it lies between 600 seconds before a clock's reading at import and the clock's current reading.
 
 Numbers below 1,000 do not count because they are too common, even though a recently started clock may return them.
 """
@@ -49,7 +49,7 @@ Numbers below 1,000 do not count because they are too common, even though a rece
 class Code:
     """The functions in ``roots`` that the script defines, the functions that they call, and the values that any of them reads.
 
-    ``roots``: functions, classes and other callables. Code in installed packages is not followed.
+    ``roots``: functions, classes and other callables. Calls into installed packages are not followed.
     """
 
     def __init__(self, roots=()):
@@ -71,7 +71,7 @@ class Code:
         return bool(self.names & _MODEL_NAMES) or any(map(is_stateful, self.objects.values()))
 
     def read_attributes(self, owner):
-        """Record the attributes of ``owner``, and of its script-defined classes, as values that the code reads."""
+        """Record the attributes of ``owner``, and of its script-defined class and bases, as values that the code reads."""
         found = {}
         for base in reversed(type(owner).__mro__):
             if _is_script_class(base):

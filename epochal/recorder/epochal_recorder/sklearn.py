@@ -41,7 +41,7 @@ _iterations = itertools.count()
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
-"""The number of each measured estimator, counted from 1."""
+"""The number given to each measured estimator, starting at 1."""
 
 
 @dataclass(eq=False)
@@ -350,7 +350,7 @@ def _scores(scorer):
 
 
 def _record_cross_validation(estimator, data, mean, measures, shared, *, folds, candidates=0):
-    """Record the mean of a cross-validation. ``data``: its rows and their labels, which may be None."""
+    """Record the mean score of a cross-validation. ``data``: its rows and their labels, which may be None."""
     rows, labels = data
     is_selected = False
     with suppress(NotHashable):

@@ -1,4 +1,4 @@
-"""Add columns for a run's fingerprint, the fingerprint of the changed code it offers, and the run and trial it reuses.
+"""Add columns for a run's fingerprint, the fingerprint with the change that it offers, and the run and trial it reuses.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
