@@ -15,8 +15,8 @@ from epochal.errors import EpochalError, UsageError
 
 COMMANDS = {
     "init": "Set up a folder so that its commits are pushed automatically. Repeating the same command changes nothing.",
-    "check": "Show what a run would train and search, and report problems, without training anything.",
-    "status": "Show whether a commit was pushed and delivered, and the state of its runs.",
+    "check": "Show what a run would train, which values a search would try, and any problems, without training anything.",
+    "status": "Show whether a commit was pushed and delivered to Epochal, and the state of its runs.",
     "watch": "Add a repository to server.toml, so that each push to it starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
     "tunnel": "Keep an ngrok tunnel to the gateway open until stopped. Register its address with GitHub if a token is set.",
@@ -58,7 +58,7 @@ EXTRAS = {
     "watchdog": "server",
     "yaml": "server",
 }
-"""The extra in pyproject.toml that installs each top-level module. ``epochal init`` and the hook need no extras."""
+"""Maps each top-level module to the extra in pyproject.toml that installs it. ``epochal init`` and the hook need no extras."""
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ class Reason(StrEnum):
     SYNTAX_ERROR = (
         "syntax_error",
         "The script, or a module that it imports, is not valid Python.",
-        "Correct the line that the message names.",
+        "Correct the line mentioned in the message.",
     )
     IMPORT_ERROR = (
         "import_error",
@@ -45,12 +45,12 @@ class Reason(StrEnum):
     SCRIPT_ERROR = (
         "script_error",
         "The script raised an exception or ended with an exit status other than 0.",
-        "Correct the line that the message names; the end of the training log is quoted below the message.",
+        "Correct the line mentioned in the message; the end of the training log is quoted below the message.",
     )
     SYSTEM_LIBRARY = (
         "system_library",
         "The script needs a system library or a program that is not installed in the training environment.",
-        "Remove the line that the message names, or ask the admin to add what is missing to the server's "
+        "Remove the line mentioned in the message, or ask the admin to add what is missing to the server's "
         "base image (or to the server itself, if it trains without Docker).",
     )
     MISSING_FILE = (
@@ -66,17 +66,17 @@ class Reason(StrEnum):
     NOTEBOOK_CODE = (
         "notebook_code",
         "The script uses a function that is available only in notebooks.",
-        "Remove the line that the message names.",
+        "Remove the line mentioned in the message.",
     )
     NO_GPU = (
         "no_gpu",
         "The script uses a GPU, but training runs without one.",
-        "Use a GPU only if one is available, or remove the line that the message names.",
+        "Use a GPU only if one is available, or remove the line mentioned in the message.",
     )
     NO_DISPLAY = (
         "no_display",
         "The script opens a window, but training runs without a display.",
-        "Remove the line that the message names, or save the image to a file.",
+        "Remove the line mentioned in the message, or save the image to a file.",
     )
     OUT_OF_MEMORY = (
         "out_of_memory",
@@ -103,7 +103,7 @@ class Reason(StrEnum):
     NO_ACCURACY = (
         "no_accuracy",
         "The script ended without an error but reported no accuracy that counts.",
-        "If the message says why a number does not count, correct the cause. Otherwise, evaluate the trained model "
+        "If the message says why a number does not count, fix the cause. Otherwise, evaluate the trained model "
         "on test data that it has not seen, or print a line like Test accuracy: 0.83.",
     )
     ACCURACY_NOT_FINITE = (
@@ -132,7 +132,7 @@ class Reason(StrEnum):
     BAD_SETTINGS = (
         "bad_settings",
         "epochal.toml is not valid, or its search space does not fit the script.",
-        "Correct the settings that the message names.",
+        "Correct the settings mentioned in the message.",
     )
     REFUSED_REQUIREMENT = (
         "refused_requirement",
@@ -183,7 +183,7 @@ class Reason(StrEnum):
     # A run ended below its threshold.
     NO_EPOCHS = (
         "no_epochs",
-        "The script sets no number of epochs that a retrain could raise.",
+        "The script does not set a number of epochs that a retrain could raise.",
         "Write the number of epochs as a constant (epochs = 20) or in the call (fit(epochs=20)), or add a [search] table "
         "to epochal.toml.",
     )
@@ -224,7 +224,7 @@ class Reason(StrEnum):
     )
     TOO_FEW_SAMPLES = (
         "too_few_samples",
-        "The test set is too small: even if every prediction were correct, the accuracy would not be certain enough.",
+        "The test set is too small: even if every prediction were correct, the accuracy would still be too uncertain.",
         "Measure the accuracy on more test samples (the message says how many), or lower the threshold.",
     )
     NO_IMPROVEMENT = (

@@ -80,7 +80,7 @@ class GitFolder:
             return self.run_text("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         except GitError as error:
             if re.search(r"short (object ID|SHA1) \S+ is ambiguous", str(error)):
-                problem = f"Several commit IDs in {self.folder} begin with {revision}. Write more digits."
+                problem = f"Several commit IDs in {self.folder} begin with {revision}. Give more digits."
             elif "Needed a single revision" not in str(error):
                 raise
             elif revision == "HEAD" and self.run_text("rev-parse", "--is-bare-repository") == "false":
@@ -144,7 +144,7 @@ class GitFolder:
         paths = [line.partition(b"\t")[2].decode("utf-8", "replace") for line in lines if line.startswith(b"160000 ")]
         if not paths:
             return ()
-        return (f"{_shorten_list(paths)}: submodules are not fetched, so training sees an empty folder there.",)
+        return (f"{_shorten_list(paths)}: submodules are not fetched, so the script finds an empty folder there.",)
 
     def write_files(self, revision: str, folder: Path) -> None:
         """Write the files of a commit into the existing ``folder``, as a checkout would.
@@ -272,7 +272,7 @@ def check_files(folder: Path) -> tuple[str, ...]:
     if not pointers:
         return ()
     return (
-        f"{_shorten_list(pointers)}: Git LFS files are not downloaded, so training sees only pointers of about 130 bytes. "
+        f"{_shorten_list(pointers)}: Git LFS files are not downloaded, so the script finds only pointers of about 130 bytes. "
         "Put such data in the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
         "$EPOCHAL_DATA.",
     )

@@ -35,7 +35,7 @@ def test_short_id_of_several_commits_is_refused(tmp_path: Path) -> None:
     for message in ("68", "72"):
         content.write_text(f"tree {tree}\nauthor {who}\ncommitter {who}\n\n{message}\n")
         git(origin, "hash-object", "-t", "commit", "-w", str(content))
-    with pytest.raises(UsageError, match=r"Several commit IDs in .*/origin begin with e406\. Write more digits\."):
+    with pytest.raises(UsageError, match=r"Several commit IDs in .*/origin begin with e406\. Give more digits\."):
         GitFolder(origin).resolve("e406")
 
 

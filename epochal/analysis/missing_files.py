@@ -23,10 +23,10 @@ def explain_missing_folder(folder: str, code: Path) -> str:
     """
     path = posixpath.normpath(folder)
     if path.startswith(("/", "..")) or _OTHER_MACHINE.match(folder):
-        return f"The folder {folder} does not exist where training runs. Write to a path inside the repository instead."
+        return f"The folder {folder} does not exist on the training machine. Write to a path inside the repository instead."
     if (code / path).is_dir():
         return (
-            "The commit contains this folder, but the script had removed it or changed to another folder. "
+            "The commit contains this folder, but by then the script had removed it or changed to another folder. "
             "If it calls os.chdir(), remove that call."
         )
     return (
@@ -51,10 +51,10 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
     if "chdir(" in line:
-        return "Training starts in the folder of the commit. Remove the line, or pass a path inside the commit."
+        return "The script already starts in the commit's folder. Remove the line, or pass a path inside the commit."
     if path in files:
         return (
-            f"The commit contains {path}, but the script had changed to another folder or removed the file. "
+            f"The commit contains {path}, but by then the script had changed to another folder or removed the file. "
             "If it calls os.chdir(), remove that call."
         )
     if path.startswith("/") or _OTHER_MACHINE.match(name):
@@ -129,7 +129,7 @@ def explain_pointer(name: str) -> str:
     """Explain that ``name`` is a Git LFS pointer, and say what to do about it."""
     return (
         f"{name} is a Git LFS pointer, not the data. Epochal does not fetch the data: run git lfs pull, remove "
-        f"the file's pattern from .gitattributes and run git add --renormalize . && git commit, or {USE_DATA_FOLDER}."
+        f"the file's pattern from .gitattributes, and run git add --renormalize . && git commit; or {USE_DATA_FOLDER}."
     )
 
 

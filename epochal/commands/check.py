@@ -1,4 +1,4 @@
-"""``epochal check``: show what a run would train and search, and report problems, without training anything."""
+"""``epochal check``: show what a run would train, which values a search would try, and any problems, without training anything."""
 
 import json
 import os
@@ -38,7 +38,7 @@ _NO_REPOSITORY = Finding(
 _NAMED_PLACE = re.compile(r"(?P<path>\S+) line (?P<line>\d+)(?P<colon>: )?")
 
 _SETTING = re.compile(r"(?:there is no table )?(?:project (?P<number>\d+)(?: \(.*?\))?: )?\[{0,2}(?P<key>[\w.-]+)")
-"""The beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
+"""Matches the beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
 
 
 class FindingView(TypedDict):
@@ -48,7 +48,7 @@ class FindingView(TypedDict):
     """The kind of finding, such as `unsafe_symlink`."""
     severity: str
     """`error`: a run would fail before it trains. `warning`: training may fail, or the accuracy may be inflated or
-    may not count. `note`: something worth knowing."""
+    refused. `note`: something worth knowing."""
     path: str
     """The file, relative to DIR."""
     line: int | None
@@ -88,7 +88,7 @@ class ProjectView(TypedDict):
     framework_why: str | None
     """The reason for choosing this framework."""
     epochs: FactView | None
-    """The number of epochs that a retrain raises; null if no such number was found."""
+    """The number of epochs, which a retrain would raise; null if none was found."""
     metric: FactView | None
     """The call or metric that measures the accuracy; null if the source does not show it."""
     threshold: float | None
@@ -132,7 +132,7 @@ def check(
     ] = Path(),
     as_json: Json = False,
 ) -> None:
-    """Show what a run would train and search, and report problems, without training anything."""
+    """Show what a run would train, which values a search would try, and any problems, without training anything."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Pass the top-level folder of the repository, or of a project.")
     checked = check_folder(folder)
@@ -231,7 +231,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return the files that a commit of all changes would contain, the new or changed ones, and those in Git LFS."""
+    """Return the files that a commit of all changes would contain, those that are new or changed, and those in Git LFS."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -274,7 +274,7 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield a finding for each use of a removed API, unless requirements.txt lists its owner, perhaps in an older version."""
+    """Yield a finding for each use of a removed API, unless requirements.txt lists its package, perhaps an older version."""
     owners = {framework.TITLE: framework for framework in frameworks().values()}
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""
@@ -317,7 +317,7 @@ def _read_settings(folder: Path) -> str:
 
 
 def _read_script(folder: Path) -> str:
-    """Return the setting ``script`` of an invalid epochal.toml; empty if it cannot be read."""
+    """Return the ``script`` setting from an invalid epochal.toml; empty if it cannot be read."""
     found = re.search(r"""^script\s*=\s*(["'])([^"'\n]+)\1""", _read_settings(folder), re.MULTILINE)
     return found[2] if found else ""
 
@@ -401,7 +401,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         unused = "" if script.epochs[0].is_used else ", but no training call or loop seems to use it"
         yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {_describe_place(epochs)}){unused}"
     else:
-        yield "epochs", "no number of epochs found, so a retrain cannot train for more epochs"
+        yield "epochs", "found no number of epochs that a retrain could raise"
     metric = _find_metric(checked)
     if metric:
         yield "metric", f"{metric['value']} in {_describe_place(metric)}"

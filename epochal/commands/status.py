@@ -1,4 +1,4 @@
-"""``epochal status``: show whether a commit was pushed and delivered, and the state of its runs."""
+"""``epochal status``: show whether a commit was pushed and delivered to Epochal, and the state of its runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ def status(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The repository.")] = Path(),
     commit: Annotated[str, typer.Option(help="The commit to look up.")] = "HEAD",
 ) -> None:
-    """Show whether a commit was pushed and delivered, and the state of its runs."""
+    """Show whether a commit was pushed and delivered to Epochal, and the state of its runs."""
     environment = Environment.read()
     repository = GitFolder(folder.absolute())
     repository.check()

@@ -52,7 +52,7 @@ def _compose_mail(app: App, run: Run) -> Message | None:
         return None
     message_id = make_msgid(idstring=f"run-{run.id}", domain=mail.sender.rpartition("@")[2])
     recipients = choose_recipients(mail, run.commit)
-    problem = recipients.problem if mail.host else "no mail server is set; set [mail] host in server.toml"
+    problem = recipients.problem if mail.host else "no mail server is configured; set [mail] host in server.toml"
     state = MessageState.PENDING if mail.host and recipients.addresses else MessageState.UNADDRESSED
     if problem:
         log(f"mail: {'not sent: ' if state is MessageState.UNADDRESSED else ''}{problem}")

@@ -103,7 +103,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
         return ""
     if gate := find_own_gate(outcome.exit_status, ending, origin):
         return (
-            f"{origin.script} had already measured its accuracy when {gate.place} ended the script with exit status "
+            f"{origin.script} had already measured the accuracy when {gate.place} ended the script with exit status "
             f"{outcome.exit_status}. The accuracy counts, not the exit status."
         )
     if ending.threads or (outcome.reason is Reason.TIMED_OUT and ending.status == 0):
@@ -113,7 +113,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
         which, them = ("threads", "them") if len(ending.threads) > 1 else ("a thread", "it")
         return (
             f"{origin.script} finished, but {which} that it had started kept running{f': {threads}' if threads else ''}. "
-            f"Start {them} with daemon=True."
+            f"Create {them} with daemon=True."
         )
     return ""
 

@@ -201,7 +201,8 @@ def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings)
     """Return why a trial with ``epochs`` epochs should not follow the ``measured`` trials; None if it may follow."""
     if epochs > settings.max_epochs:
         return GiveUp(
-            Reason.MAX_EPOCHS, f"The next trial would have {epochs} epochs, but max_epochs is {settings.max_epochs}."
+            Reason.MAX_EPOCHS,
+            f"The next trial would train for {epochs} epochs, but max_epochs is {settings.max_epochs}.",
         )
     accuracies = [trial.accuracy.value if trial.accuracy else 0.0 for trial in measured]
     trials_since_best = len(accuracies) - 1 - accuracies.index(max(accuracies))

@@ -451,8 +451,9 @@ class _Chooser:
             )
         if measurement.is_selected:
             return (
-                "The cross-validation got features that had been selected with the labels of its rows, so its accuracy is too "
-                "high. Pass the original features and make_pipeline(selector, model) to it, so that each fold selects anew."
+                "The cross-validation was given features that had been selected using the labels of its rows, so its accuracy is "
+                "too high. Pass the original features and make_pipeline(selector, model) to it, so that features are selected "
+                "separately in each fold."
             )
         if measurement.is_dummy:
             return f"{self._script} evaluated only a DummyClassifier, which learns nothing. Evaluate a trained model."
@@ -481,8 +482,8 @@ class _Chooser:
         if loaded is None or file is None:
             return "Train a model in the script, and evaluate that model."
         return (
-            f"If the script trains only without {file[1]}, which {loaded.path} loads on line {loaded.line}, take that "
-            f"file out of the commit with git rm --cached {file[1]} and list it in .gitignore; otherwise, train a "
+            f"If the script trains only when {file[1]}, which {loaded.path} loads on line {loaded.line}, is missing, remove "
+            f"that file from the commit with git rm --cached {file[1]} and list it in .gitignore; otherwise, train a "
             "model in the script and evaluate it."
         )
 
@@ -570,7 +571,7 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
     """Return why a call to evaluate() measured no accuracy, and what to do about it."""
     where = f"evaluate() on line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
     if not evaluated.metrics:
-        return f"{where} got 0 samples. Check the path, filter or split that leaves the test set empty."
+        return f"{where} received no samples. Check the path, filter or split that leaves the test set empty."
     problem = f"{where} measured no accuracy (metrics: {', '.join(evaluated.metrics)})."
     names = [name for name in evaluated.metrics if name != "loss" and not _REGRESSION_METRICS.fullmatch(name)]
     if evaluated.labels_of("").kind == "numbers":
@@ -660,7 +661,7 @@ def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acc
     if not overlap.refused or (accepts_repeats and not uses_all):
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
-    expected = f" (a clean split would show {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
+    expected = f" (a clean split would yield {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
     share = "All" if uses_all else f"{overlap.share:.0%} of the"
     copied = next((leak for leak in leaks if leak.kind == "copied_before_split"), None)
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)

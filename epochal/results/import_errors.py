@@ -111,7 +111,7 @@ def _explain_system_library(library: SystemLibrary, importer: str, code: Path, s
         written = next((name for name in _required(code) if name.startswith("opencv")), "opencv-python")
         instead = "opencv-contrib-python-headless" if "contrib" in written else "opencv-python-headless"
         return (
-            f"{written} needs the system library {library.name} to draw windows. "
+            f"{written} needs the system library {library.name} to display windows. "
             f"Replace {written} with {instead} in {_REQUIREMENTS}."
         )
     package = f"the Debian package {library.debian}" if library.debian else "it"
@@ -202,7 +202,7 @@ def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> st
     parts = local.removesuffix(".py").removesuffix("/__init__").split("/")
     folder = "/".join(parts[: -len(name.split("."))]) or "."
     return (
-        f"In the repository, {name} is at {local}, where {script} does not find it. Write "
+        f"In the repository, {name} is at {local}, where {script} cannot find it. Write "
         f'`import sys; sys.path.append("{folder}")` above the import.'
     )
 

@@ -161,7 +161,7 @@ _DOWNLOADS = (
     ),
     (
         re.compile(r"/tensorflow_hub/"),
-        f"unpack the model in {_DATA_FOLDER}, and pass the model's path to tensorflow_hub",
+        f"unpack the model into {_DATA_FOLDER}, and pass the model's path to tensorflow_hub",
     ),
 )
 
@@ -195,7 +195,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NO_NETWORK, _explain_nltk(resource["name"], last.message, origin)
     if model := _SPACY.search(last.message):
         return Reason.NO_NETWORK, (
-            f"spaCy's models have to be downloaded separately. Unpack {model['name']} in {_DATA_FOLDER}, and pass "
+            f"spaCy's models have to be downloaded separately. Unpack {model['name']} into {_DATA_FOLDER}, and pass "
             "the model's path to spacy.load()."
         )
     if any(_NETWORK.search(f"{each.name}: {each.message}") for each in exceptions):
@@ -251,7 +251,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     if _EMPTY.search(f"{last.name}: {last.message}"):
         return (
             Reason.SCRIPT_ERROR,
-            "The call got 0 samples. Check the path, filter or split that leaves the data empty.",
+            "The call received no samples. Check the path, filter or split that leaves the data empty.",
         )
     if last.name == "KeyError" and not last.package and (remedy := _explain_metric_key(last.message, origin)):
         return Reason.SCRIPT_ERROR, remedy
@@ -259,8 +259,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         return Reason.SCRIPT_ERROR, _explain_unset_variable(variable)
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
         return Reason.SCRIPT_ERROR, (
-            f"Training passes no command-line arguments to {origin.script}, so use fixed values instead of those that "
-            "the line reads."
+            f"Training passes no command-line arguments to {origin.script}, so use fixed values instead of sys.argv."
         )
     if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy
@@ -268,7 +267,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         return Reason.SCRIPT_ERROR, remedy
     if _STRINGS.search(last.message) and not _search_script(_TEXT_LAYER, origin)[1]:
         return Reason.SCRIPT_ERROR, (
-            "The labels or features contain strings. Convert them to numbers, for example the labels to whole numbers with "
+            "The labels or features contain strings. Convert them to numbers, for example by encoding the labels with "
             "LabelEncoder from scikit-learn."
         )
     return None
@@ -296,7 +295,10 @@ def _find_unset_variable(last: Raised, line: str, inner: Frame | None, origin: O
 
 def _explain_unset_variable(variable: str) -> str:
     if variable == "EPOCHAL_DATA":
-        return f"{variable} is not set, because the server has no data folder. Ask the server's admin to set data in server.toml."
+        return (
+            f"{variable} is not set, because the server has no data folder. "
+            "Ask the server's admin to add the data setting to server.toml."
+        )
     problem = f"The environment variable {variable} is not set during training."
     return f'{problem} Give it a default: os.environ.get("{variable}", "…").'
 
@@ -422,7 +424,7 @@ def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str
     magics = find_magic_lines(origin.code, path) if path and function == "get_ipython" else []
     others = [each for each in find_call_lines(origin.code, path, function) if each not in magics] if path else []
     remedies = [f"remove {describe_lines(others) if others else 'the line'}"] if others or not magics else []
-    remedies += [f"on {describe_lines(magics)}, write the code itself instead of the magic"] if magics else []
+    remedies += [f"on {describe_lines(magics)}, replace the magic command with the code that it runs"] if magics else []
     remedy = ", and ".join(remedies)
     return f"{function}() exists only in a notebook. {remedy[0].upper()}{remedy[1:]}."
 
@@ -443,7 +445,7 @@ def _explain_screen(line: str, origin: Origin) -> str:
     backend = _find_backend(line, origin)
     if backend:
         return f"Training runs without a screen: remove {backend}."
-    return "Training runs without a screen: remove the line, or save the picture to a file instead."
+    return "Training runs without a screen: remove the line, or save the image to a file instead."
 
 
 def _find_backend(line: str, origin: Origin) -> str:
@@ -459,7 +461,7 @@ def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
     number, call = _search_script(_WINDOW, origin)
     what = f"{call}() on line {number}" if call else "the line that opens a window"
     return (
-        f"{origin.script} opens a window, but training runs without a screen. Remove {what}, or save the picture to a file "
+        f"{origin.script} opens a window, but training runs without a screen. Remove {what}, or save the image to a file "
         "instead."
     )
 
@@ -496,7 +498,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
         wanted = next((found for each in exceptions if (found := _WANTED_MEMORY.search(each.message))), None)
         needs = f"needs {wanted['size']} more memory" if wanted else "ran out of memory"
         problem = f"{place.place} {needs}{limit}."
-        remedy = "Use fewer or smaller rows, or a smaller data type such as float32"
+        remedy = "Use fewer or smaller samples, or a smaller data type such as float32"
     return f"{problem} {remedy}, or ask the server's admin to raise [limits] memory_mb in server.toml."
 
 

@@ -65,7 +65,7 @@ def describe_verdict(trial: Trial, threshold: float) -> str:
     elif shortfall := _describe_chance_shortfall(accuracy):
         outcome = f"is not {shortfall} the accuracy of {describe_baseline(accuracy.evidence)} ({accuracy.evidence.chance:.3f})"
     else:
-        outcome = f"is not far enough above the threshold of {shown_threshold} to be certain"
+        outcome = f"is not far enough above the threshold of {shown_threshold} to be conclusive"
     certainty = describe_certainty(trial, threshold)
     return f"{measured} {outcome}" + (f": {certainty}" if certainty else "")
 
@@ -125,10 +125,10 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         models = trial.accuracy.looks
         sentences.append(
-            f"The script evaluated {models} models or epochs on this test set. If it chose among them by their accuracies, "
-            "this accuracy is probably too high."
+            f"The script evaluated {models} models (or epochs of a model) on this test set. If it chose the best of "
+            "them, this accuracy is probably too high."
             if models > 1
-            else f"If measured once on {plural(samples, 'test sample')}, a model with a true accuracy of "
+            else f"If evaluated once on {plural(samples, 'test sample')}, a model with a true accuracy of "
             f"{lower_accuracy:.4g} would pass by luck with a probability of {_percent(odds)}."
         )
         if judgement.look and judgement.look > 1:
@@ -148,7 +148,9 @@ def _describe_rows(evidence: Evidence) -> str:
         )
     if evidence.seen > evidence.expected:
         clean = (
-            f"; a clean split of this data, in which rows repeat, would show {expected}" if evidence.expected else ""
+            f"; even a clean split would yield {expected}, because rows repeat in this data"
+            if evidence.expected
+            else ""
         )
         return f"The test rows were checked: {seen} of them were also in the training data{clean}."
     if evidence.seen:

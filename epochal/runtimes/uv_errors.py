@@ -79,7 +79,7 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
         )
     if names := find_wrong_names(requirements):
         instead = join_words([f"{replacement} instead of {requirement}" for _, requirement, replacement in names])
-        return f"{source} contains names that no installable package has. Write {instead}."
+        return f"{source} lists packages that cannot be installed under those names. Write {instead}."
     for pattern, explanation in _UNSOLVABLE:
         if found := pattern.search(output):
             return explanation.format(source=source, **found.groupdict())

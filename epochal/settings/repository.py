@@ -25,7 +25,8 @@ class RetrainSettings(Table):
     epochs_step: Annotated[int, Field(ge=1, le=10_000, description="How many epochs each retrain adds.")] = 10
     max_epochs: Annotated[int, Field(ge=1, le=1_000_000, description="The maximum number of epochs in a trial.")] = 200
     max_minutes: Annotated[
-        float, Field(gt=0, le=100_000, description="No trial starts once the run has trained for this many minutes.")
+        float,
+        Field(gt=0, le=100_000, description="No trial starts once a run has spent this many minutes on training."),
     ] = 120.0
     max_trials: Annotated[
         int, Field(ge=1, le=1_000, description="The maximum number of trials in a run, including the first one.")
@@ -127,8 +128,8 @@ class RepositorySettings(Table):
     project: Annotated[
         tuple[Project, ...],
         Field(
-            description="The projects, if the repository contains several. Each is trained separately when files in its folder\n"
-            "have changed, with the settings in that folder's epochal.toml. If you list projects, add no other "
+            description="The projects, if the repository contains several. Each is trained separately, with the settings in its\n"
+            "folder's epochal.toml, when files in that folder have changed. If you list projects, add no other "
             "settings here."
         ),
     ] = ()

@@ -191,8 +191,8 @@ class JenkinsSettings(Table):
         int,
         Field(
             ge=10,
-            description="Jenkins aborts a build after this many minutes. Choose more than a run may take (see [limits] minutes\n"
-            "and max_minutes), so that the run ends first.",
+            description="Jenkins aborts a build after this many minutes. Allow more time than a run may take (see [limits]\n"
+            "minutes and max_minutes), so that the run ends first.",
         ),
     ] = 1440
     keep_builds: Annotated[int, Field(ge=1, description="How many builds of each job Jenkins keeps.")] = 200
@@ -259,7 +259,7 @@ class ServerSettings(Table):
         Field(
             description="A folder with data for training, whose path the script finds in EPOCHAL_DATA; optional.\n"
             "A relative path, here and in the other settings for files, is relative to $EPOCHAL_HOME. In a container,\n"
-            "the folder is read-only at /data."
+            "the folder is mounted read-only at /data."
         ),
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.

@@ -315,7 +315,7 @@ SECTION_C: dict[str, Case] = {
     "fullwidth_colon": Case(0.5, expect_accuracy(0.8356, "reached")),
     "metrics_file": Case(0.5, expect_accuracy(0.5911, "reached")),
     "validation_freq": Case(0.5, expect_accuracy(0.904, "reached")),
-    "zero_test": Case(0.5, expect_failure("line 15", "0 samples", reason="no_accuracy")),
+    "zero_test": Case(0.5, expect_failure("line 15", "no samples", reason="no_accuracy")),
     "own_gate": Case(0.9, expect_note(_check_own_gate, "line 17"), max_trials=2),
     "thread_stays": Case(0.5, expect_accuracy(0.591, "reached"), server="[limits]\nminutes = 0.7\n"),
     "pinned_tf215": Case(

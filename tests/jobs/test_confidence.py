@@ -27,7 +27,7 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
     first = drive(home, store_push(home, repository))
     assert (first.run.state, _read_looks(home, 1)) == (State.REACHED, [(1, "below"), (2, "below"), (3, "reached")])
     assert (
-        "verdict: 0.710 is not far enough above the threshold of 0.70 to be certain: lower bound 0.674 at 95% confidence, "
+        "verdict: 0.710 is not far enough above the threshold of 0.70 to be conclusive: lower bound 0.674 at 95% confidence, "
         "0.735 is needed on 1000 samples, look number 2 at this test set" in first.printed["retrain"]
     )
     assert "stops at 0.735\n" in (first.folder / "trials/2/train.log").read_text(encoding="utf-8")

@@ -135,7 +135,7 @@ def test_exhausted_run_gives_the_forecast() -> None:
     *others, last = report.run.trials
     run = replace(report.run, trials=(*others, replace(last, forecast=forecast)))
     assert (
-        "forecast    the judged accuracy: 0.80 is expected at epoch 47 (90% interval:\n            41 to 58)\n"
+        "forecast    the accuracy that is judged: 0.80 is expected at epoch 47 (90%\n            interval: 41 to 58)\n"
         in _compose_text(replace(report, run=run))
     )
     assert "forecast" not in _compose_text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))
@@ -304,9 +304,9 @@ def test_paragraph_describes_the_evidence(kind: str) -> None:
         _read_body(_compose_mail(_make_judged_report(0.85, Rule(0.8), evidence)), kind).replace("&#39;", "'").split()
     )
     paragraph = (
-        "The test rows were checked: 3% of them were also in the training data; a clean split of this data, in which rows "
-        "repeat, would show 1%. Always answering '7' gives 0.250. If measured once on 360 test samples, a model with a true "
-        "accuracy of 0.75 would pass by luck with a probability of 1.5%."
+        "The test rows were checked: 3% of them were also in the training data; even a clean split would yield 1%, "
+        "because rows repeat in this data. Always answering '7' gives 0.250. If evaluated once on 360 test samples, a model "
+        "with a true accuracy of 0.75 would pass by luck with a probability of 1.5%."
     )
     assert body.index("1.9 minutes") < body.index(paragraph) < body.index("Fewer filters")
     assert "Test rows" not in _compose_text(reports.failed())

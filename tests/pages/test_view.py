@@ -48,8 +48,8 @@ def test_show_prints_the_evidence() -> None:
     trial, evidence = run_lines(_make_run(475, Rule(0.8), _CHECKED), Path("/runs/7"), None, None)[-2:]
     assert ", 0.958 or more is clearly above chance on 500 samples, " in trial
     assert evidence.strip() == (
-        "The test rows were checked: 3% of them were also in the training data; a clean split of this data, in which rows "
-        "repeat, would show 1%. Always answering 'no' gives 0.940."
+        "The test rows were checked: 3% of them were also in the training data; even a clean split would yield 1%, "
+        "because rows repeat in this data. Always answering 'no' gives 0.940."
     )
     unmeasured = reports.run(State.FAILED, reports.trial(1, None))
     assert run_lines(unmeasured, Path("/runs/7"), None, None)[-1].startswith("trial 1:")

@@ -185,7 +185,10 @@ _LOADED = _make_event(0.97, trained=False)
 @pytest.mark.parametrize(
     ("event", "why"),
     [
-        (_make_event(1.0, seen=_SEEN), "80% of the test rows were also used in training (a clean split would show 2%)"),
+        (
+            _make_event(1.0, seen=_SEEN),
+            "80% of the test rows were also used in training (a clean split would yield 2%)",
+        ),
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
         (
             _R2,
@@ -260,8 +263,9 @@ _LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If th
         (
             [_LOADED],
             [_LOADS],
-            "If the script trains only without models/a.joblib, which nn.py loads on line 7, take that file out of the commit with "
-            "git rm --cached models/a.joblib and list it in .gitignore; otherwise, train a model in the script and evaluate it.",
+            "If the script trains only when models/a.joblib, which nn.py loads on line 7, is missing, remove that file from the "
+            "commit with git rm --cached models/a.joblib and list it in .gitignore; otherwise, train a model in the script and "
+            "evaluate it.",
         ),
     ],
 )
@@ -523,7 +527,7 @@ def test_accuracy_of_any_name_is_known_by_its_class() -> None:
 def test_evaluate_without_an_accuracy_is_explained() -> None:
     """The message gives the line of the call and says what evaluate() measured instead."""
     empty = _explain_refusal(_make_event(0.0, metrics={}, samples=None, line=14))
-    assert "evaluate() on line 14 of nn.py got 0 samples" in empty
+    assert "evaluate() on line 14 of nn.py received no samples" in empty
     metrics = json.dumps(_make_event(0.0, metrics={}, samples=None, line=14))
     assert explain_empty_test(Findings(None, parse_measurements(metrics), printed(""))) == empty
     assert explain_empty_test(Findings(None, parse_measurements(json.dumps(_make_event(0.5))), printed(""))) == ""

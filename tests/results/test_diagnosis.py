@@ -100,12 +100,12 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
         (
             "x = 1\nbytearray(10 ** 18)\n",
             Reason.OUT_OF_MEMORY,
-            "nn.py line 2 ran out of memory. Use fewer or smaller rows",
+            "nn.py line 2 ran out of memory. Use fewer or smaller samples",
         ),
         (
             "x = 1\nraise MemoryError('Unable to allocate 8.06 GiB for an array with shape (9, 9)')\n",
             Reason.OUT_OF_MEMORY,
-            "nn.py line 2 needs 8.06 GiB more memory. Use fewer or smaller rows, or a smaller data type such as float32",
+            "nn.py line 2 needs 8.06 GiB more memory. Use fewer or smaller samples, or a smaller data type such as float32",
         ),
         ("import json\n\njson.loads('{')\n", Reason.SCRIPT_ERROR, "nn.py line 3: JSONDecodeError: Expecting property"),
         (
@@ -276,7 +276,7 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
     origin = Origin(Path("/nonexistent"), memory_mb=6144)
     for reason in (None, Reason.OUT_OF_MEMORY):
         _, data = _diagnose(1, log.format(""), reason, origin)
-        assert data.startswith("nn.py line 4 ran out of memory (limit: 6144 MB). Use fewer or smaller rows")
+        assert data.startswith("nn.py line 4 ran out of memory (limit: 6144 MB). Use fewer or smaller samples")
         _, training = _diagnose(1, log.format(fit), reason, origin)
         assert training.startswith("Training ran out of memory in nn.py line 4 (limit: 6144 MB). Use a smaller batch")
 

@@ -286,7 +286,7 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
     [
         (
             _judge_trial(812, 1000, _RULE, 3, _UNKNOWN),
-            "0.812 is not far enough above the threshold of 0.80 to be certain: "
+            "0.812 is not far enough above the threshold of 0.80 to be conclusive: "
             "lower bound 0.777 at 95% confidence, 0.834 is needed on 1000 samples, look number 3 at this test set",
         ),
         (_judge_trial(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold of 0.80"),
@@ -353,8 +353,8 @@ def test_doubt_is_given_only_over_the_threshold() -> None:
         ),
         (
             {"checked": True, "seen": 0.03, "expected": 0.01},
-            "The test rows were checked: 3% of them were also in the training data; a clean split of this data, in which rows "
-            "repeat, would show 1%.",
+            "The test rows were checked: 3% of them were also in the training data; even a clean split would yield 1%, "
+            "because rows repeat in this data.",
         ),
         (
             {"checked": True, "seen": 0.01, "expected": 0.01},
@@ -372,7 +372,7 @@ def test_evidence_gives_chance_and_odds() -> None:
     assert describe_evidence(_judge_trial(850, 1000, _RULE, 1, _UNKNOWN), 0.8)[1:] == ["The chance level is unknown."]
     assert describe_evidence(_judge_trial(288, 360, Rule(0.8), 3, Evidence(chance=0.25, answer="7")), 0.8)[1:] == [
         "Always answering '7' gives 0.250.",
-        "If measured once on 360 test samples, a model with a true accuracy of 0.75 would pass by luck with a probability of "
+        "If evaluated once on 360 test samples, a model with a true accuracy of 0.75 would pass by luck with a probability of "
         "1.5%.",
         "This was look number 3 at this test set.",
     ]
@@ -380,7 +380,7 @@ def test_evidence_gives_chance_and_odds() -> None:
     assert several.accuracy
     several = replace(several, accuracy=replace(several.accuracy, looks=20))
     assert describe_evidence(several, 0.8)[2:] == [
-        "The script evaluated 20 models or epochs on this test set. If it chose among them by their accuracies, this accuracy "
+        "The script evaluated 20 models (or epochs of a model) on this test set. If it chose the best of them, this accuracy "
         "is probably too high.",
         "This was look number 23 at this test set.",
     ]

@@ -81,17 +81,17 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import os\nos.chdir('in')\nopen('in/b.txt', 'w')\n", "in/a.txt": ""},
             Reason.MISSING_FILE,
-            "The commit contains this folder, but the script had removed it or changed to another folder.",
+            "The commit contains this folder, but by then the script had removed it or changed to another folder.",
         ),
         (
             {"nn.py": "from pathlib import Path\nPath('/home/anna_/nn/acc.txt').write_text('0.9')\n"},
             Reason.MISSING_FILE,
-            "The folder /home/anna_/nn does not exist where training runs. Write to a path inside the repository instead.",
+            "The folder /home/anna_/nn does not exist on the training machine. Write to a path inside the repository instead.",
         ),
         (
             {"nn.py": "open('../anna_/acc.txt', 'w')\n"},
             Reason.MISSING_FILE,
-            "The folder ../anna_ does not exist where training runs. Write to",
+            "The folder ../anna_ does not exist on the training machine. Write to",
         ),
         (
             {
@@ -169,7 +169,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import net\n", "my-models/net.py": ""},
             Reason.IMPORT_ERROR,
-            'my-models/net.py, where nn.py does not find it. Write `import sys; sys.path.append("my-models")` above the import.',
+            'my-models/net.py, where nn.py cannot find it. Write `import sys; sys.path.append("my-models")` above the import.',
         ),
         (
             {"nn.py": "from models.tree import make\n", "models/forest.py": ""},
@@ -382,7 +382,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import os\nos.environ['EPOCHAL_DATA']\n"},
             Reason.SCRIPT_ERROR,
-            "EPOCHAL_DATA is not set, because the server has no data folder. Ask the server's admin to set data in",
+            "EPOCHAL_DATA is not set, because the server has no data folder. Ask the server's admin to add the data setting to",
         ),
         (
             {"nn.py": "import os\nseed = int(os.getenv('SEED_'))\n"},
@@ -414,12 +414,12 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "get_ipython().system('ls')\nget_ipython().run_line_magic('time', 'model.fit(x, y)')\n"},
             Reason.NOTEBOOK_CODE,
-            "exists only in a notebook. Remove line 1, and on line 2, write the code itself instead of the magic.",
+            "exists only in a notebook. Remove line 1, and on line 2, replace the magic command with the code that it runs.",
         ),
         (
             {"nn.py": "get_ipython().run_cell_magic('time', '', 'model.fit(x, y)\\n')\n"},
             Reason.NOTEBOOK_CODE,
-            "exists only in a notebook. On line 1, write the code itself instead of the magic.",
+            "exists only in a notebook. On line 1, replace the magic command with the code that it runs.",
         ),
         (
             {
@@ -435,7 +435,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             _raise("UnboundLocalError(\"cannot access local variable 'batch_outputs'\")"),
             Reason.SCRIPT_ERROR,
-            "The call got 0 samples. Check the path, filter or split that leaves the data empty.",
+            "The call received no samples. Check the path, filter or split that leaves the data empty.",
         ),
         (
             {"nn.py": "history = {}\nhistory['val_acc']\n"},
@@ -459,7 +459,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             _raise("ValueError('Invalid dtype: str320')"),
             Reason.SCRIPT_ERROR,
-            "The labels or features contain strings. Convert them to numbers, for example the labels to whole numbers with "
+            "The labels or features contain strings. Convert them to numbers, for example by encoding the labels with "
             "LabelEncoder from scikit-learn.",
         ),
         (

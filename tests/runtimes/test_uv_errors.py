@@ -33,7 +33,7 @@ def explain(requirements: str, address: str) -> str:
         ),
         (
             "cv2\nlayers\nsklearn==0.0\n",
-            "requirements.txt contains names that no installable package has. Write opencv-python-headless "
+            "requirements.txt lists packages that cannot be installed under those names. Write opencv-python-headless "
             "instead of cv2 and scikit-learn instead of sklearn==0.0.",
         ),
         (

@@ -103,7 +103,7 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
                     call.lineno,
                     f"{source.path} loads {path}. If that model was trained on rows that are now test data, the "
                     "accuracy is too high.",
-                    "Train from the beginning, or test on rows that the model has never seen.",
+                    "Train from scratch, or test on rows that the model has never seen.",
                 )
 
 

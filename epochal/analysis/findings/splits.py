@@ -95,7 +95,7 @@ def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Findi
         "unseeded_split",
         source.path,
         call.lineno,
-        f"{name}() has no seed, so each trial is tested on different rows and cannot resume from a checkpoint.",
+        f"{name}() has no seed, so each trial tests on different rows and cannot resume from a checkpoint.",
         f"Write {name}(…, {argument}).",
     )
 

@@ -98,7 +98,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 has_code = any(
                     is_magic_with_code(outer) for outer in step.calls if getattr(outer.func, "value", None) is call
                 )
-                remedy = "Write the code itself instead of the magic." if has_code else "Remove the line."
+                remedy = "Replace the magic command with the code that it runs." if has_code else "Remove the line."
                 yield _finding(source, call, "needs_notebook", "get_ipython() works only in a notebook.", remedy)
             elif name == "display" and is_builtin:
                 message = "display() works only in a notebook."

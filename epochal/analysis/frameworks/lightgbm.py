@@ -13,7 +13,7 @@ MODEL_SUFFIXES = (".lgb", ".joblib", ".pkl")
 LOG_LINES = LogLines(progress=r"\s*\[(?:\d+\]\s+\S+'s \S+:|LightGBM\]\s)")
 RECORDER = Recorder()
 SET_EPOCHS = (
-    "Write epochs = 100 at the top of the script, and pass it on as the number of trees: n_estimators=epochs or "
+    "Write epochs = 100 at the top of the script, and pass it as the number of trees: n_estimators=epochs or "
     "num_boost_round=epochs."
 )
 find_removed_apis = no_removed_apis

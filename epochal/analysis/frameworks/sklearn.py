@@ -39,8 +39,8 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 SET_EPOCHS = (
-    "Use a model that trains in epochs, as in MLPClassifier(max_iter=200), or pass hyperparameters of the model as keywords, as "
-    "in SVC(C=1.0), so that a search can change them."
+    "Use a model that trains in epochs, such as MLPClassifier(max_iter=200), or pass the model's hyperparameters as keyword "
+    "arguments, as in SVC(C=1.0), so that a search can change them."
 )
 
 _SPLITTERS = {
@@ -53,13 +53,13 @@ _SPLITTERS = {
 
 _REMOVED = {
     **{
-        f"sklearn.cross_validation.{name}": f"{name}({arguments}) from sklearn.model_selection, and its method split(X, y)"
+        f"sklearn.cross_validation.{name}": f"{name}({arguments}) from sklearn.model_selection, and its split(X, y) method"
         for name, arguments in _SPLITTERS.items()
     },
     "sklearn.covariance.GraphLasso": "sklearn.covariance.GraphicalLasso",
     "sklearn.cross_validation": "sklearn.model_selection",
     "sklearn.datasets.base": "sklearn.datasets",
-    "sklearn.datasets.fetch_mldata": "fetch_openml from sklearn.datasets, with OpenML's name of the dataset",
+    "sklearn.datasets.fetch_mldata": "fetch_openml from sklearn.datasets, with OpenML's name for the dataset",
     "sklearn.datasets.load_boston": "another dataset, such as fetch_california_housing from sklearn.datasets",
     "sklearn.datasets.samples_generator": "sklearn.datasets",
     "sklearn.decomposition.RandomizedPCA": 'PCA(svd_solver="randomized") from sklearn.decomposition',

@@ -22,7 +22,7 @@ MODEL_SUFFIXES = (".ubj", ".bst", ".joblib", ".pkl")
 LOG_LINES = LogLines(progress=r"\s*\[\d+\]\s+\S+-\S+:")
 RECORDER = Recorder()
 SET_EPOCHS = (
-    "Write epochs = 100 at the top of the script, and pass it on as the number of trees: n_estimators=epochs or "
+    "Write epochs = 100 at the top of the script, and pass it as the number of trees: n_estimators=epochs or "
     "num_boost_round=epochs."
 )
 

@@ -250,7 +250,7 @@ class JenkinsClient:
             503: "is starting or shutting down.",
         }
         page = re.sub(r"<(script|style|head)\b.*?</\1>|<[^>]*>", " ", response.text, flags=re.DOTALL | re.IGNORECASE)
-        answered = f"answered {status} {response.reason}: {' '.join(page.split())[:200]}"
+        answered = f"responded with {status} {response.reason}: {' '.join(page.split())[:200]}"
         return JenkinsError(f"{self.url} {sentences.get(status, answered)}", status)
 
 

@@ -39,7 +39,7 @@ def send(
     ``settings`` requires.
     """
     if not settings.host:
-        raise MailError("no mail server is set; set [mail] host in server.toml", temporary=True)
+        raise MailError("no mail server is configured; set [mail] host in server.toml", temporary=True)
     if settings.user and not password:
         remedy = (
             "write it to the file named by password_file under [mail] in server.toml, or set EPOCHAL_MAIL_PASSWORD_FILE"

@@ -129,7 +129,9 @@ class Replay:
         if not _is_seeded():
             return
         if sys.modules["keras"].backend.backend() == "torch" or type(self._data).__module__.startswith("torch."):
-            raise NotResumable("PyTorch shuffles the training data, and a checkpoint does not include its random state")
+            raise NotResumable(
+                "PyTorch shuffles the training data, and a checkpoint does not include PyTorch's random state"
+            )
         if _is_generator(self._validation):
             raise NotResumable("the validation data comes from a generator, whose position is unknown")
         if find_dataset_class(self._validation) and not is_instance_of_script(self._validation):
@@ -157,7 +159,7 @@ class Replay:
         except Exception as fault:
             raise StartOver(f"the validation data could not be read: {type(fault).__name__}: {fault}") from fault
         if (_read_random_states(), state.digests()) != before:
-            raise StartOver("reading the validation data changes its state")
+            raise StartOver("reading the validation data changes its state or that of a random generator")
 
     def _differs(self, digests):
         return any(now != before for now, before in zip(self.digests, digests, strict=False))

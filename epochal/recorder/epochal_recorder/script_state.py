@@ -178,8 +178,8 @@ class ScriptState:
             variables = [] if current is None else self._own_variables(current)
             if len(variables) != len(state):
                 raise ValueError(
-                    f"an object in the script no longer has the same number of variables ({len(variables)}) "
-                    f"as in the checkpoint ({len(state)})"
+                    f"an object in the script has a different number of variables ({len(variables)}) "
+                    f"than in the checkpoint ({len(state)})"
                 )
             for variable, array in zip(variables, state, strict=True):
                 variable.assign(array)

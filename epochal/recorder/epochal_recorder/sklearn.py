@@ -356,7 +356,7 @@ def _record_cross_validation(estimator, data, mean, measures, shared, *, folds, 
     with suppress(NotHashable):
         is_selected = bool(shared.transformations_of(hash_rows(_as_one_array(rows))))
     test_rows = TestRows()
-    test_rows.why_unseen = "the accuracy comes from a cross-validation"
+    test_rows.why_unseen = "the accuracy comes from cross-validation"
     if labels is not None:
         with suppress(NotHashable):
             test_rows.count_labels(_as_one_array(labels))

@@ -388,8 +388,11 @@ def test_download_names_what_to_fetch(text: str, name: str) -> None:
     [
         ("run_line_magic('matplotlib', 'inline')", "Remove the line."),
         ("run_line_magic('time', '')", "Remove the line."),
-        ("run_line_magic('time', 'model.fit(x, y)')", "Write the code itself instead of the magic."),
-        ("run_cell_magic('capture', '', 'model.fit(x, y)\\n')", "Write the code itself instead of the magic."),
+        ("run_line_magic('time', 'model.fit(x, y)')", "Replace the magic command with the code that it runs."),
+        (
+            "run_cell_magic('capture', '', 'model.fit(x, y)\\n')",
+            "Replace the magic command with the code that it runs.",
+        ),
         ("run_cell_magic('bash', '', 'ls')", "Remove the line."),
     ],
 )

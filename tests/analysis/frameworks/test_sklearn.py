@@ -17,7 +17,7 @@ from epochal.analysis.frameworks.sklearn import find_removed_apis
         (
             "from sklearn.cross_validation import KFold",
             "sklearn.cross_validation.KFold",
-            "KFold(n_splits=…) from sklearn.model_selection, and its method split(X, y)",
+            "KFold(n_splits=…) from sklearn.model_selection, and its split(X, y) method",
         ),
         ("from sklearn import grid_search", "sklearn.grid_search", "from sklearn import model_selection"),
         ("import sklearn.grid_search", "sklearn.grid_search", "import sklearn.model_selection"),

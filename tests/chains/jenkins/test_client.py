@@ -73,8 +73,8 @@ def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: Stan
         ("anonymous", "the permission hudson.model.Hudson.Read is missing"),
         ("missing", "does not have the requested job or page"),
         ("disabled", "says that the job is disabled"),
-        ("bad xml", "answered 500 Internal Server Error: Oops! A problem occurred"),
-        ("nothing submitted", "answered 400 Bad Request: HTTP ERROR 400 Nothing is submitted"),
+        ("bad xml", "responded with 500 Internal Server Error: Oops! A problem occurred"),
+        ("nothing submitted", "responded with 400 Bad Request: HTTP ERROR 400 Nothing is submitted"),
     ],
 )
 def test_refusal_is_reported_in_one_line(
