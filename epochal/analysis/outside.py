@@ -70,7 +70,7 @@ _MAX_CONFIGURATION = 100_000
 
 
 class _Use(IntEnum):
-    """What the code does with a string or a variable: read from it, write to it, or neither."""
+    """What the code does with the path in a string or variable: read from it, write to it, or neither."""
 
     READ = 0
     WRITTEN = 1
@@ -208,7 +208,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(node.right)
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        """Record that the code does not read from strings that it only compares."""
+        """Record that the code does not read from a path that it only compares."""
         for part in (node.left, *node.comparators):
             self._visit_as(_Use.INERT, part)
 

@@ -81,7 +81,7 @@ class ScriptState:
                 vars(self._owners[int(number)])[attribute] = self._put(None, state)
 
     def _slots(self):
-        """Return all places that may hold state, under names that are the same in every training process."""
+        """Return all places that may hold state, by names that are the same in every training process."""
         slots = {}
         owners = zip(self._owners, self._codes, self._matters, strict=True)
         for number, (owner, code, matters) in enumerate(owners):
