@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from epochal.errors import Reason, RunFailed
+from epochal.grammar import join_words
 
 _LEFT_OUT = """
 cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel ipython jupyter jupyterlab
@@ -66,7 +67,7 @@ def conda_to_pip(text: str, source: str) -> str:
     lines = [line for dependency in dependencies for line in _translate(dependency, source, unknown)]
     if unknown:
         are = "is a conda package" if len(unknown) == 1 else "are conda packages"
-        raise _refusal(source, f"{', '.join(unknown)} {are} with no known equivalent on PyPI")
+        raise _refusal(source, f"{join_words(unknown)} {are} with no known equivalent on PyPI")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from epochal.grammar import join_words
 from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, read_count, read_number
 
 _MAX_COLUMNS = 10
@@ -72,7 +73,7 @@ class Divergence:
 
     def _explain_inputs(self) -> str:
         kind = "NaN" if self.has_nan else "infinity"
-        columns = ", ".join(map(str, self.bad_columns)) if 0 < len(self.bad_columns) <= _MAX_COLUMNS else ""
+        columns = join_words([*map(str, self.bad_columns)]) if 0 < len(self.bad_columns) <= _MAX_COLUMNS else ""
         where = f" in column{'s' if len(self.bad_columns) > 1 else ''} {columns} (counted from 0)" if columns else ""
         if self.bad_inputs < self.rows:
             return (

@@ -30,7 +30,7 @@ _EVENT: dict[str, Any] = {
     [
         (
             {},
-            "The inputs of all training rows contain NaN in columns 0, 32, 39 (counted from 0): correct the code that computes "
+            "The inputs of all training rows contain NaN in columns 0, 32 and 39 (counted from 0): correct the code that computes "
             "them (perhaps a constant column is divided by its standard deviation, which is 0).",
         ),
         (
