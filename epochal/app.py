@@ -35,7 +35,7 @@ class App:
 
     @property
     def build_url(self) -> str | None:
-        """The URL of the Jenkins build that runs the job; None outside Jenkins (the embedded chain sets a file:// URL)."""
+        """The URL of the Jenkins build that runs the job; None outside Jenkins (the embedded chain's file:// URL is ignored)."""
         url = self.environment.build_url
         return url if url.startswith(("http://", "https://")) else None
 

@@ -203,7 +203,7 @@ class Judgement:
     look: how many comparisons, including this one, used the same test set on this branch; None if unknown.
     confidence: the confidence that the settings require; 0 if no confidence is required.
     spent: the probability of a false positive that was allowed for this look; 0 if no confidence is required.
-    bound: the lower confidence bound of the accuracy; None if no confidence is required.
+    bound: the lower confidence bound for the accuracy; None if no confidence is required.
     required: the smallest accuracy that would have passed with the same number of samples; None if even 1.0
         would have failed.
     """
@@ -266,7 +266,7 @@ class Fit:
     model, call: as in Epoch.
     target_epoch: the last epoch that the call was asked to run.
     continued: the epoch of the checkpoint that the call resumed from; 0 if it did not resume.
-    why: why the call did not resume from the newest checkpoint, or cannot keep checkpoints; otherwise empty.
+    why: why the call did not resume from the newest checkpoint, or could not keep checkpoints; otherwise empty.
     epochs: all epochs of the fit, including those before the checkpoint.
     stopped: whether the fit was stopped because its validation accuracy was high enough.
     ended: whether fit returned without an error.

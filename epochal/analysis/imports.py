@@ -50,8 +50,8 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
     """Return the removed API that caused an error on a line, preceded by its package's title; None if something else did.
 
-    ``message``: the error message. It must contain the API's name or, if that line uses the API, part of the name, or
-    match the API's ``error``.
+    ``message``: the error message. It must match the API's ``error`` or contain the API's name (only part of it if that
+    line uses the API).
     """
     if Module.read(code / file) is None:
         return None
@@ -135,7 +135,7 @@ def _replace_module(node: ast.Import | ast.ImportFrom, alias: ast.alias, name: s
 
 
 def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:
-    """Return the path of a file in the script's folder that hides the package or standard library module ``module``.
+    """Return the path of a file in the script's folder that hides the package or standard-library module ``module``.
 
     ``name``: what the code needs from the hidden module. The result is empty if no file hides it, or if the file itself
     provides ``name``.

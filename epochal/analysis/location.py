@@ -21,7 +21,7 @@ _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Notebook:
-    """A Jupyter notebook: its path, relative to the folder of the code, and its content."""
+    """A Jupyter notebook: its path, relative to the code folder, and its content."""
 
     path: str
     content: bytes
@@ -49,7 +49,7 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
 
 
 def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes | None:
-    """Return ``notebook`` with the same changes that turned its export, ``exported``, into ``changed``.
+    """Return ``notebook`` with the changes that turned its export, ``exported``, into ``changed``.
 
     All other bytes stay the same. Returns None if lines were added or removed, or if the notebook does not contain each
     changed line exactly once.

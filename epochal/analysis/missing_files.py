@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
-"""The folder for files that are not committed. If the setting has a value, ``EPOCHAL_DATA`` holds the folder's path."""
+"""The folder for files that are not committed. If ``data`` is set, ``EPOCHAL_DATA`` holds the folder's path."""
 USE_DATA_FOLDER = f'put the data in {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 FETCH = f"Epochal does not fetch the data: commit the file itself, or {USE_DATA_FOLDER}."
@@ -141,7 +141,7 @@ def explain_adding(path: str) -> str:
 def find_ignore_rule(path: str, code: Path) -> str:
     """Return the location of the rule that ignores ``path``, such as ``data/.gitignore line 1``; empty if no rule does.
 
-    The rules are those of gitignore(5): the last match in the nearest file decides, and a file below an ignored folder
+    The rules are those of gitignore(5): the last match in the nearest file decides, and a file under an ignored folder
     is ignored.
     """
     for each in (*reversed(_parents(path)), path):
@@ -178,5 +178,5 @@ def _matches(rule: str, path: str, *, is_folder: bool) -> bool:
 
 
 def _parents(path: str) -> list[str]:
-    """Return the folders above a relative path, nearest first, without the top folder."""
+    """Return the folders above a relative path, nearest first, excluding ``.``."""
     return [str(parent) for parent in PurePosixPath(path).parents if str(parent) != "."]

@@ -110,7 +110,7 @@ PYTHON_2_MODULES = {
     "urllib2": "urllib.request",
     "urlparse": "urllib.parse",
 }
-"""Modules of Python 2, with the modules of Python 3 that replace them."""
+"""Python 2 modules, with the Python 3 modules that replace them."""
 
 _SKLEARN_TEXT = """
 base calibration cluster compose covariance cross_decomposition datasets decomposition discriminant_analysis dummy
@@ -125,7 +125,7 @@ abc atexit builtins codecs collections encodings enum errno faulthandler functoo
 keyword marshal operator os posix posixpath pwd reprlib signal site stat sys threading time types warnings zipimport
 """
 _LOADED_FIRST = frozenset(_LOADED_FIRST_TEXT.split())
-"""Modules that are loaded before the script starts or are part of the interpreter, so no file can hide them."""
+"""Modules that are loaded before the script starts or are part of the interpreter, so no file of the same name can hide them."""
 
 _GPU = frozenset({"apex", "bitsandbytes", "cudf", "cuml", "cupy", "flash_attn", "pycuda", "tensorrt", "xformers"})
 

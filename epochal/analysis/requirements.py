@@ -60,7 +60,7 @@ def find_refused(text: str) -> list[tuple[int, str]]:
 
 
 def explain_refused(problems: Iterable[str]) -> str:
-    """Return what to do about ``problems`` that ``find_refused`` has found."""
+    """Return what to do about the ``problems`` that ``find_refused`` found."""
     return _PATH_REMEDY if all(problem.endswith(_ON_ONE_COMPUTER) for problem in problems) else _REFUSED_REMEDY
 
 

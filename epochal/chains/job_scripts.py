@@ -36,8 +36,8 @@ def next_job(job: str, status: int) -> str | None:
 class JobScripts:
     """A runner for job scripts that waits for each script to end. Several threads may use it at once.
 
-    ``scripts`` is the folder of the job scripts. ``variables`` are set in the environment of every script and
-    override variables of the same name. ``stopping`` is True once ``stop`` has been called.
+    ``scripts`` is the folder that contains the job scripts. ``variables`` are set in the environment of every script
+    and override variables of the same name. ``stopping`` is True once ``stop`` has been called.
     """
 
     def __init__(self, environment: Environment, scripts: Path, variables: dict[str, str] | None = None) -> None:

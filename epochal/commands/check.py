@@ -47,8 +47,8 @@ class FindingView(TypedDict):
     kind: str
     """The kind of finding, such as `unsafe_symlink`."""
     severity: str
-    """`error`: a run would fail before it trains. `warning`: training may fail, or the accuracy may be inflated or
-    refused. `note`: something worth knowing."""
+    """`error`: a run would fail before training starts. `warning`: training may fail, or the accuracy may be inflated
+    or refused. `note`: something worth knowing."""
     path: str
     """The file, relative to DIR."""
     line: int | None
@@ -274,7 +274,7 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield a finding for each use of a removed API, unless requirements.txt lists its package, perhaps an older version."""
+    """Yield a finding for each use of a removed API, unless requirements.txt lists its package, perhaps in an older version."""
     owners = {framework.TITLE: framework for framework in frameworks().values()}
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""

@@ -103,7 +103,7 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 
 
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
-    """Set up ``folder``, which contains a script, and return lines that report what was done and what was left alone.
+    """Set up ``folder``, and return lines that report what was done and what was left alone.
 
     ``remote`` is the URL or path of the remote origin, or None if the repository already has that remote. The hooks will
     push ``branches``.

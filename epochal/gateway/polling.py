@@ -1,8 +1,8 @@
 """Poll the heads of the watched branches when the server starts and, with ``--poll``, at regular intervals.
 
-The check at startup finds pushes that were made while the server was down; regular polling makes a webhook
-unnecessary. Polling returns only a commit's ID. The commit message, which may ask to skip the commit, is unknown until
-the pull job has fetched the commit.
+The check at startup finds pushes that were made while the server was down; regular polling makes a webhook unnecessary.
+Polling returns only a commit's ID. The commit message, which may say to skip the commit, is unknown until the pull job
+has fetched the commit.
 """
 
 import logging
@@ -52,7 +52,7 @@ LastRunSha = Callable[[str, str], str | None]
 def compare_heads(repositories: Sequence[WatchedRepository], last_run_sha: LastRunSha, on_head: OnHead) -> None:
     """Call ``on_head`` for each watched branch whose head is not the commit of its last run.
 
-    An error with one branch is logged and does not affect the others.
+    An error while checking one branch is logged and does not affect the others.
     """
     for watched in repositories:
         for branch in watched.branches:

@@ -88,7 +88,7 @@ def _explain_child(endings: Endings, origin: Origin) -> tuple[Reason, str]:
 
 
 def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> str:
-    """Explain which time limit training exceeded, how far it got, and what to do."""
+    """State the time limit that training exceeded, how far it got, and what to do."""
     trained, reached = count_epochs(read_metrics(folder.metrics), output), ""
     if trained and not trained.are_iterations:
         last = max(trained.targets)

@@ -59,7 +59,7 @@ def find_run(app: App) -> int:
 def pass_on_pulled_run(app: App, run: int) -> None:
     """Hand an already pulled run over to the train job, if the run is still waiting for that job.
 
-    Do nothing if the run has moved on, or if the gateway starts the run's builds, because the train job would then
+    Do nothing if the run has moved on, or if the gateway starts the run's builds, because the train job would otherwise
     start twice.
     """
     if state_of_run(app.database, run) is State.PULLED and last_dispatch(app.database, run) is None:
@@ -76,7 +76,7 @@ def pull(app: App, run: Run) -> State:
     """Write the commit's files to the run's folder, point the branch's link in ``dlcode`` at it, and return PULLED.
 
     If the repository has several projects, write only the folder of one project. If a push started the run and the
-    commit message asks to skip it, or if the commit changes none of the projects, end the run and return CANCELLED.
+    commit message says to skip it, or if the commit changes none of the projects, end the run and return CANCELLED.
     Raises RunFailed if the commit cannot be pulled.
     """
     commit = run.commit

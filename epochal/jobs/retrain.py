@@ -26,7 +26,7 @@ _SEARCH_REASONS = frozenset(
 def retrain(app: App, run: Run) -> State:
     """Train with more epochs, then search for better hyperparameters if needed; end the run, and queue its email.
 
-    The run ends as REACHED or EXHAUSTED. Raises RunFailed if training fails or the accuracy cannot be measured,
+    The run ends in state REACHED or EXHAUSTED. Raises RunFailed if training fails or the accuracy cannot be measured,
     StopRequested if the run was cancelled or superseded, and NotOwner if another process ended it.
     """
     active = plan_run(app, run)

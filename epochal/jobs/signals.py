@@ -22,7 +22,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def raise_on_signal() -> Iterator[None]:
-    """Raise Stopped in the main thread at the first SIGTERM, SIGINT or SIGHUP, and ignore later ones."""
+    """Raise Stopped in the main thread on the first SIGTERM, SIGINT or SIGHUP, and ignore later ones."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         for other in handled_signals:

@@ -40,7 +40,7 @@ class JudgementView(TypedDict):
     spent: float
     """If confidence is required, the false-positive probability that was allowed for this comparison."""
     bound: float | None
-    """If confidence is required, the lower confidence bound of the accuracy."""
+    """If confidence is required, the lower confidence bound for the accuracy."""
     required: float | None
     """The smallest accuracy that would have passed with the same number of samples; null if not even 1.0 would."""
 
@@ -109,7 +109,7 @@ class TrialView(AccuracyView):
     strategy: Strategy
     """How the trial ran the code: as committed, with more epochs, or with hyperparameters from a search."""
     hyperparameters: dict[str, Value]
-    """The values of nn.py's top-level constants, of other literals in [search], and of the number of epochs."""
+    """The values of nn.py's top-level constants and of other literals listed in [search], and the number of epochs."""
     epochs_trained: int | None
     """How many epochs this trial ran, excluding those before the checkpoint it resumed from; null if unknown."""
     epochs_resumed: int
@@ -178,7 +178,7 @@ class RunView(TypedDict):
     reused_run: int | None
     """The run whose verdict this run reuses; null if this run did its own training."""
     folder: str
-    """The folder of the run's files."""
+    """The folder that contains the run's files."""
 
 
 def run_view(run: Run, folder: Path) -> RunView:

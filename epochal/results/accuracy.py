@@ -55,7 +55,7 @@ _OTHER_METRICS = frozenset(
     }
     | {"BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "ConcordanceCorrelation"}
 )
-"""The metric classes of Keras that do not measure a share of correct answers."""
+"""The Keras metric classes that do not measure a share of correct answers."""
 _REGRESSION_METRICS = re.compile(
     r"mae|mse|rmse|mape|msle|r2_?score|.*(?:error|squared|logcosh|cosine_similarity).*", re.IGNORECASE
 )
@@ -111,9 +111,9 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
     the accuracy of an autoencoder, if it evaluated a DummyClassifier or a model that this run did not train, if the
-    model was trained on the test rows, or if the columns were chosen with the labels of the test rows. A written or
+    model was trained on the test rows, or if the columns were chosen using the labels of the test rows. A written or
     printed number does not count if it equals a measurement that does not count. An accuracy.json or result file that
-    does not count fails the run; measurements and printed lines that do not count are skipped.
+    does not count makes the run fail; measurements and printed lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
     accept test rows that were also used in training, unless all were. Raises RunFailed with the reason NO_ACCURACY (the

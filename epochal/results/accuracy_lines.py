@@ -463,7 +463,7 @@ def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
 def _build(
     split: Split, found: re.Match[str], between: str, is_precision: bool, end: int, following: str
 ) -> Statement | None:
-    """Return the statement for a number that was found; None if it contradicts itself or its notation is ambiguous."""
+    """Return the statement for a number that was found; None if it is inconsistent (such as 360/299) or ambiguous."""
     if found["right"]:
         right, samples = int(found["right"]), int(found["all"])
         share = _SHARE_AFTER.match(following)

@@ -17,7 +17,7 @@ _PRINTED_EPOCH = re.compile(
 
 @dataclass(frozen=True)
 class TrainedEpochs:
-    """The number of epochs that a trial trained for.
+    """The number of epochs that a trial ran.
 
     ``total``: the number of epochs in all fits, including those before the checkpoint that a fit resumed from.
     ``targets``: the numbers of epochs that the script may have asked for. ``are_iterations``: whether the numbers are

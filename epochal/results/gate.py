@@ -14,7 +14,7 @@ _CHANCE_ERROR = 0.05
 _TOLERANCE = 0.01
 """How far accuracy * samples may fall below the number of correct answers because the accuracy was rounded."""
 _NEARLY_ALL = 0.9
-"""If the most frequent label has at least this share of the rows, they may be sorted by label."""
+"""If the most frequent label accounts for at least this share of the rows, they may be sorted by label."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40

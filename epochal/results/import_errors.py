@@ -192,7 +192,7 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
 
 
 def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:
-    """Return how to import a module that is in the repository, but not where Python looks for it; empty for any other."""
+    """Return how to import a module that is in the repository, but not where Python looks for it; otherwise empty."""
     found = find_misplaced_import(code, script, place.path, place.line, wanted)
     if found is None:
         return ""

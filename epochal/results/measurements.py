@@ -21,9 +21,9 @@ from epochal.results.metrics import (
 from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
-"""Matches names of top-k accuracies, which count an answer as right if the true class is among the k most likely."""
+"""Matches names of top-k accuracies, which count a prediction as correct if the true class is among the k most likely."""
 _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
-"""The classes of Keras metrics that measure an accuracy, whatever name the script gives them."""
+"""The Keras metric classes that measure an accuracy, whatever name the script gives them."""
 _MAX_NAMES = 20
 _SKETCH_BYTES = 8 * 1024
 
@@ -165,7 +165,7 @@ class Measurements:
         return max(1, len(looks))
 
     def count_resplits(self, last: Measurement, measurements: Iterable[Measurement]) -> int:
-        """Return how many different models in ``measurements`` were tested on other random splits of the data of ``last``.
+        """Return how many different models in ``measurements`` were tested on other random splits of the data behind ``last``.
 
         The model of ``last`` counts, too. A test set is from another split if it shares some rows with the test
         set of ``last``, and each of the two also has rows that the other lacks. Rows that repeat in the data do not

@@ -54,7 +54,7 @@ def read_number(value: Any) -> float:
 
 
 def parse_validates_on_test(metrics_jsonl: str) -> bool:
-    """Return whether the rows of the last ``evaluate()`` were also the validation data of a fit."""
+    """Return whether the rows that the last ``evaluate()`` used were also the validation data of a fit."""
     evaluates = [event for event in parse_events(metrics_jsonl) if event.get("event") == "evaluate"]
     return bool(evaluates) and evaluates[-1].get("validated") is True
 

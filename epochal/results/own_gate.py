@@ -1,7 +1,7 @@
 """Recognise a script that deliberately ended with an exit status other than 0 after it had measured its accuracy.
 
 Such a script has its own gate: sys.exit(1), an assert or a raise if the accuracy is not good enough. The measured
-accuracy counts, unless the script would have measured again after the line that ended it.
+accuracy counts, unless the script would have measured it again later.
 """
 
 import ast

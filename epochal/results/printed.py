@@ -87,7 +87,7 @@ class PrintedLines:
 
     @property
     def last_share(self) -> str:
-        """The last line of the output if it contains a number that may be an accuracy, such as 0.9 or 90 %; otherwise empty."""
+        """The last line of the output if it contains a number that may be an accuracy, such as 0.9 or 90%; otherwise empty."""
         line = clean(self._last.decode("utf-8", "replace"))
         return _extract_text(line, len(line)) if _SHARE.search(line) else ""
 
@@ -101,7 +101,7 @@ class PrintedLines:
         return [line for line in lines if not line.is_precision or not self._names_recall]
 
     def shows_percents(self, line: PrintedAccuracy) -> bool:
-        """Return whether a line of the same form as ``line`` had a number over 1, so that such lines must state percentages."""
+        """Return whether a line of the same form as ``line`` contained a number over 1, so such lines must state percentages."""
         return _form_of(line.text) in self._percent_forms
 
     def feed(self, chunk: bytes, at: float) -> None:

@@ -1,4 +1,4 @@
-"""Remedies for exceptions with a known cause, such as a missing file, network, GPU, screen or user input."""
+"""Remedies for exceptions with a known cause, such as a missing file, network, GPU, display or user input."""
 
 import itertools
 import posixpath
@@ -120,7 +120,7 @@ _WRITES = re.compile(
     r"|\S* _*(?:save(?!d)|im(?:save|write)|dump|write|export(?!ed)|mkdir|makedirs"
     r"|to_(?:csv|excel|feather|hdf|html|json|latex|markdown|parquet|pickle|stata|xml)(?![a-z]))\w*"
 )
-"""Matches the path and function of a library's frame that writes a file or creates a folder."""
+"""Matches the path and function of a stack frame in which a library writes a file or creates a folder."""
 _REMOVED_ERRORS = frozenset({"AttributeError", "TypeError", "ValueError", "XGBoostError"})
 _READS_BADLY = re.compile(
     r"UnidentifiedImageError|BadZipFile|BadGzipFile|UnpicklingError|ParserError|EmptyDataError|DecodeError|KeyError"
@@ -455,7 +455,7 @@ def _find_backend(line: str, origin: Origin) -> str:
 
 
 def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
-    """Return what to do if the last ``messages`` of a killed script say that there is no screen; otherwise an empty string."""
+    """Return what to do if the last ``messages`` of a killed script say that there is no display; otherwise an empty string."""
     if not any(_SCREEN.search(message) for message in messages):
         return ""
     number, call = _search_script(_WINDOW, origin)

@@ -11,7 +11,7 @@ from epochal.results.interval import wilson_interval
 from epochal.results.metrics import keep_printable
 
 _DOUBT_MARGIN = 0.05
-"""If no confidence is set, the report gives the probability that a model this far below the threshold passes."""
+"""If no confidence is set, the report says how likely a model with a true accuracy this far below the threshold is to pass."""
 _MAX_REASON_LENGTH = 120
 
 

@@ -62,7 +62,7 @@ class ContainerResult:
 
 
 def user_and_group() -> tuple[int, int]:
-    """Return the user and group IDs that training runs as: those of this process, or of ``nobody`` if it is root."""
+    """Return the user and group IDs that training runs as: those of this process, or of ``nobody`` if it runs as root."""
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 

@@ -179,7 +179,7 @@ class DockerRuntime:
 
 
 def _chown_to_trainer(*folders: Path) -> None:
-    """Give ``folders`` and everything in them to the user that runs training, if this process runs as root."""
+    """Make the user that runs training the owner of ``folders`` and everything in them, if this process runs as root."""
     if os.getuid() != 0:
         return
     user, group = user_and_group()

@@ -15,7 +15,7 @@ def determine_outcome(
 
     ``exit_status``: as in a shell, 128 + n if signal n ended it. ``output``: the end of its output. ``timed_out``:
     whether it was stopped at its time limit. ``out_of_memory``: whether the kernel killed one of its processes for lack
-    of memory. This counts as the reason only if the script failed, because a script can survive the death of a
+    of memory. Such a kill counts as the reason only if the script failed, because a script can survive the death of a
     child process.
     """
     reason = None

@@ -101,7 +101,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a pidfd for each process, except this one, whose marker ``matches`` accepts. The caller must close it."""
+    """Yield a pidfd for each process other than this one whose marker satisfies ``matches``. The caller must close it."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

@@ -207,9 +207,9 @@ def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str
 
 
 def _find_pins_without_wheel(resolver: _Resolver, requirements: Path) -> dict[str, str]:
-    """Map each exact requirement, such as ``text==1.0``, that has no wheel for this machine to the newest that has one.
+    """Map each exact requirement, such as ``text==1.0``, that has no wheel for this machine to the newest release that has one.
 
-    The newest has the same form; it is empty if no release of the package has a wheel.
+    The release is in the same form; it is empty if no release of the package has a wheel.
     """
     lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.exists() else []
     pins = [line.strip() for line in lines if re.fullmatch(r"\s*[\w.-]+==[\w.+-]+\s*", line)]

@@ -77,7 +77,7 @@ class Runtime(Protocol):
         ...
 
     def describe_packages(self, framework: str, code: Path) -> list[str]:
-        """Return notes for the developer on how the repository changed the packages that ``prepare`` installed.
+        """Return notes for the developer on how the repository affected which packages ``prepare`` installed.
 
         Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
         """

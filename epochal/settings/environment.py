@@ -27,9 +27,9 @@ class Environment(BaseModel):
     home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
     """The folder in which Epochal keeps everything; by default ``epochal`` in $XDG_STATE_HOME or ~/.local/state."""
     scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
-    """The folder of the job scripts that the jobs in Jenkins run."""
+    """The folder that contains the job scripts run by the jobs in Jenkins."""
     python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
-    """The Python interpreter that the job scripts run Epochal with; by default, they run the ``epochal`` on PATH."""
+    """The Python interpreter that the job scripts use to run Epochal; by default, they run the ``epochal`` on PATH."""
     run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None
     """The number of the run that a job works on."""
     branch: Annotated[str, Field(alias="EPOCHAL_BRANCH")] = ""

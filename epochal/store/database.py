@@ -28,7 +28,7 @@ class Database:
     """
 
     def __init__(self, url: str, retry_policy: RetryPolicy | None = None) -> None:
-        """Open the database and upgrade it to the newest version.
+        """Open the database and upgrade it to the latest schema version.
 
         ``retry_policy`` says how long to wait if the database does not answer; by default, not at all. Raises
         SettingsError if the database cannot be opened or does not answer in time, and EpochalError if it was written by
@@ -136,7 +136,7 @@ def _write_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 def _migrate(engine: Engine) -> None:
-    """Upgrade the database to the newest version. Raises EpochalError if a newer version of Epochal wrote it."""
+    """Upgrade the database to the latest schema version. Raises EpochalError if a newer version of Epochal wrote it."""
     with engine.connect() as connection:
         if _version(connection) == HEAD:
             return

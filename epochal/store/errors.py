@@ -19,7 +19,7 @@ class NotOwner(EpochalError):
 
 
 class StopRequested(EpochalError):
-    """The run was asked to end as ``state`` (CANCELLED or SUPERSEDED) and accepts no other final state."""
+    """The run was asked to end in ``state`` (CANCELLED or SUPERSEDED) and cannot end in any other."""
 
     def __init__(self, run: int, state: State) -> None:
         self.state = state
@@ -27,7 +27,7 @@ class StopRequested(EpochalError):
 
 
 class NothingReached(EpochalError):
-    """A run cannot be stored as reached, because none of its trials passed the gate."""
+    """A run cannot end in state REACHED, because none of its trials passed the gate."""
 
 
 class DatabaseUnavailable(EpochalError):

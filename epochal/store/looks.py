@@ -61,7 +61,7 @@ def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
     """Return how many looks there were at the ``earlier`` test sets that count as the test set of ``accuracy``.
 
     If the rows of both test sets are known, the two must have a row in common, and the earlier test sets with known
-    rows must together contain at least a share of ``MIN_SHARED`` of the rows of ``accuracy``. Otherwise, the sizes of
+    rows must together contain at least the fraction ``MIN_SHARED`` of the rows of ``accuracy``. Otherwise, the sizes of
     both must be known and equal, and their digests must be equal if both are known.
     """
     looks: int = 0

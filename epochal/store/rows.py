@@ -15,8 +15,8 @@ _ACCURACY = "accuracy_"
 def read_row(record: type[_T], row: Row[Any], prefix: str = "", **others: Any) -> _T:
     """Return an instance of the dataclass ``record``, built from a row and, for the remaining fields, from ``others``.
 
-    The column for a field is named ``prefix`` followed by the field's name. A field with neither a column
-    nor a value in ``others`` gets its default.
+    The name of a field's column is ``prefix`` followed by the field's name. A field with neither a column nor a value
+    in ``others`` gets its default.
     """
     columns = row._mapping
     known = {

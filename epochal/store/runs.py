@@ -54,7 +54,7 @@ def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]
 def runs_with_verdict(connection: Connection, repository: str, fingerprint: str) -> list[Run]:
     """Return the repository's runs whose verdict a run with this fingerprint can reuse, newest first.
 
-    These runs ended as REACHED or EXHAUSTED without reusing a verdict themselves. They have this fingerprint, or
+    These runs ended in state REACHED or EXHAUSTED without reusing a verdict themselves. They have this fingerprint, or
     they offered a change that results in it.
     """
     same = or_(runs.c.fingerprint == fingerprint, runs.c.offered_fingerprint == fingerprint)

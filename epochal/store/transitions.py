@@ -73,7 +73,7 @@ def end_unowned_run(connection: Connection, run: Run, message: Message | None) -
 
 @writes
 def request_stop(connection: Connection, run: int, state: State) -> str | None:
-    """Ask a run to end as ``state`` (SUPERSEDED or CANCELLED); return the run's owner if that process is alive.
+    """Ask a run to end in ``state`` (SUPERSEDED or CANCELLED); return the run's owner if that process is alive.
 
     The owner sees the request when it next writes to the run, or as soon as it gets a signal. A run without a live
     owner ends at once, and None is returned. Raises UsageError if the run does not exist or has already ended.

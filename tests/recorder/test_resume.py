@@ -80,7 +80,7 @@ print(keras.random.uniform((2,)).numpy().tolist())
 print(*(np.asarray(variable).ravel()[:3].tolist() for variable in model.variables))
 print(model.evaluate(x, y, verbose=0))
 """
-"""Prints all that a script can see of a fit with state in the optimizer, layers, callbacks and random generators."""
+"""Prints all that a script can see of a fit with state in the optimizer, layers, callbacks and random number generators."""
 
 
 def train(python: Path, folder: Path, script: str, *, runner: str = "", **environment: str) -> str:

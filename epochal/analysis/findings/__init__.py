@@ -103,7 +103,7 @@ def find_in_files(
     pointers: Collection[str] = (),
     untracked: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Yield findings about missing or oversized files, scripts that do nothing, and missing or refused packages.
+    """Yield findings about missing or oversized files, scripts that do nothing, and missing or disallowed packages.
 
     ``folder``: the folder to check. ``committed``: the paths of all files in the next commit. ``new``: the paths of
     the files that this commit would add or change. ``pointers``: the paths of the files that are stored with Git LFS.

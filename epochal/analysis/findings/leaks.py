@@ -163,11 +163,11 @@ class _Flow:
         return next((leak for leak in leaks if leak.copies), leaks[0] if leaks else None)
 
     def _splits(self, call: ast.Call) -> bool:
-        """Return whether a call splits data that it gets as a whole."""
+        """Return whether a call splits the data passed to it."""
         return self._source.callee(call) in {_SPLIT, *_CROSS_VALIDATIONS}
 
     def _completes_split(self, rows: ast.expr | None, part: str, leak: _Leak) -> bool:
-        """Return whether taking a slice as a part ("train" or "test") completes a split, as in ``x[:n]`` and ``x[n:]``."""
+        """Return whether using a slice as ``part`` ("train" or "test") completes a split, as in ``x[:n]`` and ``x[n:]``."""
         if not isinstance(rows, ast.Subscript) or not has_row_slice(rows):
             return False
         parts = self._sliced.setdefault(leak.line, set())

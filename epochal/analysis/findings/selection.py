@@ -1,4 +1,4 @@
-"""Find columns that a script chooses with the labels of all rows before it splits the data.
+"""Find columns that a script chooses using the labels of all rows before it splits the data.
 
 Classes that select features, such as SelectKBest, are found by ``leaks``; this module finds choices made by hand, such
 as the columns with the highest correlation with the labels.
@@ -37,7 +37,7 @@ class _Choice:
     """A choice of columns.
 
     ``origins``: what determined the choice (see ``_Origins``); ``data``: the origins of the data whose columns are
-    chosen. ``sliced``: the line on which some of its rows were taken; 0 if it has all rows.
+    chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if none were left out.
     """
 
     step: Step
@@ -56,9 +56,9 @@ def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
 class _Origins:
     """The variables and columns that a scope's variables are computed from.
 
-    A column ``df["price"]`` is the origin ``["price"]``. Rows taken from a variable ``x`` by a slice or an index have
-    the origin ``x[]``. ``imported``: the imported names, which are not origins. ``loops``: the variables of loops,
-    whose values are not indices of rows.
+    A column ``df["price"]`` has the origin ``["price"]``. Rows taken from a variable ``x`` by a slice or an index have
+    the origin ``x[]``. ``imported``: the imported names, which are not origins. ``loops``: loop variables, whose values
+    are not row indices.
     """
 
     imported: Collection[str]
@@ -107,7 +107,7 @@ class _Origins:
 
 
 class _Choices:
-    """The choices of columns in a scope, followed to the splits of the data."""
+    """The choices of columns in a scope, traced to where the data is split."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -147,7 +147,7 @@ class _Choices:
         return self._origins.of(node) - {_PART} if node else frozenset()
 
     def _find_splits(self, call: ast.Call) -> Iterator[tuple[_Choice, str]]:
-        """Yield the choices in the data that a call splits or takes only some rows of, and where it does so."""
+        """Yield each choice in data that a call splits, or of which it takes only some rows, and a phrase that says where."""
         name = last_name(call.func)
         position = 1 if name in _CROSS_VALIDATIONS else 0
         if len(call.args) <= position or name not in _LABELLED | _CROSS_VALIDATIONS:
@@ -165,7 +165,7 @@ class _Choices:
                 yield choice, f"before the split on line {choice.sliced or call.lineno}"
 
     def _choice_of(self, value: ast.expr, step: Step) -> _Choice | None:
-        """Return the choice of columns that an expression makes or contains; None if it has all columns."""
+        """Return the choice of columns that an expression makes or contains; None if there is none."""
         sliced = step.node.lineno if isinstance(value, ast.Subscript) and self._origins.takes_rows(value) else 0
         for each in ast.walk(value):
             if isinstance(each, ast.Name) and (earlier := self._chosen.get(each.id)):
@@ -176,7 +176,7 @@ class _Choices:
         return None
 
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
-        """Return the data and the expression for the chosen columns, if ``node`` chooses columns."""
+        """Return the data and the expression for the chosen or dropped columns; None if ``node`` chooses no columns."""
         match node:
             case ast.Subscript(slice=ast.Tuple(elts=[ast.Slice(lower=None, upper=None), columns])):
                 return None if isinstance(columns, ast.Slice | ast.Constant) else (node.value, columns)

@@ -105,7 +105,10 @@ class Source:
         return [node for node in self.nodes if isinstance(node, ast.Call)]
 
     def name_of(self, node: ast.expr) -> str:
-        """Return the full name that ``node`` refers to, with ``tensorflow.keras`` as ``keras``; empty if it was not imported."""
+        """Return the full name that ``node`` refers to, or an empty string if it was not imported.
+
+        ``tensorflow.keras`` is shortened to ``keras``.
+        """
         name = full_name(node, self.names)
         return name.removeprefix("tensorflow.") if name.startswith("tensorflow.keras") else name
 
@@ -147,7 +150,7 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
     """Yield the statements that run whenever the script runs.
 
     These are the unconditional statements of the script, of the modules that it imports, and of the functions that
-    such statements call by name.
+    these statements call by name.
     """
     queue = [(source, source.scopes[0]) for source in sources]
     seen = {id(scope) for _, scope in queue}
@@ -219,7 +222,7 @@ def text_of(node: ast.expr | None) -> str:
 
 
 def has_row_slice(node: ast.Subscript) -> bool:
-    """Return whether a subscript takes some of the rows by a slice, as in ``x[:800, 3]`` and ``x[order[:800]]``."""
+    """Return whether a subscript selects some of the rows with a slice, as in ``x[:800, 3]`` and ``x[order[:800]]``."""
     rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
     if isinstance(rows, ast.Subscript):
         return has_row_slice(rows)

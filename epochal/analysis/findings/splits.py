@@ -33,7 +33,7 @@ _SEEDS = {
     "torch.cuda.manual_seed": frozenset(),
     "torch.cuda.manual_seed_all": frozenset(),
 }
-"""Which random generators each function seeds; other functions with "seed" in the name are assumed to seed them all."""
+"""Which random number generators each function seeds; other functions with "seed" in the name are assumed to seed them all."""
 
 
 def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:

@@ -76,7 +76,7 @@ _DOWNLOADS = {
 
 
 def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield a finding for each call that always runs and needs a keyboard, a screen or a notebook."""
+    """Yield a finding for each call that always runs and needs a keyboard, a display or a notebook."""
     defined = {scope.name for source in sources for scope in source.scopes}
     nodes = [node for source in sources for node in source.nodes]
     defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
@@ -156,7 +156,7 @@ def _chooses_spawn(source: Source, node: ast.expr | None) -> bool:
 def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
     """Yield a finding if the script and its modules only define functions, and so do nothing when the script is run.
 
-    ``folder``: the folder of the code. ``files``: the paths of the files that a commit would contain.
+    ``folder``: the code folder. ``files``: the paths of the files that a commit would contain.
     """
     if not sources or not all(_only_defines(source, source is sources[0]) for source in sources):
         return

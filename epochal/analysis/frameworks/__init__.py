@@ -143,7 +143,7 @@ def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedA
 
 
 def _walk_unguarded(tree: ast.Module) -> tuple[list[ast.AST], list[ast.AST]]:
-    """Return the nodes of a module except code that may depend on a version and, separately, that code."""
+    """Return the nodes of a module outside code that may depend on a version, and the outermost nodes of that code."""
     nodes, guarded, stack = list[ast.AST](), list[ast.AST](), list[ast.AST]([tree])
     while stack:
         node = stack.pop()

@@ -366,7 +366,7 @@ def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
 
 
 def _check_metrics(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
-    """Yield a ``RemovedApi`` if a call passes names of metrics as compile()'s third argument, which is now loss_weights."""
+    """Yield a ``RemovedApi`` if a call passes metric names as compile()'s third argument, which is now loss_weights."""
     is_compile = isinstance(call.func, ast.Attribute) and call.func.attr == "compile" and len(call.args) > 2
     is_keras_2 = any(path.partition(".")[0] == "tf_keras" for path in names.values())
     if not is_compile or is_keras_2 or not isinstance(call.args[2], ast.List | ast.Tuple):

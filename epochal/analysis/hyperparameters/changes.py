@@ -52,8 +52,8 @@ def change_all(source: bytes, changes: Mapping[Constant, Value]) -> bytes:
     All constants must be in the same file. A constant that already has its new value is not rewritten. If a Python
     statement assigns a literal to several names (``epochs = batch_size = 10``), the statement is split in two, so that
     the other names keep their value. All other bytes stay the same. Raises ValueError if a constant is not in this
-    source, if two are in the same place, if a value is not of the constant's kind (number, string or boolean), or if
-    parsing the result does not give the new values.
+    source, if two refer to the same literal, if a value is not of the constant's kind (number, string or boolean), or
+    if parsing the result does not give the new values.
     """
     new = {constant: value for constant, value in changes.items() if not is_same_value(value, constant.value)}
     for constant, value in changes.items():

@@ -63,7 +63,7 @@ _LEARNING_RATE = re.compile(r"learn(?:ing)?_?rate|lr|eta|alpha|step_?size", re.I
 _REPEATS = re.compile(
     r"(?:random_?)?(?:seed|state)s?|rs|(?:k_?|outer_?|inner_?)?folds?|splits?|rep|repeats?|repetitions?|trials?|runs?"
 )
-"""Matches the variables of loops that train from scratch with another split or seed each time."""
+"""Matches the variables of loops that train from scratch with a new split or seed each time."""
 _SPLITS = frozenset({"train_test_split", "random_split", "split_dataset"})
 _COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq)
 _RANGES = frozenset({"range", "trange", "xrange", "arange", "prange"})
@@ -160,7 +160,7 @@ class _Finder:
         """Yield the literals that set the number of epochs or training steps, the most likely first.
 
         Literals in ``fit`` calls come first, then those in other calls, those in loops, and those that set step counts.
-        Code that does not run when the script does, such as functions that nothing calls, comes last.
+        Literals in code that the script does not run, such as functions that nothing calls, come last.
         """
         for runs in (True, False):
             for search in (self._in_fits, self._in_calls, self._in_loops, self._in_steps):
@@ -353,7 +353,7 @@ def _trains(loop: ast.For | ast.While, apart_from: frozenset[str] = frozenset())
 
 
 def _repeats_training(loop: ast.For | ast.While) -> bool:
-    """Return whether each iteration trains from scratch, with another split or seed, rather than for one more epoch."""
+    """Return whether each iteration trains from scratch, with a new split or seed, rather than for one more epoch."""
     calls = [node for statement in loop.body for node in ast.walk(statement) if isinstance(node, ast.Call)]
     target = last_name(loop.target) if isinstance(loop, ast.For) else ""
     seeds = {"seed", "random_state"}

@@ -42,7 +42,7 @@ class Trigger:
 class CancelRun:
     """The decision to cancel the run.
 
-    A person stopped the run's build or removed the run from the queue, so the run must not be triggered again.
+    Someone stopped the run's build or removed the run from the queue, so the run must not be triggered again.
     """
 
 

@@ -73,8 +73,8 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
     """Return the definitions of all jobs, followed by the definition of the view.
 
     ``without`` names plugins from OPTIONAL_PLUGINS that the jobs should not use. Raises SettingsError if no repository
-    is watched, if two jobs would have the same name, or if a plugin cannot be left out. Raises EpochalError if Job
-    Builder fails.
+    is watched, if two jobs would have the same name, or if ``without`` names any other plugin. Raises EpochalError if
+    Job Builder fails.
     """
     if not settings.repository:
         raise SettingsError("No repository is watched, so there are no jobs to create. Run epochal watch URL first.")
@@ -145,5 +145,5 @@ def _project(settings: ServerSettings, without: Collection[str]) -> list[dict[st
 
 
 def export_lines(jenkins: JenkinsSettings) -> list[str]:
-    """Return shell lines that export the variables set in the [jenkins.variables] table of server.toml."""
+    """Return lines of shell code that export the variables set in the [jenkins.variables] table of server.toml."""
     return [f"export {name}={shlex.quote(value)}" for name, value in sorted(jenkins.variables.items())]

@@ -54,8 +54,8 @@ def find_searchable(script: Script) -> dict[str, Constant]:
     """Return the constants that a search may change, by name.
 
     Such a constant is assigned exactly once at the script's top level, from a literal that no other name shares. A
-    literal elsewhere (for example an option, a key or an argument) can be searched, too, if no other literal has its
-    name. The number of epochs is left out.
+    literal elsewhere (for example, the value of an option, key or argument) can be searched, too, if no other literal
+    has its name. The number of epochs is left out.
     """
     found, lines = script.constants, script.assigned_lines
     literal_positions = [constant.start for constant in found]

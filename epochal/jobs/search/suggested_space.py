@@ -31,8 +31,8 @@ _SKLEARN_KINDS = {
 def suggest(script: Script) -> dict[str, Range | Choices]:
     """Suggest a range or choices for each constant of ``script`` (nn.py) whose name matches a known hyperparameter.
 
-    The result is in the order of the script, and ``read_space`` accepts it for the same script. Other constants, such
-    as seeds, image sizes and class counts, are left out.
+    The result lists the constants in script order, and ``read_space`` accepts it for the same script. Other constants,
+    such as seeds, image sizes and class counts, are left out.
     """
     searchable = find_searchable(script)
     has_height = any(name.lower() == "height" for name in searchable)

@@ -60,7 +60,7 @@ class Report:
 
 
 def compose(report: Report, sender: str, recipients: Sequence[str], message_id: str) -> EmailMessage:
-    """Compose the email about a run that is REACHED, EXHAUSTED or FAILED, as plain text and as simple HTML.
+    """Compose the email about a run whose state is REACHED, EXHAUSTED or FAILED, as plain text and as simple HTML.
 
     The same arguments always produce the same message. Text from a commit, a script or a log cannot add a header, a
     recipient or markup, and cannot be mistaken for a line that Epochal wrote.

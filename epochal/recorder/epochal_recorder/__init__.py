@@ -33,7 +33,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "failed", "model": 1, "call": 1, "raised": RAISED}  fit failed; no "model" or "call" for scikit-learn
     {"event": "ended", "main": true, "exit": {"status": 1, "frames": [["nn.py", 18, "<module>"]], "handled": RAISED},
      "raised": RAISED, "time": 9.8}
-    {"event": "not_spawned"}                  a spawned process failed while it imported the script
+    {"event": "not_spawned"}                  a spawned process failed while importing the script
     {"event": "threads", "running": [["watch", "nn.py", 11]]}
     {"event": "fault", "message": "…"}        the recorder failed, but training continued; written once per message
 
@@ -79,15 +79,15 @@ such a call returns.
 ``test_set`` is a digest of the rows without their labels, regardless of their order. If the rows cannot be seen, it is
 null or, in ``score``, a digest of the labels. The ``sketch`` in a ``test_set`` event contains the 1,024 smallest hashes
 of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows cannot be known
-without reading the data. ``weights`` identifies the state of the model: it differs between models, and changes when
-a model is fitted further. ``trained`` says whether the model was fitted in this trial or in one that it resumed
-from; it is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the
-kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label.
-``seen`` says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``);
-``new_labels`` is the share of the test rows whose labels are not among the training labels, if each row has one label;
-``checked`` is false if that could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added
-if the test set is drawn anew each time it is read, from rows that the model may have been fitted on. ``validated`` is
-true if a fit used at least 5% of these rows for validation.
+without reading the data. ``weights`` identifies the state of the model: it differs between models, and changes when a
+model is trained further. ``trained`` says whether the model was fitted in this trial or in one that it resumed from; it
+is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the kind of
+its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label. ``seen``
+says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``); ``new_labels`` is
+the share of the test rows whose labels are not among the training labels, if each row has one label; ``checked`` is
+false if that could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added if the test
+set is drawn anew each time it is read, from rows that the model may have been fitted on. ``validated`` is true if a fit
+used at least 5% of these rows for validation.
 
 accuracy.json holds the result of the last call to evaluate that measured an accuracy, unless the script itself has
 written that file:

@@ -18,7 +18,7 @@ import numpy
 _CHECKPOINTS_PER_FIT = 2
 _NAME = re.compile(r"model(\d+)-fit(\d+)-epoch(\d+)\.npz")
 _ROWS = ".rows.npz"
-"""The suffix of the rows file, which is beside the checkpoint and holds the rows that the fit trained on."""
+"""The suffix of the rows file, which is beside the checkpoint and holds the training rows of the fit."""
 _ARRAY, _COLLECTION, _BYTES, _FUNCTION = (f"__{name}__" for name in ("array", "collection", "bytes", "function"))
 _COLLECTIONS = {kind.__name__: kind for kind in (tuple, set, frozenset, dict, deque, Counter, OrderedDict, defaultdict)}
 _KINDS_OF_BYTES = {kind.__name__: kind for kind in (bytes, bytearray)}
@@ -64,9 +64,9 @@ class Checkpoints:
     def write(self, epoch, content, rows, past):
         """Write a checkpoint of the state after ``epoch``, and return the name of its file.
 
-        ``content``: the state, made of plain data and arrays. ``rows``: the rows that the fit trained on, which are
-        written to a separate file beside the checkpoint. ``past``: the names of the checkpoints that led to this state,
-        oldest first. The last of them is kept; the fit's other checkpoints are removed once the new one is written.
+        ``content``: the state, made of plain data and arrays. ``rows``: the training rows of the fit, which are written
+        to a separate file beside the checkpoint. ``past``: the names of the checkpoints that led to this state, oldest
+        first. The last of them is kept; the fit's other checkpoints are removed once the new one is written.
         """
         path = self._folder / f"{self._prefix}{epoch:06d}.npz"
         for file, value in ((path.with_suffix(_ROWS), rows), (path, content)):

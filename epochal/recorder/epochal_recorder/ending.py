@@ -3,8 +3,8 @@
 The event ``ended`` is written when the main thread of the process has ended, before Python waits for other threads. If
 these stay idle for a while, the process ends without waiting for them, as if they were daemon threads.
 
-A spawned process imports the script first. If that fails, it fails in all such processes, but a ``Pool`` replaces them
-forever. So after a number of them have failed, the script is interrupted.
+A spawned process imports the script first. If the import fails, it fails in all such processes, but a ``Pool`` keeps
+replacing them. So after a number of them have failed, the script is interrupted.
 """
 
 import atexit
@@ -20,7 +20,7 @@ from .raised import CODE, describe, describe_stack, describe_traceback, relative
 _IDLE_WINDOW = 10.0
 """The process ends without waiting for the remaining threads once they have been idle for this many seconds."""
 _IDLE_SHARE = 0.05
-"""Threads count as idle below this share of one processor; even idle threads may wake up now and then."""
+"""Threads count as idle if they use less than this share of one processor; even idle threads may wake up now and then."""
 _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 """The environment variable that distinguishes the script's own process from the processes that it starts."""
 
@@ -64,7 +64,7 @@ class Ending:
         )
 
     def interrupt_script(self):
-        """Interrupt the script if this process and several others failed when they imported it."""
+        """Interrupt the script if this process and several others failed to import it."""
         trace = getattr(getattr(sys, "last_value", None), "__traceback__", None)
         if not any(each[2] == "_fixup_main_from_path" for each in describe_traceback(trace)):
             return

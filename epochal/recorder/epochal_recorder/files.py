@@ -59,7 +59,8 @@ class WrittenFiles:
     def restore(self, state):
         """Write the files, except those that the script has written since this process started.
 
-        If a callback now names another path (containing the current time, for example), its files are written there.
+        If a callback now names a different path (containing the current time, for example), its files are written
+        there.
         """
         for name, content in state["contents"].items():
             renamed = (_rename(name, old, self._paths.get(key)) for key, old in state["paths"].items())

@@ -1,4 +1,4 @@
-"""Collect the rows that a fit trains on, and refuse a test on rows that the model was fitted on.
+"""Collect the training rows of a fit, and refuse a test on rows that the model was fitted on.
 
 A test on rows that the model was fitted on is meaningless, but even correctly split data may contain duplicate rows.
 So s, the share of test rows that the model was fitted on, is compared with e, the share that a clean split of the
@@ -19,7 +19,7 @@ from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_l
 MAX_ROWS = 4_000_000
 """At most this many row hashes are kept for each fit (32 MB): the smallest ones, which are a random sample."""
 _SIGNIFICANT = 4.0
-"""A test is refused only if the share of known rows exceeds the expected share by this many standard errors.
+"""A test is refused only if the share of known rows exceeds the expected share by more than this many standard errors.
 
 With four standard errors, none of 800 clean splits of data with many repeats is refused (benchmarks/seen_rows.py).
 """
@@ -65,7 +65,7 @@ _PASSES_OF_NEW_ROWS = 3
 
 
 class FittedRows:
-    """The rows that one fit trains on, with their labels, collected while the fit trains. Thread-safe."""
+    """The training rows of one fit, with their labels, collected during the fit. Thread-safe."""
 
     def __init__(self, identity):
         self.identity = identity
@@ -222,7 +222,7 @@ class FittedRows:
         return found[is_kept], rows[is_kept], labels[is_kept]
 
     def begin_passes(self):
-        """Start counting passes. Rows that were read earlier, only to learn their shape, do not count as a pass."""
+        """Start counting passes. Rows that were read earlier just to determine their shape do not count as a pass."""
         with self._lock:
             if self._parts and not self._passes:
                 unique = numpy.unique(self._take_parts()[0])
@@ -359,8 +359,8 @@ def compare_unlabelled(rows, fits):
 def find_labels(rows, fits):
     """Return a mask of the rows that a model was fitted on with any label, and the hashes of those labels.
 
-    ``rows``: hashes of rows without labels. Both results have one element per row; a label is 0 if its row is not in
-    the mask. Returns None if there are more than 100 labels, too many to try.
+    ``rows``: hashes of rows without labels. Both results have one element per row; a label's hash is 0 if its row is
+    not in the mask. Returns None if there are more than 100 labels, too many to try.
     """
     candidates = _union([fit.labels for fit in fits])
     if len(candidates) > _MAX_TRIED_LABELS:
@@ -457,7 +457,7 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Map each class whose rows were copied before the split to the share of them that would repeat without copies.
+    """Map each class whose rows were copied before the split to the share of them that would repeat without the copying.
 
     A copied class has more repeats than chance would explain, and either at least 80% of its rows repeat, or it has
     fewer distinct rows than another class whose rows do not repeat.

@@ -224,7 +224,7 @@ class _Recorder:
             test.is_tf_dataset = hasattr(x, "element_spec")
 
     def _find_origin(self, model):
-        """Return where the model's weights come from, including any fits in progress that are training them."""
+        """Return the origin of the model's weights, which includes any fits in progress that are training them."""
         arrays = weights_of(model)
         origin = self._shared.find_origin(arrays)
         variables = {id(variable) for variable in model.weights}

@@ -12,7 +12,7 @@ _MAX_ANSWERS_AT_PLACES, _MAX_PLACES = 64, 1_000_000
 class Labels:
     """The labels for one output of a model, counted batch by batch.
 
-    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (a
+    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (for a
     regression), or "unknown". ``columns``: the number of classes if the labels are one-hot.
     """
 

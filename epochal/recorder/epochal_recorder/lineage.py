@@ -1,7 +1,7 @@
 """Find out which fits a model's weights come from, and therefore which rows the model was fitted on.
 
 Weights are identified by their values, so it does not matter how they got from one model into another: through shared
-layers, set_weights, a saved file or a copy. Unknown weights that point in nearly the same direction as known ones (an
+layers, set_weights, a saved file or a copy. Unknown weights whose direction is similar to that of known ones (an
 average over several epochs, for example) are taken to come from the same fits.
 """
 
@@ -50,7 +50,7 @@ class Lineage:
         return self.fits[identity]
 
     def share_rows(self, fitted):
-        """Share the rows of a finished fit with an earlier finished fit that had the same rows, to save memory."""
+        """Make a finished fit share the stored rows of an earlier finished fit that had the same rows, to save memory."""
         known = self._fits_by_digest.setdefault(fitted.digest(), fitted)
         if known is not fitted:
             fitted.hashes, fitted.counts = known.hashes, known.counts

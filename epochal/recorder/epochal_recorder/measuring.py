@@ -34,7 +34,7 @@ _UNCHECKED = {
     "why": "internal error",
 }
 _MAX_SKETCHED = 4 * 1024 * 1024
-"""The maximum number of bytes in all sketches together. Small test sets have small sketches, so more of them fit."""
+"""The maximum total size of all sketches, in bytes. Small test sets have small sketches, so more of them fit."""
 _MAX_PREDICTIONS = 64
 _MAX_COLLECTED = 100_000
 _MAX_EVENTS = 5_000
@@ -269,7 +269,7 @@ class SharedState:
             collected.parts.append((test_rows, answers))
 
     def record_collected(self, count=None):
-        """Record the collected predictions as one, unless they have fewer rows than another prediction or a test has.
+        """Record the collected predictions as one, unless they have fewer rows than a test or an earlier prediction.
 
         ``count``: the number of rows that the script is comparing; if more were collected, only the last are recorded.
         """

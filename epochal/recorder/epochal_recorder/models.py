@@ -8,7 +8,7 @@ import numpy
 from .library import tree
 
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
-"""Matches the names of top-k accuracies, which count an answer as right if the true class is among the k likeliest."""
+"""Matches the names of top-k accuracies, which count a prediction as correct if the true class is among the k likeliest."""
 _ACCURACY_CLASSES = ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
 _DISTANCES = (
     "huber",

@@ -1,8 +1,8 @@
 """Read the data of past epochs again, so that a resumed fit continues with the batches that would have come next.
 
-The state of a shuffling tf.data pipeline or of a Python generator cannot be saved. But TensorFlow derives the seed
-of each shuffle from the number of iterators made so far, and a generator's state depends on what has been read from
-it. So reading the same data in the same way restores the state, and comparing some batches shows whether it did.
+The state of a shuffling tf.data pipeline or of a Python generator cannot be saved. But TensorFlow derives the seed of
+each shuffle from the number of iterators created so far, and a generator's state depends on what has been read from it.
+So reading the same data in the same way restores the state, and comparing some batches shows whether it did.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ _SIMPLE = frozenset(
         "Zip",
     }
 )
-"""The kinds of tf.data.Dataset whose state depends on how many iterators were made, not on how far they have advanced.
+"""The kinds of tf.data.Dataset whose state depends on how many iterators were created, not on how far they have advanced.
 
 The exception is Cache, whose first iterator has to be read to the end.
 """
@@ -84,11 +84,11 @@ class Replay:
     def read_past(self, epochs, digests):
         """Read the data of the first ``epochs`` epochs of the fit again.
 
-        ``digests``: the digests in the checkpoint. Returns the names (``python``, ``numpy``) of the random generators
-        whose state the reading changed. If nothing else draws from them, their state is now the same as it was after
-        these epochs. Different data may be accepted if the script sets no seed, because training without a seed never
-        repeats exactly. Raises NotResumable if the fit must train from the beginning, and StartOver if only a new
-        process can do so. Must be called while Keras' fit is running.
+        ``digests``: the digests in the checkpoint. Returns the names (``python``, ``numpy``) of the random number
+        generators whose state changed as the data was read. If nothing else draws from them, their state is now the
+        same as it was after these epochs. Different data may be accepted if the script sets no seed, because training
+        without a seed never repeats exactly. Raises NotResumable if the fit must train from the beginning, and
+        StartOver if only a new process can do so. Must be called while Keras' fit is running.
         """
         if not self.is_needed or not epochs:
             return set()
@@ -146,7 +146,7 @@ class Replay:
             raise NotResumable("a callback also reads the training data, which changes how it is shuffled")
 
     def check_validation(self, state):
-        """Raise StartOver if reading the validation data changes its state or that of a global random generator.
+        """Raise StartOver if reading the validation data changes its state or that of a global random number generator.
 
         Keras reads a batch in advance when it first validates, so in a resumed fit the state would be one batch ahead.
         ``state``: the ScriptState of the fit, after it was restored.

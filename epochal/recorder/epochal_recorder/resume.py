@@ -169,7 +169,7 @@ class Resumption:
         return ""
 
     def _known_key(self, content):
-        """Return a checkpoint's resume key, with schedules replaced by this fit's if both give the same learning rates.
+        """Return a checkpoint's resume key, but with this fit's schedules where they give the same learning rates.
 
         A schedule may read the number of epochs even if its learning rates up to the checkpoint do not depend on it.
         """

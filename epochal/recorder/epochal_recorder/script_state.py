@@ -14,7 +14,7 @@ from .script_code import SET_BY_KERAS, Code, is_instance_of_script, is_stateful,
 _LIVE = "__live__"
 """The key that marks state to be restored in place.
 
-Such state belongs to a random generator, to variables, or to an object whose class is defined in the script.
+Such state belongs to a random number generator, to variables, or to an object whose class is defined in the script.
 """
 _MAX_DEPTH = 8
 _MAX_BYTES_HASHED = 16_000_000
@@ -81,7 +81,7 @@ class ScriptState:
                 vars(self._owners[int(number)])[attribute] = self._put(None, state)
 
     def _slots(self):
-        """Return all places that may hold state, by names that are the same in every training process."""
+        """Return all places that may hold state, keyed by names that are the same in every training process."""
         slots = {}
         owners = zip(self._owners, self._codes, self._matters, strict=True)
         for number, (owner, code, matters) in enumerate(owners):

@@ -10,7 +10,7 @@ _GENERATORS = numpy.random.Generator, numpy.random.RandomState, random.Random
 
 
 def capture(model):
-    """Return the state of a fit: the variables of the model and its optimizer, and the states of the random generators.
+    """Return the state of a fit: the variables of the model and its optimizer, and the states of the random number generators.
 
     The generators are those of Python, NumPy, Keras and TensorFlow's eager operations; the random state of the layers
     is among the model's variables.
@@ -35,7 +35,7 @@ def capture(model):
 def restore(model, state, kept):
     """Restore the state that ``capture`` returned. If any variable cannot be restored, none is changed.
 
-    ``kept``: which of the random generators ``python`` and ``numpy`` to leave as they are.
+    ``kept``: which of the random number generators ``python`` and ``numpy`` to leave as they are.
 
     Raises ValueError if the number or shapes of the variables do not match this model and its optimizer.
     """
@@ -66,7 +66,7 @@ def restore(model, state, kept):
 
 
 def find_generators(objects):
-    """Return which of the global random generators (``python``, ``numpy``) are among ``objects``.
+    """Return which of the global random number generators (``python``, ``numpy``) are among ``objects``.
 
     A method of a generator, such as random.random, counts as the generator itself.
     """
@@ -98,9 +98,9 @@ def find_untracked_state(model, code):
     """Return the names of objects that hold training state outside the model's variables.
 
     Such an object is an attribute of the model or of one of its layers, or is read by ``code``, the script's code for
-    the model. It may be an optimizer that the model was not compiled with, a TensorFlow variable, a random generator
-    from Python or NumPy (TensorFlow draws from these only once, while tracing the code), or a layer or Keras variable
-    that is not part of the model.
+    the model. It may be an optimizer that the model was not compiled with, a TensorFlow variable, a random number
+    generator from Python or NumPy (TensorFlow draws from these only once, while tracing the code), or a layer or Keras
+    variable that is not part of the model.
     """
     import keras
 
@@ -140,7 +140,7 @@ def is_finite(array):
 
 
 def _holds_state(value, compiled):
-    """Return whether ``value`` is a TensorFlow variable, a random generator, or an optimizer other than ``compiled``.
+    """Return whether ``value`` is a TensorFlow variable, a random number generator, or an optimizer other than ``compiled``.
 
     The optimizer that ``compiled`` wraps, if any, does not count either.
     """

@@ -63,7 +63,7 @@ _FAILED = _make_build("train", result="FAILURE")
         ((_FAILED,), _make_dispatch(failures=1), None, True, Trigger("train", 2)),
         ((_FAILED,), _make_dispatch(failures=2), None, True, FailRun(_FAILED)),
         ((_FAILED,), _make_dispatch(job="pull", failures=2), None, True, Trigger("train", 1)),
-        # A person stopped the build.
+        # Someone stopped the build.
         (
             (_make_build("train", result="ABORTED", aborted_by_person=True, interrupted=True),),
             None,
@@ -90,7 +90,7 @@ _FAILED = _make_build("train", result="FAILURE")
 def test_decision_for_each_state_in_jenkins(
     builds: tuple[Build, ...], dispatch: Dispatch | None, item: ItemState | None, grace_over: bool, decision: Decision
 ) -> None:
-    """Nothing is triggered while a build runs, failures are limited, and a build that a person stops is not retried."""
+    """Nothing is triggered while a build runs, failures are limited, and a build that someone stops is not retried."""
     snapshot = JenkinsSnapshot(builds, (), frozenset({"pull", "train"}))
     assert decide(_RUN, "train", dispatch, snapshot, item, grace_over=grace_over) == decision
 

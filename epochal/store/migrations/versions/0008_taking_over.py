@@ -1,4 +1,4 @@
-"""Add columns for a run's fingerprint, the fingerprint with the change that it offers, and the run and trial it reuses.
+"""Add columns for a run's fingerprint with and without the offered change, and for the run and trial whose verdict it reuses.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """

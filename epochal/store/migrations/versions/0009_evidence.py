@@ -1,4 +1,4 @@
-"""Add columns for facts about the data behind a trial's accuracy, and for the trial's number of looks at the test set.
+"""Add columns for facts about the data behind a trial's accuracy, and for the number of looks at the test set.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
