@@ -30,7 +30,7 @@ class Reason(StrEnum):
     NO_SCRIPT = (
         "no_script",
         "The repository has no training script, or it has several candidates.",
-        "Commit the training script as nn.py at the top of the repository, or set script in epochal.toml to its path.",
+        "Commit the training script as nn.py at the top level of the repository, or set script in epochal.toml to its path.",
     )
     SYNTAX_ERROR = (
         "syntax_error",
@@ -114,7 +114,7 @@ class Reason(StrEnum):
     ACCURACY_OUT_OF_RANGE = (
         "accuracy_out_of_range",
         "The accuracy that the script reported is not between 0 and 1.",
-        "Report an accuracy as 0.83 or 83%, not as 83.",
+        "Report the accuracy as 0.83 or 83%, not as 83.",
     )
     NO_SAMPLES = (
         "no_samples",
@@ -136,7 +136,7 @@ class Reason(StrEnum):
     )
     REFUSED_REQUIREMENT = (
         "refused_requirement",
-        "The file that lists the required packages cannot be read, or asks for something that this server does not allow.",
+        "The file that lists the required packages cannot be read, or lists something that this server does not allow.",
         'List packages by name and version, as in numpy>=2,<3, or ask the admin to set packages = "any" under '
         "[sandbox] in server.toml.",
     )

@@ -89,7 +89,7 @@ def resource(name: str) -> Path:
     """Return the path of a file or folder that is installed with the package but is not a Python module.
 
     ``name``: ``scripts``, ``hooks``, ``Dockerfile``, ``requirements``, ``Jenkinsfile``, ``ml_code``, ``jobs`` or
-    ``jenkins``. The path is inside the installed package, or at the top of a checkout (``pip install -e``).
+    ``jenkins``. The path is inside the installed package, or at the top level of a checkout (``pip install -e``).
     """
     installed = _PACKAGE / "installed" / name
     return installed if installed.exists() else _PACKAGE.parent / name

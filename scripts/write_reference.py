@@ -109,7 +109,7 @@ STATUSES = {
     EXIT_STATUS[State.BELOW]: "After the train job, the retrain job follows; after that, [nothing is left to "
     "try](reasons-below.md).",
     EXIT_STATUS[State.SUPERSEDED]: "A newer commit on the branch replaced the run's commit.",
-    EXIT_STATUS[State.CANCELLED]: "The run was cancelled by a person, or the commit's message asks to skip it.",
+    EXIT_STATUS[State.CANCELLED]: "The run was cancelled by a person, or the commit's message says to skip it.",
     UsageError.exit_status: "An argument, a variable or a setting is wrong; the message names it. The embedded chain tries "
     "again until the error is corrected.",
     EpochalError.exit_status: "Internal error, or the database does not answer for two minutes. The chain starts "
@@ -119,7 +119,7 @@ STATUSES = {
 
 OTHER_STATUSES = {
     0: "Done. Also `epochal serve` and `epochal tunnel` when they are stopped.",
-    1: "`epochal check`: a run would fail before it trains. `epochal mail`: a mail could not be sent. `epochal jenkins "
+    1: "`epochal check`: a run would fail before training starts. `epochal mail`: a mail could not be sent. `epochal jenkins "
     "check`: a check failed. `epochal jenkins`: Jenkins refuses or does not answer. `epochal data fetch`: no Docker engine "
     "answers, or the image cannot be built.",
     UsageError.exit_status: "An argument, a variable or a setting is wrong, or an extra is missing; the message names it.",

@@ -26,7 +26,7 @@ def explain_missing_folder(folder: str, code: Path) -> str:
         return f"The folder {folder} does not exist on the training machine. Write to a path inside the repository instead."
     if (code / path).is_dir():
         return (
-            "The commit contains this folder, but by then the script had removed it or changed to another folder. "
+            "The commit contains this folder, but the script had already removed it or changed to another folder. "
             "If it calls os.chdir(), remove that call."
         )
     return (
@@ -51,10 +51,10 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
     path = str(PurePosixPath(path))
     files = sorted(str(each.relative_to(code)) for each in code.rglob("*"))
     if "chdir(" in line:
-        return "The script already starts in the commit's folder. Remove the line, or pass a path inside the commit."
+        return "The script already starts in the commit's folder. Remove the call to chdir(), or pass it a path inside the commit."
     if path in files:
         return (
-            f"The commit contains {path}, but by then the script had changed to another folder or removed the file. "
+            f"The commit contains {path}, but the script had already changed to another folder or removed the file. "
             "If it calls os.chdir(), remove that call."
         )
     if path.startswith("/") or _OTHER_MACHINE.match(name):

@@ -226,8 +226,8 @@ def can_provide(module: str, name: str) -> bool:
 
 
 def describe_module(module: str) -> str:
-    """Return a top-level module as named in messages: ``Python's module random`` or ``the package keras``."""
-    return f"Python's module {module}" if module in sys.stdlib_module_names else f"the package {module}"
+    """Return a top-level module as named in messages: ``Python's random module`` or ``the package keras``."""
+    return f"Python's {module} module" if module in sys.stdlib_module_names else f"the package {module}"
 
 
 def find_similar_module(module: str) -> str:

@@ -184,7 +184,9 @@ def check_lines(checked: list[Checked]) -> list[str]:
         for severity in reversed(Severity)
     ]
     found = ", ".join(plural(count, severity) for severity, count in counts if count)
-    outcome = "a run can start" if all(each.can_start for each in checked) else "a run would fail before it trains"
+    outcome = (
+        "a run can start" if all(each.can_start for each in checked) else "a run would fail before training starts"
+    )
     return [*lines, f"{found or 'nothing found'}; {outcome}"]
 
 
@@ -401,7 +403,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         unused = "" if script.epochs[0].is_used else ", but no training call or loop seems to use it"
         yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {_describe_place(epochs)}){unused}"
     else:
-        yield "epochs", "found no number of epochs that a retrain could raise"
+        yield "epochs", "no number of epochs found that a retrain could raise"
     metric = _find_metric(checked)
     if metric:
         yield "metric", f"{metric['value']} in {_describe_place(metric)}"

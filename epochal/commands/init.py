@@ -45,7 +45,7 @@ hook={hook}
 if [ -x "$hook" ]; then
     exec "$hook" {name} "$@"
 fi
-echo "epochal: nothing is pushed, because $hook is missing. Install Epochal and run epochal init again." >&2
+echo "epochal: nothing was pushed, because $hook is missing. Install Epochal and run epochal init again." >&2
 exit 0
 """
 

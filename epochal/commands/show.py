@@ -90,7 +90,7 @@ def _describe_trial(run: Run, trial: Trial) -> str:
         accuracy,
         describe_certainty(trial, run.threshold) if run.threshold else "",
         f"{trial.seconds:.1f} s" if trial.seconds is not None else "",
-        f"forecast of the accuracy that is judged: {trial.forecast.description}" if trial.forecast else "",
+        f"forecast of the accuracy that counts: {trial.forecast.description}" if trial.forecast else "",
         why,
     ]
     return ", ".join(part for part in parts if part)

@@ -129,7 +129,7 @@ def next_trial(
             Reason.STOPS_ITSELF,
             f"{_describe_callback(script)} stopped training early, after epoch {measured[-1].epochs}, so more epochs "
             "would change nothing.",
-            "Give the callback more patience, or change the model.",
+            "Raise the callback's patience, or change the model.",
         )
     last = measured[-1].forecast if measured else None
     if last and last.hopeless:
@@ -170,7 +170,7 @@ def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> 
 
 def _explain_convergence(script: Script) -> str:
     stops_early = b"early_stopping" in script.content or b"n_iter_no_change" in script.content
-    patience = ", give early stopping more patience," if stops_early else ""
+    patience = ", raise the patience of early stopping," if stops_early else ""
     return f"Lower the tolerance (tol){patience} or change the model."
 
 

@@ -66,4 +66,4 @@ def record_forecast(active: ActiveRun, trial: Trial, target: float) -> None:
     forecast = forecast_trial(trial, fits, active.script, epochs, target, max_epochs)
     if forecast:
         store_forecast(active.app.database, active.run.id, trial.number, forecast)
-        log(f"trial {trial.number}: forecast of the accuracy that is judged: {forecast.description}")
+        log(f"trial {trial.number}: forecast of the accuracy that counts: {forecast.description}")

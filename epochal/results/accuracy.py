@@ -482,8 +482,8 @@ class _Chooser:
         if loaded is None or file is None:
             return "Train a model in the script, and evaluate that model."
         return (
-            f"If the script trains only when {file[1]}, which {loaded.path} loads on line {loaded.line}, is missing, remove "
-            f"that file from the commit with git rm --cached {file[1]} and list it in .gitignore; otherwise, train a "
+            f"{loaded.path} loads {file[1]} on line {loaded.line}. If the script trains only when that file is missing, "
+            f"remove it from the commit with git rm --cached {file[1]} and list it in .gitignore; otherwise, train a "
             "model in the script and evaluate it."
         )
 
@@ -550,7 +550,7 @@ class _Chooser:
         if not self._findings.fits:
             line = self._findings.printed.all_validations[-1]
             return (
-                f"the validation accuracy that it printed last, {line.text!r}. Test on separate data, and print the "
+                f"the last printed validation accuracy, {line.text!r}. Test on separate data, and print the "
                 "result as 'Test accuracy: 0.83'."
             )
         fit = self._findings.fits[-1]

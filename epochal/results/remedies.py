@@ -237,7 +237,7 @@ def _explain_spawning(last: Raised, origin: Origin) -> tuple[Reason, str] | None
     if not any(frame.function == "_fixup_main_from_path" for frame in last.frames):  # in multiprocessing/spawn.py
         return None
     return Reason.SCRIPT_ERROR, (
-        f"Each process that {origin.script} spawns runs it again and fails before it does any work. Put the code that "
+        f"Each process that {origin.script} spawns runs the script again and fails before doing any work. Put the code that "
         'leads to this line under `if __name__ == "__main__":`.'
     )
 
@@ -259,7 +259,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         return Reason.SCRIPT_ERROR, _explain_unset_variable(variable)
     if re.search(r"\bargv\b", line) and last.name in ("IndexError", "ValueError"):
         return Reason.SCRIPT_ERROR, (
-            f"Training passes no command-line arguments to {origin.script}, so use fixed values instead of sys.argv."
+            f"{origin.script} receives no command-line arguments during training, so use fixed values instead of sys.argv."
         )
     if _SPARSE_LABELS.search(last.message) and (remedy := _explain_sparse_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy
@@ -389,7 +389,7 @@ def _explain_network(frames: Sequence[Frame], origin: Origin) -> str:
 
 def _describe_network_problem(what: str, origin: Origin) -> str:
     if origin.network:
-        return f"{what} could not reach an address on the network."
+        return f"{what} could not reach a network address."
     return f"{what} tried to use the network, which training cannot access."
 
 
@@ -444,8 +444,8 @@ def _explain_input(line: str, inner: Frame | None, origin: Origin) -> str:
 def _explain_screen(line: str, origin: Origin) -> str:
     backend = _find_backend(line, origin)
     if backend:
-        return f"Training runs without a screen: remove {backend}."
-    return "Training runs without a screen: remove the line, or save the image to a file instead."
+        return f"Training runs without a display: remove {backend}."
+    return "Training runs without a display: remove the line, or save the image to a file instead."
 
 
 def _find_backend(line: str, origin: Origin) -> str:
@@ -461,7 +461,7 @@ def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
     number, call = _search_script(_WINDOW, origin)
     what = f"{call}() on line {number}" if call else "the line that opens a window"
     return (
-        f"{origin.script} opens a window, but training runs without a screen. Remove {what}, or save the image to a file "
+        f"{origin.script} opens a window, but training runs without a display. Remove {what}, or save the image to a file "
         "instead."
     )
 

@@ -96,8 +96,8 @@ class RepositorySettings(Table):
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts even if the model was trained on more of the test rows than a clean\n"
-            "split would explain, but not on all of them. The report and the email then say so."
+            description="Whether an accuracy counts even if the model was trained on more of the test rows than duplicates\n"
+            "in the data would explain, but not on all of them. The report and the email then say so."
         ),
     ] = False
     script: Annotated[

@@ -68,7 +68,7 @@ class LimitSettings(Table):
         float,
         Field(
             ge=1,
-            description="The maximum size of each file that the code writes, and of all kept files together, in MB.",
+            description="The maximum size of each file that the code writes, and the maximum total size of the kept files, in MB.",
         ),
     ] = 2048.0
     tmp_mb: Annotated[
@@ -115,7 +115,9 @@ class ImageSettings(Table):
 class GatewaySettings(Table):
     """The address that the gateway listens on, and the webhook's secret."""
 
-    host: Annotated[str, Field(description="The address to listen on; loopback is enough for ngrok.")] = "127.0.0.1"
+    host: Annotated[str, Field(description="The address to listen on; the loopback address is enough for ngrok.")] = (
+        "127.0.0.1"
+    )
     port: Annotated[int, Field(ge=0, le=65535, description="The port to listen on.")] = 8787
     secret_file: Annotated[
         FilePath,
@@ -149,7 +151,7 @@ class MailSettings(Table):
     to: Annotated[
         tuple[str, ...],
         Field(
-            description="Who receives the email about each run; if empty, the commit's author (see allowed_domains)."
+            description="The recipients of the email about each run; if empty, the commit's author (see allowed_domains)."
         ),
     ] = ()
     allowed_domains: Annotated[

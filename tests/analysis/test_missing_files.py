@@ -47,7 +47,7 @@ deep/**
         (
             "Data/Train.csv",
             "",
-            "The commit contains Data/Train.csv, but by then the script had changed to another folder",
+            "The commit contains Data/Train.csv, but the script had already changed to another folder",
         ),
         ("/home/ada/digits", 'os.chdir("/home/ada/digits")', "The script already starts in the commit's folder."),
         ("~/sets/x.csv", "", "does not exist, because the home folder is empty during training."),

@@ -204,7 +204,7 @@ def test_folder_outside_a_repository_is_an_error(tmp_path: Path) -> None:
     assert output.splitlines()[-3:] == [
         "error: The folder is not in a git repository, so there is no commit to train.",
         '    In this folder, run git init, git add --all and git commit -m "First version".',
-        "1 error; a run would fail before it trains",
+        "1 error; a run would fail before training starts",
     ]
 
 
@@ -235,7 +235,7 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
 
 
 def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
-    """Each project has its own settings and findings; paths are relative to the top of the repository."""
+    """Each project has its own settings and findings; paths are relative to the top level of the repository."""
     files = {
         "epochal.toml": '[[project]]\npath = "a"\n[[project]]\npath = "b/c"\n',
         "a/nn.py": "epochs = 3\n",
@@ -378,4 +378,4 @@ def test_init_ends_with_the_check(tmp_path: Path) -> None:
     lines = done.output.splitlines()
     assert lines[0] == "created a git repository with the branch main"
     assert lines[-3].startswith("nn.py:1: error: nn.py line 1 imports keras, and nn.py line 2 imports torch.")
-    assert lines[-1] == "1 error; a run would fail before it trains"
+    assert lines[-1] == "1 error; a run would fail before training starts"

@@ -109,14 +109,14 @@ def test_configured_hooks_folder_is_used(folder: Path, tmp_path: Path) -> None:
 def test_hook_of_an_uninstalled_epochal_does_not_block_commits(
     folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """If Epochal has been uninstalled, the commit still succeeds, and a line says why nothing is pushed."""
+    """If Epochal has been uninstalled, the commit still succeeds, and a line says why nothing was pushed."""
     initialise(folder, str(tmp_path / "origin.git"), ("main",))
     stub = folder / ".git/hooks/post-commit"
     lines = stub.read_text().splitlines()
     stub.write_text("\n".join("hook=/no/such/hook" if line.startswith("hook=") else line for line in lines) + "\n")
     git(folder, "add", "--all")
     assert os.system(f"git -C {folder} -c user.name=A -c user.email=a@example.com commit --quiet -m First") == 0
-    assert "nothing is pushed, because /no/such/hook is missing" in capfd.readouterr().err
+    assert "nothing was pushed, because /no/such/hook is missing" in capfd.readouterr().err
 
 
 def test_unsuitable_folder_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_script_whose_processes_cannot_start_is_ended(home: Path, tmp_path: Path
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.SCRIPT_ERROR)
     assert result.run.explanation == (
         "nn.py line 4: RuntimeError: An attempt has been made to start a new process before the current process has "
-        "finished its bootstrapping phase. Each process that nn.py spawns runs it again and fails before it does any work. "
+        "finished its bootstrapping phase. Each process that nn.py spawns runs the script again and fails before doing any work. "
         'Put the code that leads to this line under `if __name__ == "__main__":`.'
     )
 

@@ -37,7 +37,7 @@ def test_run_that_levels_off_gets_no_more_epochs(home: Path, tmp_path: Path) -> 
     level = f"at 0.77 ± {forecast['margin']:.2f}"
     sentence = f"levels off {level}: it will not reach 0.80, even with more epochs"
     assert forecast["sentence"] == sentence
-    assert f"trial 1: forecast of the accuracy that is judged: {sentence}\n" in result.printed["train"]
+    assert f"trial 1: forecast of the accuracy that counts: {sentence}\n" in result.printed["train"]
     assert sentence in epochal(home, "show", "1").stdout
     assert f"levels_off {level}" in epochal(home, "history").stdout
     app = App.open(environment_of(home))

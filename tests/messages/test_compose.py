@@ -135,7 +135,7 @@ def test_exhausted_run_gives_the_forecast() -> None:
     *others, last = report.run.trials
     run = replace(report.run, trials=(*others, replace(last, forecast=forecast)))
     assert (
-        "forecast    the accuracy that is judged: 0.80 is expected at epoch 47 (90%\n            interval: 41 to 58)\n"
+        "forecast    the accuracy that counts: 0.80 is expected at epoch 47 (90%\n            interval: 41 to 58)\n"
         in _compose_text(replace(report, run=run))
     )
     assert "forecast" not in _compose_text(replace(report, run=replace(run, reason=Reason.LEVELS_OFF)))

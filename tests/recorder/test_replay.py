@@ -269,7 +269,7 @@ fit("one", make(), x, y, validation_data=Rows())
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        (NOISY, "reading the validation data changes its state or that of a random generator"),
+        (NOISY, "reading the validation data changes its state or that of a random number generator"),
         (COUNTS, "the training setup has changed: the callback LearningRateScheduler: EPOCHS 2 → 3"),
         (UNREPEATED, "the data of epoch 2 differs from the earlier trial's (is the shuffling seeded?)"),
         (CREATES, "the state of epoch 2 could not be restored: an object that was created during the fit"),

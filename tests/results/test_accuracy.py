@@ -263,7 +263,7 @@ _LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If th
         (
             [_LOADED],
             [_LOADS],
-            "If the script trains only when models/a.joblib, which nn.py loads on line 7, is missing, remove that file from the "
+            "nn.py loads models/a.joblib on line 7. If the script trains only when that file is missing, remove it from the "
             "commit with git rm --cached models/a.joblib and list it in .gitignore; otherwise, train a model in the script and "
             "evaluate it.",
         ),
@@ -297,11 +297,11 @@ def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str
 
 def test_accuracy_on_columns_chosen_with_the_test_labels_is_refused() -> None:
     """The columns with the highest correlation predict even random labels, although no test row was trained on."""
-    leak = Finding("chosen_before_split", "nn.py", 4, "The columns are chosen with all labels.", "Split first.")
+    leak = Finding("chosen_before_split", "nn.py", 4, "The columns are chosen using all labels.", "Split first.")
     with pytest.raises(RunFailed) as failure:
         choose_accuracy(Findings(None, parse_measurements(json.dumps(_make_event(0.9))), printed(""), leaks=(leak,)))
     assert failure.value.explanation == (
-        "nn.py line 4: The columns are chosen with all labels. The accuracy does not count. Split first."
+        "nn.py line 4: The columns are chosen using all labels. The accuracy does not count. Split first."
     )
 
 
@@ -429,7 +429,7 @@ def test_unit_of_a_printed_number(
 
 
 def test_written_percentage_is_known_by_its_measurement() -> None:
-    """In accuracy.json, 0.91 means 0.91 % and not 91 % if evaluate() measured 0.0091."""
+    """In accuracy.json, 0.91 means 0.91% and not 91% if evaluate() measured 0.0091."""
     assert _read_accuracy(_make_event(0.0091), written='{"accuracy": 0.91}') == (0.0091, "accuracy.json")
 
 

@@ -220,7 +220,7 @@ def test_failed_download_names_the_dataset() -> None:
     assert "URL fetch failure" in sentence
     diagnosis = diagnose(1, None, _NO_DOWNLOAD, Origin(Path("/nonexistent"), network=True))
     assert diagnosis and diagnosis[1].startswith(
-        "nn.py could not reach an address on the network. To provide the data, run epochal data fetch cifar10"
+        "nn.py could not reach a network address. To provide the data, run epochal data fetch cifar10"
     )
 
 
@@ -261,7 +261,7 @@ Available platform plugins are: xcb.
 
 
 @pytest.mark.parametrize("reason", [None, Reason.KILLED])
-def test_window_without_a_screen_is_not_just_a_signal(reason: Reason | None, tmp_path: Path) -> None:
+def test_window_without_a_display_is_not_just_a_signal(reason: Reason | None, tmp_path: Path) -> None:
     """Qt aborts the process, so there is no traceback; the call is found in the script."""
     (tmp_path / "nn.py").write_text("import cv2\n\ncv2.imshow('digit', image)\n")
     diagnosed, explanation = _diagnose(134, _ABORTED, reason, Origin(tmp_path))

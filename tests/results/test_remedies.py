@@ -81,7 +81,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import os\nos.chdir('in')\nopen('in/b.txt', 'w')\n", "in/a.txt": ""},
             Reason.MISSING_FILE,
-            "The commit contains this folder, but by then the script had removed it or changed to another folder.",
+            "The commit contains this folder, but the script had already removed it or changed to another folder.",
         ),
         (
             {"nn.py": "from pathlib import Path\nPath('/home/anna_/nn/acc.txt').write_text('0.9')\n"},
@@ -219,12 +219,12 @@ def _raise(error: str) -> dict[str, str]:
                 "random.py": "def set_seed(): ...\n",
             },
             Reason.IMPORT_ERROR,
-            "random.py in the repository hides Python's module random, which other code needs. Rename the file.",
+            "random.py in the repository hides Python's random module, which other code needs. Rename the file.",
         ),
         (
             {"nn.py": "import random\nrandom.shuffle([])\n", "random.py": "def shuffled(): ...\n"},
             Reason.IMPORT_ERROR,
-            "random.py in the repository hides Python's module random, which other code needs. Rename the file.",
+            "random.py in the repository hides Python's random module, which other code needs. Rename the file.",
         ),
         (
             {"nn.py": "import xgboost\n", "xgboost.py": "from xgboost import XGBClassifier\n"},
@@ -370,7 +370,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import sys\nepochs = int(sys.argv[1])\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py line 2: IndexError: list index out of range. Training passes no command-line arguments to nn.py, so use "
+            "nn.py line 2: IndexError: list index out of range. nn.py receives no command-line arguments during training, so use "
             "fixed values",
         ),
         (
@@ -656,11 +656,11 @@ def test_unknown_cause_has_no_remedy(tmp_path: Path, files: dict[str, str], expl
     [
         (
             "OSError('Name or service not known')",
-            "nn.py could not reach an address on the network. Check the address. If it is correct, ",
+            "nn.py could not reach a network address. Check the address. If it is correct, ",
         ),
         (
             "LookupError('Resource wordnet not found.')",
-            "nltk.download() could not reach an address on the network. To ",
+            "nltk.download() could not reach a network address. To ",
         ),
     ],
 )

@@ -437,7 +437,7 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
     ]
     callbacks = {last_name(call.func) for call in source.calls} & _BEST_EPOCH
     if after:
-        chosen = f", and {sorted(callbacks)[0]} uses the results" if callbacks else ""
+        chosen = f", and {sorted(callbacks)[0]} acts on the validation results" if callbacks else ""
         yield Finding(
             "validated_on_test_data",
             source.path,

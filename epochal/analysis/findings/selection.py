@@ -135,8 +135,8 @@ class _Choices:
                     "chosen_before_split",
                     self._source.path,
                     choice.step.node.lineno,
-                    f"The columns are chosen with the labels of all rows {where}, so the choice depends on the test labels.",
-                    "Split first, and choose the columns with the training rows alone.",
+                    f"The columns are chosen using the labels of all rows {where}, so the choice depends on the test labels.",
+                    "Split first, and choose the columns using only the training rows.",
                 )
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:

@@ -108,7 +108,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "needs_window",
-                    f"{full}() needs a screen, but training runs without one.",
+                    f"{full}() needs a display, but training runs without one.",
                     "Remove the line, or save the image with cv2.imwrite().",
                 )
             elif full == "matplotlib.use" and _WINDOWS.fullmatch(backend := text_of(keyword(call, "backend", 0))):
@@ -116,7 +116,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "needs_window",
-                    f'matplotlib.use("{backend}") needs a screen, but training runs without one.',
+                    f'matplotlib.use("{backend}") needs a display, but training runs without one.',
                     "Remove the line.",
                 )
 
@@ -138,7 +138,7 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     source,
                     call,
                     "unguarded_process",
-                    f"Each process that {name}() spawns runs {sources[0].path} again and fails before it does any work.",
+                    f"Each process that {name}() spawns runs {sources[0].path} again and fails before doing any work.",
                     f'In {sources[0].path}, put the code that leads to this line under `if __name__ == "__main__":`.',
                 )
                 return

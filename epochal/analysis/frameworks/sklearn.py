@@ -87,7 +87,7 @@ _REMOVED = {
     "sklearn.mixture.GMM": "GaussianMixture from sklearn.mixture",
     "sklearn.neighbors.classification": "sklearn.neighbors",
     "sklearn.neural_network.multilayer_perceptron": "sklearn.neural_network",
-    "sklearn.preprocessing.Imputer": "SimpleImputer from sklearn.impute, without the argument axis",
+    "sklearn.preprocessing.Imputer": "SimpleImputer from sklearn.impute, without the axis argument",
     "sklearn.preprocessing.data": "sklearn.preprocessing",
     "sklearn.preprocessing.label": "sklearn.preprocessing",
     "sklearn.qda.QDA": "QuadraticDiscriminantAnalysis from sklearn.discriminant_analysis",

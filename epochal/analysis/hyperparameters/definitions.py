@@ -107,7 +107,7 @@ def _define_in_call(unit: Unit, node: ast.Call, classes: Mapping[str, ast.ClassD
     elif name in RECORDS or name in classes:
         owner = classes.get(name)
         for key, value in keywords.items():
-            label = Label(key, f"{name}.{key}", f"the argument {key} of {name}()")
+            label = Label(key, f"{name}.{key}", f"the {key} argument of {name}()")
             yield Definition(unit, value, "set" if owner or name == "update" else "item", label, owner)
 
 
@@ -167,7 +167,7 @@ def label_argument(function: str, argument: str, place: str = "") -> Label:
 
     ``place``: an ordinal such as "third" if the argument is passed by position; empty if it is passed by keyword.
     """
-    where = f"the {place} argument" if place else f"the argument {argument}"
+    where = f"the {place} argument" if place else f"the {argument} argument"
     return Label(argument, f"{function}.{argument}", f"{where} of {function}()")
 
 

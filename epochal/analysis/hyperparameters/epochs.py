@@ -193,7 +193,7 @@ class _Finder:
             if name not in _FIT_METHODS or not isinstance(call.func, ast.Attribute):
                 continue
             epochs = next((each.value for each in call.keywords if each.arg in ("epochs", "nb_epoch")), None)
-            place = f"the argument epochs of {name}()"
+            place = f"the epochs argument of {name}()"
             index = _FIT_METHODS[name]
             if epochs is None and len(call.args) > index:
                 epochs, place = call.args[index], f"the {_ORDINALS[index]} argument of {name}()"

@@ -142,7 +142,7 @@ class Tracer(Evaluator):
             if argument is None:
                 uses_default = True
             else:
-                place = f"the argument {parameter.arg} of {function.name}()"
+                place = f"the {parameter.arg} argument of {function.name}()"
                 found += self.trace(
                     call_unit, argument, Label(parameter.arg, f"{function.name}.{parameter.arg}", place)
                 )

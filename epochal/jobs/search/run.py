@@ -42,9 +42,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     if isinstance(end, EndCause):
         return end
     trial_count = sum(trial.strategy is Strategy.SEARCH for trial in active.load().trials)
-    cause = (
-        f"{end.cause} Before the search ({plural(trial_count, 'trial')}), more epochs were ruled out: {give_up.cause}"
-    )
+    cause = f"{end.cause} Before the search, which ran {plural(trial_count, 'trial')}, more epochs were ruled out: {give_up.cause}"
     return GiveUp(end.reason, cause, end.remedy)
 
 

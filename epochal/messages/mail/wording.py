@@ -67,7 +67,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
 def describe_forecast(run: Run) -> str:
     """Return the forecast for a run that ended below its threshold; empty if unknown or already in the explanation."""
     is_open = run.state is State.EXHAUSTED and run.reason is not Reason.LEVELS_OFF
-    return f"the accuracy that is judged: {run.forecast.description}" if run.forecast and is_open else ""
+    return f"the accuracy that counts: {run.forecast.description}" if run.forecast and is_open else ""
 
 
 def trial_table(run: Run) -> list[tuple[str, ...]]:

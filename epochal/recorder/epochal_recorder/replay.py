@@ -159,7 +159,7 @@ class Replay:
         except Exception as fault:
             raise StartOver(f"the validation data could not be read: {type(fault).__name__}: {fault}") from fault
         if (_read_random_states(), state.digests()) != before:
-            raise StartOver("reading the validation data changes its state or that of a random generator")
+            raise StartOver("reading the validation data changes its state or that of a random number generator")
 
     def _differs(self, digests):
         return any(now != before for now, before in zip(self.digests, digests, strict=False))

@@ -112,7 +112,7 @@ class Resumption:
     def _restore(self, content, rows):
         kept = self.replay.read_past(content["epoch"] - self.first, content.get("batches", []))
         if kept & find_generators(self._states.objects):
-            raise StartOver("a callback uses the same random generator as the training data")
+            raise StartOver("a callback uses the same random number generator as the training data")
         try:
             restore(self._model, content["state"], kept)
             self._lineage.restore(rows)

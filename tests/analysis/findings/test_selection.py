@@ -1,4 +1,4 @@
-"""Columns chosen with the labels before the split, and similar but sound scripts in which nothing is found."""
+"""Columns chosen using the labels before the split, and similar but sound scripts in which nothing is found."""
 
 import ast
 
@@ -243,7 +243,7 @@ def test_choice_with_all_labels_is_found(name: str) -> None:
     text, line, place = _CHOSEN[name]
     (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
     assert finding.line == line
-    assert finding.message.startswith(f"The columns are chosen with the labels of all rows {place}, ")
+    assert finding.message.startswith(f"The columns are chosen using the labels of all rows {place}, ")
 
 
 @pytest.mark.parametrize("name", _SOUND)

@@ -133,7 +133,7 @@ def test_finds_what_a_run_would_lack(
         ),
         (
             {"nn.py": "from random import choice\n", "random.py": "def seeds(): ...\n"},
-            "random.py hides Python's module random but does not define choice.",
+            "random.py hides Python's random module but does not define choice.",
             "Rename random.py.",
         ),
     ],
@@ -152,7 +152,7 @@ def test_finds_module_that_numpy_needs(tmp_path: Path) -> None:
     find(tmp_path, {"nn.py": "import numpy\nfrom random import seeds\n", "random.py": "def seeds(): ...\n"})
     (found,) = find_in_sources(read_sources(read_code(tmp_path).script))
     assert (found.path, found.line, found.remedy) == ("random.py", 0, "Rename random.py.")
-    assert found.message == "random.py hides Python's module random, which NumPy needs."
+    assert found.message == "random.py hides Python's random module, which NumPy needs."
 
 
 def test_finds_script_that_hides_a_package(tmp_path: Path) -> None:
