@@ -116,12 +116,12 @@ def main() -> None:
                 if last == 2 * seen:
                     widths += [WIDTH * each.error / each.margin for each in results[: CALIBRATION[name]]]
     calibrated = float(numpy.quantile(widths, 0.9))
-    print(f"Half of a 90 % interval at half the epochs: {calibrated:.2f} standard deviations; in use: {WIDTH}\n")
+    print(f"Half of a 90% interval at half the epochs: {calibrated:.2f} standard deviations; in use: {WIDTH}\n")
     print_table(
         (
             "",
             "curves",
-            "in the 90 % interval",
+            "in the 90% interval",
             "error",
             "± margin",
             "wrongly hopeless",

@@ -272,7 +272,7 @@ def main() -> None:
             "ratio",
             "processor",
             "hashing",
-            "of it (wanted: ≤ 2 %)",
+            "of it (wanted: ≤ 2%)",
         ),
         *(_make_images_row(kind, found["without"], found["with"]) for kind, found in images.items()),
     )

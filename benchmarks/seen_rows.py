@@ -1,7 +1,7 @@
 """How often the check for test rows that were used in training is wrong, on simulated splits.
 
 A clean split must not be refused, even if the data itself contains equal rows. Such data has few discrete columns, and
-labels with or without noise; each split is also tried with an oversampled training part. A split must be refused if 6 %
+labels with or without noise; each split is also tried with an oversampled training part. A split must be refused if 6%
 or more of its test rows were used in training, as long as that share exceeds four standard errors.
 
 Usage: benchmarks/seen_rows.py [--quick] [--splits N] [--seed N]

@@ -94,7 +94,7 @@ def test_duplicates_in_the_raw_data_are_accepted(random: np.random.Generator) ->
 
 @pytest.mark.parametrize(("leaked", "refused"), [(0.04, False), (0.1, True), (0.5, True), (1.0, True)])
 def test_leaked_rows_are_refused(leaked: float, refused: bool, random: np.random.Generator) -> None:
-    """A leak below 5 % is accepted: with pure noise and two balanced classes, it adds at most half of that to the accuracy."""
+    """A leak below 5% is accepted: with pure noise and two balanced classes, it adds at most half of that to the accuracy."""
     train, test = _split(random, _draw_noise(random, 4_000))
     count = int(leaked * len(test[0]))
     test = _join(_select(train, slice(count)), _select(test, slice(count, None)))

@@ -21,7 +21,7 @@ _LAWS: dict[str, _Law] = {
 }
 _FLAT: _Law = lambda epoch: 0.1  # noqa: E731
 _WIDTH = 1.645
-"""Half-width of a 90 % interval, in standard deviations of a normal distribution."""
+"""Half-width of a 90% interval, in standard deviations of a normal distribution."""
 
 
 def _make_curve(law: _Law, epochs: int, noise: float = 0.0, seed: int = 1) -> list[tuple[float, float]]:
@@ -114,7 +114,7 @@ def test_correlated_errors_widen_the_interval() -> None:
 
 
 def test_flat_curve_may_start_to_learn_at_any_time() -> None:
-    """The interval grows by 15 % of the errors with each doubling of the epochs; the curve may still rise."""
+    """The interval grows by 15% of the errors with each doubling of the epochs; the curve may still rise."""
     prediction = extrapolate(_make_curve(_FLAT, 30), [60, 120, 240])
     assert prediction.accuracies == pytest.approx([0.1] * 3, abs=0.01)
     assert prediction.deviations == pytest.approx([0.135, 0.27, 0.405], rel=0.02)
@@ -122,7 +122,7 @@ def test_flat_curve_may_start_to_learn_at_any_time() -> None:
 
 
 def test_rising_curve_may_keep_rising() -> None:
-    """For each doubling of the epochs, the interval allows for 30 % of the gain from the last doubling."""
+    """For each doubling of the epochs, the interval allows for 30% of the gain from the last doubling."""
 
     def law(epoch: float) -> float:  # rises by 0.05 with each doubling
         return 0.3 + 0.05 * math.log2(epoch)

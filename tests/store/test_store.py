@@ -396,7 +396,7 @@ def test_looks_are_counted_over_the_runs_of_a_branch(database: Database) -> None
 def test_test_sets_are_compared_by_their_rows(database: Database) -> None:
     """If the rows of test sets are known, they decide instead of the digest and size.
 
-    If less than 5 % of the rows were in earlier sets, the set is new. Otherwise, the looks at
+    If less than 5% of the rows were in earlier sets, the set is new. Otherwise, the looks at
     all earlier sets that share a row with it are added up.
     """
     first, second = _push_and_claim(database, "a"), _push_and_claim(database, "b")
@@ -406,7 +406,7 @@ def test_test_sets_are_compared_by_their_rows(database: Database) -> None:
     assert _take_look(database, first, 500, "one", test_rows=_make_sketch(old)) == 1
     assert _take_look(database, second, 500, "two", test_rows=_make_sketch(reversed(old))) == 2
     assert _take_look(database, second, 500, "one", test_rows=_make_sketch(other)) == 1
-    # 4 % and 6 % of the rows are old.
+    # 4% and 6% of the rows are old.
     assert _take_look(database, second, 500, "one", test_rows=_make_sketch(old[:20] + fresh[:480])) == 1
     assert _take_look(database, second, 500, "one", test_rows=_make_sketch(old[:30] + fresh[500:970])) == 4
     # The two sets that share its rows have had three looks.
@@ -460,7 +460,7 @@ def test_share_is_estimated_between_sets_of_different_sizes(size: int, earlier: 
 
 
 def test_share_is_of_all_earlier_sets_together() -> None:
-    """3 % from each of three sets make 9 %, even beside a huge set of which only the smallest hashes are known."""
+    """3% from each of three sets make 9%, even beside a huge set of which only the smallest hashes are known."""
     numbers = random.Random(3)
     old = [[numbers.getrandbits(64) for _ in range(1_000)] for _ in range(3)]
     rows = [row for rows in old for row in rows[:30]] + [numbers.getrandbits(64) for _ in range(910)]
