@@ -5,7 +5,7 @@ as the columns with the highest correlation with the labels.
 """
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from epochal.analysis.findings.finding import Finding
@@ -48,8 +48,9 @@ class _Choice:
 
 def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each choice of columns that depends on the labels of all rows and precedes the split."""
+    results = {scope.name: _find_results(source, scope) for source in sources for scope in source.scopes if scope.name}
     for source, scope in find_used(sources):
-        yield from _Choices(source).follow(scope)
+        yield from _Choices(source, results).follow(scope)
 
 
 @dataclass
@@ -57,11 +58,12 @@ class _Origins:
     """The variables and columns that a scope's variables are computed from.
 
     A column ``df["price"]`` has the origin ``["price"]``. Rows taken from a variable ``x`` by a slice or an index have
-    the origin ``x[]``. ``imported``: the imported names, which are not origins. ``loops``: loop variables, whose values
-    are not row indices.
+    the origin ``x[]``. ``imported``: the imported names, which are not origins. ``results``: for each function in the
+    code, the columns that its result is computed from. ``loops``: loop variables, whose values are not row indices.
     """
 
     imported: Collection[str]
+    results: Mapping[str, frozenset[str]] = field(default_factory=dict)
     names: dict[str, frozenset[str]] = field(default_factory=dict)
     loops: set[str] = field(default_factory=set)
 
@@ -76,6 +78,8 @@ class _Origins:
                     found.add(f'["{column}"]')
                 if self.takes_rows(each):
                     found.add(f"{root_name(each)}[]")
+            elif isinstance(each, ast.Call):
+                found |= self.results.get(last_name(each.func), frozenset())
             elif isinstance(each, ast.Attribute) and each.attr in _COLUMN_ATTRIBUTES:
                 found.add(f".{each.attr}")
         return frozenset(found)
@@ -109,9 +113,9 @@ class _Origins:
 class _Choices:
     """The choices of columns in a scope, traced to where the data is split."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, results: Mapping[str, frozenset[str]]) -> None:
         self._source = source
-        self._origins = _Origins(source.names)
+        self._origins = _Origins(source.names, results)
         self._chosen: dict[str, _Choice] = {}
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
@@ -120,7 +124,9 @@ class _Choices:
         for step in scope.steps:
             for call in step.calls:
                 labels |= self._find_labels(call)
-                splits += [(choice, where) for choice, where in self._find_splits(call) if step.follows(choice.step)]
+                splits += [
+                    (choice, where) for choice, where in self._find_splits(call, step) if step.follows(choice.step)
+                ]
             changes = [(target, self._choice_of(value, step) if value else None) for target, value in step.assigned]
             self._origins.assign(step)
             for target, choice in changes:
@@ -146,19 +152,25 @@ class _Choices:
         node = keyword(call, "y", 2 if name in _CROSS_VALIDATIONS else 1)
         return self._origins.of(node) - {_PART} if node else frozenset()
 
-    def _find_splits(self, call: ast.Call) -> Iterator[tuple[_Choice, str]]:
+    def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
         """Yield each choice in data that a call splits, or of which it takes only some rows, and a phrase that says where."""
         name = last_name(call.func)
         position = 1 if name in _CROSS_VALIDATIONS else 0
         if len(call.args) <= position or name not in _LABELLED | _CROSS_VALIDATIONS:
             return
         data = call.args[position]
+        direct = self._find_columns(data)
+        if name == "fit" and direct:
+            chosen, columns = direct
+            yield from _find_late(_Choice(step, self._origins.of(columns), self._origins.of(chosen)))
         for each in ast.walk(data):
             choice = self._chosen.get(each.id) if isinstance(each, ast.Name) else None
             if choice is None:
                 continue
             if name in _SPLITS or name in _CROSS_VALIDATIONS:
                 yield choice, f"before {name}() on line {call.lineno}"
+            elif name == "fit" and _PART in choice.data:
+                yield from _find_late(choice)
             elif name == "fit" and keyword(call, "validation_split"):
                 yield choice, f"before fit() splits off validation data on line {call.lineno}"
             elif choice.sliced or (isinstance(data, ast.Subscript) and self._origins.takes_rows(data)):
@@ -195,6 +207,22 @@ class _Choices:
                 self._chosen.pop(name, None)
             if choice and name:
                 self._chosen[name] = choice
+
+
+def _find_late(choice: _Choice) -> Iterator[tuple[_Choice, str]]:
+    """Yield a choice of columns of training rows, and where it was made, if it was made before these rows were split off."""
+    if _PART in choice.data and _PART not in choice.origins:
+        yield choice, "before the split"
+
+
+def _find_results(source: Source, scope: Scope) -> frozenset[str]:
+    """Return the columns, and the attributes in ``_COLUMN_ATTRIBUTES``, that a function's result is computed from."""
+    origins, found = _Origins(source.names), set[str]()
+    for step in scope.steps:
+        origins.assign(step)
+        if isinstance(step.node, ast.Return) and step.node.value:
+            found |= origins.of(step.node.value)
+    return frozenset(origin for origin in found if origin.startswith(("[", ".")))
 
 
 def _splits(node: ast.expr | None) -> bool:

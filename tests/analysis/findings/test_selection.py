@@ -94,6 +94,28 @@ print(cross_val_score(m, X, y).mean())
         6,
         "before cross_val_score() on line 8",
     ),
+    "columns_of_training_rows": (
+        """\
+def top(df):
+    corr = df.drop(columns='target').corrwith(df['target']).abs()
+    return corr.nlargest(15).index.tolist()
+keep = top(df)
+train, test = train_test_split(df, random_state=0)
+m.fit(train[keep], train['target'])
+""",
+        9,
+        "before the split",
+    ),
+    "training_rows_with_chosen_columns": (
+        """\
+best = np.argsort([abs(np.corrcoef(X[:, j], y)[0, 1]) for j in range(9)])[-3:]
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+X_train, X_test = X_train[:, best], X_test[:, best]
+m.fit(X_train, y_train)
+""",
+        6,
+        "before the split",
+    ),
     "cross_validation_of_columns": (
         """\
 best = max(range(40), key=lambda j: cross_val_score(m, X[:, [j]], y).mean())
@@ -118,6 +140,21 @@ main()
 }
 
 _SOUND = {
+    "function_of_training_rows": """\
+def top(df):
+    return df.corr()['target'].abs().nlargest(15).index
+train, test = train_test_split(df, random_state=0)
+keep = top(train)
+m.fit(train[keep], train['target'])
+""",
+    "function_that_leaves_out_the_labels": """\
+def features(df):
+    print(df['target'].mean())
+    return [c for c in df.columns if c != 'target']
+keep = features(df)
+train, test = train_test_split(df, random_state=0)
+m.fit(train[keep], train['target'])
+""",
     "training_rows": """\
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 c = [abs(np.corrcoef(X_train[:, j], y_train)[0, 1]) for j in range(9)]
