@@ -237,6 +237,11 @@ class Reason(StrEnum):
         "The search found no untried combination of the values that the [search] table of epochal.toml allows.",
         "Widen the ranges in [search], or change the model.",
     )
+    TEST_SET_CHANGED = (
+        "test_set_changed",
+        "A trial of the search was not tested on the same rows as the first trial, so their accuracies cannot be compared.",
+        "Seed the split, and remove any constant from [search] that decides which rows are test data.",
+    )
 
     # A trial or a run was stopped from outside.
     PRUNED = (

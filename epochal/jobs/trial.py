@@ -23,6 +23,7 @@ from epochal.results.metrics import parse_faults, parse_fits, parse_start_over, 
 from epochal.results.outputs import read_metrics, read_untrusted_text
 from epochal.results.printed import PrintedLines
 from epochal.results.resumption import describe_resumption, effective_epochs, find_stop_cause
+from epochal.results.sketches import is_other_test_set
 from epochal.results.wording import describe_accuracy
 from epochal.results.written import find_written_files
 from epochal.runtimes.runtime import Training
@@ -37,6 +38,10 @@ _VALIDATES_ON_TEST = (
 _TEST_SET_CHANGES = (
     "The script tests on different rows each time it runs, so every trial trains from the beginning. Seed the split "
     "(random_state=0, or shuffle(…, seed=0, reshuffle_each_iteration=False)), or do not shuffle the test data."
+)
+_OTHER_TEST_ROWS = (
+    "The script tests on different rows in different trials, so the threshold may be reached by luck. Seed the split "
+    "(random_state=0, or np.random.default_rng(0)), or do not shuffle the test data."
 )
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
@@ -72,6 +77,8 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
 
+    A trial of a search fails if it was tested on other rows than the first trial.
+
     If the trial resumed, but was then not tested on the same test set as the model in its checkpoints, it is run
     again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
     epochs already completed. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
@@ -99,7 +106,8 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
                 why=f"after resuming from {provided.source}, {active.script.path} tested on different rows (is its split seeded?)"
             )
             trial, choice = _train(active, started, replace(trial, caught=True), not_resumed)
-        _add_notes(active, trial, choice)
+        other = _find_other_test_set(active, number, choice) if isinstance(choice, Choice) else None
+        _add_notes(active, trial, choice, has_other_rows=other is not None)
         if reason := started.stop.reason:
             state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
             trial = replace(trial, state=state, reason=reason, explanation=reason.description)
@@ -107,6 +115,12 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             return trial
         if isinstance(choice, RunFailed):
             raise choice
+        if other and proposal.strategy is Strategy.SEARCH:
+            raise RunFailed(
+                Reason.TEST_SET_CHANGED,
+                f"{active.script.path} {_describe_changes(proposal)} was not tested on the same rows as trial {other.number}, "
+                f"so their accuracies cannot be compared. {Reason.TEST_SET_CHANGED.remedy}",
+            )
     except RunFailed as failure:
         failed = replace(trial, state=TrialState.FAILED, reason=failure.reason, explanation=failure.explanation)
         end_trial(database, active.run.id, failed)
@@ -247,6 +261,14 @@ def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: Prov
     return choice.accuracy.test_set != provided.test_set
 
 
+def _find_other_test_set(active: ActiveRun, number: int, choice: Choice) -> Trial | None:
+    """Return the run's first measured trial if it is certain to have been tested on other rows than trial ``number``."""
+    measured = (trial for trial in active.load().trials if trial.number != number and trial.accuracy)
+    first = next(measured, None)
+    is_other = first and first.accuracy and is_other_test_set(first.accuracy, choice.accuracy)
+    return first if is_other else None
+
+
 def _describe_changes(proposal: Proposal) -> str:
     """Return how the trial's script differs from the pushed one, as in ``with epochs = 30, filters = 64``."""
     changed = {constant: value for constant, value in proposal.changes.items() if value != constant.value}
@@ -280,10 +302,11 @@ def _write_change(active: ActiveRun, folder: TrialFolder, change: Change) -> Non
         folder.diff.write_text(diff(active.folder.code, change, active.run.commit.project), encoding="utf-8")
 
 
-def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed) -> None:
+def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed, *, has_other_rows: bool) -> None:
     faults = parse_faults(read_metrics(active.folder.trial(trial.number).metrics))
     notes = [f"trial {trial.number}: internal error while recording training: {fault}" for fault in faults]
     notes += [_VALIDATES_ON_TEST] * trial.validates_on_test + [_TEST_SET_CHANGES] * trial.caught
+    notes += [_OTHER_TEST_ROWS] * (has_other_rows and not trial.caught)
     if isinstance(choice, Choice):
         notes += choice.notes
     for note in add_notes(active.app.database, active.run.id, notes) if notes else ():

@@ -3,6 +3,8 @@
 import struct
 from collections.abc import Iterable
 
+from epochal.records import Accuracy
+
 MIN_SHARED = 0.05
 """A test set counts as new if less than this share of its rows was in earlier test sets."""
 _SKETCH_SIZE = 1024
@@ -30,6 +32,18 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
         if compared:
             share = max(share, sum(each in union for each in compared) / len(compared))
     return share
+
+
+def is_other_test_set(first: Accuracy, second: Accuracy) -> bool:
+    """Return whether two test sets are certain to differ, because of their sizes or because they share only some rows.
+
+    Test sets without a common row may be the same rows, preprocessed in different ways.
+    """
+    if None not in (first.samples, second.samples) and first.samples != second.samples:
+        return True
+    if first.test_rows is None or second.test_rows is None:
+        return False
+    return 0 < estimate_shared_rows(first.test_rows, [second.test_rows]) < 1
 
 
 def _upper_limit(hashes: tuple[int, ...]) -> int:

@@ -39,6 +39,7 @@ _COMBINATION_FAILURES = frozenset(
         Reason.NO_ACCURACY,
         Reason.ACCURACY_NOT_FINITE,
         Reason.ACCURACY_OUT_OF_RANGE,
+        Reason.TEST_SET_CHANGED,
     }
 )
 """Failures that may be due to the hyperparameters of one trial; the search then continues with other values."""
@@ -150,6 +151,8 @@ class Workers:
 
     def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
         """Propose the next trial after ``trials``: more epochs for a promising trial, or an untried combination."""
+        if any(trial.reason is Reason.TEST_SET_CHANGED for trial in trials):
+            return GiveUp(Reason.TEST_SET_CHANGED, Reason.TEST_SET_CHANGED.description)
         if end := check_budget(trials, self._settings):
             return end
         target = next_target(self._active)
