@@ -5,8 +5,10 @@ import signal
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from epochal.analysis.detection import read_source
 from epochal.analysis.imports import find_import
 from epochal.errors import Reason
+from epochal.grammar import join_words
 from epochal.results.ending import Endings
 from epochal.results.exceptions import TRACEBACK, Frame, Raised, find_last_exceptions, unwrap
 from epochal.results.import_errors import explain_import_error
@@ -18,6 +20,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 _MAX_QUOTE_LENGTH = 300
 _LAST_LINES = 5
+
+_REQUIRED_ARGUMENTS = re.compile(r"error: the following arguments are required: (?P<names>.+)")
+_USAGE = re.compile(r"\s*usage\b", re.IGNORECASE)
 
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
 _SIGNALS: dict[int, str] = {
@@ -72,10 +77,10 @@ def _explain_exit(
     ending = endings.script if endings else None
     called = [frame for frame in ending.exit_frames if not frame.is_library] if ending and ending.exit_status else []
     where = f" on line {called[-1].line}" if called and called[-1].path == origin.script else ""
-    if ending and any(frame.path.endswith("/argparse.py") for frame in ending.exit_frames):
+    if ending and any(frame.path.endswith(("/argparse.py", "/optparse.py")) for frame in ending.exit_frames):
         return Reason.SCRIPT_ERROR, (
-            f"{origin.script} ended{where} while parsing its command line. Epochal runs it without arguments, so give "
-            f"each required argument a default, and remove required=True.{quote}"
+            f"{origin.script} ended{where} while parsing its command line. Epochal runs it without arguments, so "
+            f"{_provide_arguments(lines, origin)}.{quote}"
         )
     if ending and any("/click/" in frame.path for frame in ending.exit_frames):
         error = next((line for line in reversed(printed_lines) if line.startswith("Error: ")), "").strip()
@@ -83,10 +88,23 @@ def _explain_exit(
             f"{origin.script} ended{where} while parsing its command line. Epochal runs it without arguments, so give "
             f"each required argument or option a default, as in default=20.{f' It printed: {error!r}' if error else quote}"
         )
-    return (
-        Reason.SCRIPT_ERROR,
-        f"{origin.script} ended with exit status {exit_status}{where}; only 0 means success.{quote}",
-    )
+    explanation = f"{origin.script} ended with exit status {exit_status}{where}; only 0 means success.{quote}"
+    if any(map(_USAGE.match, printed_lines)) and "argv" in (read_source(origin.code, origin.script) or ""):
+        explanation += " Epochal runs it without arguments, so use fixed values instead of sys.argv."
+    return Reason.SCRIPT_ERROR, explanation
+
+
+def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
+    """Return how to change a script whose parser, argparse or optparse, printed ``lines`` to refuse an empty command line."""
+    required = next((found for line in reversed(lines) if (found := _REQUIRED_ARGUMENTS.search(line))), None)
+    if required is None or "add_subparsers" in (read_source(origin.code, origin.script) or ""):
+        return "give each required argument a default, and remove required=True"
+    names = required["names"].split(", ")
+    options = [name for name in names if name.startswith("-")]
+    positional = [name for name in names if name not in options]
+    steps = [f'give {join_words(positional)} nargs="?" and a default'] if positional else []
+    steps += [f"give {join_words(options)} a default instead of required=True"] if options else []
+    return ", and ".join(steps)
 
 
 def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:

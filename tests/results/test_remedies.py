@@ -481,7 +481,35 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.parse_args()\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py ended on line 4 while parsing its command line",
+            "nn.py ended on line 4 while parsing its command line. Epochal runs it without arguments, so give x "
+            'nargs="?" and a default.',
+        ),
+        (
+            {
+                "nn.py": "import argparse\np = argparse.ArgumentParser()\np.add_argument('x')\np.add_argument('y')\n"
+                "p.add_argument('--rate', required=True)\np.parse_args()\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'so give x and y nargs="?" and a default, and give --rate a default instead of required=True. The last line',
+        ),
+        (
+            {
+                "nn.py": "import argparse\np = argparse.ArgumentParser()\nsub = p.add_subparsers(dest='job', required=True)\n"
+                "p.parse_args()\n"
+            },
+            Reason.SCRIPT_ERROR,
+            "so give each required argument a default, and remove required=True.",
+        ),
+        (
+            {"nn.py": "from optparse import OptionParser\np = OptionParser()\np.error('--rate is missing')\n"},
+            Reason.SCRIPT_ERROR,
+            "nn.py ended on line 3 while parsing its command line. Epochal runs it without arguments, so give each required",
+        ),
+        (
+            {"nn.py": "import sys\nif len(sys.argv) != 2:\n    print('Usage: nn.py RATE')\n    sys.exit(2)\n"},
+            Reason.SCRIPT_ERROR,
+            'The last line of its output was: "Usage: nn.py RATE" Epochal runs it without arguments, so use fixed values '
+            "instead of sys.argv.",
         ),
         (
             {
