@@ -10,6 +10,7 @@ from pathlib import Path
 from epochal.analysis.calls import find_calls, find_texts, find_variable, makes_files
 from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
+from epochal.analysis.hyperparameters.sources import read_sources
 from epochal.analysis.imports import find_hiding_module
 from epochal.analysis.missing_files import (
     DATA_FOLDER,
@@ -265,7 +266,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         return Reason.SCRIPT_ERROR, remedy
     if _ONE_HOT_LABELS.search(last.message) and (remedy := _explain_one_hot_labels(origin)):
         return Reason.SCRIPT_ERROR, remedy
-    if _STRINGS.search(last.message) and not _search_script(_TEXT_LAYER, origin)[1]:
+    if _STRINGS.search(last.message) and not _search_code(_TEXT_LAYER, origin)[1]:
         return Reason.SCRIPT_ERROR, (
             "The labels or features contain strings. Convert them to numbers, for example by encoding the labels with "
             "LabelEncoder from scikit-learn."
@@ -449,29 +450,37 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call in the line, or else in the script, that selects a Matplotlib backend; empty if no call does."""
+    """Return the call in the line, or else in the code, that selects a Matplotlib backend; empty if no call does."""
     found = _BACKEND.search(line)
-    return found[0] if found else _search_script(_BACKEND, origin)[1]
+    return found[0] if found else _search_code(_BACKEND, origin)[1]
 
 
 def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
     """Return what to do if the last ``messages`` of a killed script say that there is no display; otherwise an empty string."""
     if not any(_SCREEN.search(message) for message in messages):
         return ""
-    number, call = _search_script(_WINDOW, origin)
-    what = f"{call}() on line {number}" if call else "the line that opens a window"
+    where, call = _search_code(_WINDOW, origin)
+    what = f"{call}() {where}" if call else "the line that opens a window"
     return (
         f"{origin.script} opens a window, but training runs without a display. Remove {what}, or save the image to a file "
         "instead."
     )
 
 
-def _search_script(pattern: re.Pattern[str], origin: Origin) -> tuple[int, str]:
-    """Return the number (from 1) of the script's first matching line and the matching text, or ``(0, "")`` if no line matches."""
-    lines = (read_source(origin.code, origin.script) or "").splitlines()
-    return next(
-        ((number, found[0]) for number, line in enumerate(lines, 1) if (found := pattern.search(line))), (0, "")
-    )
+def _search_code(pattern: re.Pattern[str], origin: Origin) -> tuple[str, str]:
+    """Return where the script, or else a local module that it imports, first matches, and the matching text.
+
+    The place reads ``on line 3`` or ``in net.py line 3``. Both are empty if no line matches.
+    """
+    try:
+        files = read_sources(origin.code, origin.script, (origin.code / origin.script).read_bytes()).modules
+    except OSError:
+        return "", ""
+    for path in files:
+        for number, line in enumerate((read_source(origin.code, path) or "").splitlines(), 1):
+            if found := pattern.search(line):
+                return (f"on line {number}" if path == origin.script else f"in {path} line {number}"), found[0]
+    return "", ""
 
 
 def is_out_of_memory(message: str) -> bool:
@@ -503,17 +512,17 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
 
 
 def _explain_sparse_labels(origin: Origin) -> str:
-    number, loss = _search_script(_ONE_HOT_LOSS, origin)
+    where, loss = _search_code(_ONE_HOT_LOSS, origin)
     sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
     problem = f"The labels are whole numbers, which {loss} does not accept."
-    return f"{problem} On line {number}, write {sparse} instead." if loss else ""
+    return f"{problem} {where[0].upper()}{where[1:]}, write {sparse} instead." if loss else ""
 
 
 def _explain_one_hot_labels(origin: Origin) -> str:
-    number, loss = _search_script(_SPARSE_LOSS, origin)
+    where, loss = _search_code(_SPARSE_LOSS, origin)
     dense = loss.removeprefix("sparse_").removeprefix("Sparse")
     problem = f"The labels are one-hot encoded, which {loss} does not accept."
-    return f"{problem} On line {number}, write {dense} instead." if loss else ""
+    return f"{problem} {where[0].upper()}{where[1:]}, write {dense} instead." if loss else ""
 
 
 def _explain_metric_key(message: str, origin: Origin) -> str:

@@ -366,6 +366,15 @@ def _raise(error: str) -> dict[str, str]:
             Reason.SCRIPT_ERROR,
             "On line 1, write sparse_categorical_crossentropy instead.",
         ),
+        (
+            {
+                "nn.py": "from nets.Small import build\nbuild()\n",
+                "nets/Small.py": "# loss=losses.CategoricalCrossentropy()\ndef build():\n    raise ValueError('Arguments `target` "
+                "and `output` must have the same shape. Received: target.shape=(None, 1), output.shape=(None, 10)')\n",
+            },
+            Reason.SCRIPT_ERROR,
+            "In nets/Small.py line 1, write SparseCategoricalCrossentropy instead.",
+        ),
         # What an unattended training does not have.
         (
             {"nn.py": "import sys\nepochs = int(sys.argv[1])\n"},
