@@ -64,7 +64,11 @@ _SCREEN = re.compile(
     r"|requires the '\w+' interactive framework, as 'headless'|Cannot load backend|No available video device"
     r"|The function is not implemented\. Rebuild the library with Windows, GTK"
 )
-_BACKEND = re.compile(r"""(?:matplotlib|mpl)\.use\([^)\n]*\)|plt\.switch_backend\([^)\n]*\)|%matplotlib \w+""")
+_BACKEND = re.compile(
+    r"""(?:matplotlib|mpl)\.use\([^)\n]*\)|(?:plt|pyplot)\.switch_backend\([^)\n]*\)|%matplotlib \w+"""
+)
+_OPENS_WINDOWS = re.compile(r"/matplotlib/backends/_?backend_(?:gtk|macosx|qt|tk|wx)")
+"""Matches the path of a Matplotlib backend that opens windows."""
 _WINDOW = re.compile(r"\bcv2\.(?:imshow|namedWindow|waitKey)\b|\bQApplication\b")
 _SPARSE_LABELS = re.compile(
     r"`target` and `output` must have the same (?:rank|shape).*target\.shape=\(\w+,(?: 1)?\)"
@@ -205,8 +209,9 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NEEDS_INPUT, _explain_input(line, inner, origin)
     if notebook := _NOTEBOOK.search(text):
         return Reason.NOTEBOOK_CODE, _explain_notebook(notebook[1], inner, origin)
-    # Without Tk, matplotlib cannot import the backend that the script has chosen.
-    if _SCREEN.search(text) or ("tkinter" in text and last.package == "matplotlib" and _find_backend(line, origin)):
+    # Without Tk or Qt, Matplotlib cannot import the backend that the script has chosen.
+    lacks_toolkit = last.name in _IMPORT and any(_OPENS_WINDOWS.search(frame.path) for frame in last.frames)
+    if _SCREEN.search(text) or (lacks_toolkit and _find_backend(line, origin)):
         return Reason.NO_DISPLAY, _explain_screen(line, origin)
     if _PLOT_MODEL.search(text):
         wanted = "ask the admin to install the Debian package graphviz"
@@ -446,7 +451,10 @@ def _explain_screen(line: str, origin: Origin) -> str:
     backend = _find_backend(line, origin)
     if backend:
         return f"Training runs without a display: remove {backend}."
-    return "Training runs without a display: remove the line, or save the image to a file instead."
+    return (
+        "Training runs without a display: remove the code that opens and uses the window, or save the image to a file "
+        "instead."
+    )
 
 
 def _find_backend(line: str, origin: Origin) -> str:

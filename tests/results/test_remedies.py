@@ -33,6 +33,14 @@ def _read_csv(content: bytes) -> dict[str, str]:
     return {"nn.py": f"{script}FILE = 'a.csv'\npd.read_csv(FILE)\n", "site-packages/pandas.py": _PANDAS}
 
 
+def _import_backend(call: str, error: str) -> dict[str, str]:
+    script = "import sys\nsys.path.append('site-packages')\nfrom matplotlib.backends import backend_qtagg\n"
+    return {
+        "nn.py": f"{script}def show():\n    {call}\n",
+        "site-packages/matplotlib/backends/backend_qtagg.py": f"raise ImportError({error!r})\n",
+    }
+
+
 def _raise(error: str) -> dict[str, str]:
     return {"nn.py": f"raise {error}\n"}
 
@@ -529,13 +537,19 @@ def _raise(error: str) -> dict[str, str]:
             "remove matplotlib.use('TkAgg').",
         ),
         (
-            {
-                "nn.py": "import sys\nsys.path.append('site-packages')\nimport matplotlib\nmatplotlib.use('TkAgg')\n",
-                "site-packages/matplotlib/__init__.py": "def use(name):\n    raise ModuleNotFoundError("
-                "\"No module named 'tkinter'\")\n",
-            },
+            _import_backend("matplotlib.use('TkAgg')", "No module named 'tkinter'"),
             Reason.NO_DISPLAY,
             "remove matplotlib.use('TkAgg').",
+        ),
+        (
+            _import_backend("plt.switch_backend('Qt5Agg')", "Failed to import any of the following Qt binding modules"),
+            Reason.NO_DISPLAY,
+            "Training runs without a screen: remove plt.switch_backend('Qt5Agg').",
+        ),
+        (
+            _raise("RuntimeError('no display name and no $DISPLAY environment variable')"),
+            Reason.NO_DISPLAY,
+            "Training runs without a screen: remove the code that opens and uses the window, or save the image to a file",
         ),
         ({"nn.py": "gpus = []\nprint(gpus[0])\n"}, Reason.NO_GPU, "Put it under `if gpus:`, or remove it."),
         (

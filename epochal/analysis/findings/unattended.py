@@ -27,6 +27,8 @@ from epochal.analysis.syntax import Module, last_name
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
+_BACKENDS = {"matplotlib.use": "backend", "matplotlib.pyplot.switch_backend": "newbackend"}
+"""Functions that choose a Matplotlib backend, with their argument's name."""
 _SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
@@ -111,12 +113,12 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     f"{full}() needs a display, but training runs without one.",
                     "Remove the line, or save the image with cv2.imwrite().",
                 )
-            elif full == "matplotlib.use" and _WINDOWS.fullmatch(backend := text_of(keyword(call, "backend", 0))):
+            elif full in _BACKENDS and _WINDOWS.fullmatch(backend := text_of(keyword(call, _BACKENDS[full], 0))):
                 yield _finding(
                     source,
                     call,
                     "needs_window",
-                    f'matplotlib.use("{backend}") needs a display, but training runs without one.',
+                    f'{ast.unparse(call.func)}("{backend}") needs a display, but training runs without one.',
                     "Remove the line.",
                 )
 
