@@ -35,10 +35,18 @@ def is_magic_with_code(call: ast.Call) -> bool:
     return len(texts) == lengths.get(name) and texts[0] in _MAGICS and bool(texts[-1].strip())
 
 
-def find_gpu_lines(code: Path, path: str) -> list[int]:
-    """Return the lines of ``path`` in the folder ``code`` that need a GPU and are not guarded by ``if`` or ``try``."""
+def find_gpu_lines(code: Path, path: str, failed: Sequence[int]) -> list[int]:
+    """Return the lines of ``path`` in the folder ``code`` that need a GPU and are not guarded by ``if`` or ``try``.
+
+    ``failed``: the lines that led to the failure, innermost last. The last one is included, too, unless a ``with``
+    statement that needs a GPU contains one of them.
+    """
     module = Module.read(code / path)
-    return sorted({node.lineno for node in _walk_unguarded(module.tree) if _needs_gpu(node)}) if module else []
+    nodes = list(_walk_unguarded(module.tree)) if module else []
+    lines = {node.lineno for node in nodes if _needs_gpu(node)}
+    blocks = [node for node in nodes if isinstance(node, ast.With) and node.lineno in lines]
+    is_in_block = any(node.lineno < line <= (node.end_lineno or 0) for node in blocks for line in failed)
+    return sorted(lines if is_in_block else lines.union(failed[-1:]))
 
 
 def describe_lines(lines: Sequence[int]) -> str:

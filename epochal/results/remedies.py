@@ -553,9 +553,10 @@ def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -
     if re.search(r"CUDA|cuda|NVIDIA", last.message) and "torch" in f"{last.package} {last.message} {line}".lower():
         return 'Training runs without a GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
     path = _local_path(inner, origin) if inner else ""
-    lines = sorted({*find_gpu_lines(origin.code, path), *([inner.line] if inner else [])})
+    failed = [frame.line for frame in last.own_frames or (inner,) if frame and inner and frame.path == inner.path]
+    lines = find_gpu_lines(origin.code, path, failed)
     several = len(lines) > 1
-    where = describe_lines(lines).capitalize() if several else "The line"
+    where = describe_lines(lines).capitalize() if several or lines != failed[-1:] else "The line"
     problem = f"{where} need{'' if several else 's'} a GPU, but training runs without one."
     them = "them" if several else "it"
     source = (read_source(origin.code, path) or "").splitlines()

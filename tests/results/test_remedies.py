@@ -564,6 +564,14 @@ def _raise(error: str) -> dict[str, str]:
             'Write "/CPU:0" as the device on line 3, and remove the other lines.',
         ),
         (
+            {
+                "nn.py": "class tf:\n    def device(name): return open('nn.py')\ndef train():\n    raise ValueError('No GPU')\n"
+                "with tf.device('/GPU:0'):\n    print(1)\n    train()\n"
+            },
+            Reason.NO_GPU,
+            'Line 5 needs a GPU, but training runs without one. Write "/CPU:0" as the device on line 5.',
+        ),
+        (
             _raise("AssertionError('Torch not compiled with CUDA enabled')"),
             Reason.NO_GPU,
             "torch.cuda.is_available() else",
