@@ -35,6 +35,9 @@ _MEMORY = re.compile(
 )
 _WANTED_MEMORY = re.compile(r"Unable to allocate (?P<size>[\d.]+ \w+)")
 _TRAINING_CALLS = frozenset({"fit", "partial_fit", "evaluate", "predict", "predict_proba", "score", "backward"})
+_NETWORKS = re.compile(r"-packages/(?:keras|tf_keras|tensorflow|torch)/")
+_KERAS_MODEL = re.compile(r"-packages/(?:tf_)?keras/(?:src/)?(?:engine|initializers|layers|models)/(?!preprocessing/)")
+"""Matches the paths of the modules with which Keras builds a model."""
 _IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
 _NETWORK = re.compile(
     r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
@@ -503,9 +506,10 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
     pushed code that caused it; None if that is not known.
     """
     limit = f" (limit: {origin.memory_mb} MB)" if origin.memory_mb else ""
-    frames = [frame for each in exceptions for frame in each.frames]
-    trains = any(frame.is_library and frame.function in _TRAINING_CALLS for frame in frames)
-    if place is None or trains:
+    frames = [frame for each in exceptions for frame in each.frames if frame.is_library]
+    trains = any(frame.function in _TRAINING_CALLS for frame in frames)
+    uses_network = any(_NETWORKS.search(frame.path) for frame in frames)
+    if place is None or (trains and uses_network):
         where = f" in {place.place}" if place else ""
         problem, remedy = (
             f"Training ran out of memory{where}{limit}.",
@@ -515,7 +519,12 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
         wanted = next((found for each in exceptions if (found := _WANTED_MEMORY.search(each.message))), None)
         needs = f"needs {wanted['size']} more memory" if wanted else "ran out of memory"
         problem = f"{place.place} {needs}{limit}."
-        remedy = "Use fewer or smaller samples, or a smaller data type such as float32"
+        if any(_KERAS_MODEL.search(frame.path) for frame in frames):
+            remedy = "Use a smaller model"
+        elif trains:
+            remedy = "Use fewer samples or fewer features"
+        else:
+            remedy = "Use fewer or smaller samples, or a smaller data type such as float32"
     return f"{problem} {remedy}, or ask the server's admin to raise [limits] memory_mb in server.toml."
 
 

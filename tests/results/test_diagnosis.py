@@ -281,6 +281,27 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
         assert training.startswith("Training ran out of memory in nn.py line 4 (limit: 6144 MB). Use a smaller batch")
 
 
+@pytest.mark.parametrize(
+    ("library_line", "remedy"),
+    [
+        ('keras/src/models/sequential.py", line 195, in build', "Use a smaller model, or ask the server's admin"),
+        (
+            'keras/src/utils/numerical_utils.py", line 9, in to_categorical',
+            "Use fewer or smaller samples, or a smaller data",
+        ),
+        (
+            'sklearn/gaussian_process/_gpc.py", line 773, in fit',
+            "Use fewer samples or fewer features, or ask the server's",
+        ),
+    ],
+)
+def test_memory_remedy_suits_the_library(library_line: str, remedy: str) -> None:
+    """Only neural networks have a batch size, and their weights do not depend on the number of samples."""
+    log = 'Traceback (most recent call last):\n  File "/train/nn.py", line 4, in <module>\n'
+    log += f'  File "/opt/venv/lib/python3.11/site-packages/{library_line}\nMemoryError: Unable to allocate 6.71 GiB\n'
+    assert _diagnose(1, log)[1].startswith(f"nn.py line 4 needs 6.71 GiB more memory. {remedy}")
+
+
 def test_long_message_is_cut_between_words() -> None:
     """The cut is marked, so that nobody mistakes the part for the whole."""
     log = 'Traceback (most recent call last):\n  File "/train/nn.py", line 4, in <module>\nKeyError: ' + "word " * 99
