@@ -122,6 +122,8 @@ _MISSING_FILE = tuple(
     )
 )
 _FORBIDDEN = re.compile(r"(?:Permission denied|Read-only file system): '(?P<path>/[^']+)'")
+_KERNEL_FOLDER = re.compile(r"/(?:proc|sys)/")
+"""Matches a path in a folder that exists but in which no file can be created."""
 _MISSING_FOLDER = re.compile(r"non-existent directory: '(?P<folder>[^']+)'")
 _WRITES = re.compile(
     r"/(?:logging/(?:__init__|handlers)|callbacks/csv_logger)\.py \w+"
@@ -209,7 +211,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
     if any(_NETWORK.search(f"{each.name}: {each.message}") for each in exceptions):
         return Reason.NO_NETWORK, _explain_network(frames, origin)
     if (last.name == "EOFError" and ("reading a line" in text or _ASKS.search(line))) or "stdin." in line:
-        return Reason.NEEDS_INPUT, _explain_input(line, inner, origin)
+        return Reason.NEEDS_INPUT, _explain_input(last, line, inner, origin)
     if notebook := _NOTEBOOK.search(text):
         return Reason.NOTEBOOK_CODE, _explain_notebook(notebook[1], inner, origin)
     # Without Tk or Qt, Matplotlib cannot import the backend that the script has chosen.
@@ -322,10 +324,11 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         )
     found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
     missing = last.file if last.name == "FileNotFoundError" and last.file else next(found, "")
-    forbidden = _FORBIDDEN.search(last.message)
-    if forbidden and _shorten_path(forbidden["path"]).startswith("/") and _is_written(last, inner, origin):
+    refused = _FORBIDDEN.search(last.message)
+    forbidden = refused["path"] if refused else missing if _KERNEL_FOLDER.match(missing) else ""
+    if _shorten_path(forbidden).startswith("/") and _is_written(last, inner, origin):
         return Reason.SCRIPT_ERROR, (
-            f"Training cannot write to {forbidden['path']}. Write to a path inside the repository instead."
+            f"Training cannot write to {forbidden}. Write to a path inside the repository instead."
         )
     if folder := _MISSING_FOLDER.search(last.message):
         return Reason.MISSING_FILE, explain_missing_folder(_shorten_path(folder["folder"]), origin.code)
@@ -438,15 +441,20 @@ def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str
     return f"{function}() exists only in a notebook. {remedy[0].upper()}{remedy[1:]}."
 
 
-def _explain_input(line: str, inner: Frame | None, origin: Origin) -> str:
+def _explain_input(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
     asks = _ASKS.search(line)
     function = asks["function"] if asks else "input"
     reads = "there is nothing to read from standard input" if function == "stdin" else f"nobody can answer {function}()"
-    example = f": {asks['name']} = …" if asks and asks["name"] else ""
     problem = f"Training runs unattended, so {reads}."
     lines = _find_lines(inner, origin, function)
     if lines.startswith("lines"):
         return f"{problem} Write the values directly into {lines}."
+    for caller, asking in list(itertools.pairwise(last.own_frames))[-1:]:
+        calls = _find_lines(caller, origin, asking.function)
+        where = calls if caller.path == asking.path else f"{calls} of {_local_path(caller, origin)}"
+        if calls.startswith("lines"):
+            return f"{problem} Replace the calls to {asking.function}() on {where} with the values."
+    example = f": {asks['name']} = …" if asks and asks["name"] else ""
     return f"{problem} Write the value directly in the code{example}."
 
 

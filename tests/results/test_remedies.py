@@ -110,6 +110,11 @@ def _raise(error: str) -> dict[str, str]:
             "Training cannot write to /home/anna/a.h5. Write to a path inside the repository instead.",
         ),
         (
+            {"nn.py": "open('/proc/model.joblib', 'wb')\n"},
+            Reason.SCRIPT_ERROR,
+            "Training cannot write to /proc/model.joblib. Write to a path inside the repository instead.",
+        ),
+        (
             {"nn.py": "import json\njson.dump(json.load(open('in/a.json')), open('out/a.json', 'w'))\n"},
             Reason.MISSING_FILE,
             "in/a.json is not in the commit. Commit the file, or",
@@ -420,6 +425,22 @@ def _raise(error: str) -> dict[str, str]:
             {"nn.py": "rate = float(input('rate? '))\n# input()\nif rate:\n    size = int(input())\n"},
             Reason.NEEDS_INPUT,
             "answer input(). Write the values directly into lines 1 and 4.",
+        ),
+        (
+            {
+                "nn.py": "def ask(text):\n    answer = input(text)\n    return int(answer)\nrate = ask('rate? ')\n"
+                "size = ask('size? ')\n"
+            },
+            Reason.NEEDS_INPUT,
+            "answer input(). Replace the calls to ask() on lines 4 and 5 with the values.",
+        ),
+        (
+            {
+                "nn.py": "from asking import ask\nrate, size = (\n    ask('rate? '),\n    ask('size? '),\n)\n",
+                "asking.py": "def ask(text):\n    return int(input(text))\n",
+            },
+            Reason.NEEDS_INPUT,
+            "answer input(). Replace the calls to ask() on lines 3 and 4 of nn.py with the values.",
         ),
         ({"nn.py": "import getpass\nkey = getpass.getpass()\n"}, Reason.NEEDS_INPUT, "getpass()"),
         ({"nn.py": "get_ipython().system('ls')\n"}, Reason.NOTEBOOK_CODE, "nn.py line 1: "),
