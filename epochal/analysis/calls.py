@@ -35,26 +35,56 @@ def _find_mode(call: ast.Call) -> str:
 
 
 def find_texts(code: Path, path: str, line: int) -> list[str]:
-    """Return the strings in the calls on a line, including the values of the module's constants used there."""
+    """Return the strings in the calls on a line, including the values of the module's constants used there.
+
+    If the calls use a file that ``with`` or an assignment has opened, the strings in the opening call are included.
+    """
     module = Module.read(code / path)
     literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
     nodes = [each for call in find_calls(code, path, line) for each in ast.walk(call)]
+    opened = _find_opened(module.tree, line) if module else {}
+    nodes += [
+        inner for each in nodes if isinstance(each, ast.Name) for inner in ast.walk(opened.get(each.id, ast.Pass()))
+    ]
     texts = [literals[each.id] for each in nodes if isinstance(each, ast.Name) and each.id in literals]
     return texts + [each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+
+
+def _find_opened(tree: ast.Module, line: int) -> dict[str, ast.Call]:
+    """Return the calls that open files for reading before a line and whose result is in use there, by its name."""
+    found = {}
+    for node in ast.walk(tree):
+        targets: list[tuple[ast.expr | None, ast.expr]] = []
+        if isinstance(node, ast.With) and node.lineno <= line <= (node.end_lineno or 0):
+            targets = [(item.optional_vars, item.context_expr) for item in node.items]
+        elif isinstance(node, ast.Assign) and node.lineno < line:
+            targets = [(node.targets[0], node.value)]
+        for target, value in targets:
+            if isinstance(target, ast.Name) and isinstance(value, ast.Call) and _opens_to_read(value):
+                found[target.id] = value
+    return found
+
+
+def _opens_to_read(call: ast.Call) -> bool:
+    return last_name(call.func) in (*_OPENERS, "Path") and not _WRITING_MODE.fullmatch(_find_mode(call))
 
 
 def find_variable(code: Path, path: str, line: int) -> str:
     """Return the environment variable that the calls on a line read without a default; empty unless there is exactly one.
 
-    Using a name to which ``os.getenv("NAME")`` is assigned counts as reading ``NAME``.
+    Using a name, or a key of a dictionary, to which ``os.getenv("NAME")`` is assigned counts as reading ``NAME``.
     """
     calls = find_calls(code, path, line)
     module = Module.read(code / path)
-    names = {each.id for call in calls for each in ast.walk(call) if isinstance(each, ast.Name)}
     reads = [each for call in calls for each in ast.walk(call)]
+    used = {ast.unparse(each) for each in reads if isinstance(each, ast.Name | ast.Subscript)}
     for node in ast.walk(module.tree) if module else ():
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in names:
-            reads.append(node.value)
+        if isinstance(node, ast.Assign):
+            target, values = ast.unparse(node.targets[0]), {"": node.value}
+            if isinstance(node.value, ast.Dict):
+                keys = (f"[{ast.unparse(key)}]" if key else "" for key in node.value.keys)
+                values = dict(zip(keys, node.value.values, strict=True))
+            reads += [value for key, value in values.items() if f"{target}{key}" in used]
     found = {name for each in reads if (name := _read_variable(each))}
     return found.pop() if len(found) == 1 else ""
 

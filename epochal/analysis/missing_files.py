@@ -113,13 +113,13 @@ def find_pointer(names: Iterable[str], code: Path) -> str:
     return next((name for name in names if (read_start(name, code) or b"").startswith(LFS_POINTER)), "")
 
 
-def read_start(name: str, code: Path) -> bytes | None:
-    """Return the first 4 KB of the file ``name``; None if it is not a readable file in the folder ``code``."""
+def read_start(name: str, code: Path, size: int = 4096) -> bytes | None:
+    """Return the first ``size`` bytes of the file ``name``; None if it is not a readable file in the folder ``code``."""
     path = code / name
     try:
         if name and not name.startswith("/") and ".." not in path.parts and path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
-                return file.read(4096)
+                return file.read(size)
     except (OSError, ValueError):
         pass
     return None

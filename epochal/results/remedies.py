@@ -1,5 +1,6 @@
 """Remedies for exceptions with a known cause, such as a missing file, network, GPU, display or user input."""
 
+import codecs
 import itertools
 import posixpath
 import re
@@ -143,6 +144,8 @@ _NOT_UTF_8 = re.compile(
     r"|(?!byte 0x(?:8b in position 1|(?:[89]\w|d0) in position 0):))"
 )
 """Matches the error for a text file that is not in UTF-8, but not the error for the first bytes of a binary file."""
+_MAX_TEXT = 1 << 24
+"""The number of bytes at the start of a file that are decoded to find out its encoding."""
 _DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
 _DOWNLOADS = (
     (
@@ -350,24 +353,39 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
 
 def _explain_content(last: Raised, inner: Frame, origin: Origin) -> str:
     """Return the remedy if the file that the line reads is empty or is not encoded in UTF-8; otherwise an empty string."""
-    place = origin.code, _local_path(inner, origin), inner.line
-    starts = ((name, read_start(name, origin.code)) for name in find_texts(*place))
-    files = {name: start for name, start in starts if start is not None}
+    places = [(origin.code, _local_path(frame, origin), frame.line) for frame in reversed(last.own_frames or [inner])]
+    files = next((found for place in places if (found := _read_files(find_texts(*place), origin))), {})
     if last.name in _READS_NOTHING and (empty := next((name for name in files if not files[name]), "")):
         return f"{empty} is empty (0 bytes). Commit the file with its contents, or {USE_DATA_FOLDER}."
     undecodable = _NOT_UTF_8.search(last.message) if last.name == "UnicodeDecodeError" else None
+    files = {name: start for name, start in files.items() if not _is_encoded(start, "utf-8")}
     is_binary = any(b"\0" in start for start in files.values())
     if undecodable is None or (is_binary and not undecodable["mark"]):
         return ""
-    encoding = "utf-16" if undecodable["mark"] else "latin-1"
-    remedy = (
-        f'{next(iter(files), "The file")} is not UTF-8: pass encoding="{encoding}" {{}}, or save the file as UTF-8.'
-    )
-    if function := next((name for call in find_calls(*place) if (name := last_name(call.func)) in _READS_TEXT), ""):
+    name, start = next(iter(files.items()), ("The file", b""))
+    single = "cp1252" if start and _is_encoded(start, "cp1252") else "latin-1"
+    encoding = "utf-16" if undecodable["mark"] else single
+    remedy = f'{name} is not UTF-8: pass encoding="{encoding}" {{}}, or save the file as UTF-8.'
+    if function := next((name for call in find_calls(*places[0]) if (name := last_name(call.func)) in _READS_TEXT), ""):
         return remedy.format(f"to {function}()")
     is_opened = any(frame.function == "decode" for frame in last.frames[-1:])
     is_piped = any("subprocess" in frame.path for frame in last.frames)
     return remedy.format("where the file is opened") if is_opened and not is_piped else ""
+
+
+def _read_files(names: Sequence[str], origin: Origin) -> dict[str, bytes]:
+    """Return the contents of those of ``names`` that are files of the pushed code, up to ``_MAX_TEXT`` bytes each."""
+    starts = ((name, read_start(name, origin.code, _MAX_TEXT)) for name in names)
+    return {name: start for name, start in starts if start is not None}
+
+
+def _is_encoded(start: bytes, encoding: str) -> bool:
+    """Return whether the start of a file, which may end within a character, is valid in an encoding."""
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _shorten_path(path: str) -> str:

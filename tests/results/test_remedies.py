@@ -130,10 +130,19 @@ def _raise(error: str) -> dict[str, str]:
         ),
         ({"nn.py": "open('saved/w.npz', 'rb')\n"}, Reason.MISSING_FILE, "saved/w.npz is not in the commit. Commit"),
         (
-            _read_csv(b"M\xfcnchen,1\n"),
+            _read_csv(b"K\xc3\xb6ln,1\n" * 800 + b"M\xfcnchen,1\n"),
             Reason.SCRIPT_ERROR,
-            "nn.py line 6: UnicodeDecodeError: 'utf-8' codec can't decode byte 0xfc in position 1: invalid start byte. a.csv "
-            'is not UTF-8: pass encoding="latin-1" to read_csv(), or save the file as UTF-8.',
+            "nn.py line 6: UnicodeDecodeError: 'utf-8' codec can't decode byte 0xfc in position 6401: invalid start byte. a.csv "
+            'is not UTF-8: pass encoding="cp1252" to read_csv(), or save the file as UTF-8.',
+        ),
+        (_read_csv(b"1 \x81\n"), Reason.SCRIPT_ERROR, 'a.csv is not UTF-8: pass encoding="latin-1" to read_csv(), or'),
+        (
+            {
+                "nn.py": "open('a.csv', 'wb').write(b'5 \\x80')\nopen('b.txt', 'w').write('5')\nfile = open('a.csv')\n"
+                "print(open('b.txt'), file.read())\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'a.csv is not UTF-8: pass encoding="cp1252" where the file is opened, or save the file as UTF-8.',
         ),
         (_read_csv("a,b".encode("utf-16")), Reason.SCRIPT_ERROR, 'pass encoding="utf-16" to read_csv(), or save'),
         (
@@ -417,6 +426,14 @@ def _raise(error: str) -> dict[str, str]:
             'Give it a default: os.environ.get("DATA_", "…").',
         ),
         (
+            {
+                "nn.py": "import os\nPATHS = {'in': os.getenv('IN_'), 'out': os.getenv('OUT_')}\n"
+                "os.path.join(PATHS['out'], 'a.csv')\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'Give it a default: os.environ.get("OUT_", "…").',
+        ),
+        (
             {"nn.py": "rate = float(input('rate? '))\n"},
             Reason.NEEDS_INPUT,
             "answer input(). Write the value directly in the code: rate",
@@ -665,6 +682,28 @@ def _raise(error: str) -> dict[str, str]:
             Reason.SCRIPT_ERROR,
             "a.json is empty (0",
         ),
+        (
+            {"nn.py": "import json\nwith open('a.json') as file:\n    config = json.load(file)\n", "a.json": ""},
+            Reason.SCRIPT_ERROR,
+            "nn.py line 3: JSONDecodeError: Expecting value: line 1 column 1 (char 0). a.json is empty (0 bytes).",
+        ),
+        (
+            {
+                "nn.py": "import json\nfrom pathlib import Path\nPATH = Path('a.json')\njson.loads(PATH.read_text())\n",
+                "a.json": "",
+            },
+            Reason.SCRIPT_ERROR,
+            "a.json is empty (0",
+        ),
+        (
+            {
+                "nn.py": "from reading import read\nFILE = 'a.json'\nread(FILE)\n",
+                "reading.py": "import json\ndef read(path):\n    file = open(path)\n    return json.load(file)\n",
+                "a.json": "",
+            },
+            Reason.SCRIPT_ERROR,
+            "a.json is empty (0 bytes). Commit the file with its contents, or",
+        ),
         ({"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": _LFS}, Reason.MISSING_FILE, "Git LFS pointer"),
         (
             {
@@ -719,6 +758,14 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
         (
             {"nn.py": "history = {}\n# compile(metrics=['acc'])\nhistory['val_acc']\n"},  # without validation data
             "nn.py line 3: KeyError: 'val_acc'.",
+        ),
+        (
+            {
+                "nn.py": "import json\ndef main(log):\n    with open('a.json') as file:\n        json.load(file)\n"
+                "with open('b.txt', 'w') as log:\n    main(log)\n",
+                "a.json": "no",
+            },
+            "nn.py line 4: JSONDecodeError: Expecting value: line 1 column 1 (char 0).",
         ),
         (
             {"nn.py": "import os\nprint(os.environ.get('HOME') + None)\n"},
