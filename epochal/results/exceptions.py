@@ -20,7 +20,9 @@ _INFERRING = "Could not automatically infer the output shape / dtype"
 _IN_USER_CODE = "in user code:"
 _IN_GRAPH = "Graph execution error"
 _IN_WORKER = re.compile(r"Caught (?P<name>\w+) in \w+ (?:worker|replica)[^\n]*\n")
-_NAMING = re.compile(r"(?:Fields?|Columns?|Features?|Invalid|Missing|Unexpected|Expected|Received|Got)\b[^:]*:")
+_NAMING = re.compile(
+    r"(?:Fields?|Columns?|Features?|Invalid|Missing|Unexpected|Expected|Received|Got)\b[^:]*:|'\w+' sizes: "
+)
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 

@@ -125,6 +125,11 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             "nn.py line 1: ValueError: pandas dtypes must be int, float or bool. Fields with bad pandas dtypes: city: str.",
         ),
         (
+            "raise ValueError(\"Data cardinality is ambiguous.'x' sizes: 1347\\n'y' sizes: 1342\\n\")\n",
+            Reason.SCRIPT_ERROR,
+            "nn.py line 1: ValueError: Data cardinality is ambiguous.'x' sizes: 1347 'y' sizes: 1342.",
+        ),
+        (
             "raise RuntimeError('Error(s) in loading state_dict for Net:\\n\\tMissing key(s) in state_dict: \"a\". \\nx')\n",
             Reason.SCRIPT_ERROR,
             'nn.py line 1: RuntimeError: Error(s) in loading state_dict for Net: Missing key(s) in state_dict: "a".',
