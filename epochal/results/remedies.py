@@ -94,8 +94,14 @@ _GPU = re.compile(
     r"not compiled with CUDA|Found no NVIDIA driver|No CUDA GPUs|cuda\.is_available\(\) is False|no CUDA-capable"
     r"|nvidia-smi|GPU:\d+ unknown device|(?:satisfy|assign)\b[^\n]*\bGPU|GPU device not found|[Nn]o (?:supported )?(?:GPU|gpu)\b"
     r"|[Rr]equires? a GPU|GPU (?:is )?(?:not available|not found|required)|cudaError|CUDA (?:error|driver|is not available)"
-    r"|Unknown backend:? '?(?:gpu|cuda)|No GPU",
+    r"|Unknown backend:? '?(?:gpu|cuda)|No GPU|No OpenCL device found|task type \[GPU\] not found"
+    r"|(?:GPU|CUDA) Tree Learner was not enabled",
 )
+_BOOSTING = re.compile(r"-packages/(?:catboost|lightgbm|xgboost)\b")
+_GPU_SETTING = re.compile(
+    r"""['"]?(?P<name>device(?:_type)?|task_type)['"]?\s*[=:]\s*(['"])(?P<value>gpu|cuda|GPU)\2"""
+)
+"""Matches the setting with which CatBoost, LightGBM or XGBoost trains on a GPU."""
 _IN_CODE = re.compile(r"^(?:/train|.*/runs/\d+/trials/\d+/code)/")
 """Matches the path of a trial's code folder, whether the trial runs in a container or in a plain process."""
 _IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
@@ -123,6 +129,10 @@ _MISSING_FILE = tuple(
     )
 )
 _FORBIDDEN = re.compile(r"(?:Permission denied|Read-only file system): '(?P<path>/[^']+)'")
+_UNKNOWN_COMMAND = re.compile(
+    r"^Command '(?:(?!(?:ba|z)?sh |env |nohup |timeout )(?P<program>[\w.+-]+)(?: [^'&|;]*)?|.*)' returned non-zero exit status 127"
+)
+"""Matches the error if the shell did not find a program; the program is only known if the command starts no other."""
 _KERNEL_FOLDER = re.compile(r"/(?:proc|sys)/")
 """Matches a path in a folder that exists but in which no file can be created."""
 _MISSING_FOLDER = re.compile(r"non-existent directory: '(?P<folder>[^']+)'")
@@ -320,9 +330,12 @@ def _explain_unset_variable(variable: str) -> str:
 def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
     """Return the reason and the remedy if a missing or unusable file or program caused the exception, else None."""
     text = f"{last.name}: {last.message}"
-    if any(frame.path.endswith("/subprocess.py") for frame in last.frames) and last.name == "FileNotFoundError":
+    is_started = any(frame.path.endswith("/subprocess.py") for frame in last.frames)
+    unknown = _UNKNOWN_COMMAND.search(last.message)
+    if (is_started and last.name == "FileNotFoundError") or unknown:
+        program = (unknown["program"] if unknown else last.file) or "The program that the line starts"
         return Reason.SYSTEM_LIBRARY, (
-            f"{last.file or 'The program that the line starts'} is not installed where training runs. Remove the line, or "
+            f"{program} is not installed where training runs. Remove the line, or "
             f"ask the admin to install the program {ON_THE_SERVER}."
         )
     found = (match["name"] for pattern in _MISSING_FILE if (match := pattern.search(last.message)))
@@ -587,6 +600,10 @@ def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -
         return 'Training runs without a GPU. Write torch.load(…, map_location="cpu").'
     if re.search(r"CUDA|cuda|NVIDIA", last.message) and "torch" in f"{last.package} {last.message} {line}".lower():
         return 'Training runs without a GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
+    where, setting = _search_code(_GPU_SETTING, origin)
+    if setting and any(_BOOSTING.search(frame.path) for frame in last.frames):
+        cpu = re.sub("gpu|cuda", "cpu", setting).replace("GPU", "CPU")
+        return f"Training runs without a GPU. {where[0].upper()}{where[1:]}, write {cpu}."
     path = _local_path(inner, origin) if inner else ""
     failed = [frame.line for frame in last.own_frames or (inner,) if frame and inner and frame.path == inner.path]
     lines = find_gpu_lines(origin.code, path, failed)

@@ -301,6 +301,16 @@ def _raise(error: str) -> dict[str, str]:
             "no_such is not installed where training runs",
         ),
         (
+            {"nn.py": "import subprocess\nsubprocess.check_call('no_such download -d \"a\"', shell=True)\n"},
+            Reason.SYSTEM_LIBRARY,
+            "no_such is not installed where training runs",
+        ),
+        (
+            {"nn.py": "import subprocess\nsubprocess.run('cd . && no_such', shell=True, check=True)\n"},
+            Reason.SYSTEM_LIBRARY,
+            "The program that the line starts is not installed where training runs",
+        ),
+        (
             _raise("ImportError('You must install pydot (`pip install pydot`) for `plot_model` to work.')"),
             Reason.SYSTEM_LIBRARY,
             "or add pydot to requirements.txt and ask the admin to install the Debian package graphviz in the server's "
@@ -600,6 +610,15 @@ def _raise(error: str) -> dict[str, str]:
             Reason.NO_GPU,
             "Lines 2, 3 and 4 need a GPU, but training runs without one. "
             'Write "/CPU:0" as the device on line 3, and remove the other lines.',
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nfrom lightgbm import fit\n"
+                "fit({\n    'device': 'gpu',\n})\n",
+                "site-packages/lightgbm.py": "def fit(params):\n    raise ValueError('No OpenCL device found')\n",
+            },
+            Reason.NO_GPU,
+            "Training runs without a GPU. On line 5, write 'device': 'cpu'.",
         ),
         (
             {
