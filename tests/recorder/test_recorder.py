@@ -256,7 +256,7 @@ shutil.move("told", "out")
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("arguments", ["workers=4", "epochs=None", "epochs='many'"])
+@pytest.mark.parametrize("arguments", ["x, y, workers=4", "x, y, epochs=None", "x, y, epochs='many'", "x, y[1:]"])
 def test_call_that_keras_refuses_is_no_fault(warm_keras_python: Path, tmp_path: Path, arguments: str) -> None:
     """Keras' own error says what is wrong with the call, so the recorder reports nothing."""
     script = f"""import keras
@@ -264,8 +264,8 @@ def test_call_that_keras_refuses_is_no_fault(warm_keras_python: Path, tmp_path: 
 model = keras.Sequential([keras.layers.Dense(2, activation="softmax")])
 model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
 try:
-    model.fit(x, y, {arguments})
-except TypeError:
+    model.fit({arguments})
+except (TypeError, ValueError):
     model.fit(x, y, epochs=1, verbose=0)
 """
     result = run(warm_keras_python, script, tmp_path)

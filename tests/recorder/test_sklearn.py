@@ -261,6 +261,25 @@ def test_recorder_fault_does_not_change_the_score(sklearn_python: Path, tmp_path
 
 
 @pytest.mark.sklearn
+@pytest.mark.parametrize("arguments", ["x[:0], y[:0]", "x, y[1:]", "x, y[:1]"])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_data_that_scikit_learn_refuses_is_no_fault(
+    sklearn_python: Path, tmp_path: Path, method: str, arguments: str
+) -> None:
+    """scikit-learn's own error says what is wrong with the data, so the recorder reports nothing."""
+    own = f"""
+model = SGDClassifier(random_state=0).partial_fit(x, y, [0, 1, 2])
+try:
+    model.{method}({arguments})
+except ValueError:
+    print(tree.score(x, y))
+"""
+    result = run(sklearn_python, BEGINNING + own, tmp_path)
+    assert (result.returncode, result.stdout) == (0, "0.96\n"), result.stderr
+    assert [event["event"] for event in read_events(tmp_path)] == ["score"]
+
+
+@pytest.mark.sklearn
 def test_last_score_is_the_accuracy_if_no_line_states_one(sklearn_python: Path, tmp_path: Path) -> None:
     """The script prints its score without the word accuracy, so the recorded score is used."""
     fit = "tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(x[::2], y[::2])"

@@ -14,7 +14,7 @@ import threading
 
 import numpy
 
-from .rows import as_array, form_of, hash_labels, leaves_of, sample_rows, with_labels
+from .rows import NotHashable, as_array, form_of, hash_labels, leaves_of, sample_rows, with_labels
 
 MAX_ROWS = 4_000_000
 """At most this many row hashes are kept for each fit (32 MB): the smallest ones, which are a random sample."""
@@ -60,6 +60,7 @@ _STATE = (
 """Attributes of a fit that a checkpoint stores, besides ``identity`` and ``ceiling``."""
 _KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
 """The keys under which a checkpoint stores attributes of a fit, where they differ from the attributes' names."""
+_UNEQUAL = "there are not as many labels as rows"
 _NEARLY_ALL = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -115,9 +116,11 @@ class FittedRows:
         """Add rows of the current pass.
 
         ``rows``: the hashes of the rows without labels. ``labels``: the labels themselves. ``data``: the rows
-        themselves, of which a sample is kept; may be None.
+        themselves, of which a sample is kept; may be None. Raises NotHashable if there are not as many labels as rows.
         """
         arrays = [as_array(leaf) for leaf in leaves_of(labels)]
+        if any(len(array) != len(rows) for array in arrays):
+            raise NotHashable(_UNEQUAL)
         # Small labels are kept and hashed all at once, which is faster; big ones (one per pixel) are hashed here.
         is_small = len(arrays) == 1 and arrays[0].size <= _SMALL_LABELS * len(rows)
         part = rows, arrays[0].copy() if is_small else None, None if is_small else hash_labels(labels)
@@ -167,9 +170,11 @@ class FittedRows:
         """Add rows of a fit that receives its data in parts (``partial_fit``) and does not say where a pass ends.
 
         Recurring rows count as repeated until a part consists almost entirely of known rows. That part begins a new
-        pass, and from then on recurring rows are not counted.
+        pass, and from then on recurring rows are not counted. Raises NotHashable as ``add`` does.
         """
         labels = hash_labels(labels)
+        if len(labels) != len(rows):
+            raise NotHashable(_UNEQUAL)
         rows = with_labels(rows, labels)
         with self._lock:
             self.in_parts = True
@@ -234,6 +239,8 @@ class FittedRows:
             if not self._parts or self.is_complete:
                 return
             rows, data, labels = self._take_parts()
+            if not len(rows) and not self._passes:
+                return
             unique, counts = numpy.unique(rows, return_counts=True)
             is_new = ~is_in(unique, self.hashes)
             if not self._passes:
