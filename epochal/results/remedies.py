@@ -112,7 +112,11 @@ _EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found a
 _ENVIRON = re.compile(r"(?:<frozen os>|/os\.py) __getitem__$")
 _SET_VARIABLES = frozenset({"HOME", "LANG", "PATH", "PYTHONPATH", "TMPDIR"})
 _METRIC_KEY = re.compile(r"'(?P<start>(?:val_)?)(?P<name>acc|accuracy)'")
-_METRICS = re.compile(r"metrics\s*=\s*\[\s*(?P<quote>['\"])(?P<name>\w*acc\w*)(?P=quote)")
+_METRICS = re.compile(
+    r"metrics\s*=\s*\[[^\]]*?(?:(['\"])(?P<name>\w*acc\w*)\1"
+    r"|(?P<call>[\w.]*?(?P<kind>\w*Accuracy)\((?:name\s*=\s*(['\"])(?P<given>\w+)\5)?\)))"
+)
+"""Matches the first accuracy in ``metrics=["mae", "accuracy"]`` or ``metrics=[CategoricalAccuracy(name="acc")]``."""
 _FIRST_OF_LIST = re.compile(r"(?P<name>[A-Za-z_]\w*)\[\d+\]")
 _MISSING_FILE = tuple(
     re.compile(pattern)
@@ -522,15 +526,20 @@ def _search_code(pattern: re.Pattern[str], origin: Origin) -> tuple[str, str]:
 
     The place reads ``on line 3`` or ``in net.py line 3``. Both are empty if no line matches.
     """
-    try:
-        files = read_sources(origin.code, origin.script, (origin.code / origin.script).read_bytes()).modules
-    except OSError:
-        return "", ""
-    for path in files:
-        for number, line in enumerate((read_source(origin.code, path) or "").splitlines(), 1):
+    for path, source in _read_modules(origin).items():
+        for number, line in enumerate(source.splitlines(), 1):
             if found := pattern.search(line):
                 return (f"on line {number}" if path == origin.script else f"in {path} line {number}"), found[0]
     return "", ""
+
+
+def _read_modules(origin: Origin) -> dict[str, str]:
+    """Return the source code, by path, of the script and then of the local modules that it imports."""
+    try:
+        files = read_sources(origin.code, origin.script, (origin.code / origin.script).read_bytes()).modules
+    except OSError:
+        return {}
+    return {path: read_source(origin.code, path) or "" for path in files}
 
 
 def is_out_of_memory(message: str) -> bool:
@@ -584,13 +593,15 @@ def _explain_one_hot_labels(origin: Origin) -> str:
 def _explain_metric_key(message: str, origin: Origin) -> str:
     """Return which key of Keras' history to use instead of the one in a KeyError's message; empty if not known."""
     key = _METRIC_KEY.fullmatch(message)
-    names = [found["name"] for found in _METRICS.finditer(read_source(origin.code, origin.script) or "")] or [
-        "accuracy"
-    ]
-    if key is None or key["name"] in names:
+    metrics = {}
+    for found in _METRICS.finditer("\n".join(_read_modules(origin).values())):
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", found["kind"] or "").lower()
+        metrics[found["name"] or found["given"] or kind] = found["call"] or f'"{found["name"]}"'
+    name, written = next(iter(metrics.items()), ("accuracy", '"accuracy"'))
+    if key is None or key["name"] in metrics or key["name"] == name:
         return ""
     return (
-        f"Keras uses the metric names given to compile(). With metrics=[\"{names[0]}\"], write '{key['start']}{names[0]}' "
+        f"Keras uses the metric names given to compile(). With metrics=[{written}], write '{key['start']}{name}' "
         f"instead of {message}."
     )
 

@@ -514,6 +514,20 @@ def _raise(error: str) -> dict[str, str]:
         ),
         (
             {
+                "nn.py": "import net\nhistory = {}\nhistory['accuracy']\n",
+                "net.py": "# compile(metrics=['mae', metrics.SparseTopKCategoricalAccuracy()])\n",
+            },
+            Reason.SCRIPT_ERROR,
+            "With metrics=[metrics.SparseTopKCategoricalAccuracy()], write 'sparse_top_k_categorical_accuracy' instead of "
+            "'accuracy'.",
+        ),
+        (
+            {"nn.py": "history = {}\n# compile(metrics=[BinaryAccuracy(name='hits')])\nhistory['val_acc']\n"},
+            Reason.SCRIPT_ERROR,
+            "With metrics=[BinaryAccuracy(name='hits')], write 'val_hits' instead of 'val_acc'.",
+        ),
+        (
+            {
                 "nn.py": "# loss=SparseCategoricalCrossentropy()\nraise ValueError('Argument `output` must have rank (ndim) '\n"
                 "    '`target.ndim - 1`. Received: target.shape=(None, 3), output.shape=(None, 3)')\n"
             },
