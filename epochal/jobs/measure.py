@@ -13,10 +13,11 @@ from epochal.results.diagnosis import diagnose, explain_exceptions, explain_prin
 from epochal.results.ending import Ending, Endings, parse_endings
 from epochal.results.epochs import count_epochs
 from epochal.results.exceptions import Frame
+from epochal.results.gate import is_above_chance
 from epochal.results.outputs import read_metrics
 from epochal.results.own_gate import find_own_gate
 from epochal.results.remedies import Origin
-from epochal.results.swallowed import find_swallowed_fit
+from epochal.results.swallowed import describe_last_swallowed_fit, find_swallowed_fit
 from epochal.runtimes.runtime import Outcome
 
 _LAST_OUTPUT = 256 * 1024
@@ -58,8 +59,9 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
     settings = active.plan.settings
     if swallowed := find_swallowed_fit(endings.failed_fits, findings, origin):
         raise RunFailed(*swallowed)
+    failed_fit = describe_last_swallowed_fit(endings.failed_fits, findings, origin)
     try:
-        return choose_accuracy(findings, settings.metric, repeated_rows=settings.repeated_rows)
+        choice = choose_accuracy(findings, settings.metric, repeated_rows=settings.repeated_rows)
     except RunFailed as failure:
         if failure.reason is Reason.NO_ACCURACY and not findings.recorded.measurements:
             _raise_caught_exception(endings, output, origin)
@@ -67,7 +69,11 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
                 read_sources(active.script), active.folder.code, active.plan.code.files
             ):
                 raise RunFailed(failure.reason, f"{uncalled.message} {uncalled.remedy}") from None
+        if failure.reason is Reason.NO_ACCURACY and failed_fit:
+            raise RunFailed(failure.reason, f"{failure.explanation} {failed_fit}", failure.detail) from None
         raise
+    is_doubtful = failed_fit and not is_above_chance(choice.accuracy)
+    return replace(choice, notes=(*choice.notes, failed_fit)) if is_doubtful else choice
 
 
 def _raise_caught_exception(endings: Endings, output: str, origin: Origin) -> None:

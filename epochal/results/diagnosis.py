@@ -174,21 +174,28 @@ def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Re
 
 def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
     """Return the reason for an exception that fit() raised and the script caught, and an explanation with a remedy."""
-    frames = exceptions[0].frames
-    calls = [frame for frame, inner in pairwise(frames) if inner.is_library and not frame.is_library]
-    where = ""
-    if calls:
-        where = f" on line {calls[0].line}" if calls[0].path == origin.script else f" in {calls[0].place}"
     real = unwrap(exceptions)
-    known = explain_known([*real, *exceptions], calls[0] if calls else None, origin)
-    reason, remedy = known or (Reason.SCRIPT_ERROR, "")
-    own = real[0].own_frames
-    cause = f" ({own[-1].place})" if own and calls and own[-1] != calls[0] else ""
-    sentence = f"fit(){where} raised {_quote(real[0]).rstrip('.')}{cause}, but {origin.script} caught it and continued."
-    return (
-        reason,
-        f"{sentence} {remedy or 'The model was not trained: correct the call, or the data passed to fit().'}",
+    reason, remedy = explain_known([*real, *exceptions], _find_fit_call(exceptions), origin) or (
+        Reason.SCRIPT_ERROR,
+        "The model was not trained: correct the call, or the data passed to fit().",
     )
+    return reason, f"{describe_swallowed_fit(exceptions, origin)} {remedy}"
+
+
+def describe_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> str:
+    """Return a sentence about an exception that fit() raised and the script caught."""
+    call, real = _find_fit_call(exceptions), unwrap(exceptions)
+    where = ""
+    if call:
+        where = f" on line {call.line}" if call.path == origin.script else f" in {call.place}"
+    own = real[0].own_frames
+    cause = f" ({own[-1].place})" if own and call and own[-1] != call else ""
+    return f"fit(){where} raised {_quote(real[0]).rstrip('.')}{cause}, but {origin.script} caught it and continued."
+
+
+def _find_fit_call(exceptions: Sequence[Raised]) -> Frame | None:
+    calls = (frame for frame, inner in pairwise(exceptions[0].frames) if inner.is_library and not frame.is_library)
+    return next(calls, None)
 
 
 def explain_printed_exceptions(log_tail: str, origin: Origin) -> tuple[Reason, str] | None:

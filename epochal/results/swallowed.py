@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from epochal.errors import Reason
 from epochal.results.accuracy import Findings
-from epochal.results.diagnosis import explain_swallowed_fit
+from epochal.results.diagnosis import describe_swallowed_fit, explain_swallowed_fit
 from epochal.results.ending import FailedFit
 from epochal.results.own_gate import is_own_statement
 from epochal.results.remedies import Origin
@@ -20,16 +20,24 @@ def find_swallowed_fit(
     """
     measured = max(findings.recorded.measurements, key=lambda each: each.at, default=None)
     for failed in reversed(failed_fits):
-        if failed.key is None:
-            if measured is None:
-                return explain_swallowed_fit(failed.raised, origin)
-            continue
-        model, call = failed.key
-        fits = [fit for fit in findings.fits if fit.model == model]
-        is_repeated = any(fit.ended and fit.call > call for fit in fits)
-        is_measured = measured is None or measured.model == f"model {model}"
-        trained = any(fit.trained for fit in fits if fit.call == call)
-        is_on_purpose = trained and is_own_statement(failed.raised[0], origin)
-        if is_measured and not is_repeated and not is_on_purpose:
+        is_measured = measured is None or (failed.key is not None and measured.model == f"model {failed.key[0]}")
+        if is_measured and _left_untrained(failed, findings, origin):
             return explain_swallowed_fit(failed.raised, origin)
     return None
+
+
+def describe_last_swallowed_fit(failed_fits: Sequence[FailedFit], findings: Findings, origin: Origin) -> str:
+    """Return a sentence about the last fit that failed, whether or not its model was evaluated; empty if there is none."""
+    failed = (each for each in reversed(failed_fits) if _left_untrained(each, findings, origin))
+    return next((describe_swallowed_fit(each.raised, origin) for each in failed), "")
+
+
+def _left_untrained(failed: FailedFit, findings: Findings, origin: Origin) -> bool:
+    """Return whether no later fit of the same model finished and the script did not stop the fit on purpose."""
+    if failed.key is None:  # scikit-learn
+        return True
+    model, call = failed.key
+    fits = [fit for fit in findings.fits if fit.model == model]
+    is_repeated = any(fit.ended and fit.call > call for fit in fits)
+    trained = any(fit.trained for fit in fits if fit.call == call)
+    return not is_repeated and not (trained and is_own_statement(failed.raised[0], origin))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from epochal.errors import Reason
 from epochal.records import State
 from tests.jobs.chain import ChainResult, train_commit
@@ -84,6 +86,43 @@ def test_exception_that_the_script_printed_explains_a_missing_accuracy(home: Pat
     result = _train(home, tmp_path, _LEARNS + caught)
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.MISSING_FILE)
     assert "nn.py line 5: FileNotFoundError" in result.run.explanation
+
+
+_FAILS_TO_FIT = """\
+import json, os
+epochs = 300
+metrics = open(os.environ["EPOCHAL_OUT"] + "/metrics.jsonl", "a")
+frames = [["nn.py", 4, "<module>"], ["/venv/lib/python3.11/site-packages/sklearn/base.py", 9, "fit"]]
+raised = [{"name": "ValueError", "message": "Input X contains NaN.", "frames": frames, "file": ""}]
+score = {"event": "score", "of": "accuracy_score", "measures": "accuracy", "metrics": {"accuracy": 0.9}, "samples": 450}
+labels = {"": {"kind": "classes", "answers": 2, "answer": "False", "chance": 0.9, "by_element": False}}
+score |= {"labels": labels, "test_set": "1f9c9d6bca1fd40e", "line": 9, "time": 9.0}
+"""
+_FIT_FAILED = "fit() on line 4 raised ValueError: Input X contains NaN, but nn.py caught it and continued."
+
+
+def _write_events(*events: str) -> str:
+    return _FAILS_TO_FIT + "".join(f"metrics.write(json.dumps({event}) + '\\n')\n" for event in events)
+
+
+def test_failed_fit_of_another_model_is_mentioned_if_there_is_no_accuracy(home: Path, tmp_path: Path) -> None:
+    """The script evaluated only a fallback, perhaps because that fit failed."""
+    script = _write_events('{"event": "failed", "raised": raised}', 'score | {"of": "DummyClassifier", "dummy": True}')
+    result = _train(home, tmp_path, script)
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.NO_ACCURACY)
+    assert "evaluated only a DummyClassifier" in result.run.explanation
+    assert result.run.explanation.endswith(_FIT_FAILED)
+
+
+@pytest.mark.parametrize(("accuracy", "is_mentioned"), [(0.9, True), (0.99, False)])
+def test_failed_fit_is_mentioned_if_the_accuracy_is_not_above_chance(
+    home: Path, tmp_path: Path, accuracy: float, is_mentioned: bool
+) -> None:
+    """A script may try several models, and the one that it evaluated may have been trained."""
+    metrics = f'score | {{"metrics": {{"accuracy": {accuracy}}}}}'
+    result = _train(home, tmp_path, _write_events('{"event": "failed", "raised": raised}', metrics))
+    assert accuracies(result.run)[0] == accuracy
+    assert (_FIT_FAILED in result.run.notes) is is_mentioned
 
 
 def test_script_that_calls_nothing_is_explained(home: Path, tmp_path: Path) -> None:
