@@ -97,8 +97,9 @@ def _explain_exit(
 def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
     """Return how to change a script whose parser, argparse or optparse, printed ``lines`` to refuse an empty command line."""
     required = next((found for line in reversed(lines) if (found := _REQUIRED_ARGUMENTS.search(line))), None)
-    if required is None or "add_subparsers" in (read_source(origin.code, origin.script) or ""):
-        return "give each required argument a default, and remove required=True"
+    source = read_source(origin.code, origin.script) or ""
+    if required is None or "add_subparsers" in source:
+        return "give each required argument a default" + ", and remove required=True" * ("required=True" in source)
     names = required["names"].split(", ")
     options = [name for name in names if name.startswith("-")]
     positional = [name for name in names if name not in options]

@@ -582,7 +582,8 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "from optparse import OptionParser\np = OptionParser()\np.error('--rate is missing')\n"},
             Reason.SCRIPT_ERROR,
-            "nn.py ended on line 3 while parsing its command line. Epochal runs it without arguments, so give each required",
+            "nn.py ended on line 3 while parsing its command line. Epochal runs it without arguments, so give each required "
+            "argument a default. The last line",
         ),
         (
             {"nn.py": "import sys\nif len(sys.argv) != 2:\n    print('Usage: nn.py RATE')\n    sys.exit(2)\n"},
