@@ -607,12 +607,12 @@ def _raise(error: str) -> dict[str, str]:
         (
             _import_backend("plt.switch_backend('Qt5Agg')", "Failed to import any of the following Qt binding modules"),
             Reason.NO_DISPLAY,
-            "Training runs without a screen: remove plt.switch_backend('Qt5Agg').",
+            "Training runs without a display: remove plt.switch_backend('Qt5Agg').",
         ),
         (
             _raise("RuntimeError('no display name and no $DISPLAY environment variable')"),
             Reason.NO_DISPLAY,
-            "Training runs without a screen: remove the code that opens and uses the window, or save the image to a file",
+            "Training runs without a display: remove the code that opens and uses the window, or save the image to a file",
         ),
         ({"nn.py": "gpus = []\nprint(gpus[0])\n"}, Reason.NO_GPU, "Put it under `if gpus:`, or remove it."),
         (
