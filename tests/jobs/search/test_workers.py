@@ -138,6 +138,36 @@ print(accuracy, file=open(passed, "a"))
     assert (result.folder / "trials" / str(by_filters[6].number) / "code" / "model.keras").read_text() == "6"
 
 
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("range(filters, 40)", Reason.TEST_SET_CHANGED),
+        ("(filters * 100 + row for row in range(20))", Reason.SPACE_USED_UP),
+    ],
+    ids=["other rows", "other preprocessing"],
+)
+def test_search_ends_if_trials_are_tested_on_other_rows(home: Path, tmp_path: Path, rows: str, reason: Reason) -> None:
+    """A search over a constant that moves the split would find the easiest rows.
+
+    Rows that have nothing in common with the first trial's may be the same rows, preprocessed in another way.
+    """
+    _limit_trials_at_once(home, 1)
+    training = f"""
+import base64, struct
+hashes = struct.pack("<20Q", *sorted(list({rows})[:20]))
+with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file:
+    sketch = base64.b64encode(hashes).decode()
+    print(json.dumps({{"event": "test_set", "id": sketch[:16], "rows": 20, "sketch": sketch}}), file=file)
+    seen = {{"rows": 20, "share": 0.0, "expected": 0.0, "refused": False, "checked": True, "why": ""}}
+    score = {{"event": "score", "measures": "accuracy", "metrics": {{"accuracy": 0.1}}, "of": "SVC", "dummy": False}}
+    score |= {{"estimator": 1, "samples": 20, "test_set": sketch[:16], "labels": {{}}, "weights": "", "trained": True}}
+    print(json.dumps(score | {{"validated": False, "time": 1.0, "seen": seen}}), file=file)
+"""
+    repository = _make_search_repository(tmp_path, training, "filters = { choices = [1, 2] }")
+    result = drive(home, store_push(home, repository))
+    assert (result.run.state, result.run.reason) == (State.EXHAUSTED, reason), result.printed
+
+
 def test_search_and_earlier_trials_share_one_budget(home: Path, tmp_path: Path) -> None:
     """The committed trial counts towards ``max_trials``, so the search gets one trial fewer."""
     _limit_trials_at_once(home, 2)
