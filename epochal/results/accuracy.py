@@ -61,9 +61,9 @@ _REGRESSION_METRICS = re.compile(
 )
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
-    "metric, no score() or accuracy_score(), no printed test accuracy{last}, no file with an accuracy, and no "
-    "val_accuracy. At the end of the script, measure the accuracy on rows that were not used in training, and print a "
-    "line like 'Test accuracy: 0.83'."
+    "metric, no score() or accuracy_score(), no printed test accuracy{last}, no .json or .txt file with a test "
+    "accuracy, and no val_accuracy. At the end of the script, measure the accuracy on rows that were not used in "
+    "training, and print a line like 'Test accuracy: 0.83'."
 )
 
 
@@ -274,7 +274,9 @@ class _Chooser:
         if max(values) - min(values) > 2 * max(map(_rounding_error, values)):
             stated = ", ".join(f"{line.value:.4g} in {name}" for name, line in found.items())
             raise RunFailed(
-                Reason.NO_ACCURACY, f"{self._script} wrote files with different accuracies: {stated}. {_OTHER_NUMBER}"
+                Reason.NO_ACCURACY,
+                f"{self._script} wrote files with different accuracies: {stated}. Print the one that counts as "
+                "'Test accuracy: 0.83', or write it to $EPOCHAL_OUT/accuracy.json as {\"accuracy\": 0.83}.",
             )
         line = next(iter(found.values()))
         accuracy = Accuracy(self._resolve_unit(line), AccuracySource.FILE, line.samples)

@@ -72,7 +72,12 @@ class PrintedLines:
         Identical lines are listed once, ordered by their last appearance. If there are more than ten lines, only the
         first five and the last five are kept.
         """
-        return self._lines_of(Split.TEST) or self._lines_of(Split.UNNAMED)
+        return self.named_tests or self._lines_of(Split.UNNAMED)
+
+    @property
+    def named_tests(self) -> list[PrintedAccuracy]:
+        """All printed accuracies in lines that mention a test, in the same order as ``all_tests``."""
+        return self._lines_of(Split.TEST)
 
     @property
     def unparsed_counts(self) -> bool:

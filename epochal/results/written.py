@@ -18,6 +18,8 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _ACCURACY_FILE = re.compile(r"(?:.*[_-])?acc(?:uracy)?\.txt", re.IGNORECASE)
+_TRAINING = re.compile(r"(?<!after[_.-])(?<![a-z])train(?:ing|set)?(?![a-z])", re.IGNORECASE)
+_TEST = re.compile(r"(?<![a-z])(?:test(?:ing|set)?|eval(?:uation)?|val(?:id(?:ation)?)?)(?![a-z])", re.IGNORECASE)
 _PERCENT = re.compile(r"[ _-](?:in_)?(?:pct|percent|percentage)$", re.IGNORECASE)
 _MAX_DEPTH = 3
 _MAX_FOLDERS = 1000
@@ -27,17 +29,22 @@ _MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A result file that the script wrote in a trial. ``name``: its path relative to the root of the code."""
+    """A result file that the script wrote in a trial.
+
+    ``name``: its path relative to the root of the code. ``is_training``: whether the name of the file, or of a folder
+    that the trial made, says that the numbers are about training, as in train_metrics.json.
+    """
 
     name: str
     text: str
+    is_training: bool = False
 
     @cached_property
     def accuracy(self) -> PrintedAccuracy | None:
-        """The accuracy that the file reports; None if it reports no accuracy, or several different ones."""
+        """The test accuracy that the file reports; None if it reports none, or several different ones."""
         lines = PrintedLines()
         lines.feed("".join(f"{line}\n" for line in self._lines()).encode("utf-8", "replace"), 0.0)
-        stated = lines.all_tests
+        stated = lines.named_tests if self.is_training else lines.all_tests
         return stated[-1] if len({line.value for line in stated}) == 1 else None
 
     def _lines(self) -> list[str]:
@@ -80,8 +87,19 @@ def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
                 continue
             text = read_untrusted_text(code / file)
             if text is not None and len(text) <= _MAX_LENGTH:
-                found.append(WrittenFile(str(file), text))
+                found.append(WrittenFile(str(file), text, _names_training(file, snapshot)))
     return found[:_MAX_FILES]
+
+
+def _names_training(file: Path, snapshot: Path) -> bool:
+    """Return whether a result file's path says that it is about training and not about a test.
+
+    Folders in the snapshot are left out, because a project may keep its code in a folder called training.
+    """
+    made = [folder.name for folder in file.parents if folder.name and not (snapshot / folder).exists()]
+    return not _TEST.search(file.name) and (
+        bool(_TRAINING.search(file.name)) or any(_TRAINING.fullmatch(name) for name in made)
+    )
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

@@ -480,10 +480,10 @@ def test_file_without_one_accuracy_is_left_out(files: dict[str, str]) -> None:
 
 
 def test_contradicting_files_are_refused() -> None:
-    """The message names both files."""
+    """The message names both files and says how to make one of the numbers count."""
     explanation = _explain_refusal(files={"metrics.json": '{"accuracy": 0.6}', "acc.txt": "0.7"})
     assert "0.6 in metrics.json" in explanation
-    assert "0.7 in acc.txt" in explanation
+    assert "0.7 in acc.txt. Print the one that counts as 'Test accuracy: 0.83', or write it to" in explanation
 
 
 def test_cross_validation_counts_if_no_model_was_tested() -> None:
@@ -659,6 +659,7 @@ def test_training_without_an_accuracy_is_explained() -> None:
     assert "Test accuracy: 0.83" in explanation
     assert "rows that were not used in training" in explanation
     assert "score()" in explanation
+    assert "no .json or .txt file with a test accuracy" in explanation
     assert "last line" not in explanation
     for log in ("Saved\n  hit rate .... 0.9\n\n", "Saved\n  hit rate .... 0.9"):
         assert (

@@ -40,6 +40,34 @@ def test_file_that_the_run_wrote_counts(folders: tuple[Path, Path]) -> None:
     assert found[0] == WrittenFile("metrics.json", _RESULT)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("train_metrics.json", '{"accuracy": 0.97}', None),
+        ("training_accuracy.txt", "0.97", None),
+        ("metrics-train.json", '{"accuracy": 0.97}', None),
+        ("out/train/metrics.json", '{"accuracy": 0.97}', None),
+        ("train/training_report.json", '{"accuracy": 0.97, "test": {"accuracy": 0.83}}', 0.83),
+        ("train/test_metrics.json", _RESULT, 0.83),
+        ("train_eval_results.json", _RESULT, 0.83),
+        ("metrics_after_training.json", _RESULT, 0.83),
+        ("pretrained_model_metrics.json", _RESULT, 0.83),
+        ("train_run_3/metrics.json", _RESULT, 0.83),
+        ("training/metrics.json", _RESULT, 0.83),
+    ],
+)
+def test_training_accuracy_does_not_count(
+    folders: tuple[Path, Path], name: str, text: str, value: float | None
+) -> None:
+    """The name of the file or of a new folder says what the number was measured on, unless the number's key does."""
+    code, snapshot = folders
+    (snapshot / "training").mkdir()
+    (code / name).parent.mkdir(parents=True, exist_ok=True)
+    (code / name).write_text(text)
+    (found,) = find_written_files(code, snapshot)
+    assert (found.accuracy and found.accuracy.value) == value
+
+
 @pytest.mark.parametrize("name", ["acc_pct", "accuracy_percent", "test accuracy percentage"])
 def test_percentage_in_json_is_read_as_one(name: str) -> None:
     """The key says that the number is a percentage."""
