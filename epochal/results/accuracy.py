@@ -174,8 +174,11 @@ class _Chooser:
         else:
             return
         accuracies = list(dict.fromkeys(name for each in evaluated for name in each.accuracies))
-        remedy = f"Name an accuracy ({join_words(accuracies, 'or')}), or remove the setting." if accuracies else ""
-        raise RunFailed(Reason.NO_ACCURACY, f"{problem} {remedy or 'Remove the setting.'}")
+        if accuracies:
+            remedy = f"Name an accuracy ({join_words(accuracies, 'or')}), or remove the setting."
+        else:
+            remedy = f"Remove the setting. {_COMPILE}" if evaluated else "Remove the setting."
+        raise RunFailed(Reason.NO_ACCURACY, f"{problem} {remedy}")
 
     def _from_json(self) -> Accuracy | None:
         if self._findings.accuracy_json is None:
@@ -355,6 +358,8 @@ class _Chooser:
         earliest = last_answer if tolerance > 2 * _TOLERANCE else -math.inf
         self._refuse_if_same(accuracy.value, tolerance, earliest)
         self._refuse_loss(accuracy.value, tolerance, earliest)
+        if error := self._find_other_metric(accuracy.value, tolerance):
+            raise error
         refused = self._refused_predictions[-1] if self._refused_predictions else None
         if refused and not self._sound_predictions and self._findings.recorded.last_direct_call <= refused.at:
             if accuracy.source is AccuracySource.SCRIPT and _explain_targets(refused.labels_of("")):
@@ -383,13 +388,36 @@ class _Chooser:
             if each.kind is not Kind.EVALUATE or loss is None or self._metric_name(each) or each.at < earliest:
                 continue
             if _is_same_number(value, loss, tolerance):
-                where = f" on line {each.line}" if each.line else ""
-                remedy = _OWN_ACCURACY if each.labels_of("").kind == "numbers" else _COMPILE
-                raise RunFailed(
-                    Reason.NO_ACCURACY,
-                    f"{self._script} states {value:.4g} as its accuracy, but that is the loss that evaluate(){where} "
-                    f"returned. {remedy}",
-                )
+                raise self._build_metric_error(value, "loss", each)
+
+    def _find_other_metric(self, value: float, tolerance: float) -> RunFailed | None:
+        """Return the error if ``value`` is a metric such as AUC, which evaluate() returned; None if it may be an accuracy.
+
+        It may be one if the script made predictions, or if it equals a metric that is not known.
+        """
+        if self._sound_predictions or self._findings.recorded.last_direct_call:
+            return None
+        evaluated = [each for each in self._findings.recorded.measurements if each.kind is Kind.EVALUATE]
+        same = [
+            (name, each)
+            for each in evaluated
+            for name, measured in each.metrics.items()
+            if name != "loss" and _is_same_number(value, measured, tolerance)
+        ]
+        if not same or not all(_is_other_metric(name, each) for name, each in same):
+            return None
+        name, last = same[-1]
+        return self._build_metric_error(value, last.classes.get(name, name), last)
+
+    def _build_metric_error(self, value: float, metric: str, evaluated: Measurement) -> RunFailed:
+        """Return the error for a stated accuracy that is another metric, which evaluate() returned."""
+        where = f" on line {evaluated.line}" if evaluated.line else ""
+        remedy = _OWN_ACCURACY if evaluated.labels_of("").kind == "numbers" else _COMPILE
+        return RunFailed(
+            Reason.NO_ACCURACY,
+            f"{self._script} states {value:.4g} as its accuracy, but that is the {metric} that evaluate(){where} "
+            f"returned. {remedy}",
+        )
 
     def _refuse_if_same(self, value: float, tolerance: float, earliest: float = -math.inf) -> None:
         """Raise RunFailed if ``value`` equals a refused measurement.
@@ -495,6 +523,9 @@ class _Chooser:
             if refused:
                 return RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused[-1]))
         measurements = [each for each in self._findings.recorded.measurements if each.kind is Kind.EVALUATE]
+        line = self._findings.printed.test
+        if line and (error := self._find_other_metric(line.value, _rounding_error(line.value))):
+            return error
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1], self._script))
         last = self._findings.printed.last_share
@@ -575,12 +606,19 @@ def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
     if not evaluated.metrics:
         return f"{where} received no samples. Check the path, filter or split that leaves the test set empty."
     problem = f"{where} measured no accuracy (metrics: {', '.join(evaluated.metrics)})."
-    names = [name for name in evaluated.metrics if name != "loss" and not _REGRESSION_METRICS.fullmatch(name)]
+    names = [name for name in evaluated.metrics if name != "loss" and not _is_other_metric(name, evaluated)]
     if evaluated.labels_of("").kind == "numbers":
         return f"{problem} {_OWN_ACCURACY}"
     if not names:
         return f"{problem} {_COMPILE}"
     return f'{problem} {_COMPILE[:-1]}, or name the accuracy metric in epochal.toml, for example metric = "{names[0]}".'
+
+
+def _is_other_metric(name: str, evaluated: Measurement) -> bool:
+    """Return whether a metric that evaluate() returned is known not to be an accuracy."""
+    if name in evaluated.accuracies:
+        return False
+    return evaluated.classes.get(name) in _OTHER_METRICS or bool(_REGRESSION_METRICS.fullmatch(name))
 
 
 def _describe_cross_validation(mean: Measurement, shown: str) -> str:

@@ -155,6 +155,40 @@ def test_printed_loss_is_no_accuracy() -> None:
     assert _read_accuracy(loss, later, log="Test accuracy: 0.15") == (0.15, "output")
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("auc", "AUC", "the AUC"),
+        ("recall_1", "Recall", "the Recall"),
+        ("mae", "MeanAbsoluteError", "the MeanAbsoluteError"),
+        ("mean_squared_error", None, "the mean_squared_error"),
+    ],
+)
+def test_stated_metric_that_is_no_accuracy_is_refused(name: str, kind: str | None, said: str) -> None:
+    """The second value that evaluate() returns may be called accuracy; predictions may yield the same number."""
+    kinds = {name: kind} if kind else {}
+    event = _make_event(0.0, metrics={"loss": 0.3, name: 0.9613}, kinds=kinds, line=14)
+    why = (
+        f"nn.py states 0.9613 as its accuracy, but that is {said} that evaluate() on line 14 returned. "
+        'Compile the model with metrics=["accuracy"].'
+    )
+    log, written = "Test accuracy: 0.9613", '{"accuracy": 0.9613}'
+    assert _explain_refusal(event, written=written) == why
+    assert _explain_refusal(event, log=log) == why
+    assert "measured no accuracy (metrics: loss, " in _explain_refusal(event)
+    assert "metric =" not in _explain_refusal(event)
+    assert _read_accuracy(event, log="Test accuracy: 0.9413") == (0.9413, "output")
+    for source in (_make_event(0.0, "predict", metrics={}, labels={}), {"event": "called", "time": 0.5}):
+        assert _read_accuracy(source, event, log=log) == (0.9613, "output")
+
+
+def test_stated_metric_that_may_be_an_accuracy_counts() -> None:
+    """A script's own metric may measure an accuracy and happen to equal the recall."""
+    metrics = {"loss": 0.3, "recall": 1.0, "share_right": 1.0}
+    event = _make_event(0.0, metrics=metrics, kinds={"recall": "Recall", "share_right": "ShareRight"})
+    assert _read_accuracy(event, log="Test accuracy: 1.000") == (1.0, "output")
+
+
 def test_share_of_close_predictions_counts_for_a_regression() -> None:
     """The script has to write that share to accuracy.json, and the test rows must not be training rows."""
     prediction = _make_event(0.0, "predict", metrics={}, labels={"": {"kind": "numbers"}})
@@ -573,6 +607,11 @@ def test_metric_that_is_no_accuracy_is_refused(metric: str, events: int, explana
     """A printed accuracy is not used instead: otherwise, a typo would turn off the check for training rows."""
     event = _make_event(0.0, metrics={"loss": 0.7, "auc": 0.9, "accuracy": 0.5}, kinds={"auc": "AUC"})
     assert explanation in _explain_refusal(*[event] * events, metric=metric, log="Test accuracy: 0.5")
+    without = event | {"metrics": {"loss": 0.7, "auc": 0.9}}
+    is_compiled = 'Remove the setting. Compile the model with metrics=["accuracy"].' in _explain_refusal(
+        *[without] * events, metric=metric, log="Test accuracy: 0.5"
+    )
+    assert is_compiled is bool(events)
     assert _choose(event, metric=metric, written='{"accuracy": 0.5}').accuracy.value == 0.5
 
 
