@@ -642,7 +642,12 @@ def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) ->
         return prediction
     same = (each for each in measurements if each.test_set == prediction.test_set and len(each.labels) == 1)
     found = next(same, None)
-    return replace(prediction, labels=found.labels) if found else prediction
+    if found is None:
+        return prediction
+    labels = found.labels
+    if found.is_r2:  # the accuracy that a regression states is a share of close answers, for which no chance is known
+        labels = {output: replace(each, chance=None, answer="") for output, each in labels.items()}
+    return replace(prediction, labels=labels)
 
 
 def _explain_targets(labels: Labels) -> str:

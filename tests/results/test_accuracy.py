@@ -197,6 +197,8 @@ def test_share_of_close_predictions_counts_for_a_regression() -> None:
     assert (accuracy.value, accuracy.samples, accuracy.evidence.checked) == (0.91, 360, True)
     targets = {"": {"kind": "numbers", "answer": "72", "chance": 0.04}}
     assert _choose(prediction | {"labels": targets}, _R2, written=written).accuracy.evidence.chance is None
+    whole = _choose(prediction | {"labels": {}}, _R2 | {"labels": _CLASSES}, written=written).accuracy.evidence
+    assert (whole.chance, whole.answer) == (None, "")
     assert "80% of the test rows" in _explain_refusal(prediction | {"seen": _SEEN}, written=written)
     assert "R²" in _explain_refusal(prediction, _R2, written='{"accuracy": 0.44}')
     assert "a regression" in _explain_refusal(prediction, log="Test accuracy: 0.91")
