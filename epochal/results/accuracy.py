@@ -726,18 +726,20 @@ def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acc
 
 def _parse_accuracy_json(text: str) -> Accuracy | None:
     """Return the accuracy that nn.py wrote to accuracy.json; None if the recorder wrote the file."""
+    fault = "which is not a JSON object"
     try:
         content = json.loads(text)
         if content.get("source") == "evaluate":
             return None
+        fault = 'in which "accuracy" is not a number' if "accuracy" in content else 'which has no key "accuracy"'
         return Accuracy(
             read_number(content["accuracy"]), AccuracySource.SCRIPT, read_samples(content), read_test_set(content)
         )
     except PARSE_ERRORS:
         raise RunFailed(
             Reason.NO_ACCURACY,
-            f'accuracy.json must look like {{"accuracy": 0.83}}, but contains {text[:80]!r}. '
-            "Fix the code that writes the file.",
+            f"accuracy.json contains {text[:80]!r}, {fault}. Change the code that writes the file so that it writes "
+            'a number from 0 to 1, as in {"accuracy": 0.83}.',
         ) from None
 
 
@@ -777,10 +779,11 @@ def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
             "diverged, or the test set is empty.",
         )
     if not 0 <= accuracy.value <= 1:
-        remedy = "Write it as 0.832 or 83.2%."
+        is_json = accuracy.source is AccuracySource.SCRIPT  # its numbers have no per cent sign
+        remedy = "Write it as 0.832." if is_json else "Write it as 0.832 or 83.2%."
         if 1 < accuracy.value <= 100:
             share = float(Decimal(str(accuracy.value)) / 100)
-            remedy = f"If it is a percentage, write {share:g} or {accuracy.value:g}%."
+            remedy = f"If it is a percentage, write {share:g}" + ("." if is_json else f" or {accuracy.value:g}%.")
         raise RunFailed(
             Reason.ACCURACY_OUT_OF_RANGE,
             f"The accuracy {accuracy.source.description}{quote} is {accuracy.value:g}, not between 0 and 1. {remedy}",

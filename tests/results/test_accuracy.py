@@ -710,24 +710,28 @@ def test_training_without_an_accuracy_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "fault"),
     [
-        "",
-        "0.83",
-        "{",
-        "[0.83]",
-        '{"acc": 0.83}',
-        '{"accuracy": "0.83"}',
-        '{"accuracy": true}',
-        '{"accuracy": null}',
-        "[" * 9999,
+        ("", "which is not a JSON object"),
+        ("0.83", "which is not a JSON object"),
+        ("{", "which is not a JSON object"),
+        ("[0.83]", "which is not a JSON object"),
+        ('{"acc": 0.83}', 'which has no key "accuracy"'),
+        ('{"accuracy": "0.83"}', 'in which "accuracy" is not a number'),
+        ('{"accuracy": "89.9%"}', 'in which "accuracy" is not a number'),
+        ('{"accuracy": true}', 'in which "accuracy" is not a number'),
+        ('{"accuracy": null}', 'in which "accuracy" is not a number'),
+        ("[" * 9999, "which is not a JSON object"),
     ],
 )
-def test_unusable_accuracy_json_fails_the_trial(text: str) -> None:
+def test_unusable_accuracy_json_fails_the_trial(text: str, fault: str) -> None:
     """The script meant the file to count, so no other number is judged instead."""
     reason, explanation = _read_failure(text, "Test accuracy: 0.83")
     assert reason is Reason.NO_ACCURACY
-    assert "accuracy.json must look like" in explanation
+    assert explanation == (
+        f"accuracy.json contains {text[:80]!r}, {fault}. Change the code that writes the file so that it writes a number "
+        'from 0 to 1, as in {"accuracy": 0.83}.'
+    )
 
 
 @pytest.mark.parametrize(
@@ -749,7 +753,8 @@ def test_accuracy_that_is_not_finite_fails(accuracy_json: str | None, log: str) 
     [
         (None, "Test accuracy: 83", "a line that the script printed, 'Test accuracy: 83', is 83, not between"),
         (None, "Test accuracy: 83", "write 0.83 or 83%"),
-        ('{"accuracy": 83.2}', "", "write 0.832 or 83.2%"),
+        ('{"accuracy": 83.2}', "", "If it is a percentage, write 0.832."),
+        ('{"accuracy": 832}', "", "not between 0 and 1. Write it as 0.832."),
         (None, "Test accuracy: 8320%", "between 0 and 1"),
         (None, "Test accuracy: -0.1", "between 0 and 1"),
     ],
