@@ -559,24 +559,38 @@ class _Chooser:
                 f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision for a "
                 "single class, print the accuracy as 'Test accuracy: 0.83'."
             ]
+        if accuracy.source is AccuracySource.SCRIPT and self._is_best(accuracy.value, _TOLERANCE):
+            return self._describe_resplits(f"the accuracy in accuracy.json, {shown}, which is the highest of them")
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
         prints_other = bool(lines) and not any(
             _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
         )
-        last = self._last_measured()
-        count = self._findings.recorded.count_resplits(last, self._sound) if last else 0
-        if count >= _MIN_RESPLITS and not prints_other:
-            return [
-                f"{self._script} evaluated at least {count} models on test sets that share rows, and the verdict uses the last "
-                f"accuracy, {shown}, which may be the best rather than a typical one. Split the data once, with a "
-                "fixed random_state."
-            ]
+        if not prints_other or self._is_best(lines[-1].value, _rounding_error(lines[-1].value)):
+            used = f"the last accuracy, {shown}, which may be the best rather than a typical one"
+            if resplits := self._describe_resplits(used):
+                return resplits
         judged_text = f"the verdict uses the accuracy {accuracy.source.description}, {shown}. {_OTHER_NUMBER}"
         facts = [f"evaluated {count_models(self._sound)} models"] if count_models(self._sound) > 1 else []
         if prints_other:
             facts.append(f"printed {lines[-1].text!r}")
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
+
+    def _is_best(self, value: float, tolerance: float) -> bool:
+        """Return whether ``value`` equals the highest accuracy that counts, and not, for example, their mean."""
+        values = [each.metrics[self._metric_name(each)] for each in self._sound]
+        return bool(values) and _is_same_number(value, max(values), tolerance)
+
+    def _describe_resplits(self, used: str) -> list[str]:
+        """Return a note if the script tested models on different splits of its data. ``used``: what the verdict uses."""
+        last = self._last_measured()
+        count = self._findings.recorded.count_resplits(last, self._sound) if last else 0
+        if count < _MIN_RESPLITS:
+            return []
+        return [
+            f"{self._script} evaluated at least {count} models on test sets that share rows, and the verdict uses {used}. "
+            "Split the data once, with a fixed random_state."
+        ]
 
     def _describe_validation(self, shown: str) -> str:
         """Describe the validation accuracy that the verdict uses, and advise the developer to use test data instead."""
