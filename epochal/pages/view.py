@@ -278,7 +278,7 @@ def _accuracy_view(accuracy: Accuracy | None) -> AccuracyView:
 
 
 def summary(run: Run) -> str:
-    """Summarise a run for job output and Jenkins build names: ``0.831 (threshold 0.80) · epoch 40 · 3 trials``."""
+    """Summarise a run for job output and Jenkins build names: ``0.831 (threshold 0.80) · 40 epochs · 3 trials``."""
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
@@ -286,7 +286,7 @@ def summary(run: Run) -> str:
         if doubt := describe_doubt(run.best, run.threshold):
             parts.append(doubt)
         if run.best.epochs:
-            parts.append(f"epoch {run.best.epochs}")
+            parts.append(plural(run.best.epochs, "epoch"))
         parts.append(plural(len(trained), "trial"))
     if run.reused_run:
         parts.append(f"reused from run {run.reused_run}")

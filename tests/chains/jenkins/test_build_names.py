@@ -11,8 +11,8 @@ from tests.messages import reports
 @pytest.mark.parametrize(
     ("run", "name"),
     [
-        (reports.exhausted().run, "0.700 (threshold 0.80) · epoch 20 · 1 trial"),
-        (reports.reused_run().run, "0.771 (threshold 0.80) · epoch 30 · 3 trials · reused from run 5"),
+        (reports.exhausted().run, "0.700 (threshold 0.80) · 20 epochs · 1 trial"),
+        (reports.reused_run().run, "0.771 (threshold 0.80) · 30 epochs · 3 trials · reused from run 5"),
     ],
 )
 def test_train_build_is_named_after_its_trial_or_the_reused_verdict(run: Run, name: str) -> None:

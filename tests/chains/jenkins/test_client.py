@@ -33,7 +33,7 @@ def test_build_is_triggered_labelled_and_stopped(client: JenkinsClient, standin:
     answer = client.queue_item(item)
     assert answer
     assert answer["executable"]["number"] == 1
-    client.label_build(job, 1, "0.831 (threshold 0.80) · epoch 40", "run 7 <b>")
+    client.label_build(job, 1, "0.831 (threshold 0.80) · 40 epochs", "run 7 <b>")
     client.stop_build(job, 1)
     standin.wait(lambda: not standin.newest(job).building)
     found = client.job(job, builds=5)
@@ -41,7 +41,7 @@ def test_build_is_triggered_labelled_and_stopped(client: JenkinsClient, standin:
     (build,) = found["builds"]
     assert (build["result"], build["displayName"], build["description"]) == (
         "ABORTED",
-        "0.831 (threshold 0.80) · epoch 40",
+        "0.831 (threshold 0.80) · 40 epochs",
         "run 7 <b>",
     )
     assert "Finished: ABORTED" in client.console(job, 1)
