@@ -22,6 +22,11 @@ _PASSING_NODES = (
     *(ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Attribute, ast.Subscript, ast.keyword, ast.Starred),
     *(ast.Tuple, ast.List, ast.Dict),
 )
+_KNOWN_USES = (
+    *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.FormattedValue, ast.JoinedStr),
+    *(ast.Expr, ast.Compare, ast.Assert, ast.If),
+)
+"""Nodes that pass a percentage on only by a name that is followed, print it, or do neither."""
 _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 
 
@@ -31,12 +36,20 @@ class Percentages:
 
     ``unsigned``: the first place, such as "line 4 of nn.py", where an accuracy is multiplied by 100 but printed without
     a per cent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
+    ``unsigned_starts``: the constant texts that lines with such percentages start with; includes "" if such a line may
+    start with anything. ``other_starts``: those of the other lines that the code prints.
     ``computed``: whether the code computes percentages, or could not be analysed; if false, a number with a per cent
     sign may be a fraction.
     """
 
     unsigned: str = ""
     computed: bool = True
+    unsigned_starts: frozenset[str] = frozenset()
+    other_starts: frozenset[str] = frozenset()
+
+    def is_fraction(self, line: str) -> bool:
+        """Return whether a printed line without a per cent sign can only be one that states no percentage."""
+        return line.startswith(tuple(self.other_starts - {""})) and not line.startswith(tuple(self.unsigned_starts))
 
 
 def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
@@ -64,7 +77,8 @@ def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
     modules = {path: Module.parse(source) for path, source in sources.items()}
     try:
         products = _Products({path: module.tree for path, module in modules.items() if module})
-        return Percentages(products.find_unsigned(), products.computed or None in modules.values())
+        unsigned, unsigned_starts, other_starts = products.find_unsigned()
+        return Percentages(unsigned, products.computed or None in modules.values(), unsigned_starts, other_starts)
     except RecursionError:  # an expression that is nested too deeply
         return Percentages()
 
@@ -96,13 +110,29 @@ class _Products:
                 self._places[node] = f"line {getattr(node, 'lineno', 0)} of {path}"
             self.computed = self.computed or _multiplies(node) or _formats_percent(node)
 
-    def find_unsigned(self) -> str:
-        """Return the first place where an accuracy is multiplied by 100 but printed without a per cent sign."""
-        return next((self._places[node] for node in self._products if self._is_printed_unsigned(node)), "")
+    def find_unsigned(self) -> tuple[str, frozenset[str], frozenset[str]]:
+        """Return the values of ``unsigned``, ``unsigned_starts`` and ``other_starts`` of Percentages."""
+        printing: set[ast.AST] = set()
+        places = [self._places[node] for node in self._products if self._is_printed_unsigned(node, printing)]
+        if not places:
+            return "", frozenset(), frozenset()
+        others = {node for node in self._parents if _is_print(node)} - printing
+        return places[0], frozenset(map(_find_start, printing)), frozenset(map(_find_start, others))
 
-    def _is_printed_unsigned(self, product: ast.AST) -> bool:
-        """Return whether an accuracy times 100 is printed without a per cent sign, directly or indirectly."""
+    def _find_print(self, node: ast.AST) -> ast.AST:
+        """Return the call that prints ``node``, which is ``node`` itself or contains it; ``node`` if there is none."""
+        found: ast.AST | None = node
+        while found and not _is_print(found):
+            found = self._parents.get(found)
+        return found or node
+
+    def _is_printed_unsigned(self, product: ast.AST, printing: set[ast.AST]) -> bool:
+        """Return whether an accuracy times 100 is printed without a per cent sign, directly or indirectly.
+
+        Adds to ``printing`` the calls that print the product in this way, and any node that may pass it on unseen.
+        """
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
+        found_unsigned = False
         for node in queue:
             use, value = self._find_use(node)
             names = [_name_of(target) for target in _targets_of(use)]
@@ -111,11 +141,14 @@ class _Products:
             elif isinstance(use, ast.Call) and _called_name(use) == "append" and isinstance(use.func, ast.Attribute):
                 names = [_name_of(use.func.value)]
             is_accuracy = is_accuracy or bool(_ACCURACY_NAMES.search(" ".join([*names, _names_in(value)])))
-            if is_accuracy and self._is_unsigned(use, value):
-                return True
+            if self._is_unsigned(use, value):
+                printing.add(self._find_print(use))
+                found_unsigned = found_unsigned or is_accuracy
+            elif not names and not isinstance(use, _KNOWN_USES) and not _text_of(use) and not _is_print(use):
+                printing.add(use)
             queue += [found for name in names if name not in seen for found in self._uses.get(name, [])]
             seen |= set(names)
-        return False
+        return found_unsigned
 
     def _find_use(self, node: ast.AST) -> tuple[ast.AST, ast.AST]:
         """Return the node that uses the percentage ``node``, and its child that contains the percentage.
@@ -226,6 +259,23 @@ def _text_of(node: ast.AST) -> str:
         parts = [_text_of(side) or _constant_text(side) for side in (node.left, node.right)]
         return "".join(part or "{}" for part in parts) if any(parts) else ""
     return ""
+
+
+def _is_print(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _called_name(node) in _PRINTING
+
+
+def _find_start(node: ast.AST) -> str:
+    """Return the constant text that the line printed by the call ``node`` starts with.
+
+    Empty if the call prints several lines, and for any other node.
+    """
+    first = node.args[0] if isinstance(node, ast.Call) and _is_print(node) and node.args else node
+    if isinstance(first, ast.JoinedStr) and first.values:
+        first = first.values[0]
+    text = (_constant_text(first) or _text_of(first)).lstrip()
+    breaks = sum(_constant_text(each).count("\n") for each in ast.walk(node) if each is not first)
+    return "" if "\n" in text or breaks else re.split(r"[%{]", text)[0].strip()
 
 
 def _constant_text(node: ast.AST) -> str:

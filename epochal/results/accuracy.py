@@ -256,7 +256,7 @@ class _Chooser:
         if self._findings.printed.shows_percents(line) or any(abs(share - each) <= error / 100 for each in measured):
             return share
         has_sign = line.value != number
-        if percentages.computed if has_sign else not percentages.unsigned:
+        if percentages.computed if has_sign else not percentages.unsigned or percentages.is_fraction(line.text):
             return line.value
         doubt = f"so the number may mean {100 * number:.4g}% or {number:.4g}%"
         raise RunFailed(
@@ -265,7 +265,8 @@ class _Chooser:
             "without the per cent sign."
             if has_sign
             else f"{self._script} printed {line.text!r} and multiplies an accuracy by 100 on {percentages.unsigned}, {doubt}. "
-            "Print a per cent sign after the number, or print the accuracy as a fraction.",
+            "Print it as a percentage with its sign: f'Test accuracy: {100 * acc:.1f}%' if acc is a fraction, or "
+            "f'Test accuracy: {acc:.1f}%' if acc has been multiplied by 100.",
         )
 
     def _from_files(self) -> Accuracy | None:

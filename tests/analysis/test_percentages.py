@@ -56,6 +56,36 @@ def test_percentage_with_its_sign_is_not_mistaken(source: str) -> None:
     assert find_percentages({"nn.py": source.encode()}) == Percentages("", computed=True)
 
 
+_BATCHES = "for part in parts:\n    print('batch accuracy', 100 * np.mean(predict(part) == y))\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "is_fraction"),
+    [
+        (_BATCHES + "print('Test accuracy:', acc)", "Test accuracy: 0.8995", True),
+        (_BATCHES + "print(f'Test accuracy: {acc:.3f}')", "Test accuracy: 0.900", True),
+        (_BATCHES + "print('Test accuracy: %.3f' % acc)", "Test accuracy: 0.900", True),
+        (_BATCHES + "print('Test accuracy: {:.3f}'.format(acc))", "Test accuracy: 0.900", True),
+        (_BATCHES + "print('\\nTest accuracy:', acc)", "Test accuracy: 0.8995", True),
+        (_BATCHES + "print('Done', '\\nTest accuracy:', 100 * acc)", "Test accuracy: 0.8995", False),
+        (_BATCHES + "print('Test accuracy:', acc)", "batch accuracy 0.8995", False),
+        (_BATCHES + "acc = 100 * right / n\nprint('Test accuracy:', acc)", "Test accuracy: 0.8995", False),
+        (_BATCHES + "print('Test accuracy:', acc)\nprint(100 * acc)", "Test accuracy: 0.8995", False),
+        (_BATCHES + "print('Test accuracy:', end=' ')\nprint(100 * acc)", "Test accuracy: 0.8995", False),
+        (_BATCHES + "print(f'{name} accuracy: {acc}')", "Test accuracy: 0.8995", False),
+        # The function or the comprehension passes a percentage on.
+        (_BATCHES + "def show(a):\n    print('Test:', a)\nshow(100 * acc)", "Test: 0.8995", False),
+        (_BATCHES + "for a in [100 * a for a in accs]:\n    print('Test:', a)", "Test: 0.8995", False),
+        ("value = 100 * ratio\nprint('Test', value)\nacc = value\nprint('acc', acc)", "Test 0.8995", False),
+    ],
+)
+def test_line_that_states_a_fraction(source: str, line: str, is_fraction: bool) -> None:
+    """A script may print percentages during training and a fraction after it, which its own text distinguishes."""
+    found = find_percentages({"nn.py": source.encode()})
+    assert found.unsigned
+    assert found.is_fraction(line) == is_fraction
+
+
 def test_code_without_percentages() -> None:
     """A printed % sign may follow a fraction. If the code cannot be read, there may be a percentage."""
     signed_fraction = b'print(f"Test accuracy: {correct / total:.2f}%")'
@@ -75,4 +105,4 @@ def test_local_modules_are_read(tmp_path: Path) -> None:
         (tmp_path / name).write_text(content)
     script = b"import keras\nfrom lib.utils import accuracy\nprint('Test accuracy:', accuracy())\n"
     found = read_percentages(tmp_path, "project/train.py", script)
-    assert found == Percentages("line 2 of project/lib/utils.py", computed=True)
+    assert found.unsigned == "line 2 of project/lib/utils.py"

@@ -418,6 +418,7 @@ def test_reason_why_a_line_does_not_count_is_given(line: str, why: str) -> None:
 
 
 _MULTIPLIES = Percentages("line 4 of nn.py", computed=True)
+_DISTINCT = Percentages("line 4 of nn.py", True, frozenset({"batch acc"}), frozenset({"Test accuracy:"}))
 _NEVER = Percentages("", computed=False)
 
 
@@ -449,6 +450,7 @@ def test_number_that_may_be_a_percentage_is_refused(
         ("Test accuracy: 97.3", _MULTIPLIES, [], 0.973),
         ("Test accuracy: 97", _MULTIPLIES, [], 0.97),
         ("Test accuracy: 0.00", _MULTIPLIES, [], 0.0),
+        ("batch acc 97.3\nTest accuracy: 0.91", _DISTINCT, [], 0.91),
         # Another line of the same form, or another number on the line, can only be a percentage.
         ("Epoch 9 test accuracy: 1.52\nEpoch 10 test accuracy: 0.91", Percentages(), [], 0.0091),
         ("Train accuracy: 1.37, test accuracy: 0.91", Percentages(), [], 0.0091),
