@@ -1,6 +1,7 @@
 """The training script: its constants, its number of epochs, and the files that set other hyperparameters."""
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from epochal.analysis.hyperparameters.epochs import Epochs, find_epochs
 from epochal.analysis.hyperparameters.searchable import find_places
 from epochal.analysis.hyperparameters.sources import Sources, read_sources
 from epochal.analysis.hyperparameters.tracing import Tracer
-from epochal.analysis.location import Notebook, change_notebook, locate_script
+from epochal.analysis.location import Notebook, change_notebook, find_cell, locate_script
 from epochal.analysis.syntax import Module, last_name
 from epochal.folders import SCRIPT
 from epochal.records import Value
@@ -53,6 +54,30 @@ class Script:
     def committed_path(self) -> str:
         """The path of the script in the commit; if it was exported from a notebook, the path of the notebook."""
         return self.notebook.path if self.notebook else self.path
+
+    def name_cells(self, message: str) -> str:
+        """Return a message with the notebook and its cells instead of the exported script and its lines.
+
+        A line without a file is taken to be the script's if the message names no other Python file.
+        """
+        if self.notebook is None or self.path not in message:
+            return message
+        name = re.escape(self.path)
+        forms = [rf"{name} line (?P<after>\d+)", rf"\bline (?P<before>\d+) of {name}", rf"(?P<alone>{name})"]
+        if not re.search(r"\.py\b", message.replace(self.path, "")):
+            forms.append(r"(?<=\b[oO]n )line (?P<bare>\d+)\b(?! of )")
+
+        def rename(found: re.Match[str]) -> str:
+            assert self.notebook is not None
+            form = found.lastgroup
+            if form == "alone":
+                return self.notebook.path
+            cell, line = find_cell(self.content, int(found[form or 0]))
+            if form == "after":
+                return f"{self.notebook.path} cell {cell} line {line}"
+            return f"line {line} of cell {cell}" + (f" of {self.notebook.path}" if form == "before" else "")
+
+        return re.sub("|".join(forms), rename, message)
 
     def find_calls(self, name: str | None = None) -> Iterator[tuple[str, ast.Call]]:
         """Yield each call in the script and its modules, with the file's path.

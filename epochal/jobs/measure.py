@@ -25,7 +25,21 @@ _LAST_OUTPUT = 256 * 1024
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy that counts, chosen from ``findings``. Raises RunFailed if training failed or yielded no accuracy."""
+    """Return the accuracy that counts, chosen from ``findings``. Raises RunFailed if training failed or yielded no accuracy.
+
+    If the script was exported from a notebook, the notes and the explanation name the notebook's cells.
+    """
+    script = active.script
+    try:
+        choice = _measure(active, folder, outcome, findings)
+    except RunFailed as failure:
+        raise RunFailed(failure.reason, script.name_cells(failure.explanation), failure.detail) from None
+    evidence = choice.accuracy.evidence
+    evidence = replace(evidence, unchecked=script.name_cells(evidence.unchecked))
+    return Choice(replace(choice.accuracy, evidence=evidence), tuple(map(script.name_cells, choice.notes)))
+
+
+def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
     output = ""
     if folder.log.exists():  # there is no log if training was stopped before it started
         output = folder.log.read_bytes().decode("utf-8", "replace")  # at most limits.log_mb
@@ -135,5 +149,6 @@ def _describe_thread(script: Script, function: Frame) -> str:
 
 def _fail(active: ActiveRun, reason: Reason, explanation: str, output: str) -> RunFailed:
     # A note begins with the files that it is about, which the explanation may have covered already.
+    explanation = active.script.name_cells(explanation)
     notes = [note for note in active.run.notes if note.partition(":")[0] not in explanation]
     return RunFailed(reason, " ".join([explanation, *notes]), tail(output))

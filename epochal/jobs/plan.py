@@ -50,7 +50,7 @@ def plan_run(app: App, run: Run) -> ActiveRun:
         )
     if not run.trials:  # otherwise an earlier job of the run printed this
         log(f"script: {code.script.committed_path}")
-        log(f"framework: {code.detection.framework} ({code.detection.why})")
+        log(f"framework: {code.detection.framework} ({code.script.name_cells(code.detection.why)})")
     threshold = run.threshold or app.environment.threshold or settings.threshold
     settings = settings.model_copy(update={"threshold": threshold})
     runtime = _choose_runtime(app)
@@ -70,6 +70,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
         for api in plan.code.removed_apis
     ]
     notes += [f"{leak.path} line {leak.line}: {leak.message} {leak.remedy}" for leak in plan.code.leaks]
+    notes = [active.script.name_cells(note) for note in notes]
     image = prepare_environment(active)
     notes += plan.runtime.describe_packages(framework, active.folder.code)
     for note in notes:

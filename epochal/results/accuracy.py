@@ -538,7 +538,7 @@ class _Chooser:
         last = self._refused[-1] if self._refused else None
         if last is None or last.kind is not Kind.SCORE or not search.candidates or last.overlap.share < _ALL_ROWS:
             return []
-        where = f"score() on line {last.line}" if last.line else "score()"
+        where = f"score() on line {last.line} of {self._script}" if last.line else "score()"
         return [
             f"{where} does not count, because {search.measured_by} was fitted on the same rows. Split the data before "
             f"{search.measured_by} is fitted, and fit it on the training rows."

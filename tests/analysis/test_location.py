@@ -51,6 +51,23 @@ def test_script_is_found(tmp_path: Path, names: list[str], configured: str, path
 
 
 @pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("a.ipynb.py measured 0.36 on line 12. This is R².", "a.ipynb measured 0.36 on line 2 of cell 3. This is R²."),
+        ("evaluate() on line 7 of a.ipynb.py failed", "evaluate() on line 1 of cell 2 of a.ipynb failed"),
+        ("a.ipynb.py line 8: use utils.py line 9", "a.ipynb cell 2 line 2: use utils.py line 9"),
+        ("a.ipynb.py: load() of utils.py failed on line 9", "a.ipynb: load() of utils.py failed on line 9"),
+        ("a.ipynb.py failed: 5 fields in line 3", "a.ipynb failed: 5 fields in line 3"),
+        ("utils.py failed on line 3", "utils.py failed on line 3"),
+    ],
+)
+def test_message_names_cells_of_a_notebook(tmp_path: Path, message: str, shown: str) -> None:
+    """Only the trial has the exported script; the lines of other files are left as they are."""
+    write_files(tmp_path, {"a.ipynb": _make_notebook("import os\nx = 1\ny = 2", "a = 1\nb = 2", "c = 1\nd = 2")})
+    assert read_script(tmp_path, "").name_cells(message) == shown
+
+
+@pytest.mark.parametrize(
     ("names", "configured", "facts"),
     [
         (["train.py", "main.py"], "", ["train.py and main.py", 'script = "train.py" or script = "main.py"']),

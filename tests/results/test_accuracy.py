@@ -541,7 +541,7 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
     assert (
         _choose(search, seen)
         .notes[0]
-        .startswith("score() on line 15 does not count, because GridSearchCV was fitted on")
+        .startswith("score() on line 15 of nn.py does not count, because GridSearchCV was fitted on")
     )
     assert _read_accuracy(mean, _make_event(0.8, "score", time=0.5)) == (0.8, "score")
     assert _read_accuracy(mean, log="Test accuracy: 0.8") == (0.8, "output")
