@@ -154,6 +154,12 @@ class _Chooser:
             self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = _validate(accuracy)
+        chosen = next((leak for leak in self._findings.leaks if leak.kind == "chosen_before_split"), None)
+        if chosen and accuracy.source is not AccuracySource.SCRIPT:
+            raise RunFailed(
+                Reason.NO_ACCURACY,
+                f"{chosen.path} line {chosen.line}: {chosen.message} The accuracy does not count. {chosen.remedy}",
+            )
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _check_metric(self) -> None:
@@ -715,8 +721,6 @@ def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acc
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
-    if chosen := next((leak for leak in leaks if leak.kind == "chosen_before_split"), None):
-        return f"{chosen.path} line {chosen.line}: {chosen.message} The accuracy does not count. {chosen.remedy}"
     uses_all = overlap.share >= _ALL_ROWS
     if not overlap.refused or (accepts_repeats and not uses_all):
         return ""

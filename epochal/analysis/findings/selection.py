@@ -18,7 +18,6 @@ from epochal.analysis.findings.source import (
     is_literal,
     keyword,
     root_name,
-    text_of,
 )
 from epochal.analysis.syntax import last_name
 
@@ -28,6 +27,7 @@ _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 _SPLITS = frozenset({"train_test_split", "split"})
 _COLUMN_ATTRIBUTES = frozenset({"columns", "corr", "corrwith"})
 _COLUMN_ORIGINS = frozenset(f".{name}" for name in _COLUMN_ATTRIBUTES)
+_NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 _PART = ""
 """The origin of values that come from a split, and so from only some of the rows."""
 
@@ -49,15 +49,16 @@ class _Choice:
 def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each choice of columns that depends on the labels of all rows and precedes the split."""
     results = {scope.name: _find_results(source, scope) for source in sources for scope in source.scopes if scope.name}
+    choosers = {scope.name for source in sources for scope in source.scopes if _Choices(source, results).chooses(scope)}
     for source, scope in find_used(sources):
-        yield from _Choices(source, results).follow(scope)
+        yield from _Choices(source, results, choosers).follow(scope)
 
 
 @dataclass
 class _Origins:
     """The variables and columns that a scope's variables are computed from.
 
-    A column ``df["price"]`` has the origin ``["price"]``. Rows taken from a variable ``x`` by a slice or an index have
+    A column ``df["price"]`` has the origin ``['price']``. Rows taken from a variable ``x`` by a slice or an index have
     the origin ``x[]``. ``imported``: the imported names, which are not origins. ``results``: for each function in the
     code, the columns that its result is computed from. ``loops``: loop variables, whose values are not row indices.
     """
@@ -68,21 +69,36 @@ class _Origins:
     loops: set[str] = field(default_factory=set)
 
     def of(self, node: ast.AST) -> frozenset[str]:
-        """Return the origins of an expression."""
-        found: set[str] = set()
-        for each in ast.walk(node):
-            if isinstance(each, ast.Name) and each.id not in self.imported:
-                found |= self.names.get(each.id, frozenset()) | {each.id}
-            elif isinstance(each, ast.Subscript):
-                if column := text_of(each.slice):
-                    found.add(f'["{column}"]')
-                if self.takes_rows(each):
-                    found.add(f"{root_name(each)}[]")
-            elif isinstance(each, ast.Call):
-                found |= self.results.get(last_name(each.func), frozenset())
-            elif isinstance(each, ast.Attribute) and each.attr in _COLUMN_ATTRIBUTES:
-                found.add(f".{each.attr}")
+        """Return the origins of an expression. Names and sizes of data are not origins: they do not depend on its values."""
+        match node:
+            case ast.Name(id=name):
+                return frozenset() if name in self.imported else self.names.get(name, frozenset()) | {name}
+            case ast.Attribute(attr=attribute) if attribute in _NOT_VALUES:
+                return frozenset()
+            case ast.Call(func=ast.Name(id="len" | "type")):
+                return frozenset()
+            case ast.Call(func=ast.Attribute(value=data, attr="pop" | "get"), args=[column, *_]):
+                return self.of(data) | {f"[{ast.unparse(column)}]"}
+            case ast.Subscript():
+                return self._of_subscript(node)
+        found = set[str]().union(*map(self.of, ast.iter_child_nodes(node)))
+        if isinstance(node, ast.Call):
+            found |= self.results.get(last_name(node.func), frozenset())
+        elif isinstance(node, ast.Attribute) and node.attr in _COLUMN_ATTRIBUTES:
+            found.add(f".{node.attr}")
         return frozenset(found)
+
+    def _of_subscript(self, node: ast.Subscript) -> frozenset[str]:
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        found = self.of(node.value)
+        if parts and isinstance(
+            parts[-1], ast.Constant | ast.Name | ast.Attribute | ast.Subscript
+        ):  # the name of a column
+            found |= {f"[{ast.unparse(parts[-1])}]"}
+            parts = parts[:-1]
+        if self.takes_rows(node):
+            found |= {f"{root_name(node)}[]"}
+        return found.union(*map(self.of, parts))
 
     def takes_rows(self, node: ast.Subscript) -> bool:
         """Return whether a subscript may take only some rows, by a slice or an index."""
@@ -113,8 +129,12 @@ class _Origins:
 class _Choices:
     """The choices of columns in a scope, traced to where the data is split."""
 
-    def __init__(self, source: Source, results: Mapping[str, frozenset[str]]) -> None:
+    def __init__(
+        self, source: Source, results: Mapping[str, frozenset[str]], choosers: Collection[str] = frozenset()
+    ) -> None:
+        """Start without choices. ``choosers``: the functions that choose columns of their first argument."""
         self._source = source
+        self._choosers = choosers
         self._origins = _Origins(source.names, results)
         self._chosen: dict[str, _Choice] = {}
 
@@ -127,15 +147,11 @@ class _Choices:
                 splits += [
                     (choice, where) for choice, where in self._find_splits(call, step) if step.follows(choice.step)
                 ]
-            changes = [(target, self._choice_of(value, step) if value else None) for target, value in step.assigned]
-            self._origins.assign(step)
-            for target, choice in changes:
-                self._assign(target, choice)
+            self._note(step)
         reported = set()
         for choice, where in splits:
             used = choice.origins & (labels - choice.data)
-            rows = {f"{name}[]" for name in labels | choice.data} | {_PART}
-            if used and not choice.origins & rows and choice.step.node.lineno not in reported:
+            if used and not _is_of_part(choice, labels) and choice.step.node.lineno not in reported:
                 reported.add(choice.step.node.lineno)
                 yield Finding(
                     "chosen_before_split",
@@ -144,6 +160,26 @@ class _Choices:
                     f"The columns are chosen using the labels of all rows {where}, so the choice depends on the test labels.",
                     "Split first, and choose the columns using only the training rows.",
                 )
+
+    def chooses(self, scope: Scope) -> bool:
+        """Return whether a function returns columns that it chooses depending on an argument other than the data."""
+        if isinstance(scope.node, ast.Module):
+            return False
+        arguments = {each.arg for each in scope.node.args.args}
+        for step in scope.steps:
+            if isinstance(step.node, ast.Return) and step.node.value:
+                choice = self._choice_of(step.node.value, step)
+                if choice and (choice.origins - choice.data) & arguments and not _is_of_part(choice):
+                    return True
+            self._note(step)
+        return False
+
+    def _note(self, step: Step) -> None:
+        """Record the choices and origins of the variables that a statement assigns."""
+        changes = [(target, self._choice_of(value, step) if value else None) for target, value in step.assigned]
+        self._origins.assign(step)
+        for target, choice in changes:
+            self._assign(target, choice)
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:
         name = last_name(call.func)
@@ -182,6 +218,9 @@ class _Choices:
         for each in ast.walk(value):
             if isinstance(each, ast.Name) and (earlier := self._chosen.get(each.id)):
                 return _Choice(earlier.step, earlier.origins, earlier.data, earlier.sliced or sliced)
+            if isinstance(each, ast.Call) and each.args and last_name(each.func) in self._choosers:
+                origins = frozenset[str]().union(*map(self._origins.of, each.args))
+                return _Choice(step, origins, self._origins.of(each.args[0]))
             if chosen := self._find_columns(each):
                 data, columns = chosen
                 return _Choice(step, self._origins.of(columns), self._origins.of(data))
@@ -207,6 +246,11 @@ class _Choices:
                 self._chosen.pop(name, None)
             if choice and name:
                 self._chosen[name] = choice
+
+
+def _is_of_part(choice: _Choice, labels: Collection[str] = frozenset()) -> bool:
+    """Return whether a choice was made with only some of the rows of the data or the labels."""
+    return bool(choice.origins & ({f"{name}[]" for name in {*labels, *choice.data}} | {_PART}))
 
 
 def _find_late(choice: _Choice) -> Iterator[tuple[_Choice, str]]:

@@ -116,6 +116,17 @@ m.fit(X_train, y_train)
         6,
         "before the split",
     ),
+    "function_that_returns_columns": (
+        """\
+def select(X, y, k=50):
+    scores = np.array([abs(np.corrcoef(X[:, j], y)[0, 1]) for j in range(X.shape[1])])
+    return X[:, scores.argsort()[::-1][:k]]
+X = select(X, y)
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+        7,
+        "before train_test_split() on line 8",
+    ),
     "cross_validation_of_columns": (
         """\
 best = max(range(40), key=lambda j: cross_val_score(m, X[:, [j]], y).mean())
@@ -139,7 +150,20 @@ main()
     ),
 }
 
+_SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
+
 _SOUND = {
+    "empty_index": "X = X[()]" + _SPLIT,
+    "label_name_list": "X = df.drop(columns=[TARGET])\ny = df[TARGET]" + _SPLIT,
+    "label_name_axis": "y = df[TARGET]\nX = df.drop(TARGET, axis=1)" + _SPLIT,
+    "label_name_comprehension": "X, y = df[[c for c in df.columns if c != TARGET]], df[TARGET]" + _SPLIT,
+    "label_name_difference": "X, y = df[df.columns.difference([TARGET])], df[TARGET]" + _SPLIT,
+    "label_name_attribute": "X = df.drop(columns=args.target)\ny = df[args.target]" + _SPLIT,
+    "label_name_setting": "X = df.drop(columns=cfg['target'])\ny = df[cfg['target']]" + _SPLIT,
+    "label_name_popped": "columns = [c for c in df.columns if c != TARGET]\ny = df.pop(TARGET)\nX = df[columns]"
+    + _SPLIT,
+    "label_name_name": "y = df[TARGET]\nX = df[df.columns[df.columns != y.name]]" + _SPLIT,
+    "label_name_loc": "y = df.loc[:, TARGET]\nX = df.loc[:, df.columns != TARGET]" + _SPLIT,
     "function_of_training_rows": """\
 def top(df):
     return df.corr()['target'].abs().nlargest(15).index
