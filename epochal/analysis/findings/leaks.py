@@ -35,9 +35,12 @@ _DATA_METHODS = frozenset(
 )
 _DATA_FUNCTIONS = frozenset(
     {"array", "asarray", "c_", "column_stack", "concat", "concatenate", "DataFrame", "expand_dims", "hstack", "vstack"}
-    | {"append", "stack", "shuffle"}
+    | {"append", "stack", "shuffle", "Series"}
 )
 """Functions in NumPy, pandas and sklearn.utils whose results contain rows from their arguments."""
+_JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
+_DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
+"""NumPy's functions that draw numbers with replacement, and the positions of their argument ``size``."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(
@@ -59,13 +62,13 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 class _Leak:
     """A call that processes all rows, and so leaks data if they are later split into training and test data.
 
-    ``what``: the name of the function or class. ``copies``: whether the call duplicates or interpolates rows.
-    ``step``: the statement that contains the call.
+    ``what``: the name of the function or class. ``copies``: a verb for what the call does to rows, such as
+    "duplicates"; empty if it only learns from them. ``step``: the statement that contains the call.
     """
 
     what: str
     line: int
-    copies: bool
+    copies: str
     step: Step
 
 
@@ -110,9 +113,12 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
 class _Flow:
     """The flow of data through a scope, from calls that process all rows to the split into training and test data."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, returned: dict[str, _Leak | None] | None = None) -> None:
         self._source = source
+        self._returned = {} if returned is None else returned
         self._leaks: dict[str, _Leak] = {}
+        self._calls: dict[str, ast.Call] = {}
+        self._sizes: dict[str, str] = {}
         self._classes = {
             name: source.callee(value)
             for step in source.scopes[0].steps
@@ -145,6 +151,17 @@ class _Flow:
                     yield self._report(leak, f"before the split on line {step.node.lineno}")
                 self._assign(target, value, leak)
 
+    def find_returned_copies(self, scope: Scope) -> _Leak | None:
+        """Return the call that copies the rows which a function returns, alone or as the first of several values."""
+        returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
+        if len(returns) != 1:
+            return None
+        list(self.follow(scope))
+        step, value = returns[0]
+        first = value.elts[0] if isinstance(value, ast.Tuple | ast.List) and value.elts else value
+        leak = self._leak_of(first, step) if first else None
+        return leak if leak and leak.copies and not step.branch and step.follows(leak.step) else None
+
     def _note_fit(self, call: ast.Call) -> None:
         if isinstance(call.func, ast.Attribute) and call.func.attr == "fit" and self._is_all_rows(call):
             name = root_name(call.func.value)
@@ -160,7 +177,11 @@ class _Flow:
             return leak if leak and step.follows(leak.step) and self._completes_split(rows, part, leak) else None
         data = call.args if self._source.callee(call) == _SPLIT else call.args[1:2]
         leaks = [leak for argument in data if (leak := self._leak_of(argument, step)) and step.follows(leak.step)]
-        return next((leak for leak in leaks if leak.copies), leaks[0] if leaks else None)
+        # Equal labels are no copies of rows, and rows of the same group stay together.
+        copied = self._leak_of(data[0], step) if data and not keyword(call, "groups") else None
+        if copied and copied.copies and step.follows(copied.step):
+            return copied
+        return next((leak for leak in leaks if not leak.copies), None)
 
     def _splits(self, call: ast.Call) -> bool:
         """Return whether a call splits the data passed to it."""
@@ -180,8 +201,7 @@ class _Flow:
                 "copied_before_split",
                 self._source.path,
                 leak.line,
-                f"{leak.what} duplicates or interpolates rows {where}, "
-                "so copies of training rows end up in the test data.",
+                f"{leak.what} {leak.copies} rows {where}, so copies of training rows end up in the test data.",
                 f"Split first, then use {leak.what} on the training rows alone.",
             )
         return Finding(
@@ -195,18 +215,30 @@ class _Flow:
     def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None) -> None:
         is_split = isinstance(value, ast.Call) and self._source.callee(value) == _SPLIT
         several = isinstance(target, ast.Tuple | ast.List)
-        resampled = isinstance(value, ast.Call) and last_name(value.func) in ("fit_resample", "resample", "shuffle")
+        resampled = isinstance(value, ast.Call) and (
+            last_name(value.func) in ("fit_resample", "resample", "shuffle") or self._function(value) is not None
+        )
         for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
             name = root_name(each)
+            is_of_part = isinstance(each, ast.Name) and not several and root_name(value) in self._parts
             if isinstance(each, ast.Name):
                 self._leaks.pop(name, None)
                 self._fitted.pop(name, None)
                 self._parts.discard(name)
                 self._classes.pop(name, None)
+                self._calls.pop(name, None)
+                self._sizes.pop(name, None)
                 if isinstance(value, ast.Call) and not several:
                     self._classes[name] = self._class_of(value)
-            if is_split:
+                    self._calls[name] = value
+                if value and (counted := self._counted(value)):
+                    self._sizes[name] = counted
+            elif name in self._leaks and self._leaks[name].copies:
+                self._leaks.pop(name)  # the copies may differ now
+            if is_split or is_of_part:
                 self._parts.add(name)
+            elif leak and leak.copies and (not isinstance(each, ast.Name) or self._is_part(name)):
+                continue
             elif leak and name and (not several or resampled):
                 self._leaks[name] = leak
 
@@ -224,47 +256,141 @@ class _Flow:
     def _is_all_rows(self, call: ast.Call) -> bool:
         """Return whether a call receives all rows: no argument comes from a split or has a name like ``x_train``."""
         names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
-        return bool(call.args) and not any(name in self._parts or _PART_NAME.search(name) for name in names)
+        return bool(call.args) and not any(map(self._is_part, names))
+
+    def _is_part(self, name: str) -> bool:
+        return name in self._parts or bool(_PART_NAME.search(name))
 
     def _leak_of(self, node: ast.expr, step: Step) -> _Leak | None:
         match node:
             case ast.Name():
                 return self._leaks.get(node.id)
             case ast.Subscript():
-                return self._leak_of(node.value, step) or self._leak_of(node.slice, step)
+                return (
+                    self._leak_of(node.value, step) or self._leak_of(node.slice, step) or self._leak_of_draw(node, step)
+                )
             case ast.Attribute() if node.attr in _DATA_ATTRIBUTES:
                 return self._leak_of(node.value, step)
             case ast.Tuple() | ast.List():
                 return self._first_leak(node.elts, step)
             case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div()):
-                return self._first_leak([node.left, node.right], step)
+                leak = self._first_leak([node.left, node.right], step)
+                return leak if leak and (not leak.copies or _uses_one_variable(node)) else None
+            case ast.Lambda():
+                leak = self._leak_of(node.body, step)
+                return leak if leak and leak.copies else None
+            case ast.ListComp() | ast.GeneratorExp():
+                leak = self._leak_of(node.elt, step)
+                is_part = any(self._is_part(root_name(each.iter)) for each in node.generators)
+                return leak if leak and leak.copies and not is_part else None
             case ast.Call():
                 return self._leak_of_call(node, step)
         return None
+
+    def _leak_of_draw(self, node: ast.Subscript, step: Step) -> _Leak | None:
+        """Return the leak of an index that may hold a row several times, as in ``x[rng.integers(0, len(x), n)]``."""
+        index = self._calls.get(node.slice.id) if isinstance(node.slice, ast.Name) else node.slice
+        rows = root_name(node.value)
+        if not isinstance(index, ast.Call) or self._drawn_from(index) != rows or self._is_part(rows):
+            return None
+        return _Leak(ast.unparse(node), node.lineno, "duplicates", step)
+
+    def _drawn_from(self, call: ast.Call) -> str:
+        """Return the variable whose row numbers a call draws with replacement; empty if it does not draw any."""
+        method = last_name(call.func)
+        position = _DRAW_SIZES.get(method)
+        size = keyword(call, "size", position)
+        replaces = method != "choice" or is_literal(keyword(call, "replace", 2) or ast.Constant(True), True)
+        if position is None or size is None or isinstance(size, ast.Tuple | ast.List) or not replaces:
+            return ""
+        return next(filter(None, map(self._counted, call.args[:position])), "")
+
+    def _counted(self, node: ast.expr) -> str:
+        """Return the variable whose rows an expression counts or numbers; empty for any other expression."""
+        match node:
+            case ast.Name():
+                return self._sizes.get(node.id, "")
+            case (
+                ast.Call(func=ast.Name(id="len"), args=[rows])
+                | ast.Subscript(value=ast.Attribute(attr="shape", value=rows), slice=ast.Constant(value=0))
+                | ast.Attribute(attr="index", value=rows)
+            ):
+                return root_name(rows)
+        return ""
 
     def _first_leak(self, nodes: list[ast.expr], step: Step) -> _Leak | None:
         return next(filter(None, (self._leak_of(node, step) for node in nodes)), None)
 
     def _leak_of_call(self, call: ast.Call, step: Step) -> _Leak | None:
+        if leak := self._leak_of_copies(call, step):
+            return leak
         callee = self._source.callee(call)
-        if callee == "sklearn.utils.resample":
-            draws_again = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
-            return _Leak("resample()", call.lineno, True, step) if draws_again and self._is_all_rows(call) else None
         package, _, name = callee.rpartition(".")
         if package.partition(".")[0] in ("numpy", "pandas", "sklearn") and name in _DATA_FUNCTIONS:
-            return self._first_leak(call.args, step)
+            return self._leak_of_joined(call, step)
+        if function := self._function(call):
+            return self._leak_of_function(call, function, step)
         if not isinstance(call.func, ast.Attribute):
             return None
         method, owner = call.func.attr, call.func.value
+        if method == "apply" and not self._is_part(root_name(owner)):
+            return self._first_leak(call.args, step)
         name = self._class_of(owner)
         if method == "fit_transform" and _FITTED.fullmatch(name) and self._is_all_rows(call):
-            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, False, step)
+            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, "", step)
         if method == "fit_resample" and _OVERSAMPLERS.fullmatch(name) and self._is_all_rows(call):
-            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, True, step)
+            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, "duplicates or interpolates", step)
         fitted = self._fitted.get(root_name(owner)) if method == "transform" else None
         if fitted and call.args and root_name(call.args[0]) == root_name(fitted.args[0]):
-            return _Leak(f"{name.rpartition('.')[2]}()", fitted.lineno, False, step)
+            return _Leak(f"{name.rpartition('.')[2]}()", fitted.lineno, "", step)
         return self._leak_of(owner, step) if method in _DATA_METHODS else None
+
+    def _leak_of_copies(self, call: ast.Call, step: Step) -> _Leak | None:
+        """Return the leak of a function that returns some of the rows several times, if it receives all rows."""
+        callee, method = self._source.callee(call), last_name(call.func)
+        if callee == "sklearn.utils.resample":
+            copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
+        elif callee == "numpy.repeat":
+            copies = is_literal(keyword(call, "axis", 2), 0)
+        elif method == "sample" and isinstance(call.func, ast.Attribute) and not self._is_part(root_name(call.func)):
+            copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")
+            return _Leak("sample(…, replace=True)", call.lineno, "duplicates", step) if copies else None
+        else:
+            return None
+        return _Leak(f"{method}()", call.lineno, "duplicates", step) if copies and self._is_all_rows(call) else None
+
+    def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
+        """Return the leak in the arguments of a function that joins or converts them.
+
+        A copied column next to other columns does not make the rows copies.
+        """
+        leak = self._first_leak(call.args, step)
+        axis = keyword(call, "axis")
+        joins_columns = last_name(call.func) in _JOINING_COLUMNS or (axis is not None and not is_literal(axis, 0))
+        if not leak or not leak.copies or not joins_columns:
+            return leak
+        columns = call.args[0].elts if isinstance(call.args[0], ast.Tuple | ast.List) else []
+        return leak if columns and all(self._leak_of(each, step) == leak for each in columns) else None
+
+    def _function(self, call: ast.Call) -> Scope | None:
+        """Return the function that is called, if it is defined in this file."""
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        return next((scope for scope in self._source.scopes if name and scope.name == name), None)
+
+    def _leak_of_function(self, call: ast.Call, function: Scope, step: Step) -> _Leak | None:
+        """Return the call inside a function that copies the rows which the function returns."""
+        if any(self._is_part(root_name(each)) for each in (*call.args, *(each.value for each in call.keywords))):
+            return None
+        if function.name not in self._returned:
+            self._returned[function.name] = None  # for functions that call themselves
+            self._returned[function.name] = _Flow(self._source, self._returned).find_returned_copies(function)
+        leak = self._returned[function.name]
+        return replace(leak, step=step) if leak else None
+
+
+def _uses_one_variable(node: ast.expr) -> bool:
+    """Return whether an expression such as ``x / x.max()`` uses only one variable, so that equal rows stay equal."""
+    return len({each.id for each in ast.walk(node) if isinstance(each, ast.Name)}) == 1
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,55 @@ FOUND = {
         "copied_before_split",
         6,
     ),
+    "sample_with_replacement": (
+        SMOTE
+        + "more = rare.sample(90, replace=True)\ndf = pd.concat([often, more])\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "sample_of_each_class": (
+        SMOTE
+        + "df = df.groupby('y').apply(lambda g: g.sample(9, replace=True))\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "sample_of_each_group": (
+        SMOTE
+        + "z = pd.concat([g.sample(9, replace=True) for _, g in df.groupby('y')])\na, b = train_test_split(z, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "sample_in_function": (
+        SMOTE + "def balance(df):\n    n = df.y.value_counts().max()\n"
+        "    return df.groupby('y').sample(n, replace=True)\n"
+        "df = balance(load())\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        8,
+    ),
+    "sample_beside_function_that_calls_itself": (
+        SMOTE + "def read(n):\n    df = read(n - 1)\n    return df\n"
+        "df = pd.concat([read(3), rare.sample(90, replace=True)])\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        9,
+    ),
+    "repeat": (
+        SMOTE
+        + "x = np.repeat(x, 5, axis=0)\nx = x / x.max()\na, b, c, d = train_test_split(x, np.repeat(y, 5), random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "drawn_rows": (
+        SMOTE
+        + "def draw(x, y):\n    n = len(x)\n    picks = np.random.randint(0, n, 2 * n)\n    return x[picks], y[picks]\n"
+        "x, y = draw(x, y)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        9,
+    ),
+    "drawn_rows_of_table": (
+        SMOTE + "df = df.iloc[rng.choice(len(df), size=900)]\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
     "validates_on_training": (
         "import keras\nmodel.fit(x, y, validation_data=(x, y))\n" + TEST,
         "validated_on_training_data",
@@ -271,6 +320,54 @@ SOUND = {
     "undersampling": SMOTE
     + "less = resample(often, replace=False)\ndf = pd.concat([rare, less])\na, b = train_test_split(df, random_state=1)\n",
     "bootstrap": SMOTE + "a, b = train_test_split(x, random_state=1)\nc = resample(a)\n",
+    "sample_of_training_rows": SMOTE
+    + "a, b = train_test_split(df, random_state=1)\nrare = a[a.y == 1]\nc = pd.concat([a, rare.sample(99, replace=True)])\n"
+    "c, v = train_test_split(c, random_state=1)\n",
+    "sample_of_training_groups": SMOTE
+    + "a, b = train_test_split(df, random_state=1)\nc = pd.concat([g.sample(9, replace=True) for _, g in a.groupby('y')])\n"
+    "c, v = train_test_split(c, random_state=1)\n",
+    "sample_of_training_classes": SMOTE
+    + "x_train, b = load()\nc = x_train.groupby('y').apply(lambda g: g.sample(9, replace=True))\n"
+    "c, v = train_test_split(c, random_state=1)\n",
+    "scaler_of_each_group": SCALE
+    + "df = df.groupby('id').apply(lambda g: scaler.fit_transform(g))\na, b = train_test_split(df, random_state=1)\n",
+    "sample_in_function_after_split": SMOTE
+    + "def balance(df):\n    return df.sample(99, replace=True)\na, b = train_test_split(df, random_state=1)\nc = balance(a)\n"
+    "c, v = train_test_split(c, random_state=1)\n",
+    "sample_in_function_that_splits": SMOTE
+    + "def load():\n    a, b = train_test_split(df, random_state=1)\n    a = a.sample(99, replace=True)\n    return a, b\n"
+    "a, b = load()\na, v = train_test_split(a, random_state=1)\n",
+    "sample_if_asked": SMOTE
+    + "def load(balance=False):\n    df = read()\n    if balance:\n        df = df.sample(99, replace=True)\n    return df\n"
+    "a, b = train_test_split(load(), random_state=1)\n",
+    "sample_of_rows_once": SMOTE
+    + "df = df.sample(frac=1, replace=False)\na, b = train_test_split(df, random_state=1)\n",
+    "sample_of_column": SMOTE
+    + "df['color'] = colors.sample(99, replace=True).values\na, b = train_test_split(df, random_state=1)\n",
+    "repeated_labels": SMOTE
+    + "y = np.repeat(names, 50, axis=0)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+    "repeated_centres": SMOTE
+    + "x = np.repeat(centres, 50, axis=0) + rng.normal(size=(150, 2))\na, b = train_test_split(x, random_state=1)\n",
+    "repeated_centres_in_two_steps": SMOTE
+    + "x = np.repeat(centres, 50, axis=0)\nx += rng.normal(size=x.shape)\na, b = train_test_split(x, random_state=1)\n",
+    "repeated_centres_in_place": SMOTE
+    + "x = np.repeat(centres, 50, axis=0)\nx[:, 0] += rng.normal(size=150)\na, b = train_test_split(x, random_state=1)\n",
+    "repeated_channels": SMOTE + "x = np.repeat(x, 3, axis=-1)\na, b = train_test_split(x, random_state=1)\n",
+    "repeated_rows_in_groups": SMOTE
+    + "from sklearn.model_selection import cross_val_score\nx = np.repeat(x, 3, axis=0)\n"
+    "cross_val_score(m, x, y, groups=np.repeat(ids, 3), cv=folds)\n",
+    "drawn_labels": SMOTE
+    + "y = names[rng.integers(0, len(names), 99)]\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+    "drawn_column": SMOTE
+    + "x = np.column_stack([colors[rng.integers(0, len(colors), 99)], z])\na, b = train_test_split(x, random_state=1)\n",
+    "drawn_words": SMOTE
+    + "x = words[rng.integers(0, len(words), (99, 5))]\na, b = train_test_split(x, random_state=1)\n",
+    "drawn_order": SMOTE
+    + "x = x[rng.choice(len(x), len(x), replace=False)]\na, b = train_test_split(x, random_state=1)\n",
+    "drawn_then_deduplicated": SMOTE
+    + "df = df.iloc[rng.choice(len(df), 99)]\ndf = df.drop_duplicates()\na, b = train_test_split(df, random_state=1)\n",
+    "drawn_training_rows": SMOTE
+    + "x, z = train_test_split(x, random_state=1)\nc = x[rng.integers(0, len(x), 9)]\nc, v = train_test_split(c, random_state=1)\n",
     "validation": "model.fit(x, y, validation_data=(x_val, y_val))\n" + TEST,
     "validation_of_changed_variable": "model.fit(x, y)\nx, y = load('test')\nmodel.evaluate(x, y)\n",
     "validation_by_generator": "rows = generate()\nmodel.fit(rows, validation_data=rows)\n" + TEST,
