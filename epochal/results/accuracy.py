@@ -24,6 +24,8 @@ _TOLERANCE = 0.0005
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
 _ALL_ROWS = 0.9995
 """If at least this share of the test rows was used in training, the test set is treated as training data."""
+_MAX_COPIED = 0.05
+"""If more than this share of the test rows was used in training and the script copies rows, the accuracy is refused."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
 """Matches findings about estimators fitted on labels; the recorder counts the rows passed to them as training rows."""
 _LOADED_FILE = re.compile(r" loads (\S+)\. ")
@@ -722,12 +724,15 @@ def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acc
             "first."
         )
     uses_all = overlap.share >= _ALL_ROWS
-    if not overlap.refused or (accepts_repeats and not uses_all):
+    copied = next((leak for leak in leaks if leak.kind == "copied_before_split"), None)
+    is_refused = overlap.refused or (copied and overlap.share > _MAX_COPIED)
+    if not is_refused or (accepts_repeats and not uses_all):
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
-    expected = f" (a clean split would yield {overlap.expected:.0%})" if overlap.expected >= 0.005 else ""
+    # The recorder estimates this share from rows that repeat, and cannot know that the script copied them.
+    is_known = overlap.expected >= 0.005 and not copied
+    expected = f" (a clean split would yield {overlap.expected:.0%})" if is_known else ""
     share = "All" if uses_all else f"{overlap.share:.0%} of the"
-    copied = next((leak for leak in leaks if leak.kind == "copied_before_split"), None)
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
     if copied:
         remedy = f"{copied.path} line {copied.line}: {copied.remedy}"

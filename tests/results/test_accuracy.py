@@ -276,15 +276,29 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
     assert not _choose(_make_event(0.9), repeated=True).accuracy.evidence.accepted
 
 
-def test_call_that_copies_rows_is_named() -> None:
-    """The remedy is to correct the call that ``epochal check`` found, not to accept the rows."""
-    copied = Finding("copied_before_split", "nn.py", 10, "It repeats rows.", "Split first.")
-    findings = Findings(
-        None, parse_measurements(json.dumps(_make_event(0.9, seen=_SEEN))), printed(""), leaks=(copied,)
-    )
+_COPIES = Finding("copied_before_split", "nn.py", 10, "It repeats rows.", "Split first.")
+
+
+@pytest.mark.parametrize(
+    ("share", "expected", "refused", "shown"),
+    [(0.8, 0.02, True, "80% of the"), (1.0, 0.9, False, "All"), (0.642, 0.624, False, "64% of the")],
+)
+def test_call_that_copies_rows_is_named(share: float, expected: float, refused: bool, shown: str) -> None:
+    """The remedy is to correct the call that ``epochal check`` found, even if such data seems to have repeated rows."""
+    seen = _CLEAN | {"share": share, "expected": expected, "refused": refused}
+    recorded = parse_measurements(json.dumps(_make_event(0.9, seen=seen)))
     with pytest.raises(RunFailed) as failure:
-        choose_accuracy(findings)
-    assert failure.value.explanation.endswith("nn.py line 10: Split first.")
+        choose_accuracy(Findings(None, recorded, printed(""), leaks=(_COPIES,)))
+    assert failure.value.explanation == (
+        f"{shown} test rows were also used in training, so the accuracy on them is meaningless. nn.py line 10: Split first."
+    )
+
+
+def test_copies_that_did_not_reach_the_test_rows_are_accepted() -> None:
+    """A few equal rows may be natural, and the copied rows may belong to another data set."""
+    seen = _CLEAN | {"share": 0.04, "expected": 0.05}
+    recorded = parse_measurements(json.dumps(_make_event(0.9, seen=seen)))
+    assert choose_accuracy(Findings(None, recorded, printed(""), leaks=(_COPIES,))).accuracy.value == 0.9
 
 
 _TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)
