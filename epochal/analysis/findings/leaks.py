@@ -138,7 +138,8 @@ class _Flow:
                 if leak and leak.line not in reported:
                     reported.add(leak.line)
                     split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
-                    yield self._report(leak, f"before {split} on line {call.lineno}")
+                    folds = split if self._source.callee(call) in _CROSS_VALIDATIONS else ""
+                    yield self._report(leak, f"before {split} on line {call.lineno}", folds)
             # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
             changes = [
                 (target, value, self._leak_of(value, step) if value else None) for target, value in step.assigned
@@ -195,21 +196,33 @@ class _Flow:
         parts.add(part)
         return part == "test" and "train" in parts
 
-    def _report(self, leak: _Leak, where: str) -> Finding:
+    def _report(self, leak: _Leak, where: str, folds: str = "") -> Finding:
+        """Return the finding about a leak. ``folds``: the cross-validation that splits the data, if any."""
         if leak.copies:
+            remedy = f"Split first, then use {leak.what} on the training rows alone."
+            if folds:
+                remedy = (
+                    f"Pass the original rows to {folds}, and use {leak.what} on the training rows of each fold alone."
+                )
             return Finding(
                 "copied_before_split",
                 self._source.path,
                 leak.line,
                 f"{leak.what} {leak.copies} rows {where}, so copies of training rows end up in the test data.",
-                f"Split first, then use {leak.what} on the training rows alone.",
+                remedy,
+            )
+        remedy = "Split first, fit on the training rows, and only transform the test rows."
+        if folds:
+            remedy = (
+                f"Pass the original data and make_pipeline({leak.what}, model) to {folds}, so that {leak.what} is fitted "
+                "separately in each fold."
             )
         return Finding(
             "fitted_before_split",
             self._source.path,
             leak.line,
             f"{leak.what} is fitted on all rows {where}, so it has seen the test rows.",
-            "Split first, fit on the training rows, and only transform the test rows.",
+            remedy,
         )
 
     def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None) -> None:

@@ -505,6 +505,29 @@ def test_code_in_a_magic_is_kept(line: str, remedy: str) -> None:
     assert found.remedy == remedy
 
 
+FOLDS = "from sklearn.model_selection import cross_val_score\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        (
+            SCALE + FOLDS + "z = scaler.fit_transform(x)\ncross_val_score(m, z, y)\n",
+            "Pass the original data and make_pipeline(StandardScaler(), model) to cross_val_score(), so that StandardScaler() is "
+            "fitted separately in each fold.",
+        ),
+        (
+            SMOTE + FOLDS + "x, y = SMOTE().fit_resample(x, y)\ncross_val_score(m, x, y)\n",
+            "Pass the original rows to cross_val_score(), and use SMOTE() on the training rows of each fold alone.",
+        ),
+    ],
+)
+def test_remedy_helps_with_a_cross_validation(text: str, remedy: str) -> None:
+    """A split before the cross-validation would not help, because its folds would still have been seen."""
+    (found,) = find_in_sources(read(text))
+    assert found.remedy == remedy
+
+
 def test_lost_pictures_are_reported_once() -> None:
     """A notebook may show many plots, but one finding is enough."""
     text = "import matplotlib.pyplot as plt\n" + "plt.show()\n" * 3
