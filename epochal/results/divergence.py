@@ -6,6 +6,8 @@ from typing import Any
 from epochal.grammar import join_words
 from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, read_count, read_number
 
+_ROUNDING = 1 + 1e-6
+"""A learning rate that exceeds the default by at most this factor equals it: Keras stores it as a 32-bit float."""
 _MAX_COLUMNS = 10
 """The maximum number of columns that a message lists."""
 
@@ -57,7 +59,7 @@ class Divergence:
             which, remedy = ("all", "correct") if every else (f"{self.bad_labels} of {self.rows}", "correct or remove")
             return f"The labels of {which} training rows contain NaN or infinity: {remedy} these rows."
         rate = f"the learning rate of {self.optimizer} (currently {self.learning_rate:g})"
-        if self.default_rate is not None and self.learning_rate > self.default_rate:
+        if self.default_rate is not None and self.learning_rate > self.default_rate * _ROUNDING:
             return f"Lower {rate}; Keras' default is {self.default_rate:g}."
         if self.own_code:
             return (

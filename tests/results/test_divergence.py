@@ -23,6 +23,7 @@ _EVENT: dict[str, Any] = {
     "clipped": False,
     "own_code": False,
 }
+_FINITE: dict[str, Any] = {"nonfinite": {"x": 0, "y": 0}, "columns": [], "nan": False}
 
 
 @pytest.mark.parametrize(
@@ -51,10 +52,26 @@ _EVENT: dict[str, Any] = {
             {"nonfinite": {"x": 0, "y": 1347}},
             "The labels of all training rows contain NaN or infinity: correct these rows.",
         ),
+        (
+            _FINITE | {"learning_rate": 0.0010000000474974513},
+            "Clip the gradients with Adam(…, clipnorm=1.0).",
+        ),
+        (
+            _FINITE | {"learning_rate": 0.0010000000474974513, "own_code": True},
+            "To find the operation that produces NaN or infinity, such as the logarithm of 0 or a division by 0, call "
+            "tf.debugging.enable_check_numerics() before training.",
+        ),
+        (
+            _FINITE | {"learning_rate": 0.0020000000949949026},
+            "Lower the learning rate of Adam (currently 0.002); Keras' default is 0.001.",
+        ),
     ],
 )
-def test_remedy_fits_the_rows(changes: dict[str, Any], remedy: str) -> None:
-    """The remedy is never to remove all rows, and the message does not mention the loss, which may be finite."""
+def test_remedy_fits_the_cause(changes: dict[str, Any], remedy: str) -> None:
+    """The remedy is never to remove all rows, and the message does not mention the loss, which may be finite.
+
+    Keras' learning rates are 32-bit floats, and so may be slightly above the default that they equal.
+    """
     divergence = parse_divergence(json.dumps(_EVENT | changes))
     assert divergence
     assert divergence.explanation == (
