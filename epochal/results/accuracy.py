@@ -519,7 +519,10 @@ class _Chooser:
         loaded = next((each for each in self._findings.leaks if each.kind == "loaded_model"), None)
         file = _LOADED_FILE.search(loaded.message) if loaded else None
         if loaded is None or file is None:
-            return "Train a model in the script, and evaluate that model."
+            return (
+                "If the script trains only when a saved model is missing, remove that file from the commit with "
+                "git rm --cached and list it in .gitignore; otherwise, train a model in the script and evaluate it."
+            )
         return (
             f"{loaded.path} loads {file[1]} on line {loaded.line}. If the script trains only when that file is missing, "
             f"remove it from the commit with git rm --cached {file[1]} and list it in .gitignore; otherwise, train a "

@@ -309,7 +309,12 @@ _LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If th
     ("events", "leaks", "remedy"),
     [
         ([_TRAINED, _LOADED], [_LOADS], "Evaluate the model that fit() trained."),
-        ([_LOADED], [], "Train a model in the script, and evaluate that model."),
+        (
+            [_LOADED],
+            [],
+            "If the script trains only when a saved model is missing, remove that file from the commit with git rm --cached and "
+            "list it in .gitignore; otherwise, train a model in the script and evaluate it.",
+        ),
         (
             [_LOADED],
             [_LOADS],
