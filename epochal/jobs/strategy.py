@@ -12,6 +12,7 @@ from epochal.jobs.epochs import EpochsChoice
 from epochal.jobs.search.suggested_space import suggest
 from epochal.records import StoppedBy, Strategy, Trial, Value
 from epochal.results.gate import describe_baseline
+from epochal.results.wording import describe_new_labels
 from epochal.settings import RetrainSettings, table_lines
 
 
@@ -181,6 +182,10 @@ def _suggest_search(script: Script) -> str:
     return f" To search for better hyperparameters, add this to epochal.toml:\n{lines}" if space else ""
 
 
+_MANY_NEW_LABELS = 0.1
+"""If at least this share of the test rows has labels that are new to the model, that explains an accuracy at chance."""
+
+
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     """Return ``end``, with its cause and remedy changed if no trial is more accurate than always giving the same answer."""
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
@@ -189,11 +194,14 @@ def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     if end.reason in (Reason.TOO_FEW_SAMPLES, Reason.LOSS_NOT_FINITE):  # what they advise comes first
         return end
     baseline = describe_baseline(best.evidence)
+    remedy = (
+        "Check that each row still has its own label (for example, that x and y are shuffled together), scale the "
+        "inputs, or change the model."
+    )
+    if best.evidence.new_labels >= _MANY_NEW_LABELS:
+        remedy = describe_new_labels(best.evidence)
     return replace(
-        end,
-        cause=f"{end.cause} {baseline[0].upper()}{baseline[1:]} would be at least as accurate.",
-        remedy="Check that each row still has its own label (for example, that x and y are shuffled together), scale the "
-        "inputs, or change the model.",
+        end, cause=f"{end.cause} {baseline[0].upper()}{baseline[1:]} would be at least as accurate.", remedy=remedy
     )
 
 

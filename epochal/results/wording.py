@@ -116,10 +116,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         chance = f"{baseline[0].upper()}{baseline[1:]} gives {evidence.chance:.3f}."
     sentences = [_describe_rows(evidence), chance]
     if evidence.new_labels:
-        sentences.append(
-            f"{_percent(evidence.new_labels)} of the test rows have a label that no training row has; split the data so "
-            "that both parts contain every class."
-        )
+        sentences.append(describe_new_labels(evidence))
     lower_accuracy = threshold - _DOUBT_MARGIN
     if trial.reached and judgement and not judgement.confidence and samples and lower_accuracy > 0:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
@@ -134,6 +131,14 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         if judgement.look and judgement.look > 1:
             sentences.append(f"This was look number {judgement.look} at this test set.")
     return sentences
+
+
+def describe_new_labels(evidence: Evidence) -> str:
+    """Return how many test rows have a label that no training row has, and what to do about it."""
+    return (
+        f"{_percent(evidence.new_labels)} of the test rows have a label that no training row has; split the data so "
+        "that both parts contain every class."
+    )
 
 
 def _describe_rows(evidence: Evidence) -> str:

@@ -118,6 +118,10 @@ def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None
     assert (
         "Always answering '0' would be at least as accurate. Check that each row still has its own label" in explanation
     )
+    sorted_rows = replace(accuracy, evidence=Evidence(chance=0.96, answer="0", new_labels=0.906))
+    assert advise_at_chance(proposal, [replace(trial, accuracy=sorted_rows) for trial in trials]).remedy == (
+        "90.6% of the test rows have a label that no training row has; split the data so that both parts contain every class."
+    )
     better = tuple(replace(trial, accuracy=replace(accuracy, value=0.97)) for trial in trials)
     assert advise_at_chance(proposal, better) == proposal
     too_few = GiveUp(Reason.TOO_FEW_SAMPLES, "The test set is too small.", "Test on more samples.")
