@@ -200,13 +200,14 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     wrong = f"clear that the script does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain that the threshold is reached (look number {look} at this test set)"
-    needed = max(math.floor(math.log(error) / math.log(bar)) + 1 for bar, error in bars)
+    needed, decisive = max((math.floor(math.log(error) / math.log(bar)) + 1, bar) for bar, error in bars)
+    share = ", or more if a larger share of them has the same label" if decisive == evidence.chance else ""
     sorted_rows = ""
     if evidence.chance is not None and evidence.chance >= _NEARLY_ALL:
         sorted_rows = "Shuffle the rows before the split if they are sorted by label. Otherwise, test"
     return (
         f"A test set of size {samples} is too small: even if every answer were right, it would not be {wrong}.",
-        f"{sorted_rows or 'Test'} on at least {needed} samples; a model that makes mistakes needs more.",
+        f"{sorted_rows or 'Test'} on at least {needed} samples{share}; a model that makes mistakes needs more.",
     )
 
 

@@ -221,7 +221,14 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
         ),
         (900, Rule(1.0, 0.95), 1, _UNKNOWN, "Lower the threshold."),
         (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Shuffle the rows before"),
-        (6, Rule(0.8), 1, Evidence(chance=0.7, answer="no"), "Test on at least 9 samples;"),
+        (
+            6,
+            Rule(0.8),
+            1,
+            Evidence(chance=0.7, answer="no"),
+            "Test on at least 9 samples, or more if a larger share of them has the same label; a model that makes mistakes needs "
+            "more.",
+        ),
         (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels as well."),
     ],
 )
