@@ -8,6 +8,8 @@ from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, 
 
 _ROUNDING = 1 + 1e-6
 """A learning rate that exceeds the default by at most this factor equals it: Keras stores it as a 32-bit float."""
+_LARGE_INPUT = 100
+"""Inputs as large as this are the most likely cause of a divergence, and clipped gradients would not help much."""
 _MAX_COLUMNS = 10
 """The maximum number of columns that a message lists."""
 
@@ -21,6 +23,7 @@ class Divergence:
     ``bad_columns``: the columns of an input matrix that contain NaN or infinity. ``has_nan``: whether any input or
     label is NaN. ``default_rate``: the optimizer's default learning rate; None if unknown. ``clipped``: whether the
     optimizer clips the gradients. ``own_code``: whether the script defines its own layers, loss or training steps.
+    ``largest_input``: the largest absolute value of the inputs; 0 if a layer scales them.
     """
 
     epoch: int
@@ -35,6 +38,7 @@ class Divergence:
     default_rate: float | None
     clipped: bool
     own_code: bool
+    largest_input: float
 
     @property
     def explanation(self) -> str:
@@ -66,6 +70,8 @@ class Divergence:
                 "To find the operation that produces NaN or infinity, such as the logarithm of 0 or a division by 0, "
                 "call tf.debugging.enable_check_numerics() before training."
             )
+        if self.largest_input >= _LARGE_INPUT:
+            return f"Scale the inputs, which are as large as {self.largest_input:g}, to the range from -1 to 1."
         if not self.clipped:
             return f"Clip the gradients with {self.optimizer}(…, clipnorm=1.0)."
         return (
@@ -124,6 +130,7 @@ def _parse(event: dict[str, Any]) -> Divergence:
         None if default is None else read_number(default),
         event["clipped"] is True,
         event["own_code"] is True,
+        0.0 if event["scales"] is True else read_number(event["largest_input"]),
     )
 
 

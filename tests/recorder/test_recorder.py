@@ -133,6 +133,25 @@ def test_fits_and_evaluates_are_recorded_without_side_effects(warm_keras_python:
 
 
 @pytest.mark.keras
+def test_divergence_is_recorded_with_the_largest_input(warm_keras_python: Path, tmp_path: Path) -> None:
+    """Its sign does not matter, and a layer such as Rescaling may scale the inputs."""
+    script = f"""import keras
+{BEGINNING}
+x[0, 0] = -2
+for factor, layers in ((1e30, []), (1, [keras.layers.Rescaling(1e30)])):
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(x * np.float32(factor), x[:, :2], verbose=0)
+"""
+    result = run(warm_keras_python, script, tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    events = map(json.loads, (tmp_path / "out" / "metrics.jsonl").read_text().splitlines())
+    diverged = [event for event in events if event["event"] == "diverged"]
+    assert [(round(event["largest_input"] / 1e30, 3), event["scales"]) for event in diverged] == [(2, False), (0, True)]
+
+
+@pytest.mark.keras
 @pytest.mark.parametrize("style", ["from tensorflow import keras", "import tensorflow as tf; keras = tf.keras"])
 def test_every_way_to_import_keras_is_observed(style: str, keras_python: Path, tmp_path: Path) -> None:
     """TensorFlow datasets are observed, too, and a script that changes its directory loses no events."""

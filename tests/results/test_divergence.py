@@ -22,6 +22,8 @@ _EVENT: dict[str, Any] = {
     "default_rate": 0.001,
     "clipped": False,
     "own_code": False,
+    "largest_input": 1.0,
+    "scales": False,
 }
 _FINITE: dict[str, Any] = {"nonfinite": {"x": 0, "y": 0}, "columns": [], "nan": False}
 
@@ -56,6 +58,11 @@ _FINITE: dict[str, Any] = {"nonfinite": {"x": 0, "y": 0}, "columns": [], "nan": 
             _FINITE | {"learning_rate": 0.0010000000474974513},
             "Clip the gradients with Adam(…, clipnorm=1.0).",
         ),
+        (
+            _FINITE | {"largest_input": 1600.0},
+            "Scale the inputs, which are as large as 1600, to the range from -1 to 1.",
+        ),
+        (_FINITE | {"largest_input": 1600.0, "scales": True}, "Clip the gradients with Adam(…, clipnorm=1.0)."),
         (
             _FINITE | {"learning_rate": 0.0010000000474974513, "own_code": True},
             "To find the operation that produces NaN or infinity, such as the logarithm of 0 or a division by 0, call "

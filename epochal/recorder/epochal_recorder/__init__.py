@@ -15,7 +15,8 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
      "samples": 1294, "weights": "9c1d…"}
     {"event": "diverged", "model": 1, "call": 1, "epoch": 3, "epochs": 30, "nonfinite": {"x": 12, "y": 0},
      "rows": 1347, "columns": [0, 32], "nan": true,
-     "optimizer": "SGD", "learning_rate": 0.5, "default_rate": 0.01, "clipped": false, "own_code": false}
+     "optimizer": "SGD", "learning_rate": 0.5, "default_rate": 0.01, "clipped": false, "own_code": false,
+     "largest_input": 255.0, "scales": false}
     {"event": "start_over", "model": 1, "call": 1, "why": "…"}    the script ends; the trial has to be run again
     {"event": "stopped", "model": 1, "call": 1, "epoch": 24, "metric": "val_accuracy", "value": 0.81, "stop_at": 0.8}
     {"event": "validation", "model": 1, "call": 1, ROWS}  the rows that the fit's val_accuracy was measured on
@@ -63,7 +64,8 @@ number of the last epoch.
 rows with NaN or infinity in the inputs (x) and in the labels (y), out of all ``rows``. If the inputs are a matrix,
 ``columns`` lists its columns that contain NaN or infinity; ``nan`` says whether any value is NaN. ``default_rate`` is
 the optimizer's default learning rate, ``clipped`` says whether the optimizer clips the gradients, and ``own_code``
-whether the script defines its own layers, loss or training steps.
+whether the script defines its own layers, loss or training steps. ``largest_input`` is the largest absolute value of
+the floating-point inputs that are finite, and ``scales`` says whether a layer scales them, as Rescaling does.
 
 ``score`` is a measurement that the script requested from scikit-learn. ``of`` is the class of the estimator if the
 script called its score(), otherwise the name of the function, such as accuracy_score or classification_report. A

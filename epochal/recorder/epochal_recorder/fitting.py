@@ -23,6 +23,8 @@ from .state import find_nonfinite, is_finite
 
 _MAX_COLUMNS = 20
 """The maximum number of columns with NaN or infinity that are recorded."""
+_SCALING_LAYERS = {"Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding"}
+"""The layers of Keras whose outputs are small even if their inputs are large."""
 
 
 class Fit:
@@ -66,6 +68,7 @@ class Fit:
         """The number of rows that were checked for NaN and infinity."""
         self._nonfinite_columns = set()
         self._has_nan = False
+        self._largest_input = 0.0
 
     def watch(self, arguments):
         """Observe the rows of the training and validation data.
@@ -108,7 +111,7 @@ class Fit:
     def _see(self, x, y):
         if self._fitted.is_complete or (self._resumption and self._resumption.replay.is_reading):
             return
-        self._count_nonfinite(x, y)
+        self._note_values(x, y)
         if is_same(y, x):
             return
         if y is None:  # rows without labels (of an autoencoder, for example) do not give away a test's labels
@@ -263,15 +266,23 @@ class Fit:
             default_rate=parameter.default if parameter and isinstance(parameter.default, float) else None,
             clipped=any(getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")),
             own_code=bool(code_of_model(self.model).names),
+            largest_input=number_as_json(self._largest_input),
+            scales=any(type(layer).__name__ in _SCALING_LAYERS for layer in self.model._flatten_layers()),
         )
 
-    def _count_nonfinite(self, x, y):
+    def _note_values(self, x, y):
+        """Count the rows with NaN or infinity, and note the largest absolute value of the inputs."""
         inputs = leaves_of(x)
         self._rows += (count_samples(x) or 0) if inputs else 0
         for name, data in (("x", x), ("y", y)):
             for leaf in leaves_of(data):
                 array = numpy.asarray(leaf)
-                if array.dtype.kind == "f" and array.ndim and not is_finite(array):
+                if array.dtype.kind != "f" or not array.ndim or not array.size:
+                    continue
+                if is_finite(array):
+                    if name == "x":
+                        self._largest_input = max(self._largest_input, float(array.max()), -float(array.min()))
+                else:
                     wrong = ~numpy.isfinite(array.reshape(len(array), -1))
                     self._nonfinite[name] += int(wrong.any(axis=1).sum())
                     self._has_nan = self._has_nan or bool(numpy.isnan(array).any())
