@@ -7,6 +7,7 @@ The tables list APIs that Keras 3 or TensorFlow 2 has removed, with their replac
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -272,8 +273,50 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
     names = resolve_imports(tree)
     if not any(path.split(".")[0] in ("keras", "tensorflow") for path in names.values()):
         return []
-    found = {removed for node in ast.walk(tree) for removed in _check_node(node, names)}
+    own_methods = _find_own_methods(tree)
+    found = {
+        removed
+        for node in ast.walk(tree)
+        if getattr(node, "func", node) not in own_methods
+        for removed in _check_node(node, names)
+    }
     return sorted(found, key=lambda removed: (removed.line, removed.what))
+
+
+def _find_own_methods(tree: ast.Module) -> set[ast.AST]:
+    """Return the attributes in ``tree`` that are certain to be methods defined in it, such as ``Reader().fit``.
+
+    An object is certain to be an instance of a class if it is ``self`` in that class, a call of the class, or a name
+    to which the code assigns only such calls.
+    """
+    nodes = list(ast.walk(tree))
+    classes = sorted((node for node in nodes if isinstance(node, ast.ClassDef)), key=lambda node: node.lineno)
+    methods: dict[str, set[str]] = {}
+    found = set[ast.AST]()
+    for each in classes:
+        own = {node.name for node in each.body if isinstance(node, ast.FunctionDef)}
+        methods[f"{each.name}()"] = own.union(*(methods.get(f"{_describe_owner(base)}()", ()) for base in each.bases))
+        found |= {node for node in ast.walk(each) if _is_method(node, {"self": methods[f"{each.name}()"]})}
+    bound = Counter(node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    bound.update(node.arg for node in nodes if isinstance(node, ast.arg))
+    made = Counter(
+        (_describe_owner(node.targets[0]), _describe_owner(node.value))
+        for node in nodes
+        if isinstance(node, ast.Assign)
+    )
+    methods |= {name: methods[call] for (name, call), count in made.items() if call in methods and count == bound[name]}
+    return found | {node for node in nodes if _is_method(node, methods)}
+
+
+def _is_method(node: ast.AST, methods: dict[str, set[str]]) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in methods.get(_describe_owner(node.value), ())
+
+
+def _describe_owner(node: ast.expr) -> str:
+    """Return ``reader`` for that name, ``Reader()`` for a call of the name with any arguments, or else an empty string."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return f"{node.func.id}()"
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _check_node(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
@@ -288,7 +331,7 @@ def _check_node(node: ast.AST, names: dict[str, str]) -> Iterator[RemovedApi]:
         yield from _check_attribute(node, names)
     elif isinstance(node, ast.Call):
         yield from _check_keywords(node, names)
-        yield from _check_suffix(node)
+        yield from _check_suffix(node, names)
         yield from _check_metrics(node, names)
 
 
@@ -351,15 +394,22 @@ def _check_keywords(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedAp
             yield RemovedApi(keyword.value.lineno, f"{last_name(call.func)}({keyword.arg}=…)", removed[keyword.arg])
 
 
-def _check_suffix(call: ast.Call) -> Iterator[RemovedApi]:
+def _check_suffix(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]:
     """Yield a ``RemovedApi`` if a call saves a model to a file with a suffix that Keras no longer accepts."""
     options = {keyword.arg: keyword.value for keyword in call.keywords}
     file, name = call.args[0] if call.args else options.get("filepath"), last_name(call.func)
-    if name not in ("ModelCheckpoint", "save_weights") or not isinstance(file, ast.Constant):
+    if name == "ModelCheckpoint":
+        if full_name(call.func, names).partition(".")[0] not in ("keras", "tensorflow"):
+            return
+        only_weights = call.args[4] if len(call.args) > 4 else options.get("save_weights_only", ast.Constant(False))
+        if None in options or not isinstance(only_weights, ast.Constant):
+            return
+        ends = (".weights.h5",) if only_weights.value else (".keras", ".h5")
+    elif name == "save_weights":
+        ends = (".weights.h5",)
+    else:
         return
-    only_weights = name == "save_weights" or "save_weights_only" in options
-    ends = (".weights.h5",) if only_weights else (".keras", ".h5")
-    if not str(file.value).endswith(ends):
+    if isinstance(file, ast.Constant) and not str(file.value).endswith(ends):
         yield RemovedApi(
             file.lineno, f"Support for the suffix in {name}({file.value!r})", f"a file name that ends in {ends[0]}"
         )

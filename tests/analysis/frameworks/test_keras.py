@@ -284,6 +284,58 @@ def test_script_without_keras_is_not_reported() -> None:
     assert find_removed_apis("model.fit_generator(x)\nmodel.fit(x, workers=2)\n") == []
 
 
+_READER = """\
+import keras
+class Reader:
+    def fit(self, data, workers=2, nb_epoch=1):
+        return self.predict_generator()
+    def predict_generator(self):
+        return [1]
+class Cached(Reader):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("Reader().fit([1], workers=4, nb_epoch=3)\nCached().predict_generator()\n", []),
+        ("reader = Cached()\nreader.predict_generator()\nreader.fit([1], workers=4)\n", []),
+        ("reader = Reader()\nreader = make()\nreader.predict_generator()\n", ["predict_generator(…)"]),
+        ("def train(reader):\n    reader.fit([1], nb_epoch=3)\nreader = Reader()\n", ["fit(nb_epoch=…)"]),
+        ("Reader().model.predict_generator()\n", ["predict_generator(…)"]),
+        ("Reader().evaluate_generator()\n", ["evaluate_generator(…)"]),
+        ("class Net(keras.Model):\n    def go(self):\n        self.fit_generator()\n", ["fit_generator(…)"]),
+    ],
+)
+def test_method_of_a_class_in_the_script_is_not_reported(source: str, found: list[str]) -> None:
+    """A method is reported unless its object is certain to be an instance of a class that defines it."""
+    assert [removed.what for removed in find_removed_apis(_READER + source)] == found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_reported"),
+    [
+        ("'m.h5', save_weights_only=False", False),
+        ("'m.hdf5', save_weights_only=False", True),
+        ("'m.h5', 'val_loss', 0, True, False", False),
+        ("'m.h5', 'val_loss', 0, True, True", True),
+        ("'m.h5', save_weights_only=small", False),
+        ("'m.h5', **options", False),
+    ],
+)
+def test_value_of_save_weights_only_decides_on_the_suffix(arguments: str, is_reported: bool) -> None:
+    """Nothing is reported if the value is not known."""
+    found = find_removed_apis(f"import keras\nkeras.callbacks.ModelCheckpoint({arguments})\n")
+    assert bool(found) == is_reported
+
+
+def test_callback_of_another_package_may_use_any_suffix() -> None:
+    """Lightning has a class of the same name."""
+    source = "import keras\nfrom lightning.callbacks import ModelCheckpoint\nModelCheckpoint('a.ckpt')\n"
+    assert find_removed_apis(source) == []
+
+
 @pytest.mark.parametrize(("old", "new"), IMPORTS)
 def test_line_to_write_instead_is_named(old: str, new: str) -> None:
     """Only the import has to change; the rest of the script can stay as it is."""
