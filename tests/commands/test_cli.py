@@ -86,6 +86,16 @@ def test_help_lists_all_commands() -> None:
     assert list(group.commands) == list(COMMANDS)  # type: ignore[attr-defined]
 
 
+def test_files_in_the_current_folder_hide_no_module(tmp_path: Path) -> None:
+    """A folder with a random.py or logging.py can be checked with ``python -m epochal``, as with ``epochal``."""
+    for name in ("random.py", "logging.py"):
+        (tmp_path / name).write_text("raise SystemExit(__file__)\n")
+    (tmp_path / "nn.py").write_text("print(1)\n")
+    command = [sys.executable, "-m", "epochal", "check", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "framework:  Python" in done.stdout, done.stderr
+
+
 def test_help_imports_no_library_of_the_server() -> None:
     """The help needs only Typer, and neither the settings nor the database."""
     imported = _list_imports("--help", status=0)
