@@ -1,9 +1,11 @@
 """Which number in a script is raised to train more epochs, and what happens if raising it has no effect."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from epochal.analysis.frameworks import frameworks
 from epochal.analysis.script import parse_script
 from epochal.errors import Reason
 from epochal.jobs.epochs import Training, choose
@@ -124,6 +126,15 @@ def test_more_iterations_do_not_help_an_estimator_that_converged() -> None:
     )
     assert isinstance(give_up, GiveUp)
     assert give_up.reason is Reason.STOPS_ITSELF
+
+
+def test_suggested_model_can_be_raised_below_the_default_limit() -> None:
+    """A script that follows the advice for scikit-learn gets a second trial."""
+    found = re.search(r"MLPClassifier\(max_iter=\d+\)", frameworks()["sklearn"].SET_EPOCHS)
+    assert found
+    script, trial = parse_script(f"{found[0]}.fit(x, y)\n".encode()), _make_trial(1)
+    proposal = next_trial(script, "sklearn", (trial,), RetrainSettings(), 0.8, choose(script, [trial], _count(None)))
+    assert isinstance(proposal, Proposal)
 
 
 @pytest.mark.parametrize(

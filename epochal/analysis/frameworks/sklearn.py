@@ -39,7 +39,7 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
 SET_EPOCHS = (
-    "Use a model that trains in epochs, such as MLPClassifier(max_iter=200), or pass the model's hyperparameters as keyword "
+    "Use a model that trains in epochs, such as MLPClassifier(max_iter=50), or pass the model's hyperparameters as keyword "
     "arguments, as in SVC(C=1.0), so that a search can change them."
 )
 
