@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from epochal.analysis.files import list_code_files
 from epochal.analysis.frameworks import RemovedApi, frameworks
+from epochal.analysis.location import read_module
 from epochal.analysis.packages import can_provide, find_package
 from epochal.analysis.syntax import Module, resolve_imports
 
@@ -53,9 +54,10 @@ def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, R
     ``message``: the error message. It must match the API's ``error`` or contain the API's name (only part of it if that
     line uses the API).
     """
-    if Module.read(code / file) is None:
+    content = read_module(code, file)
+    if content is None or Module.parse(content) is None:
         return None
-    source = (code / file).read_text(encoding="utf-8", errors="replace")
+    source = content.decode("utf-8", errors="replace")
     words = set(re.findall(r"\w+", message))
     best, most = None, 0
     for framework in frameworks().values():
@@ -171,6 +173,7 @@ def _defined_names(code: Path, file: str, importing_from: str = "") -> set[str]:
 
 
 def _walk_imports(code: Path, file: str) -> list[ast.Import | ast.ImportFrom]:
-    module = Module.read(code / file)
+    content = read_module(code, file)
+    module = Module.parse(content) if content is not None else None
     found = [node for node in ast.walk(module.tree) if isinstance(node, ast.Import | ast.ImportFrom)] if module else []
     return sorted(found, key=lambda node: node.lineno)

@@ -48,6 +48,19 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
     return path, content, None
 
 
+def read_module(code: Path, path: str) -> bytes | None:
+    """Return the content of a Python file in the folder ``code``; None if it cannot be read.
+
+    ``path`` may also be that of a script exported from a notebook, as returned by ``locate_script``.
+    """
+    try:
+        return (code / path).read_bytes()
+    except (OSError, ValueError):  # ValueError: a path with a null byte
+        notebook = path.removesuffix(".py")
+        is_exported = notebook.endswith(_NOTEBOOK_SUFFIX) and (code / notebook).is_file()
+        return locate_script(code, notebook)[1] if is_exported else None
+
+
 def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes | None:
     """Return ``notebook`` with the changes that turned its export, ``exported``, into ``changed``.
 

@@ -397,7 +397,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         return
     script, detection = checked.code.script, checked.code.detection
     yield "script", script.committed_path
-    yield "framework", f"{frameworks()[detection.framework].TITLE} ({detection.why})"
+    yield "framework", f"{frameworks()[detection.framework].TITLE} ({script.name_cells(detection.why)})"
     epochs = _find_epochs(checked)
     if epochs:
         unused = "" if script.epochs[0].is_used else ", but no training call or loop seems to use it"
@@ -431,7 +431,7 @@ def _view(checked: Checked) -> ProjectView:
         "can_start": checked.can_start,
         "script": code.script.committed_path if code else None,
         "framework": code.detection.framework if code else None,
-        "framework_why": code.detection.why if code else None,
+        "framework_why": code.script.name_cells(code.detection.why) if code else None,
         "epochs": _find_epochs(checked),
         "metric": _find_metric(checked),
         "threshold": settings.threshold if settings else None,

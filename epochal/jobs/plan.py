@@ -114,7 +114,7 @@ def check_imports(active: ActiveRun, image: str) -> None:
     except ImportFailed as failure:
         origin = Origin(active.folder.code, active.script.path, plan.runtime.has_network)
         reason, explanation = explain_failed_imports(failure.errors, failure.output, origin)
-        raise RunFailed(reason, explanation, failure.detail) from None
+        raise RunFailed(reason, active.script.name_cells(explanation), failure.detail) from None
 
 
 def store_plan(active: ActiveRun, **columns: Any) -> None:

@@ -258,7 +258,7 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
     cells = [
         ("markdown", "# Title"),
         ("code", "epochs = 3\nmodel.fit(x, epochs=epochs)"),
-        ("code", "x = 1\nn = input()"),
+        ("code", "import keras\nn = input()"),
     ]
     notebook = {
         "cells": [{"cell_type": kind, "metadata": {}, "source": text} | _code(kind) for kind, text in cells],
@@ -271,6 +271,7 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
     assert (found["path"], found["cell"], found["line"]) == ("digits.ipynb", 2, 2)
     assert project["epochs"] == {"value": 3, "path": "digits.ipynb", "line": 1, "cell": 1}
     output = check(str(tmp_path))[1].splitlines()
+    assert "framework:  Keras (digits.ipynb cell 2 line 1 imports keras)" in output
     assert "epochs:     3 (epochs in digits.ipynb cell 1:1)" in output
     assert any(line.startswith("digits.ipynb cell 2:2: warning: ") for line in output)
 

@@ -129,12 +129,17 @@ def _make_files(text: str, **more: str | bytes) -> dict[str, str | bytes]:
     return {"nn.py": text} | more
 
 
+_CELL = '{"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": [], "source": "x = 1\\nimport nosuchmodule"}'
+_IMPORTING_NOTEBOOK = f'{{"cells": [{_CELL}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 4}}'
+
+
 @pytest.mark.parametrize(
     ("files", "reason", "message"),
     [
         ({"readme.txt": "no script"}, Reason.NO_SCRIPT, "nn.py"),
         (_make_files("def x(:\n"), Reason.SYNTAX_ERROR, "line 1"),
         (_make_files("import nosuchmodule_at_all\n"), Reason.IMPORT_ERROR, "nosuchmodule_at_all"),
+        ({"a.ipynb": _IMPORTING_NOTEBOOK}, Reason.IMPORT_ERROR, "a.ipynb cell 1 line 2: ModuleNotFoundError: "),
         (
             _make_files("raise SystemExit(4)\n"),
             Reason.SCRIPT_ERROR,

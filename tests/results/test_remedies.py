@@ -1,5 +1,6 @@
 """Every known kind of failure: the script really runs, and the explanation says what to do about it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -858,3 +859,36 @@ def test_all_failed_imports_are_explained_in_the_order_of_their_lines(tmp_path: 
         check_imports_once(tmp_path / "proven", "python", ["cv2.data", "yaml_"], run)
     _, explanation = explain_failed_imports(failure.value.errors, failure.value.output, Origin(tmp_path))
     assert [line.partition(": ")[0] for line in explanation.splitlines()] == ["nn.py line 2", "nn.py line 3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "error", "remedy"),
+    [
+        ("from google.colab import drive", "google.colab", "No module named 'google'", "exists only on Google Colab."),
+        ("from Utils import seed", "Utils", "No module named 'Utils'", "Write `from utils import seed`."),
+        (
+            "from sklearn.grid_search import GridSearchCV",
+            "sklearn.grid_search",
+            "No module named 'sklearn.grid_search'",
+            "Use from sklearn.model_selection import GridSearchCV.",
+        ),
+    ],
+)
+def test_failed_import_in_a_notebook_is_explained_as_in_a_script(
+    tmp_path: Path, line: str, module: str, error: str, remedy: str
+) -> None:
+    """The statement is found in the notebook's export, which is not in the folder with the code."""
+    cell: dict[str, object] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+        "source": f"x = 1\n{line}\n",
+    }
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "utils.py").write_text("seed = 1\n")
+    errors = {module: f"ModuleNotFoundError: {error}"}
+    _, explanation = explain_failed_imports(errors, "", Origin(tmp_path, "a.ipynb.py"))
+    assert explanation.startswith(f"a.ipynb.py line 3: ModuleNotFoundError: {error}. ")
+    assert remedy in explanation
