@@ -24,6 +24,7 @@ from epochal.git import GitError, GitFolder, explain_unsafe_link
 from epochal.grammar import plural
 from epochal.jobs.search.space import read_space
 from epochal.jobs.search.suggested_space import suggest
+from epochal.runtimes.requested import read_requested
 from epochal.settings import RepositorySettings, find_line, read_repository_settings, table_lines
 
 _SETTINGS = "epochal.toml"
@@ -36,6 +37,9 @@ _NO_REPOSITORY = Finding(
     Severity.ERROR,
 )
 _NAMED_PLACE = re.compile(r"(?P<path>\S+) line (?P<line>\d+)(?P<colon>: )?")
+
+_REQUESTING_FILE = re.compile(r"requirements\.txt|uv\.lock|pyproject\.toml|environment\.ya?ml")
+"""Matches the first file that an explanation of ``read_requested`` names: the one that cannot be read."""
 
 _SETTING = re.compile(r"(?:there is no table )?(?:project (?P<number>\d+)(?: \(.*?\))?: )?\[{0,2}(?P<key>[\w.-]+)")
 """Matches the beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
@@ -219,6 +223,7 @@ def _check_project(top: Path, project: str) -> Checked:
         findings += find_in_sources(sources, committed)
         findings += find_in_files(sources, code.detection, folder, committed, new, pointers, untracked)
         findings += _find_unsafe_links(folder, committed)
+        findings += _check_requested(folder, committed)
         findings += _find_removed_apis(folder, code)
         findings = [_in_notebook(finding, code.script) for finding in findings]
     order = {severity: number for number, severity in enumerate(reversed(Severity))}
@@ -273,6 +278,19 @@ def _check_search(folder: Path, script: Script, settings: RepositorySettings | N
         read_space(script, settings.search if settings else {})
     except SettingsError as error:
         yield from _settings_findings(folder, str(error))
+
+
+def _check_requested(folder: Path, committed: list[str]) -> Iterator[Finding]:
+    """Yield a finding if a run could not read the committed file that lists the required packages."""
+    try:
+        read_requested(folder)
+    except RunFailed as failure:
+        named = _REQUESTING_FILE.search(failure.explanation)
+        path = named[0] if named else ""
+        message, _, remedy = failure.explanation.removeprefix(f"{path}: ").partition(". ")
+        if path in committed:
+            message = f"{message.removesuffix('.')}."
+            yield Finding(failure.reason.value, path, 0, message, remedy or "Correct the file.", Severity.ERROR)
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:

@@ -280,6 +280,47 @@ def _code(kind: str) -> dict[str, Any]:
     return {"outputs": [], "execution_count": None} if kind == "code" else {}
 
 
+@pytest.mark.parametrize(
+    ("files", "message", "remedy"),
+    [
+        (
+            {"requirements.txt": "numpy\n".encode("utf-16")},
+            "requirements.txt is not UTF-8 text (PowerShell's > writes UTF-16).",
+            "Save it as UTF-8.",
+        ),
+        (
+            {"pyproject.toml": b"[project\n"},
+            "pyproject.toml is not valid TOML, or its [project] table is malformed.",
+            "Correct the file.",
+        ),
+        (
+            {"environment.yml": b"dependencies: [numpy, r-base]\n"},
+            "r-base is a conda package with no known equivalent on PyPI.",
+            "Training installs only pip packages. List what the code needs under 'pip:' in",
+        ),
+        (
+            {"uv.lock": b"version = 1\n"},
+            "uv cannot read uv.lock.",
+            "Run uv lock and commit pyproject.toml and uv.lock together",
+        ),
+    ],
+)
+def test_unreadable_list_of_packages_is_an_error(
+    files: dict[str, bytes], message: str, remedy: str, tmp_path: Path
+) -> None:
+    """A run fails before training, for the same reason. A file that git ignores is not pushed, so it does no harm."""
+    ((name, content),) = files.items()
+    write(tmp_path, {"nn.py": "epochs = 1\n"})
+    (tmp_path / name).write_bytes(content)
+    found = check_json(tmp_path)
+    (finding,) = found["projects"][0]["findings"]
+    assert not found["can_start"]
+    assert (finding["kind"], finding["path"], finding["message"]) == ("refused_requirement", name, message)
+    assert finding["remedy"].startswith(remedy)
+    write(tmp_path, {".gitignore": name})
+    assert check_json(tmp_path)["can_start"]
+
+
 def test_link_out_of_the_repository_is_an_error(tmp_path: Path) -> None:
     """The pull job refuses such a link, whether or not its target exists on this machine."""
     repository = make_repository(tmp_path / "digits", {"nn.py": "epochs = 1\n"})
