@@ -230,10 +230,13 @@ def describe_module(module: str) -> str:
     return f"Python's {module} module" if module in sys.stdlib_module_names else f"the package {module}"
 
 
-def find_similar_module(module: str) -> str:
-    """Return the submodule that a misspelled one was meant to be: ``sklearn.svm`` for ``sklearn.smv``; empty if unknown."""
+def find_similar_module(module: str, similarity: float = 0.6) -> str:
+    """Return the submodule that a misspelled one was meant to be: ``sklearn.svm`` for ``sklearn.smv``; empty if unknown.
+
+    ``similarity``: the least similarity of the two names, as in ``difflib.get_close_matches``.
+    """
     top, _, rest = module.partition(".")
-    found = get_close_matches(rest.partition(".")[0], _SUBMODULES.get(top, ()), n=1)
+    found = get_close_matches(rest.partition(".")[0], _SUBMODULES.get(top, ()), n=1, cutoff=similarity)
     return f"{top}.{found[0]}" if found else ""
 
 

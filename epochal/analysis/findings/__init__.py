@@ -61,7 +61,6 @@ _CHECKS = (
     find_unguarded_processes,
     find_lost_pictures,
     find_downloads,
-    find_hidden_packages,
     find_relative_imports,
 )
 
@@ -75,6 +74,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
         *_CHECKS,
         partial(find_foreign_paths, files=committed),
         partial(find_loaded_models, files=committed),
+        partial(find_hidden_packages, files=committed),
     ):
         with suppress(RecursionError):  # an expression that is nested hundreds of levels deep
             yield from check(sources)

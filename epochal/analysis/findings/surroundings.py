@@ -24,7 +24,14 @@ from epochal.analysis.missing_files import (
     find_ignore_rule,
     find_pointer,
 )
-from epochal.analysis.packages import PYTHON_2_MODULES, can_provide, describe_module, find_package
+from epochal.analysis.packages import (
+    PYTHON_2_MODULES,
+    can_provide,
+    describe_module,
+    find_package,
+    find_service,
+    find_similar_module,
+)
 from epochal.analysis.requirements import explain_refused, find_refused, find_wrong_names
 from epochal.analysis.syntax import full_name, last_name
 
@@ -72,6 +79,9 @@ _DEPENDENCIES = {
 If requirements.txt names a package that is neither listed here nor in the training environment, the package's
 dependencies are unknown, so no module is reported as missing.
 """
+
+_MISSPELLED = 0.9
+"""The least similarity of a submodule's name to that of a known one, at which it is certain to be misspelled."""
 
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
 """Files other than requirements.txt that list the packages that the code needs."""
@@ -210,9 +220,19 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
         top = module.partition(".")[0]
         package = find_package(module) or top.replace("_", "-")
         providers = {top, Requirement(package).name, *_PROVIDERS.get(top, ())}
+        similar = find_similar_module(module, _MISSPELLED)
+        if similar and not _is_in(module, similar):
+            path, line = _find_import(sources, module)
+            message = f"{top} has no module {module}."
+            yield Finding("missing_package", path, line, message, f"Did you mean {similar}?")
         if top in reported or any(canonicalize_name(each) in provided for each in providers):
             continue
         reported.add(top)
+        if service := find_service(module):
+            path, line = _find_import(sources, module)
+            remedy = "Remove the lines that use it, or run them only there."
+            yield Finding("missing_package", path, line, f"{module} exists only on {service}.", remedy)
+            continue
         # google is a namespace of many packages. Modules of Python 2 are reported as removed.
         if top == "google" or top in PYTHON_2_MODULES:
             continue
@@ -227,7 +247,10 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
             path,
             line,
             f"{top} is neither in the training environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
-            f"Add {package if find_package(module) else f'the package that provides {top}'} to requirements.txt.",
+            f"Add {package} to requirements.txt."
+            if find_package(module)
+            else f"Add the package that provides {top} to requirements.txt, or, if it is your own module, commit {top}.py "
+            f"or the folder {top}.",
         )
 
 
@@ -255,11 +278,13 @@ def find_refused_requirements(folder: Path) -> Iterator[Finding]:
         yield Finding("refused_requirement", "requirements.txt", line, message, f"Write {replacement} instead.")
 
 
-def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:
+def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
     """Yield findings about the script and modules next to it that hide a package or a Python module of the same name.
 
     A file is reported only if it does not define a name that the code uses, or if NumPy needs the hidden module.
+    ``files``: the paths of all files in the next commit.
     """
+    yield from _find_hidden_submodules(sources, files)
     beside = {PurePosixPath(source.path).stem: source for source in sources if _is_beside(source, sources[0])}
     imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
     uses_numpy = bool(imported & _USING_NUMPY)
@@ -275,6 +300,23 @@ def find_hidden_packages(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 path, line = _find_import((source,), name)
                 message = f"{hidden} but does not define {lacking[0]}."
                 yield Finding("hidden_package", path, line, message, f"Rename {module.path}.")
+
+
+def _find_hidden_submodules(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each file beside the script that has the name of a package whose submodules alone are imported."""
+    folder, reported = PurePosixPath(sources[0].path).parent, {source.path for source in sources}
+    for source, step in find_certain(sources):
+        node = step.node
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else _names_imported(node)
+        for top, _, rest in (module.partition(".") for module in modules):
+            hiding, submodule = str(folder / f"{top}.py"), rest.partition(".")[0]
+            is_package = any(PurePosixPath(path).is_relative_to(folder / top) for path in files)
+            if not submodule or hiding not in files or hiding in reported or is_package:
+                continue
+            if can_provide(top, submodule):
+                reported.add(hiding)
+                message = f"{hiding} hides {describe_module(top)} but does not define {submodule}."
+                yield Finding("hidden_package", source.path, node.lineno, message, f"Rename {hiding}.")
 
 
 def _is_beside(source: Source, script: Source) -> bool:
@@ -324,15 +366,25 @@ def _names_in(text: str) -> set[str]:
     return {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("--hash")}
 
 
-def _find_import(sources: tuple[Source, ...], top: str) -> tuple[str, int]:
-    """Return the file and line of the first import of a top-level module; line 0 if no file imports it."""
+def _find_import(sources: tuple[Source, ...], module: str) -> tuple[str, int]:
+    """Return the file and line of the first import of a module or of something in it; line 0 if no file imports it."""
     for source in sources:
         lines = [
             node.lineno
             for node in source.nodes
-            if (isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == top for alias in node.names))
-            or (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").partition(".")[0] == top)
+            if isinstance(node, ast.stmt) and any(_is_in(name, module) for name in _names_imported(node))
         ]
         if lines:
             return source.path, min(lines)
     return sources[0].path, 0
+
+
+def _names_imported(node: ast.AST) -> list[str]:
+    """Return the full names that an absolute import statement imports; empty for any other node."""
+    if isinstance(node, ast.ImportFrom) and not node.level:
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
+def _is_in(name: str, module: str) -> bool:
+    return f"{name}.".startswith(f"{module}.")

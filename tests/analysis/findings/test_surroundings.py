@@ -97,7 +97,22 @@ def test_finds_missing_file(
             None,
             2,
             "no_such is neither in",
-            "Add the package that provides no_such to requirements.txt.",
+            "Add the package that provides no_such to requirements.txt, or, if it is your own module, commit no_such.py or "
+            "the folder no_such.",
+        ),
+        (
+            {"nn.py": "import keras\nimport google.protobuf\nfrom google.colab import drive\n"},
+            None,
+            3,
+            "google.colab exists only on Google Colab.",
+            "Remove the lines that use it, or run them only there.",
+        ),
+        (
+            {"nn.py": "from sklearn.svm import SVC\nfrom sklearn.preprocesing import StandardScaler\n"},
+            None,
+            2,
+            "sklearn has no module sklearn.preprocesing.",
+            "Did you mean sklearn.preprocessing?",
         ),
         (
             {"nn.py": "import keras\nfrom models.forest import make\n", "Models/Forest.py": ""},
@@ -136,6 +151,11 @@ def test_finds_what_a_run_would_lack(
             "random.py hides Python's random module but does not define choice.",
             "Rename random.py.",
         ),
+        (
+            {"nn.py": "from sklearn.datasets import load_iris\nimport sklearn.svm\n", "sklearn.py": "EPOCHS = 1\n"},
+            "sklearn.py hides the package sklearn but does not define datasets.",
+            "Rename sklearn.py.",
+        ),
     ],
 )
 def test_remedy_names_a_file_of_the_repository(
@@ -170,6 +190,8 @@ def test_finds_script_that_hides_a_package(tmp_path: Path) -> None:
         {"nn.py": "import datasets\ndatasets.load()\n", "datasets.py": "def load(): ...\n"},
         {"nn.py": "import toml\ntoml.load()\n", "toml.py": "from other import *\n", "other.py": ""},
         {"nn.py": "import lib.keras\nlib.keras.x\n", "lib/keras.py": ""},
+        {"nn.py": "import keras.own\n", "keras/own.py": "", "keras.py": ""},
+        {"nn.py": "try:\n    import keras.own\nexcept ImportError:\n    pass\n", "keras.py": ""},
         {"nn.py": "from datasets import *\n", "datasets.py": "x = 1\n"},
         {"nn.py": "import numpy\nfrom code import build\n", "code.py": "def build(): ...\n"},
         {"nn.py": "import numpy\nfrom types import SimpleNamespace\n", "types.py": ""},
@@ -178,7 +200,7 @@ def test_finds_script_that_hides_a_package(tmp_path: Path) -> None:
 def test_silent_about_modules_named_like_packages(files: dict[str, str], tmp_path: Path) -> None:
     """If the module defines what the code uses, the code means the module and not the package."""
     find(tmp_path, files)
-    assert list(find_in_sources(read_sources(read_code(tmp_path).script))) == []
+    assert list(find_in_sources(read_sources(read_code(tmp_path).script), files)) == []
 
 
 _LIBRARY = (
@@ -276,7 +298,8 @@ def test_finds_missing_package(requirements: str | None, imported: str, package:
     [
         ({}, "import os, numpy, pandas, PIL, sklearn, dateutil, h5py"),
         ({"requirements.txt": "Matplotlib>=3\nscikit_image\n"}, "import matplotlib.pyplot, skimage, tifffile"),
-        ({}, "import google.colab"),
+        ({}, "import google.protobuf, sklearn.inspection, sklearn.externals, sklearn.cross_validation_"),
+        ({"requirements.txt": "google-colab\n"}, "import google.colab"),
         ({"requirements.txt": "tensorflow>=2.16\nmatplotlib\n"}, "import matplotlib, tensorboard"),
         ({"requirements.txt": "seaborn\n"}, "import matplotlib, seaborn"),
         ({"requirements.txt": "transformers\n"}, "import tqdm"),
