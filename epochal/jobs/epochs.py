@@ -1,5 +1,6 @@
 """Choose which literal to increase so that the script trains for more epochs, and check whether that worked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,10 +21,10 @@ class EpochsChoice:
     """The literal to increase next, so that the script trains for more epochs.
 
     ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that
-    did not change the number of epochs when they were increased, keyed by the number of the trial that increased them.
-    ``converged``: whether training converges before it reaches the number of iterations that ``epochs`` sets.
-    ``counted``: whether the epochs of the trials in ``ineffective`` were counted; otherwise, only their output was
-    compared.
+    changed neither the number of epochs nor the accuracy when they were increased, keyed by the number of the trial
+    that increased them. ``converged``: whether training converges before it reaches the number of iterations that
+    ``epochs`` sets. ``counted``: whether the epochs of the trials in ``ineffective`` were counted; otherwise, only their accuracy
+    and output were compared.
     """
 
     epochs: Epochs | None
@@ -72,16 +73,17 @@ def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Trai
         if first.epochs and training.epochs and (not first.epochs.are_iterations or raised.number in targets):
             if first.epochs.total == training.epochs.total:
                 ineffective[trial.number] = raised
-        elif first.output and first.output == training.output:
+        elif _has_same_accuracy(trials[0], trial) and _prints_the_same(first, training, raised, trial):
             doubtful[trial.number] = raised
     # The output may be too short to compare, so the last literal is raised twice before giving up.
     if len(set(doubtful.values())) < len(candidates) or len(doubtful) >= _MAX_INEFFECTIVE:
         ineffective |= doubtful
     remaining = [each for each in candidates if each not in ineffective.values()]
+    counted = doubtful.keys().isdisjoint(ineffective)
     if not remaining or len(ineffective) >= _MAX_INEFFECTIVE:
-        return EpochsChoice(None, ineffective, counted=not doubtful)
+        return EpochsChoice(None, ineffective, counted=counted)
     converged = last.epochs is not None and last.epochs.converged and remaining[0].number in targets
-    return EpochsChoice(remaining[0], ineffective, converged)
+    return EpochsChoice(remaining[0], ineffective, converged, counted)
 
 
 def find_raised(script: Script, trial: Trial) -> Epochs | None:
@@ -91,6 +93,20 @@ def find_raised(script: Script, trial: Trial) -> Epochs | None:
         if value != epochs.constant.value:
             return epochs
     return None
+
+
+def _has_same_accuracy(one: Trial, other: Trial) -> bool:
+    return one.accuracy is not None and other.accuracy is not None and one.accuracy.value == other.accuracy.value
+
+
+def _prints_the_same(first: Training, later: Training, raised: Epochs, trial: Trial) -> bool:
+    """Return whether two trials printed the same, except for lines that print the value of the ``raised`` literal."""
+    old, new = first.output.splitlines(), later.output.splitlines()
+    value = str(trial.hyperparameters.get(raised.name))
+    pattern = re.compile(rf"(?<![\w.]){re.escape(str(raised.constant.value))}(?![\w.])")
+    return len(old) == len(new) > 0 and all(
+        before == after or pattern.sub(value, before) == after for before, after in zip(old, new, strict=True)
+    )
 
 
 def _read_training(active: ActiveRun, trial: Trial) -> Training:

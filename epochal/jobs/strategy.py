@@ -6,8 +6,11 @@ from enum import StrEnum
 
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.hyperparameters.constant import Constant
+from epochal.analysis.hyperparameters.epochs import Epochs, find_iterations_argument
 from epochal.analysis.script import Script
+from epochal.analysis.syntax import last_name
 from epochal.errors import Reason
+from epochal.grammar import join_words
 from epochal.jobs.epochs import EpochsChoice
 from epochal.jobs.search.suggested_space import suggest
 from epochal.records import StoppedBy, Strategy, Trial, Value
@@ -37,16 +40,18 @@ class GiveUp:
     """The decision to start no more trials, and the reason for it.
 
     ``cause``: what happened in this run. ``remedy``: what to do about it; by default, the remedy of ``reason``.
+    ``search``: how to search for better hyperparameters instead; empty if that is not suggested.
     """
 
     reason: Reason
     cause: str
     remedy: str = ""
+    search: str = ""
 
     @property
     def explanation(self) -> str:
         """What happened and what to do next."""
-        return f"{self.cause} {self.remedy or self.reason.remedy}"
+        return f"{self.cause} {self.remedy or self.reason.remedy}{self.search}"
 
 
 class EndCause(StrEnum):
@@ -113,17 +118,18 @@ def next_trial(
     raising the number of epochs had no effect count only towards the budget. ``target``: an accuracy (0 to 1) that
     passes the gate. ``choice``: which literal to increase, and whether that can help.
     """
-    if choice.epochs is None:
-        return _explain_no_epochs(script, framework, choice)
     epoch_trials = [trial for trial in trials if trial.strategy is not Strategy.SEARCH]
     trained = [trial for trial in epoch_trials if trial.accuracy is not None]
+    if choice.epochs is None:
+        return _explain_no_epochs(script, framework, trained, choice)
     measured = [trial for trial in trained if trial.number not in choice.ineffective]
     if choice.converged:
         return GiveUp(
             Reason.STOPS_ITSELF,
             f"Training in {script.path} ended before it reached its maximum number of iterations, so raising that number "
             "would change nothing.",
-            f"{_explain_convergence(script)}{_suggest_search(script)}",
+            _explain_convergence(script),
+            _suggest_search(script),
         )
     if measured and measured[-1].stopped_by is StoppedBy.SCRIPT:
         return GiveUp(
@@ -153,20 +159,50 @@ def _describe_callback(script: Script) -> str:
     return f"A callback in {script.path}"
 
 
-def _explain_no_epochs(script: Script, framework: str, choice: EpochsChoice) -> GiveUp:
+def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial], choice: EpochsChoice) -> GiveUp:
     """Explain that the script has no number of epochs to raise, or that raising it had no effect."""
-    remedy = frameworks()[framework].SET_EPOCHS + _suggest_search(script)
-    if choice.ineffective:
-        raised = " and ".join(dict.fromkeys(each.describe() for each in choice.ineffective.values()))
-        effect = "did not change how many epochs the script trained for"
-        if not choice.counted:
-            effect = f"changed nothing that {script.path} printed"
-        return GiveUp(Reason.EPOCHS_UNCHANGED, f"Raising {raised} {effect}.", remedy)
-    return GiveUp(
-        Reason.NO_EPOCHS,
-        f"{script.path} and the files that it reads do not set a number of epochs that can be raised.",
-        remedy,
-    )
+    search = _suggest_search(script)
+    remedy = frameworks()[framework].SET_EPOCHS
+    raised = list(dict.fromkeys(choice.ineffective.values()))
+    if not raised:
+        return GiveUp(
+            Reason.NO_EPOCHS,
+            f"{script.path} and the files that it reads do not set a number of epochs that can be raised.",
+            remedy,
+            search,
+        )
+    if choice.counted:
+        names = " and ".join(each.describe() for each in raised)
+        cause = f"Raising {names} did not change how many epochs the script trained for."
+    elif used := [each for each in raised if each.is_used]:
+        return GiveUp(
+            Reason.LEVELS_OFF,
+            f"{_describe_plateau(trained, choice, used[0])}, so more epochs do not help.",
+            "Change the model or the data.",
+            search,
+        )
+    else:
+        names = " or ".join(each.describe() for each in raised)
+        if len(raised) == 1:
+            remedy = _suggest_argument(script) or remedy
+        cause = f"No training call or loop seems to use {names}, and raising it did not change the accuracy."
+    return GiveUp(Reason.EPOCHS_UNCHANGED, cause, remedy, search)
+
+
+def _suggest_argument(script: Script) -> str:
+    """Suggest the argument for the number of epochs if the script creates an estimator that takes one; else nothing."""
+    for _, call in script.find_calls():
+        if argument := find_iterations_argument(call):
+            return f"Pass it to {last_name(call.func)}() as {argument}."
+    return ""
+
+
+def _describe_plateau(trained: Sequence[Trial], choice: EpochsChoice, used: Epochs) -> str:
+    """Say with which numbers of epochs, set by ``used``, the accuracy was the same as that of the first trial."""
+    same = [trial for trial in trained if choice.ineffective.get(trial.number) == used]
+    numbers = [str(number) for number in (used.number, *(used.number_in(each.hyperparameters) for each in same))]
+    accuracy = same[0].accuracy.value if same[0].accuracy else 0.0
+    return f"The accuracy stayed at {accuracy:.3f} with {join_words(numbers)} epochs"
 
 
 def _explain_convergence(script: Script) -> str:

@@ -54,6 +54,8 @@ def _raise(trials: list[Trial], counts: dict[int, Training]) -> dict[str, object
 
 
 _FIRST, _RAISED = _make_trial(1), _make_trial(2, 0.6, epochs=30)
+_SAME = _make_trial(2, epochs=30)
+"""A trial with the same accuracy as the first one."""
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,11 @@ _FIRST, _RAISED = _make_trial(1), _make_trial(2, 0.6, epochs=30)
         ([_FIRST, _RAISED], _count(20, 20), {"n_epochs": 15}),
         ([_FIRST, _RAISED], _count(20, None), {"epochs": 40}),
         ([_FIRST, _RAISED], _count("loss 0.5", "loss 0.4"), {"epochs": 40}),
-        ([_FIRST, _RAISED], _count("loss 0.5", "loss 0.5"), {"n_epochs": 15}),
+        ([_FIRST, _RAISED], _count("loss 0.5", "loss 0.5"), {"epochs": 40}),
+        ([_FIRST, _SAME], _count("loss 0.5", "loss 0.4"), {"epochs": 40}),
+        ([_FIRST, _SAME], _count("loss 0.5", "loss 0.5"), {"n_epochs": 15}),
+        ([_FIRST, _SAME], _count("{'epochs': 20}\nloss 0.5", "{'epochs': 30}\nloss 0.5"), {"n_epochs": 15}),
+        ([_FIRST, _SAME], _count("loss 20.5", "loss 30.5"), {"epochs": 40}),
         ([_FIRST, _make_trial(2, 0.6, StoppedBy.THRESHOLD, epochs=30)], _count(20, 20), {"epochs": 40}),
         ([_FIRST, _RAISED, _make_trial(3, n_epochs=15)], _count(20, 20, 30), {"n_epochs": 25}),
         ([_FIRST, _RAISED, _make_trial(3, n_epochs=15)], _count(20, 20, 20), Reason.EPOCHS_UNCHANGED),
@@ -91,7 +97,7 @@ def test_number_from_which_the_epochs_are_computed_is_not_raised() -> None:
 def test_only_literal_is_raised_twice_before_it_is_given_up() -> None:
     """A script may print only an accuracy, and two trials may print the same one by chance."""
     script = parse_script(b"epochs = 20\ntrain()\n")
-    trials = [_FIRST, _RAISED, _make_trial(3, epochs=40)]
+    trials = [_FIRST, _SAME, _make_trial(3, epochs=40)]
     assert choose(script, trials[:2], _count("0.5", "0.5")).epochs
     assert choose(script, trials, _count("0.5", "0.5", "0.6")).epochs
     assert choose(script, trials, _count("0.5", "0.5", "0.5")).epochs is None
@@ -106,6 +112,38 @@ def test_message_names_what_was_raised_in_vain() -> None:
     assert isinstance(give_up, GiveUp)
     assert "epochs = 20 on line 1 of nn.py and n_epochs = 5 on line 2 of nn.py" in give_up.explanation
     assert "fit(epochs=20)" in give_up.explanation
+
+
+@pytest.mark.parametrize(
+    ("source", "reason", "explanation"),
+    [
+        (
+            b"epochs = 20\nfor epoch in range(epochs):\n    step()\n",
+            Reason.LEVELS_OFF,
+            "The accuracy stayed at 0.500 with 20, 30 and 40 epochs, so more epochs do not help. Change the model or the "
+            "data.",
+        ),
+        (
+            b"epochs = 20\nLogisticRegression().fit(x, y)\n",
+            Reason.EPOCHS_UNCHANGED,
+            "No training call or loop seems to use epochs = 20 on line 1 of nn.py, and raising it did not change the "
+            "accuracy. Use a model that trains in epochs",
+        ),
+        (
+            b"params = {'epochs': 20}\nSGDClassifier(random_state=0).fit(x, y)\n",
+            Reason.EPOCHS_UNCHANGED,
+            "did not change the accuracy. Pass it to SGDClassifier() as max_iter.",
+        ),
+    ],
+)
+def test_same_accuracy_with_more_epochs_is_explained(source: bytes, reason: Reason, explanation: str) -> None:
+    """A loop that uses the constant may have converged. A constant that nothing uses should be passed to the model."""
+    script, trials = parse_script(source), [_FIRST, _SAME, _make_trial(3, epochs=40)]
+    choice = choose(script, trials, _count("0.5", "0.5", "0.5"))
+    give_up = next_trial(script, "sklearn", tuple(trials), RetrainSettings(), 0.8, choice)
+    assert isinstance(give_up, GiveUp)
+    assert give_up.reason is reason
+    assert explanation in give_up.explanation
 
 
 def test_iterations_of_other_estimators_prove_nothing() -> None:

@@ -44,6 +44,8 @@ _ITERATIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("LGBMClassifier", "LGBMRegressor", "LGBMRanker"), _LIGHTGBM_ROUNDS),
 }
 """For each estimator class, the arguments that set the number of iterations or boosting rounds."""
+_SOLVERS = frozenset({"LogisticRegression", "LinearSVC", "SVC"})
+"""Estimator classes that converge, so their number of iterations should not be set to a number of epochs."""
 _STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **_ITERATIONS}
 """For each function or class, the arguments that set the number of training steps.
 
@@ -132,6 +134,17 @@ def is_epochs_name(name: str) -> bool:
     """Return whether ``name`` is a common name for a number of epochs."""
     plain = re.sub(r"[^a-z]", "", name.lower())
     return bool(_EPOCHS_NAME.fullmatch(plain))
+
+
+def find_iterations_argument(call: ast.Call) -> str:
+    """Return the argument with which ``call`` could set an estimator's number of iterations.
+
+    The result is empty if the call already passes one of these arguments, or creates nothing that trains in epochs.
+    """
+    name = last_name(call.func)
+    arguments = _ITERATIONS.get(name, ()) if name not in _SOLVERS else ()
+    passed = {keyword.arg for keyword in call.keywords}
+    return arguments[0] if arguments and passed.isdisjoint({*arguments, None}) else ""
 
 
 def _is_steps_name(name: str) -> bool:
