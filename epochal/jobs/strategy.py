@@ -76,9 +76,10 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
     if len(counted) >= settings.max_trials:
         return GiveUp(Reason.MAX_TRIALS, f"The run used all the trials that max_trials = {settings.max_trials} allows.")
     if minutes >= settings.max_minutes:
+        taken = f"{minutes:.0f}" if minutes >= 10 else f"{minutes:.2g}"
         return GiveUp(
             Reason.MAX_MINUTES,
-            f"Training took {minutes:.0f} min, and max_minutes = {settings.max_minutes:g} allows no more.",
+            f"Training took {taken} min, and max_minutes = {settings.max_minutes:g} allows no more.",
         )
     return None
 

@@ -83,6 +83,13 @@ def test_each_trial_adds_a_step_of_epochs(trials: tuple[Trial, ...], epochs: int
         ),
         (
             _SCRIPT,
+            _make_trials(0.5, seconds=3.6),
+            RetrainSettings(max_minutes=0.05),
+            Reason.MAX_MINUTES,
+            "Training took 0.06 min, and max_minutes = 0.05 allows no more.",
+        ),
+        (
+            _SCRIPT,
             _make_trials(0.5, 0.6),
             RetrainSettings(max_epochs=39),
             Reason.MAX_EPOCHS,
