@@ -14,7 +14,7 @@ from epochal.grammar import join_words
 from epochal.jobs.epochs import EpochsChoice
 from epochal.jobs.search.suggested_space import suggest
 from epochal.records import StoppedBy, Strategy, Trial, Value
-from epochal.results.gate import describe_baseline
+from epochal.results.gate import describe_baseline, is_above_chance
 from epochal.results.wording import describe_new_labels
 from epochal.settings import RetrainSettings, table_lines
 
@@ -224,22 +224,28 @@ _MANY_NEW_LABELS = 0.1
 
 
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
-    """Return ``end``, with its cause and remedy changed if no trial is more accurate than always giving the same answer."""
+    """Return ``end``, with a cause and a remedy added if no trial is clearly better than always giving the same answer.
+
+    The remedy replaces that of the reason, but follows one that is specific to the run.
+    """
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
-    if best is None or best.evidence.chance is None or best.value > best.evidence.chance:
+    if best is None or best.evidence.chance is None:
+        return end
+    if best.value > best.evidence.chance and is_above_chance(best):
         return end
     if end.reason in (Reason.TOO_FEW_SAMPLES, Reason.LOSS_NOT_FINITE):  # what they advise comes first
         return end
     baseline = describe_baseline(best.evidence)
-    remedy = (
-        "Check that each row still has its own label (for example, that x and y are shuffled together), scale the "
-        "inputs, or change the model."
-    )
+    cause = f"{baseline[0].upper()}{baseline[1:]} would be at least as accurate."
+    if best.value > best.evidence.chance:
+        cause = f"The best accuracy is not clearly better than {baseline} ({best.evidence.chance:.3f})."
+    labels = "check that each row still has its own label (for example, that x and y are shuffled together)"
+    remedy = f"{labels.capitalize()}, scale the inputs, or change the model."
     if best.evidence.new_labels >= _MANY_NEW_LABELS:
         remedy = describe_new_labels(best.evidence)
-    return replace(
-        end, cause=f"{end.cause} {baseline[0].upper()}{baseline[1:]} would be at least as accurate.", remedy=remedy
-    )
+    elif end.remedy:
+        remedy = f"{end.remedy} Also {labels} and that the inputs are scaled."
+    return replace(end, cause=f"{end.cause} {cause}", remedy=remedy)
 
 
 def _check_limits(measured: list[Trial], epochs: int, settings: RetrainSettings) -> GiveUp | None:

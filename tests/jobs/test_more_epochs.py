@@ -129,8 +129,17 @@ def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None
     assert advise_at_chance(proposal, [replace(trial, accuracy=sorted_rows) for trial in trials]).remedy == (
         "90.6% of the test rows have a label that no training row has; split the data so that both parts contain every class."
     )
-    better = tuple(replace(trial, accuracy=replace(accuracy, value=0.97)) for trial in trials)
+    better = tuple(replace(trial, accuracy=replace(accuracy, value=0.98)) for trial in trials)
     assert advise_at_chance(proposal, better) == proposal
+    alike = tuple(replace(trial, accuracy=replace(accuracy, value=0.97)) for trial in trials)
+    explanation = advise_at_chance(proposal, alike).explanation
+    assert (
+        "The best accuracy is not clearly better than always answering '0' (0.960). Check that each row" in explanation
+    )
+    stopped = GiveUp(Reason.STOPS_ITSELF, "A callback stopped training.", "Raise its patience.", " To search, add x.")
+    explanation = advise_at_chance(stopped, trials).explanation
+    assert "at least as accurate. Raise its patience. Also check that each row" in explanation
+    assert explanation.endswith("the inputs are scaled. To search, add x.")
     too_few = GiveUp(Reason.TOO_FEW_SAMPLES, "The test set is too small.", "Test on more samples.")
     assert advise_at_chance(too_few, trials) == too_few
 
