@@ -10,6 +10,7 @@ from epochal.analysis.findings import Finding, find_leaks, read_sources
 from epochal.analysis.frameworks import RemovedApi, frameworks
 from epochal.analysis.percentages import Percentages, read_percentages
 from epochal.analysis.script import Script, read_script
+from epochal.errors import RunFailed
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,11 @@ def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
     RunFailed (NO_SCRIPT, SYNTAX_ERROR, NOTEBOOK_CODE, SEVERAL_FRAMEWORKS).
     """
     found = read_script(folder, script)
-    detection = detect_folder(folder, found.path, found.content, framework)
+    try:
+        detection = detect_folder(folder, found.path, found.content, framework)
+    except RunFailed as failure:
+        raise RunFailed(failure.reason, found.name_cells(failure.explanation), failure.detail) from None
+    detection = replace(detection, why=found.name_cells(detection.why))
     files = tuple(list_code_files(folder))
     percentages = read_percentages(folder, found.path, found.content)
     return Code(found, detection, _find_removed_apis(found, files), percentages, files)

@@ -222,9 +222,12 @@ def _parse(text: str, file: str) -> ast.Module:
         if _PYTHON_2.search(error.msg):
             where = (
                 f"{file} line {error.lineno or 1}: this is Python 2 code ({error.msg.partition('.')[0]}), but training "
-                f"uses Python {_PYTHON}. Convert the whole file to Python 3, for example with 2to3 --write {file} (2to3 is "
-                "part of Python up to 3.12)."
+                f"uses Python {_PYTHON}. Convert the whole file to Python 3"
             )
+            if file.endswith(".ipynb.py"):  # exported from a notebook, which 2to3 cannot read
+                where += "."
+            else:
+                where += f", for example with 2to3 --write {file} (2to3 is part of Python up to 3.12)."
         raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None

@@ -36,7 +36,7 @@ _NO_REPOSITORY = Finding(
     'In this folder, run git init, git add --all and git commit -m "First version".',
     Severity.ERROR,
 )
-_NAMED_PLACE = re.compile(r"(?P<path>\S+) line (?P<line>\d+)(?P<colon>: )?")
+_NAMED_PLACE = re.compile(r"(?P<path>\S+)(?: cell (?P<cell>\d+))? line (?P<line>\d+)(?P<colon>: )?")
 
 _REQUESTING_FILE = re.compile(r"requirements\.txt|uv\.lock|pyproject\.toml|environment\.ya?ml")
 """Matches the first file that an explanation of ``read_requested`` names: the one that cannot be read."""
@@ -347,6 +347,7 @@ def _failure_finding(failure: RunFailed) -> Finding:
     place = _NAMED_PLACE.match(failure.explanation)
     text = failure.explanation[place.end() :] if place and place["colon"] else failure.explanation
     path, line = (place["path"], int(place["line"])) if place else (".", 0)
+    cell = int(place["cell"] or 0) if place else 0
     message, _, remedy = text.partition(". ")
     return Finding(
         failure.reason.value,
@@ -355,6 +356,7 @@ def _failure_finding(failure: RunFailed) -> Finding:
         message.removesuffix(".") + ".",
         remedy or failure.reason.remedy,
         Severity.ERROR,
+        cell,
     )
 
 

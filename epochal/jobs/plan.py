@@ -73,6 +73,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
     notes = [active.script.name_cells(note) for note in notes]
     image = prepare_environment(active)
     notes += plan.runtime.describe_packages(framework, active.folder.code)
+    notes = [active.script.name_cells(note) for note in notes]
     for note in notes:
         log(f"note: {note}")
     # Stored before the imports are checked, because a note on an old release may explain why an import fails.

@@ -35,11 +35,11 @@ def retrain(app: App, run: Run) -> State:
     if isinstance(end, GiveUp) and active.plan.space and end.reason in _SEARCH_REASONS:
         from epochal.jobs.search.run import run_search  # imported here, because importing Optuna is slow
 
-        log(f"search: {end.cause}")
+        log(active.script.name_cells(f"search: {end.cause}"))
         end = run_search(active, end)
     if isinstance(end, GiveUp):
         end = advise_at_chance(end, active.load().trials)
-        end_run(app, run.id, State.EXHAUSTED, end.reason, end.explanation)
+        end_run(app, run.id, State.EXHAUSTED, end.reason, active.script.name_cells(end.explanation))
         return State.EXHAUSTED
     if end is EndCause.INTERRUPTED:
         raise NotOwner(f"Run {run.id} was ended by another process.")
@@ -67,7 +67,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
         choice = choose_epochs(active)
         if trial and (raised := choice.ineffective.get(trial.number)):
             effect = "make training longer" if choice.counted else "change the accuracy"
-            log(f"trial {trial.number}: raising {raised.describe()} did not {effect}")
+            log(active.script.name_cells(f"trial {trial.number}: raising {raised.describe()} did not {effect}"))
         framework, settings = active.plan.code.detection.framework, active.plan.settings.retrain
         proposal = next_trial(active.script, framework, active.load().trials, settings, target, choice)
         if isinstance(proposal, GiveUp):

@@ -276,6 +276,55 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
     assert any(line.startswith("digits.ipynb cell 2:2: warning: ") for line in output)
 
 
+@pytest.mark.parametrize(
+    ("cells", "search", "place", "message", "remedy"),
+    [
+        (
+            ("x = 1", "y = 1\nprint 'x'"),
+            "",
+            ("digits.ipynb", 2, 2),
+            "this is Python 2 code (Missing parentheses in call to 'print'), but training uses Python 3.11.",
+            "Convert the whole file to Python 3.",
+        ),
+        (
+            ("import torch", "import keras"),
+            "",
+            ("digits.ipynb", 2, 1),
+            "digits.ipynb cell 2 line 1 imports keras, and digits.ipynb cell 1 line 1 imports torch.",
+            'In epochal.toml, choose the framework to train with: framework = "keras" or framework = "torch".',
+        ),
+        (
+            ("x = 1", "rate = 0.1", "rate = 0.2"),
+            "rate",
+            ("epochal.toml", None, 2),
+            "search.rate: it is assigned more than once: line 1 of digits.ipynb cell 2, line 1 of digits.ipynb cell 3.",
+            "Assign it only once.",
+        ),
+    ],
+)
+def test_errors_name_the_cell(
+    tmp_path: Path, cells: tuple[str, ...], search: str, place: tuple[str, int | None, int], message: str, remedy: str
+) -> None:
+    """The exported script does not exist for the developer, and neither do its line numbers."""
+    settings = f"[search]\n{search} = {{ low = 0.1, high = 0.9 }}\n" if search else ""
+    folder = write(tmp_path, {"digits.ipynb": _make_notebook(*cells), "epochal.toml": settings})
+    (found,) = check_json(folder)["projects"][0]["findings"]
+    assert (found["path"], found["cell"], found["line"]) == place
+    assert (found["message"], found["remedy"]) == (message, remedy)
+
+
+def _make_notebook(*cells: str) -> str:
+    """Return a notebook with a title and these code cells."""
+    sources = [("markdown", "# Title"), *(("code", cell) for cell in cells)]
+    notebook = {
+        "cells": [{"cell_type": kind, "metadata": {}, "source": text} | _code(kind) for kind, text in sources],
+        "metadata": {},
+        "nbformat": 4,
+        "nbformat_minor": 4,
+    }
+    return json.dumps(notebook)
+
+
 def _code(kind: str) -> dict[str, Any]:
     return {"outputs": [], "execution_count": None} if kind == "code" else {}
 

@@ -46,7 +46,7 @@ def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[D
     results = [_read_dimension(script, name, values) for name, values in search.items()]
     faults = [fault for fault in results if isinstance(fault, str)]
     if faults:
-        raise SettingsError("\n".join(f"epochal.toml: search.{fault}" for fault in faults))
+        raise SettingsError(script.name_cells("\n".join(f"epochal.toml: search.{fault}" for fault in faults)))
     return tuple(dimension for dimension in results if isinstance(dimension, Dimension))
 
 
@@ -121,8 +121,8 @@ def _explain_unsearchable(script: Script, name: str) -> str:
     if name in epochs_names or any(_sets_epochs(script, each) for each in (*matching, *places)):
         return "this is the number of epochs, which [retrain] raises. Remove it from [search]."
     if len(lines) > 1:
-        numbers = ", ".join(map(str, lines))
-        return f"{script.path} assigns it more than once (lines {numbers}). Assign it only once."
+        where = ", ".join(f"line {line} of {script.path}" for line in lines[:_MAX_NAMES])
+        return f"it is assigned more than once: {where}. Assign it only once."
     if matching:
         return f"line {lines[0]} of {script.path} assigns one literal to several names. Write a separate line for each."
     if len(places) > 1:

@@ -64,7 +64,7 @@ _TEXTS = Choices(choices=("a", "b"))
         ),
         ("x", _NUMBERS, "to a number, string, True or False. Searchable names: augment, filters, optimizer, rate."),
         ("steps", _NUMBERS, "line 9 of nn.py does not assign a literal"),
-        ("blocks", _NUMBERS, "nn.py assigns it more than once (lines 7, 8)"),
+        ("blocks", _NUMBERS, "it is assigned more than once: line 7 of nn.py, line 8 of nn.py."),
         ("units", _NUMBERS, "line 6 of nn.py assigns one literal to several names"),
         ("epochs", _NUMBERS, "this is the number of epochs, which [retrain] raises"),
         ("filters", Range(low=1.5, high=4), "it is 32 on line 2 of nn.py. Give whole numbers"),
