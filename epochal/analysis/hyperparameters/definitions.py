@@ -50,10 +50,22 @@ def find_definitions(unit: Unit, node: ast.AST, classes: Mapping[str, ast.ClassD
         case ast.Dict():
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    label = Label(key.value, key.value, f"the key {key.value!r} in a dictionary")
+                    name = f"{_name_dictionary(unit, node)}.{key.value}".removeprefix(".")
+                    label = Label(key.value, name, f"the key {key.value!r} in a dictionary")
                     yield Definition(unit, value, "item", label, node)
         case ast.Call():
             yield from _define_in_call(unit, node, classes)
+
+
+def _name_dictionary(unit: Unit, node: ast.Dict) -> str:
+    """Return the key of the dictionary that contains ``node``, or else the variable that it is assigned to, if any."""
+    match next(unit.ancestors(node), None):
+        case ast.Dict() as outer:
+            key = outer.keys[outer.values.index(node)]
+            return str(key.value) if isinstance(key, ast.Constant) else ""
+        case ast.Assign(targets=[ast.Name() as target]) | ast.AnnAssign(target=ast.Name() as target):
+            return target.id
+    return ""
 
 
 def _define_target(unit: Unit, node: ast.AST, target: ast.expr, value: ast.expr) -> Iterator[Definition]:

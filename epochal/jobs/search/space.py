@@ -11,6 +11,7 @@ from epochal.analysis.hyperparameters.epochs import is_epochs_name
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import last_name
 from epochal.errors import SettingsError
+from epochal.grammar import join_words
 from epochal.records import value_kind
 from epochal.settings import Choices, Range
 
@@ -144,10 +145,14 @@ def _explain_unsearchable(script: Script, name: str) -> str:
 
 def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
     """Explain that a name is set in several places, and suggest its qualified names, if any."""
-    where = ", ".join(f"line {each.line} of {each.path}" for each in places[:_MAX_NAMES])
+    where = ", ".join(dict.fromkeys(f"line {each.line} of {each.path}" for each in places[:_MAX_NAMES]))
     unambiguous = [each.qualified_name for each in places if len(script.places.get(each.qualified_name, ())) == 1]
-    choices = " or ".join(f'"{name}"' for name in unambiguous if "." in name)
-    remedy = f"Write {choices} instead." if choices else "Set it in one place only, as a constant at the top level."
+    choices = [f'"{name}"' for name in unambiguous if "." in name]
+    remedy = (
+        f"Write {join_words(choices, 'or')} instead."
+        if choices
+        else "Set it in one place only, as a constant at the top level."
+    )
     return f"it is set in several places: {where}. {remedy}"
 
 

@@ -111,6 +111,8 @@ args = parser.parse_args()
 MOMENTUM = float(os.environ.get("MOMENTUM", "0.9"))
 config = yaml.safe_load(open("config.yaml"))
 settings = {"batch_size": 64, "optimizer": "sgd"}
+parts = {"tree": {"depth": 2}, "plot": {"depth": 1}}
+styles = {"depth": 3}
 
 @dataclass
 class Config:
@@ -149,6 +151,7 @@ def script(tmp_path: Path) -> Script:
         ("units", 7, "model.py", "def build(units=7)"),
         ("rate", 0.25, "model.py", "Dropout(rate=0.25)"),
         ("warmup", 0.25, "config.yaml", "warmup: 0.25\n"),
+        ("plot.depth", 7, "nn.py", '{"depth": 2}, "plot": {"depth": 7}'),
         ("encoder.layers", 7, "config.yaml", "encoder:\n  layers: 7\n"),
     ],
 )
@@ -168,6 +171,10 @@ def test_hyperparameters_are_searched_wherever_they_are(
     [
         ("layers", 'several places: line 2 of config.yaml, line 4 of config.yaml. Write "encoder.layers" or "decoder.'),
         ("width", "Set it in one place only"),
+        (
+            "depth",
+            'places: line 11 of nn.py, line 12 of nn.py. Write "tree.depth", "plot.depth" or "styles.depth" instead.',
+        ),
         ("epochs", "this is the number of epochs, which [retrain] raises"),
         ("learningrate", "Did you mean learning_rate?"),
     ],
