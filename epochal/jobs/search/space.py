@@ -164,12 +164,26 @@ def _explain_luck(script: Script, constant: Constant) -> str:
         return (
             "this is a random seed. A search would find the luckiest seed, not a better model. Remove it from [search]."
         )
-    if any(map(_TEST_SHARE.fullmatch, plain_names)):
-        return (
-            "this decides which rows are test data. A search would find the easiest rows, not a better model. "
-            "Remove it from [search]."
-        )
-    return ""
+    shares = [name for name in plain_names if _TEST_SHARE.fullmatch(name)]
+    if not shares:
+        return ""
+    rows = "test data"
+    if all(name.startswith("val") for name in shares) and _validates_only_in_fit(script):
+        rows = "validation data, by which a search compares trials"
+    return (
+        f"this decides which rows are {rows}. A search would find the easiest rows, not a better model. "
+        "Remove it from [search]."
+    )
+
+
+def _validates_only_in_fit(script: Script) -> bool:
+    """Return whether only calls to ``fit`` take a ``validation_split``, which does not affect the test data then."""
+    splits = [
+        last_name(call.func)
+        for _, call in script.find_calls()
+        if any(each.arg == "validation_split" for each in call.keywords)
+    ]
+    return set(splits) == {"fit"}
 
 
 def _find_arguments(script: Script, name: str) -> Iterator[str]:

@@ -204,6 +204,16 @@ def test_only_properties_of_the_network_are_suggested() -> None:
         ("random_state", "MLPClassifier(random_state=1)\n", "this is a random seed."),
         ("run", "run = 1\ntrain_test_split(x, y, random_state=run)\n", "this is a random seed."),
         ("run", "run = 1\nkeras.utils.set_random_seed(run)\n", "this is a random seed."),
+        (
+            "val_split",
+            "val_split = 1\nmodel.fit(x, y, validation_split=val_split)\n",
+            "this decides which rows are validation data, by which a search compares trials.",
+        ),
+        (
+            "val_split",
+            "val_split = 1\nimage_dataset_from_directory('x', validation_split=val_split)\n",
+            "this decides which rows are test data.",
+        ),
         ("share", "share = 1\ntrain_test_split(x, y, test_size=share)\n", "this decides which rows are test data."),
     ],
 )
