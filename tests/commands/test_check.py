@@ -224,6 +224,13 @@ def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
     assert [each["kind"] for each in project["findings"]] == ["settings", "asks_a_question"]
 
 
+def test_renamed_metric_is_recognised(tmp_path: Path) -> None:
+    """The recorder measures the function under any name."""
+    script = "from sklearn.metrics import accuracy_score as acc\nprint(acc(y, model.predict(x)))\n"
+    (project,) = check_json(write(tmp_path, {"nn.py": script}))["projects"]
+    assert project["metric"] == {"value": "accuracy_score()", "path": "nn.py", "line": 2, "cell": None}
+
+
 def test_metric_needs_validation_data(tmp_path: Path) -> None:
     """Without validation data, Keras reports no val_accuracy."""
     script = SCRIPT.replace("model.evaluate(x_test, y_test)\n", "")

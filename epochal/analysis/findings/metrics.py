@@ -279,7 +279,7 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
     for source, scope in find_used(sources):
         for step in scope.steps:
             for call in step.calls:
-                name = last_name(call.func)
+                name = source.callee(call).rpartition(".")[2] or last_name(call.func)
                 is_method = isinstance(call.func, ast.Attribute)
                 if (name in ("evaluate", "score") and is_method) or name in ("accuracy_score", "cross_val_score"):
                     measured.append((f"{name}()", source.path, call.lineno))
