@@ -160,9 +160,12 @@ def _describe_callback(script: Script) -> str:
     return f"A callback in {script.path}"
 
 
+_MAKE_SEARCHABLE = " For a search, write each hyperparameter as a constant, as in learning_rate = 0.01."
+
+
 def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial], choice: EpochsChoice) -> GiveUp:
     """Explain that the script has no number of epochs to raise, or that raising it had no effect."""
-    search = _suggest_search(script)
+    search = _suggest_search(script) or _MAKE_SEARCHABLE
     remedy = frameworks()[framework].SET_EPOCHS
     raised = list(dict.fromkeys(choice.ineffective.values()))
     if not raised:

@@ -154,6 +154,13 @@ def test_search_is_offered_if_there_are_no_epochs_to_raise() -> None:
     )
 
 
+def test_constants_are_advised_if_nothing_can_be_searched() -> None:
+    """Advice to write constants would be misleading beside a suggested search."""
+    proposal = _propose(b"import sklearn\nmodel.fit(x, y)\n", _make_trials(0.5), RetrainSettings())
+    assert isinstance(proposal, GiveUp)
+    assert proposal.search == " For a search, write each hyperparameter as a constant, as in learning_rate = 0.01."
+
+
 @pytest.mark.parametrize(
     ("framework", "remedy"),
     [

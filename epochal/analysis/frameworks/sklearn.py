@@ -38,10 +38,7 @@ MODEL_SUFFIXES = (".joblib", ".pkl")
 # A line about one fold of a cross-validation: "[CV 1/5] END …".
 LOG_LINES = LogLines(reports=r"^\s*\[CV")
 RECORDER = Recorder(measures="score()")
-SET_EPOCHS = (
-    "Use a model that trains in epochs, such as MLPClassifier(max_iter=50), or pass the model's hyperparameters as keyword "
-    "arguments, as in SVC(C=1.0), so that a search can change them."
-)
+SET_EPOCHS = "Use a model that trains in epochs, such as MLPClassifier(max_iter=50)."
 
 _SPLITTERS = {
     "KFold": "n_splits=…",

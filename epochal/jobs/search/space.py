@@ -77,6 +77,14 @@ def find_searchable(script: Script) -> dict[str, Constant]:
     return at_top | elsewhere
 
 
+def find_keywords(script: Script, name: str) -> Iterator[str]:
+    """Yield the keyword of each argument that is the variable ``name``."""
+    for _, call in script.find_calls():
+        for each in call.keywords:
+            if each.arg and isinstance(each.value, ast.Name) and each.value.id == name:
+                yield each.arg
+
+
 def _find_constant(script: Script, name: str) -> Constant | None:
     """Return the constant that the [search] entry ``name`` changes; None if there is not exactly one such constant.
 
@@ -158,7 +166,12 @@ def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:
 
 def _explain_luck(script: Script, constant: Constant) -> str:
     """Return why a search over the constant would find only lucky seeds or easy test rows; empty if it would not."""
-    names = {constant.name.rpartition(".")[2], *_find_arguments(script, constant.name)}
+    names = {constant.name.rpartition(".")[2], *find_keywords(script, constant.name)}
+    names |= {
+        last_name(call.func)
+        for _, call in script.find_calls()
+        if any(isinstance(each, ast.Name) and each.id == constant.name for each in call.args)
+    }
     plain_names = [name.replace("_", "").lower() for name in names]
     if any(map(_SEED.fullmatch, plain_names)):
         return (
@@ -184,14 +197,6 @@ def _validates_only_in_fit(script: Script) -> bool:
         if any(each.arg == "validation_split" for each in call.keywords)
     ]
     return set(splits) == {"fit"}
-
-
-def _find_arguments(script: Script, name: str) -> Iterator[str]:
-    """Yield the keyword of each argument that is the variable ``name``; for a positional argument, the function's name."""
-    for _, call in script.find_calls():
-        passed = [(last_name(call.func), each) for each in call.args]
-        passed += [(each.arg or "", each.value) for each in call.keywords]
-        yield from (target for target, value in passed if isinstance(value, ast.Name) and value.id == name)
 
 
 def _find_misfit(constant: Constant, values: Range | Choices) -> str:

@@ -4,7 +4,7 @@ import math
 import re
 
 from epochal.analysis.script import Script
-from epochal.jobs.search.space import find_searchable
+from epochal.jobs.search.space import find_keywords, find_searchable
 from epochal.records import Value
 from epochal.settings import Choices, Range
 
@@ -31,6 +31,7 @@ _SKLEARN_KINDS = {
 def suggest(script: Script) -> dict[str, Range | Choices]:
     """Suggest a range or choices for each constant of ``script`` (nn.py) whose name matches a known hyperparameter.
 
+    If it does not, the names of the arguments that the constant is passed as are tried, such as ``n_neighbors=k``.
     The result lists the constants in script order, and ``read_space`` accepts it for the same script. Other constants,
     such as seeds, image sizes and class counts, are left out.
     """
@@ -39,8 +40,9 @@ def suggest(script: Script) -> dict[str, Range | Choices]:
     kinds = _KINDS | (_SKLEARN_KINDS if re.search(rb"\bsklearn\b", script.content) else {})
     found: dict[str, Range | Choices] = {}
     for name, constant in searchable.items():
-        plain = name.replace("_", "").lower()
-        kind = next((kind for pattern, kind in kinds.items() if re.fullmatch(pattern, plain)), "")
+        plain_names = [each.replace("_", "").lower() for each in (name, *find_keywords(script, name))]
+        matches = (kind for plain in plain_names for pattern, kind in kinds.items() if re.fullmatch(pattern, plain))
+        kind = next(matches, "")
         values = _suggest_values(kind, constant.value)
         if values and not (has_height and name.lower() == "width"):  # next to a height, this is an image's width
             found[name] = values

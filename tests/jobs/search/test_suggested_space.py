@@ -33,6 +33,7 @@ from epochal.settings import Choices, Range
         ("import sklearn; C = 1.0", Range(low=0.1, high=10.0, log=True)),
         ("import sklearn; n_estimators = 100", Range(low=25, high=400, log=True)),
         ("import sklearn; n_neighbors = 1", Range(low=1, high=4, log=True)),
+        ("import sklearn; k = 7; KNeighborsClassifier(n_neighbors=k)", Range(low=1, high=28, log=True)),
         ("import sklearn; max_depth = 4", Range(low=1, high=6)),
     ],
 )
