@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from epochal.analysis.files import list_code_files
+from epochal.analysis.missing_files import explain_adding, find_ignore_rule
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words
@@ -123,11 +124,13 @@ def _check(code: Path, configured: str) -> None:
     names = [name for name in list_code_files(code) if name.endswith((".py", _NOTEBOOK_SUFFIX))]
     same_name = [name for name in names if PurePosixPath(name).name == PurePosixPath(configured).name]
     similar = same_name or difflib.get_close_matches(configured, names, n=1)
-    raise RunFailed(
-        Reason.NO_SCRIPT,
-        f'epochal.toml sets script = "{configured}", which is not in the commit. '
-        + (f"Did you mean {similar[0]}?" if similar else "Commit that file, or name another one."),
-    )
+    missing = f'epochal.toml sets script = "{configured}", which is not in the commit'
+    if rule := find_ignore_rule(configured, code):
+        raise RunFailed(Reason.NO_SCRIPT, f"{missing}: {rule} excludes it. {explain_adding(configured)}.")
+    remedy = "Commit that file, or name another one."
+    if similar:
+        remedy = f"Did you mean {similar[0]}? If not, commit {configured}."
+    raise RunFailed(Reason.NO_SCRIPT, f"{missing}. {remedy}")
 
 
 def _export(path: str, notebook: bytes) -> bytes:

@@ -17,9 +17,10 @@ from epochal.analysis.findings.metrics import find_measurement, find_metrics
 from epochal.analysis.findings.source import Source
 from epochal.analysis.frameworks import check_framework, frameworks
 from epochal.analysis.location import find_cell
+from epochal.analysis.missing_files import explain_adding, find_ignore_rule
 from epochal.analysis.script import Script
 from epochal.commands.options import Json
-from epochal.errors import RunFailed, SettingsError, UsageError
+from epochal.errors import Reason, RunFailed, SettingsError, UsageError
 from epochal.git import GitError, GitFolder, explain_unsafe_link
 from epochal.grammar import plural
 from epochal.jobs.search.space import read_space
@@ -222,6 +223,7 @@ def _check_project(top: Path, project: str) -> Checked:
         findings += _check_search(folder, code.script, settings)
         findings += find_in_sources(sources, committed)
         findings += find_in_files(sources, code.detection, folder, committed, new, pointers, untracked)
+        findings += _find_ignored_script(folder, code.script)
         findings += _find_unsafe_links(folder, committed)
         findings += _check_requested(folder, committed)
         findings += _find_removed_apis(folder, code)
@@ -259,6 +261,18 @@ def _list_untracked(folder: Path, script: Script) -> list[str]:
     except GitError:
         return []
     return [] if script.committed_path in untracked else untracked
+
+
+def _find_ignored_script(folder: Path, script: Script) -> Iterator[Finding]:
+    """Yield an error if a .gitignore file keeps the script out of every commit."""
+    path = script.committed_path
+    try:
+        listed = _list_paths(GitFolder(folder.absolute()), "ls-files", "--cached", "--others", "--exclude-standard")
+    except GitError:
+        return
+    if path not in listed and (rule := find_ignore_rule(path, folder)):
+        message = f"{path} would not be in a commit: {rule} excludes it."
+        yield Finding(Reason.NO_SCRIPT.value, path, 0, message, f"{explain_adding(path)}.", Severity.ERROR)
 
 
 def _find_unsafe_links(folder: Path, committed: list[str]) -> Iterator[Finding]:

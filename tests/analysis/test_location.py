@@ -75,7 +75,7 @@ def test_message_names_cells_of_a_notebook(tmp_path: Path, message: str, shown: 
         (["model.py", "src/digits/train.py"], "", ['script = "src/digits/train.py"']),
         (["digits_classifier.py"], "", ['script = "digits_classifier.py"']),
         (["a.py", "b.py"], "", ['script = "path/to/train.py"']),
-        (["src/train.py"], "train.py", ['script = "train.py"', "Did you mean src/train.py?"]),
+        (["src/train.py"], "train.py", ['script = "train.py"', "Did you mean src/train.py? If not, commit train.py."]),
         (["nn.py"], "other.py", ['script = "other.py"', "not in the commit"]),
     ],
 )
@@ -86,6 +86,16 @@ def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured
         read_script(tmp_path, configured)
     assert failure.value.reason is Reason.NO_SCRIPT
     assert [fact for fact in facts if fact not in failure.value.explanation] == []
+
+
+def test_ignored_script_is_explained(tmp_path: Path) -> None:
+    """A script with a similar name is not suggested, because the one that was meant exists."""
+    write_files(tmp_path, {"util.py": "x = 1\n", ".gitignore": "fit.py\n"})
+    with pytest.raises(
+        RunFailed,
+        match=r"not in the commit: \.gitignore line 1 excludes it\. Commit it with git add --force fit\.py &&",
+    ):
+        read_script(tmp_path, "fit.py")
 
 
 def test_notebook_in_another_language_is_refused(tmp_path: Path) -> None:

@@ -224,6 +224,17 @@ def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
     assert [each["kind"] for each in project["findings"]] == ["settings", "asks_a_question"]
 
 
+def test_ignored_script_is_an_error(tmp_path: Path) -> None:
+    """A run would not find the script. Once it has been added nevertheless, it is in the commit."""
+    folder = write(tmp_path, {"fit.py": SCRIPT, ".gitignore": "*.py\n", "epochal.toml": 'script = "fit.py"\n'})
+    (found,) = (each for each in check_json(folder)["projects"][0]["findings"] if each["severity"] == "error")
+    assert (found["kind"], found["path"]) == ("no_script", "fit.py")
+    assert found["message"] == "fit.py would not be in a commit: .gitignore line 1 excludes it."
+    assert found["remedy"].startswith("Commit it with git add --force fit.py && git commit")
+    git(folder, "add", "--force", "fit.py")
+    assert check_json(folder)["can_start"]
+
+
 def test_renamed_metric_is_recognised(tmp_path: Path) -> None:
     """The recorder measures the function under any name."""
     script = "from sklearn.metrics import accuracy_score as acc\nprint(acc(y, model.predict(x)))\n"
