@@ -10,6 +10,7 @@ considered, including those in functions, but not those under ``if TYPE_CHECKING
 import ast
 import io
 import re
+import shlex
 import sys
 import tokenize
 import warnings
@@ -33,6 +34,11 @@ The name ``helpers`` refers to helpers.py or helpers/__init__.py.
 _IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _MAGIC = ("!", "%")
+_OPTIONS_WITH_VALUE = frozenset(
+    {"-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-t", "--target", "-n", "--name"}
+    | {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--channel", "--trusted-host"}
+)
+"""Options of pip and conda that are followed by a value."""
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
@@ -247,9 +253,25 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{also}."
     install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")
     found = [install.match(line) for line in magics.values()]
-    packages = [word for each in found if each for word in each["packages"].split() if not word.startswith("-")]
+    packages = list(dict.fromkeys(package for each in found if each for package in _read_packages(each["packages"])))
     add = f", and add {join_words(packages)} to requirements.txt" if packages else ""
     return f"{problem} Remove the line{'s' if others else ''}{add}."
+
+
+def _read_packages(arguments: str) -> Iterator[str]:
+    """Yield the packages among the ``arguments`` of ``pip install``, up to a comment or the next command."""
+    words = shlex.shlex(arguments, posix=True, punctuation_chars=";&|")
+    words.whitespace_split = True
+    option = ""
+    try:
+        for word in words:
+            if word[0] in ";&|":
+                return
+            if not word.startswith(("-", ".", "/")) and option not in _OPTIONS_WITH_VALUE:
+                yield word
+            option = word
+    except ValueError:  # an unbalanced quote
+        return
 
 
 def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
