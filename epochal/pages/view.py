@@ -280,6 +280,9 @@ def _accuracy_view(accuracy: Accuracy | None) -> AccuracyView:
 def summary(run: Run) -> str:
     """Summarise a run for job output and Jenkins build names: ``0.831 (threshold 0.80) · 40 epochs · 3 trials``."""
     trained = [trial for trial in run.trials if trial.state in (TrialState.MEASURED, TrialState.PRUNED)]
+    failed = [
+        trial for trial in run.trials if trial.state is TrialState.FAILED and trial.reason is not Reason.INTERRUPTED
+    ]
     parts = [run.state.value]
     if run.best and run.best.accuracy is not None and run.threshold is not None:
         parts = [describe_with_threshold(run.best.accuracy.value, run.threshold)]
@@ -287,7 +290,7 @@ def summary(run: Run) -> str:
             parts.append(doubt)
         if run.best.epochs:
             parts.append(plural(run.best.epochs, "epoch"))
-        parts.append(plural(len(trained), "trial"))
+        parts.append(plural(len(trained + failed), "trial") + (f" ({len(failed)} failed)" if failed else ""))
     if run.reused_run:
         parts.append(f"reused from run {run.reused_run}")
     return " · ".join(parts)

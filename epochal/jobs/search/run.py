@@ -1,17 +1,20 @@
 """Run the hyperparameter search of the retrain job, or join a search that another process is running."""
 
 import threading
+from collections.abc import Sequence
 
 from epochal.app import App
-from epochal.errors import UsageError
-from epochal.grammar import plural
+from epochal.errors import Reason, UsageError
+from epochal.grammar import join_words, plural
 from epochal.jobs.active_run import ActiveRun
 from epochal.jobs.epochs import choose_epochs
 from epochal.jobs.plan import check_imports, plan_run, prepare_environment
+from epochal.jobs.search.space import Dimension
 from epochal.jobs.search.study import Study, storage_url
 from epochal.jobs.search.workers import Workers
 from epochal.jobs.strategy import EndCause, GiveUp
-from epochal.records import Run, State, Strategy
+from epochal.records import Run, State, Strategy, Trial, TrialState
+from epochal.settings import Choices
 from epochal.store.owner import HEARTBEAT_SECONDS, wait_until_gone
 from epochal.store.runs import load_run
 from epochal.store.trials import mark_interrupted, other_trainers
@@ -41,9 +44,26 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     end = workers.finish(end)
     if isinstance(end, EndCause):
         return end
-    trial_count = sum(trial.strategy is Strategy.SEARCH for trial in active.load().trials)
-    cause = f"{end.cause} Before the search, which ran {plural(trial_count, 'trial')}, more epochs were ruled out: {give_up.cause}"
+    trials = [trial for trial in active.load().trials if trial.strategy is Strategy.SEARCH]
+    count = f"{plural(len(trials), 'trial')}{_describe_failures(trials, active.plan.space)}"
+    cause = f"{end.cause} Before the search, which ran {count}, more epochs were ruled out: {give_up.cause}"
     return GiveUp(end.reason, cause, end.remedy)
+
+
+def _describe_failures(trials: Sequence[Trial], space: Sequence[Dimension]) -> str:
+    """Say how many trials of a search failed, and with which choices no trial succeeded."""
+    failed = [trial for trial in trials if trial.state is TrialState.FAILED and trial.reason is not Reason.INTERRUPTED]
+    if not failed:
+        return ""
+    bad = [
+        f"{dimension.constant.name} = {choice}"
+        for dimension in space
+        if isinstance(dimension.values, Choices)
+        for choice in dimension.values.choices
+        if len(tried := [each for each in trials if each.hyperparameters.get(dimension.constant.name) == choice]) > 1
+        and all(each in failed for each in tried)
+    ]
+    return f" ({len(failed)} failed{', including all with ' + join_words(bad) if bad else ''})"
 
 
 def join(app: App, number: int) -> None:

@@ -178,6 +178,17 @@ def test_search_and_earlier_trials_share_one_budget(home: Path, tmp_path: Path) 
     assert [trial["strategy"] for trial in view["trials"]] == ["committed", "search", "search", "search"]
 
 
+def test_choices_that_always_fail_are_named(home: Path, tmp_path: Path) -> None:
+    """The explanation and the summary count all trials, including those that failed."""
+    _limit_trials_at_once(home, 1)
+    training = 'if kernel == "tiny":\n    raise SystemExit("too small")\n'
+    space = 'kernel = { choices = ["tiny", "large"] }\nfilters = { low = 2, high = 3 }'
+    result = drive(home, store_push(home, _make_search_repository(tmp_path, training, space)))
+    assert result.run.reason is Reason.SPACE_USED_UP
+    assert "the search, which ran 4 trials (2 failed, including all with kernel = tiny), more" in result.run.explanation
+    assert "5 trials (2 failed)" in result.printed["retrain"]
+
+
 def test_last_trial_of_the_budget_may_reach_the_threshold(home: Path, tmp_path: Path) -> None:
     """When no further trial may start, one that is already training can still reach the threshold."""
     os.mkfifo(tmp_path / "go")
