@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from epochal.analysis.frameworks import frameworks
+from epochal.analysis.frameworks import NO_FRAMEWORK, frameworks
 from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.hyperparameters.epochs import Epochs, find_iterations_argument
 from epochal.analysis.script import Script
@@ -160,13 +160,17 @@ def _describe_callback(script: Script) -> str:
     return f"A callback in {script.path}"
 
 
+_FITTING = frozenset({"fit", "partial_fit", "fit_predict", "cross_val_score", "cross_val_predict", "cross_validate"})
+"""The functions and methods that fit scikit-learn models."""
 _MAKE_SEARCHABLE = " For a search, write each hyperparameter as a constant, as in learning_rate = 0.01."
 
 
 def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial], choice: EpochsChoice) -> GiveUp:
     """Explain that the script has no number of epochs to raise, or that raising it had no effect."""
     search = _suggest_search(script) or _MAKE_SEARCHABLE
-    remedy = frameworks()[framework].SET_EPOCHS
+    fits = any(last_name(call.func) in _FITTING for _, call in script.find_calls())
+    # Code that only loads data with scikit-learn trains in a loop of its own.
+    remedy = frameworks()[NO_FRAMEWORK if framework == "sklearn" and not fits else framework].SET_EPOCHS
     raised = list(dict.fromkeys(choice.ineffective.values()))
     if not raised:
         return GiveUp(

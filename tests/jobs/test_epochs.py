@@ -130,6 +130,11 @@ def test_message_names_what_was_raised_in_vain() -> None:
             "accuracy. Use a model that trains in epochs",
         ),
         (
+            b"epochs = 20\nx, y = load_digits(return_X_y=True)\ntrain(x, y)\n",
+            Reason.EPOCHS_UNCHANGED,
+            "Write epochs = 20 at the top of the script, and train in a loop: for epoch in range(epochs).",
+        ),
+        (
             b"params = {'epochs': 20}\nSGDClassifier(random_state=0).fit(x, y)\n",
             Reason.EPOCHS_UNCHANGED,
             "did not change the accuracy. Pass it to SGDClassifier() as max_iter.",
