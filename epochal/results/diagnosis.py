@@ -180,7 +180,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
         Reason.SCRIPT_ERROR,
         "The model was not trained: correct the call, or the data passed to fit().",
     )
-    return reason, f"{describe_swallowed_fit(exceptions, origin)} {remedy}"
+    return reason, f"{describe_swallowed_fit(exceptions, origin)} {remedy}".rstrip()
 
 
 def describe_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> str:
@@ -240,7 +240,7 @@ def _explain_failed_import(
     reason, remedy = explain_known([real], place, origin) or explain_import_error(
         real, place, origin.code, origin.script
     )
-    return reason, f"{where}{quote} {remedy}"
+    return reason, f"{where}{quote} {remedy}".rstrip()
 
 
 def _quote(raised: Raised) -> str:

@@ -35,13 +35,20 @@ _BUILT_FOR_NUMPY_1 = re.compile(
     r"numpy\.dtype size changed.*Expected 96 from C header|compiled using NumPy 1|_ARRAY_API not found"
     r"|numpy\.core\.multiarray failed to import"
 )
+_OPTIONAL = re.compile(
+    r"Missing optional dependency '(?P<missing>[\w.-]+)'|`Import (?P<module>\w+)` failed"
+    r"|requires (?P<required>[\w-]+)\. You can install (?P=required) with `pip install"
+)
+"""Matches the error of a function that needs a package which is not installed with its own package."""
+_OLDER = re.compile(r"requires version '(?P<version>[\w.]+)' or newer of '(?P<package>[\w.-]+)'")
+_EXPERIMENTAL = re.compile(r"^\s*(?P<statement>from [\w.]+ import enable_\w+)", re.MULTILINE)
 _REQUIREMENTS = "requirements.txt"
 ON_THE_SERVER = "in the server's base image (or on the server, if it trains without Docker)"
 """Where an admin installs a system library or a program."""
 
 
 def explain_import_error(raised: Raised, place: Frame | None, code: Path, script: str) -> tuple[Reason, str]:
-    """Return the reason for an ImportError (or for another error during an import), and what to do about it.
+    """Return the reason for an ImportError (or for another error during an import), and what to do about it, if known.
 
     ``place``: the import statement in the pushed code that led to the error; None if it is not known. ``code``: the
     folder with the pushed code. ``script``: the path of its script.
@@ -78,13 +85,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         module = next((name for name in imported if find_service(name)), missing["module"])
         shadowed = missing["module"].partition(".")[0] if missing["shadowed"] else ""
         return Reason.IMPORT_ERROR, _explain_module(module, shadowed, importer, code, script)
-    if _BUILT_FOR_NUMPY_1.search(message):
-        imported = find_imported(code, place.path, place.line) if place and not importer else []
-        package = importer or (imported[0].partition(".")[0] if imported else "A package")
-        return Reason.IMPORT_ERROR, f"{package} was built for NumPy 1. Add numpy<2 to {_REQUIREMENTS}."
-    return Reason.IMPORT_ERROR, (
-        f"In {_REQUIREMENTS}, pin compatible versions of {importer or 'the package'} and its dependencies."
-    )
+    return Reason.IMPORT_ERROR, _explain_other(message, importer, place, code)
 
 
 def explain_hidden(module: str, local: str) -> str:
@@ -104,6 +105,25 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
     title, api = removed
     remedy = f"Use {api.instead}." if api.line == place.line else f"On line {api.line}, use {api.instead}."
     return f"{api.what} was removed from {title}. {remedy}"
+
+
+def _explain_other(message: str, importer: str, place: Frame | None, code: Path) -> str:
+    """Return what to do about an error that names neither a missing module nor a missing name; empty if unknown."""
+    if found := _OPTIONAL.search(message):
+        name = found["missing"] or found["module"] or found["required"]
+        return f"Add {find_package(name) or name} to {_REQUIREMENTS}."
+    if older := _OLDER.search(message):
+        return f"In {_REQUIREMENTS}, require {older['package']}>={older['version']}."
+    if experimental := _EXPERIMENTAL.search(message):
+        return f"Write `{experimental['statement']}` above the import."
+    imported = find_imported(code, place.path, place.line) if place else []
+    if _BUILT_FOR_NUMPY_1.search(message):
+        package = importer or (imported[0].partition(".")[0] if imported else "A package")
+        return f"{package} was built for NumPy 1. Add numpy<2 to {_REQUIREMENTS}."
+    if importer and imported:
+        package = find_package(importer) or importer
+        return f"In {_REQUIREMENTS}, pin compatible versions of {package} and its dependencies."
+    return ""
 
 
 def _explain_system_library(library: SystemLibrary, importer: str, code: Path, script: str) -> str:
@@ -158,7 +178,8 @@ def _explain_name(module: str, name: str, is_partial: bool, importer: str, code:
 def _explain_python(name: str, importer: str) -> str:
     """Return what to do about a standard-library module, or a name in one, that this Python version does not have."""
     if importer:
-        return f"{importer} was written for another version of Python. In {_REQUIREMENTS}, require a newer version of {importer}."
+        package = find_package(importer) or importer
+        return f"{importer} was written for another version of Python. In {_REQUIREMENTS}, require a newer version of {package}."
     return f"Python has no {name}. Correct the name or, if Python has moved or removed it, use its replacement."
 
 

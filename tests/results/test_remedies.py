@@ -278,6 +278,47 @@ def _raise(error: str) -> dict[str, str]:
             Reason.IMPORT_ERROR,
             "was built for NumPy 1. Add numpy<2 to requirements.txt.",
         ),
+        (
+            _raise(
+                "ImportError('ConfusionMatrixDisplay.plot requires matplotlib. You can install matplotlib with `pip install "
+                "matplotlib`')"
+            ),
+            Reason.IMPORT_ERROR,
+            "Add matplotlib to requirements.txt.",
+        ),
+        (
+            _raise("ImportError(\"Missing optional dependency 'tabulate'.  Use pip or conda to install tabulate.\")"),
+            Reason.IMPORT_ERROR,
+            "Add tabulate to requirements.txt.",
+        ),
+        (
+            _raise("ImportError('`Import sklearn` failed.  Use pip or conda to install the sklearn package.')"),
+            Reason.IMPORT_ERROR,
+            "Add scikit-learn to requirements.txt.",
+        ),
+        (
+            _raise(
+                "ImportError(\"Pandas requires version '3.1.2' or newer of 'openpyxl' (version '2.6' currently installed).\")"
+            ),
+            Reason.IMPORT_ERROR,
+            "In requirements.txt, require openpyxl>=3.1.2.",
+        ),
+        (
+            _raise(
+                "ImportError('IterativeImputer is experimental. You need to explicitly import enable_iterative_imputer:\\n"
+                "from sklearn.experimental import enable_iterative_imputer')"
+            ),
+            Reason.IMPORT_ERROR,
+            "Write `from sklearn.experimental import enable_iterative_imputer` above the import.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport sklearn\n",
+                "site-packages/sklearn.py": "raise ImportError('undefined symbol: _ZN5torch3jit')\n",
+            },
+            Reason.IMPORT_ERROR,
+            "In requirements.txt, pin compatible versions of scikit-learn and its dependencies.",
+        ),
         ({"nn.py": "from google.colab import drive\n"}, Reason.IMPORT_ERROR, "exists only on Google Colab. Remove"),
         (
             {
@@ -811,6 +852,15 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
 def test_unknown_cause_has_no_remedy(tmp_path: Path, files: dict[str, str], explanation: str) -> None:
     """A remedy for a similar exception would not work, so only the exception is shown."""
     assert run_and_diagnose(tmp_path, files) == (Reason.SCRIPT_ERROR, explanation)
+
+
+def test_unknown_import_error_has_no_remedy(tmp_path: Path) -> None:
+    """A package whose function fails later than at its import has compatible dependencies."""
+    files = {
+        "nn.py": "import sys\nsys.path.append('site-packages')\nimport nets\nnets.load()\n",
+        "site-packages/nets.py": "def load():\n    raise ImportError('no backend')\n",
+    }
+    assert run_and_diagnose(tmp_path, files) == (Reason.IMPORT_ERROR, "nn.py line 4: ImportError: no backend.")
 
 
 @pytest.mark.parametrize(
