@@ -118,7 +118,96 @@ ensemble exceptions experimental feature_extraction feature_selection gaussian_p
 kernel_approximation kernel_ridge linear_model manifold metrics mixture model_selection multiclass multioutput
 naive_bayes neighbors neural_network pipeline preprocessing random_projection semi_supervised svm tree utils
 """
-_SUBMODULES = {"sklearn": _SKLEARN_TEXT.split()}
+_METRICS_TEXT = """
+ConfusionMatrixDisplay RocCurveDisplay accuracy_score auc average_precision_score balanced_accuracy_score
+classification_report cohen_kappa_score confusion_matrix confusion_matrix_at_thresholds d2_log_loss_score f1_score
+fbeta_score hamming_loss jaccard_score log_loss make_scorer matthews_corrcoef mean_absolute_error
+mean_absolute_percentage_error mean_squared_error precision_recall_curve precision_recall_fscore_support
+precision_score r2_score recall_score roc_auc_score roc_curve root_mean_squared_error root_mean_squared_log_error
+silhouette_score top_k_accuracy_score zero_one_loss
+"""
+_SELECTION_TEXT = """
+GridSearchCV GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut ParameterGrid ParameterSampler
+PredefinedSplit RandomizedSearchCV RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold
+StratifiedKFold StratifiedShuffleSplit TimeSeriesSplit cross_val_predict cross_val_score cross_validate learning_curve
+permutation_test_score train_test_split validation_curve
+"""
+_PREPROCESSING_TEXT = """
+Binarizer FunctionTransformer KBinsDiscretizer LabelBinarizer LabelEncoder MaxAbsScaler MinMaxScaler
+MultiLabelBinarizer Normalizer OneHotEncoder OrdinalEncoder PolynomialFeatures PowerTransformer QuantileTransformer
+RobustScaler SplineTransformer StandardScaler TargetEncoder label_binarize normalize scale
+"""
+_ENSEMBLE_TEXT = """
+AdaBoostClassifier AdaBoostRegressor BaggingClassifier BaggingRegressor ExtraTreesClassifier ExtraTreesRegressor
+GradientBoostingClassifier GradientBoostingRegressor HistGradientBoostingClassifier HistGradientBoostingRegressor
+IsolationForest RandomForestClassifier RandomForestRegressor StackingClassifier StackingRegressor VotingClassifier
+VotingRegressor
+"""
+_LINEAR_MODEL_TEXT = """
+BayesianRidge ElasticNet Lasso LinearRegression LogisticRegression LogisticRegressionCV PassiveAggressiveClassifier
+Perceptron Ridge RidgeClassifier SGDClassifier SGDRegressor
+"""
+_DATASETS_TEXT = """
+fetch_20newsgroups fetch_california_housing fetch_covtype fetch_lfw_people fetch_olivetti_faces fetch_openml
+load_breast_cancer load_diabetes load_digits load_files load_iris load_linnerud load_wine make_blobs make_circles
+make_classification make_moons make_regression make_swiss_roll
+"""
+_CONTENTS = {
+    "sklearn": _SKLEARN_TEXT.split(),
+    "sklearn.datasets": _DATASETS_TEXT.split(),
+    "sklearn.ensemble": _ENSEMBLE_TEXT.split(),
+    "sklearn.linear_model": _LINEAR_MODEL_TEXT.split(),
+    "sklearn.metrics": _METRICS_TEXT.split(),
+    "sklearn.model_selection": _SELECTION_TEXT.split(),
+    "sklearn.naive_bayes": ["BernoulliNB", "CategoricalNB", "ComplementNB", "GaussianNB", "MultinomialNB"],
+    "sklearn.neighbors": ["KNeighborsClassifier", "KNeighborsRegressor", "NearestCentroid", "NearestNeighbors"],
+    "sklearn.neural_network": ["BernoulliRBM", "MLPClassifier", "MLPRegressor"],
+    "sklearn.pipeline": ["FeatureUnion", "Pipeline", "make_pipeline", "make_union"],
+    "sklearn.preprocessing": _PREPROCESSING_TEXT.split(),
+    "sklearn.svm": ["LinearSVC", "LinearSVR", "NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"],
+    "sklearn.tree": ["DecisionTreeClassifier", "DecisionTreeRegressor", "export_text", "plot_tree"],
+}
+"""The names in modules that are likely to be misspelled; of a module's rarely used names, some are left out."""
+
+_REPLACEMENTS = {
+    "numpy.Inf": "np.inf",
+    "numpy.NaN": "np.nan",
+    "numpy.alltrue": "np.all",
+    "numpy.asfarray": "np.asarray",
+    "numpy.bool": "bool",
+    "numpy.complex": "complex",
+    "numpy.complex_": "np.complex128",
+    "numpy.cumproduct": "np.cumprod",
+    "numpy.float": "float or np.float64",
+    "numpy.float_": "np.float64",
+    "numpy.in1d": "np.isin",
+    "numpy.infty": "np.inf",
+    "numpy.int": "int or np.int64",
+    "numpy.object": "object",
+    "numpy.product": "np.prod",
+    "numpy.round_": "np.round",
+    "numpy.row_stack": "np.vstack",
+    "numpy.sometrue": "np.any",
+    "numpy.str": "str",
+    "numpy.trapz": "np.trapezoid",
+    "numpy.unicode": "str",
+    "numpy.unicode_": "np.str_",
+    "scipy.misc.ascent": "scipy.datasets.ascent",
+    "scipy.misc.comb": "scipy.special.comb",
+    "scipy.misc.face": "scipy.datasets.face",
+    "scipy.misc.factorial": "scipy.special.factorial",
+    "scipy.misc.imread": "imageio.imread (package imageio)",
+    "scipy.misc.imresize": "PIL.Image.Image.resize (package pillow)",
+    "scipy.misc.imsave": "imageio.imwrite (package imageio)",
+    "scipy.misc.logsumexp": "scipy.special.logsumexp",
+}
+"""Names that NumPy and SciPy have removed, with their replacements, if the error message does not say what to use."""
+
+_GONE_WITH_NUMPY_2_TEXT = """
+AxisError ComplexWarning Inf ModuleDeprecationWarning NaN RankWarning TooHardError VisibleDeprecationWarning alltrue
+asfarray cast cumproduct find_common_type float_ infty obj2sctype product round_ sctypes sometrue unicode_
+"""
+_GONE_WITH_NUMPY_2 = frozenset(_GONE_WITH_NUMPY_2_TEXT.split())
 
 _LOADED_FIRST_TEXT = """
 abc atexit builtins codecs collections encodings enum errno faulthandler functools gc genericpath importlib io itertools
@@ -236,8 +325,31 @@ def find_similar_module(module: str, similarity: float = 0.6) -> str:
     ``similarity``: the least similarity of the two names, as in ``difflib.get_close_matches``.
     """
     top, _, rest = module.partition(".")
-    found = get_close_matches(rest.partition(".")[0], _SUBMODULES.get(top, ()), n=1, cutoff=similarity)
+    found = get_close_matches(rest.partition(".")[0], _CONTENTS.get(top, ()), n=1, cutoff=similarity)
     return f"{top}.{found[0]}" if found else ""
+
+
+def find_similar_names(module: str, name: str) -> list[str]:
+    """Return at most three names in ``module`` that start with ``name``, or else the most similar name, if any.
+
+    The list is empty if some version of the module has ``name`` itself.
+    """
+    known = _CONTENTS.get(module, ())
+    starting = [each for each in known if each.lower().startswith(name.lower())][:3]
+    return [] if name in known else starting or get_close_matches(name, known, n=1)
+
+
+def explain_replaced(name: str) -> str:
+    """Return what to use instead of a name that NumPy or SciPy has removed, such as ``numpy.product``; empty for others."""
+    if name not in _REPLACEMENTS:
+        return ""
+    title = "NumPy" if name.startswith("numpy.") else "SciPy"
+    return f"{title} has removed {name.replace('numpy.', 'np.')}: write {_REPLACEMENTS[name]} instead."
+
+
+def needs_numpy_1(name: str) -> bool:
+    """Return whether NumPy 1 has ``name``, the full name of something in NumPy, but NumPy 2 does not."""
+    return name.startswith("numpy.") and name.rpartition(".")[2] in _GONE_WITH_NUMPY_2
 
 
 def find_service(module: str) -> str:

@@ -18,13 +18,17 @@ from epochal.analysis.packages import (
     PYTHON_2_MODULES,
     SystemLibrary,
     describe_module,
+    explain_replaced,
     find_package,
     find_service,
     find_similar_module,
+    find_similar_names,
     find_system_library,
     needs_gpu,
+    needs_numpy_1,
 )
 from epochal.errors import Reason
+from epochal.grammar import join_words
 from epochal.results.exceptions import Frame, Raised
 
 _MODULE = re.compile(r"No module named '(?P<module>[\w.]+)'(?P<shadowed>; '[\w.]+' is not a package)?")
@@ -64,7 +68,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         return Reason.SYSTEM_LIBRARY, _explain_system_library(library, importer, code, script)
     if place and not place.is_library and "attempted relative import" in message:
         return Reason.IMPORT_ERROR, _explain_relative_import(place, code, script)
-    if place and (removed := explain_removed(raised, place, code)):
+    if place and (removed := explain_removed(raised, place, code) or _explain_replaced(raised, place, code)):
         return Reason.IMPORT_ERROR, removed
     named, missing = _NAME.search(message), _MODULE.search(message)
     wanted = f"{named['module']}.{named['name']}" if named else missing["module"] if missing else ""
@@ -105,6 +109,17 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
     title, api = removed
     remedy = f"Use {api.instead}." if api.line == place.line else f"On line {api.line}, use {api.instead}."
     return f"{api.what} was removed from {title}. {remedy}"
+
+
+def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
+    """Return what to import instead of a name that NumPy or SciPy has removed; empty if a package imports the name."""
+    if raised.package:
+        return ""
+    named, missing = _NAME.search(raised.message), _MODULE.search(raised.message)
+    names = [f"{named['module']}.{named['name']}"] if named else []
+    if missing and "." in missing["module"]:
+        names = find_imported(code, place.path, place.line)
+    return next((remedy for name in names if (remedy := explain_replaced(name))), "")
 
 
 def _explain_other(message: str, importer: str, place: Frame | None, code: Path) -> str:
@@ -167,12 +182,25 @@ def _explain_name(module: str, name: str, is_partial: bool, importer: str, code:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return _explain_python(f"{module}.{name}", importer)
-    if similar := find_similar_module(f"{module}.{name}") if module == top else "":
-        return f"{top} has no {name}. Did you mean {similar.rpartition('.')[2]}?"
+    if importer and importer != top:
+        return _explain_dependency(f"{module}.{name}", importer)
+    if similar := find_similar_names(module, name):
+        return f"{module} has no {name}. Did you mean {join_words(similar, 'or')}?"
     if not find_package(top) and _is_local_package(top, code, script):
         return f"The repository has no module {module}.{name}. Commit it, or correct the name in the import."
     package = find_package(module) or top.replace("_", "-")
-    return f"The installed version of {top} has no {name}. In {_REQUIREMENTS}, pin a version of {package} that has it."
+    return (
+        f"The installed version of {top} has no {name}. Correct the name or, in {_REQUIREMENTS}, pin a version of "
+        f"{package} that has it."
+    )
+
+
+def _explain_dependency(name: str, importer: str) -> str:
+    """Return what to do if the installed version of another package does not have a ``name`` that ``importer`` needs."""
+    if needs_numpy_1(name):
+        return f"{importer} was built for NumPy 1. Add numpy<2 to {_REQUIREMENTS}."
+    packages = [find_package(each) or each.replace("_", "-") for each in (importer, name.partition(".")[0])]
+    return f"In {_REQUIREMENTS}, pin compatible versions of {join_words(packages)}."
 
 
 def _explain_python(name: str, importer: str) -> str:

@@ -22,7 +22,7 @@ from epochal.analysis.missing_files import (
     find_pointer,
     read_start,
 )
-from epochal.analysis.packages import find_system_library
+from epochal.analysis.packages import explain_replaced, find_system_library
 from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines, find_magic_lines
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason
@@ -46,21 +46,7 @@ _NETWORK = re.compile(
     r"|HTTPS?ConnectionPool|couldn't connect to|OfflineModeIsEnabled|LocalEntryNotFoundError|Cannot send a request"
 )
 _ATTRIBUTE = re.compile(r"module '(?P<module>\w+)' has no attribute '(?P<name>\w+)'")
-_NUMPY_NAME = re.compile(r"module 'numpy' has no attribute '(?P<name>\w+)'")
-_NUMPY_NAMES = {
-    "bool": "bool",
-    "complex": "complex",
-    "cumproduct": "np.cumprod",
-    "float": "float or np.float64",
-    "in1d": "np.isin",
-    "int": "int or np.int64",
-    "object": "object",
-    "product": "np.prod",
-    "str": "str",
-    "trapz": "np.trapezoid",
-    "unicode": "str",
-}
-"""Names that NumPy has removed, with their replacements. For the others, NumPy's own message says what to use."""
+_REPLACED = re.compile(r"module '(?P<module>numpy|scipy\.misc)' has no attribute '(?P<name>\w+)'")
 _ASKS = re.compile(r"(?:(?P<name>\w+)\s*=[^=].*?)?\b(?P<function>input|getpass|stdin)\b")
 _NOTEBOOK = re.compile(r"name '(get_ipython|display)' is not defined")
 _SCREEN = re.compile(
@@ -274,7 +260,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     """Return the reason and the remedy if a common mistake in the code caused the exception, else None."""
     if inner and last.name in _REMOVED_ERRORS and (removed := explain_removed(last, inner, origin.code)):
         return Reason.SCRIPT_ERROR, removed
-    if remedy := _explain_numpy_name(last):
+    if remedy := _explain_replaced(last):
         return Reason.SCRIPT_ERROR, remedy
     if _EMPTY.search(f"{last.name}: {last.message}"):
         return (
@@ -301,13 +287,16 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
     return None
 
 
-def _explain_numpy_name(last: Raised) -> str:
-    """Return what to write instead of a name that NumPy has removed; empty if a library uses it or the cause is different."""
-    found = _NUMPY_NAME.match(last.message) if last.name == "AttributeError" else None
-    users = [frame for frame in last.frames if "-packages/numpy/" not in frame.path]
-    if found is None or found["name"] not in _NUMPY_NAMES or not users or users[-1].is_library:
+def _explain_replaced(last: Raised) -> str:
+    """Return what to write instead of a name that NumPy or SciPy has removed.
+
+    Empty if a library uses the name or the cause is different.
+    """
+    found = _REPLACED.match(last.message) if last.name == "AttributeError" else None
+    users = [frame for frame in last.frames if not re.search(r"-packages/(?:numpy|scipy)/", frame.path)]
+    if found is None or not users or users[-1].is_library:
         return ""
-    return f"NumPy has removed np.{found['name']}: write {_NUMPY_NAMES[found['name']]} instead."
+    return explain_replaced(f"{found['module']}.{found['name']}")
 
 
 def _find_unset_variable(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:

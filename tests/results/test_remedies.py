@@ -42,6 +42,12 @@ def _import_backend(call: str, error: str) -> dict[str, str]:
     }
 
 
+def _import(statement: str, *modules: str) -> dict[str, str]:
+    """Return a script that runs ``statement`` while the given modules seem to be installed but are empty."""
+    script = "import sys\nfrom types import ModuleType\nsys.path.insert(0, 'site-packages')\n"
+    return {"nn.py": f"{script}sys.modules |= {{name: ModuleType(name) for name in {modules}}}\n{statement}\n"}
+
+
 def _raise(error: str) -> dict[str, str]:
     return {"nn.py": f"raise {error}\n"}
 
@@ -318,6 +324,50 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.IMPORT_ERROR,
             "In requirements.txt, pin compatible versions of scikit-learn and its dependencies.",
+        ),
+        (
+            _import("from sklearn.metrics import f1, accuracy", "sklearn", "sklearn.metrics"),
+            Reason.IMPORT_ERROR,
+            "sklearn.metrics has no f1. Did you mean f1_score?",
+        ),
+        (
+            _import("from sklearn.ensemble import RandomForest", "sklearn", "sklearn.ensemble"),
+            Reason.IMPORT_ERROR,
+            "Did you mean RandomForestClassifier or RandomForestRegressor?",
+        ),
+        (
+            _import("from sklearn.metrics import root_mean_squared_error", "sklearn", "sklearn.metrics"),
+            Reason.IMPORT_ERROR,
+            "Correct the name or, in requirements.txt, pin a version of scikit-learn that has it.",
+        ),
+        (
+            _import("from numpy import product", "numpy"),
+            Reason.IMPORT_ERROR,
+            "NumPy has removed np.product: write np.prod instead.",
+        ),
+        (
+            _import("from scipy.misc import imread", "scipy"),
+            Reason.IMPORT_ERROR,
+            "SciPy has removed scipy.misc.imread: write imageio.imread (package imageio) instead.",
+        ),
+        (
+            _import(
+                "from importlib import import_module\nimport_module('scipy.misc').comb(3, 2)", "scipy", "scipy.misc"
+            ),
+            Reason.SCRIPT_ERROR,
+            "SciPy has removed scipy.misc.comb: write scipy.special.comb instead.",
+        ),
+        (
+            _import("import sklearn", "numpy", "numpy.core", "numpy.core.numeric")
+            | {"site-packages/sklearn/__init__.py": "from numpy.core.numeric import ComplexWarning\n"},
+            Reason.IMPORT_ERROR,
+            "sklearn was built for NumPy 1. Add numpy<2 to requirements.txt.",
+        ),
+        (
+            _import("import imblearn", "sklearn", "sklearn.utils")
+            | {"site-packages/imblearn/__init__.py": "from sklearn.utils import parse_version\n"},
+            Reason.IMPORT_ERROR,
+            "In requirements.txt, pin compatible versions of imbalanced-learn and scikit-learn.",
         ),
         ({"nn.py": "from google.colab import drive\n"}, Reason.IMPORT_ERROR, "exists only on Google Colab. Remove"),
         (
