@@ -98,6 +98,18 @@ def explain_hidden(module: str, local: str) -> str:
     return f"{local} in the repository hides {describe_module(module)}{needed}. Rename the file."
 
 
+def _explain_shadowed(module: str, shadowed: str, local: str, code: Path) -> str:
+    """Explain that ``module`` cannot be imported because its package ``shadowed`` is the file ``local``."""
+    if (code / local).with_suffix("").is_dir():
+        return f"{local} hides the folder {local.removesuffix('.py')}. Rename the file or the folder."
+    if find_package(shadowed) or shadowed in sys.stdlib_module_names:
+        return explain_hidden(shadowed, local)
+    return (
+        f"{local} is a file, not a folder, so it has no module {module.removeprefix(f'{shadowed}.')}. Correct the import or, "
+        f"if you mean an installed package {shadowed}, rename the file."
+    )
+
+
 def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
     """Return what to use instead if ``raised`` is due to an API that a framework has removed; otherwise an empty string.
 
@@ -214,7 +226,7 @@ def _explain_python(name: str, importer: str) -> str:
 def _explain_module(module: str, shadowed: str, importer: str, code: Path, script: str) -> str:
     top = module.partition(".")[0]
     if shadowed and (local := find_local_module(code, shadowed)):
-        return explain_hidden(shadowed, local)
+        return _explain_shadowed(module, shadowed, local, code)
     if service := find_service(module):
         return f"{module} exists only on {service}. Remove the lines that use it, or run them only there."
     package = find_package(module)

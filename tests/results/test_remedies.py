@@ -228,9 +228,20 @@ def _raise(error: str) -> dict[str, str]:
         ),
         ({"nn.py": "from . import net\n", "net.py": ""}, Reason.IMPORT_ERROR, "Write `import net`:"),
         (
-            {"nn.py": "import keras_.layers\n", "keras_.py": ""},
+            {"nn.py": "import keras.layers\n", "keras.py": ""},
             Reason.IMPORT_ERROR,
-            "keras_.py in the repository hides",
+            "keras.py in the repository hides the package keras. Rename the file.",
+        ),
+        (
+            {"nn.py": "import model.layers\n", "model.py": ""},
+            Reason.IMPORT_ERROR,
+            "model.py is a file, not a folder, so it has no module layers. Correct the import or, if you mean an installed "
+            "package model, rename the file.",
+        ),
+        (
+            {"nn.py": "from utils.plots import draw\n", "utils.py": "", "utils/plots.py": "def draw(): ...\n"},
+            Reason.IMPORT_ERROR,
+            "utils.py hides the folder utils. Rename the file or the folder.",
         ),
         (
             {"nn.py": "import keras\nkeras.Sequential\n", "keras.py": ""},
