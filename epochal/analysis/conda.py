@@ -66,8 +66,12 @@ def conda_to_pip(text: str, source: str) -> str:
     unknown: list[str] = []
     lines = [line for dependency in dependencies for line in _translate(dependency, source, unknown)]
     if unknown:
-        are = "is a conda package" if len(unknown) == 1 else "are conda packages"
-        raise _refusal(source, f"{join_words(unknown)} {are} with no known equivalent on PyPI")
+        names, are = join_words(unknown), "is a conda package" if len(unknown) == 1 else "are conda packages"
+        raise RunFailed(
+            Reason.REFUSED_REQUIREMENT,
+            f"{source}: {names} {are} with no known equivalent on PyPI, and training installs only pip packages. "
+            f"Remove {names} from the file, or list what the code needs in a requirements.txt, which is then used instead.",
+        )
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -30,7 +30,8 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
     ("text", "part"),
     [
         ("dependencies: [r-base]\n", "r-base is a conda package"),
-        ("dependencies: [r-base, numpy, gdal=3.8]\n", "r-base and gdal are conda packages"),
+        ("dependencies: [r-base, numpy, gdal=3.8]\n", "Remove r-base and gdal from the file, or list"),
+        ("dependencies: [r-base, {pip: [numpy]}]\n", "Remove r-base from the file, or list"),
         ("dependencies: [{pip: numpy}]\n", "neither a package nor a list of pip packages"),
         ("dependencies: [1.5]\n", "'1.5' is neither"),
         ("dependencies: numpy\n", "not a list"),
