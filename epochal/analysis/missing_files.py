@@ -13,7 +13,6 @@ DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/serve
 """The folder for files that are not committed. If ``data`` is set, ``EPOCHAL_DATA`` holds the folder's path."""
 USE_DATA_FOLDER = f'put the data in {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
-FETCH = f"Epochal does not fetch the data: commit the file itself, or {USE_DATA_FOLDER}."
 
 
 def explain_missing_folder(folder: str, code: Path) -> str:
@@ -84,7 +83,7 @@ def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
     ignored = f", because {rule} excludes it" if rule else ""
     for parent in (path, *_parents(path)):
         if f"{parent}.dvc" in files:
-            return f"The commit contains {parent}.dvc but not {path}{ignored}. {FETCH}"
+            return f"The commit contains {parent}.dvc but not {path}{ignored}. {explain_fetching(path)}"
     if rule:
         return f"{path} is not in the commit: {rule} excludes it. {explain_adding(path)}, or {USE_DATA_FOLDER}."
     return ""
@@ -136,6 +135,12 @@ def explain_pointer(name: str) -> str:
 def explain_adding(path: str) -> str:
     """Return an instruction, without a full stop, to commit a file that git ignores."""
     return f'Commit it with git add --force {path} && git commit -m "Add {path}"'
+
+
+def explain_fetching(path: str) -> str:
+    """Return what to do about a file that DVC stores and that git therefore ignores."""
+    commit = f"commit the file itself with git add --force {path} && git commit"
+    return f"Epochal does not fetch the data: {commit}, or {USE_DATA_FOLDER}."
 
 
 def find_ignore_rule(path: str, code: Path) -> str:

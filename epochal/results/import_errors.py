@@ -246,10 +246,15 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
         return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
     if package:
         return f"Add {package} to {_REQUIREMENTS}."
-    return (
-        f"Add the package that provides {module} to {_REQUIREMENTS}, or, if it is your own module, commit "
-        f"{module}.py or the folder {module}."
-    )
+    commit = _explain_commit(module, code)
+    return f"Add the package that provides {module} to {_REQUIREMENTS}, or, if it is your own module, {commit}."
+
+
+def _explain_commit(module: str, code: Path) -> str:
+    """Return an instruction to commit a top-level module that may be a file or a folder."""
+    rule = find_ignore_rule(f"{module}/__init__.py", code)
+    forced = f"commit it despite {rule}: git add --force {module}/*.py && git commit"
+    return forced if rule else f"commit {module}.py or the folder {module}"
 
 
 def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:

@@ -233,6 +233,11 @@ def _raise(error: str) -> dict[str, str]:
             "keras.py in the repository hides the package keras. Rename the file.",
         ),
         (
+            {"nn.py": "from data.loader import load\n", ".gitignore": "data/\n"},
+            Reason.IMPORT_ERROR,
+            "if it is your own module, commit it despite .gitignore line 1: git add --force data/*.py && git commit.",
+        ),
+        (
             {"nn.py": "import model.layers\n", "model.py": ""},
             Reason.IMPORT_ERROR,
             "model.py is a file, not a folder, so it has no module layers. Correct the import or, if you mean an installed "
@@ -812,7 +817,8 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "open('data/a.csv')\n", "data/a.csv.dvc": "", "data/.gitignore": "/a.csv\n"},
             Reason.MISSING_FILE,
-            "The commit contains data/a.csv.dvc but not data/a.csv, because data/.gitignore line 1 excludes it.",
+            "The commit contains data/a.csv.dvc but not data/a.csv, because data/.gitignore line 1 excludes it. "
+            "Epochal does not fetch the data: commit the file itself with git add --force data/a.csv && git commit",
         ),
         (
             {"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": ""},

@@ -16,9 +16,9 @@ from epochal.analysis.findings.unattended import reads_file
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.imports import find_misplaced_import, make_absolute
 from epochal.analysis.missing_files import (
-    FETCH,
     USE_DATA_FOLDER,
     explain_adding,
+    explain_fetching,
     explain_missing_file,
     explain_pointer,
     find_ignore_rule,
@@ -179,7 +179,7 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
         message, _, remedy = explain_missing_file(path, folder).partition(". ")
         return f"{message}.", remedy
     if any((folder / f"{each}.dvc").exists() for each in (path, *PurePosixPath(path).parents)):
-        return f"{path} is stored with DVC, so a commit does not contain it.", FETCH
+        return f"{path} is stored with DVC, so a commit does not contain it.", explain_fetching(path)
     return (
         f"{path} is ignored by git, so a commit does not contain it.",
         f"{explain_adding(path)}, or {USE_DATA_FOLDER}.",

@@ -69,7 +69,7 @@ def test_finds_missing_file(
             {"nn.py"},
             3,
             "data/train.csv is stored with DVC",
-            "Epochal does not",
+            "Epochal does not fetch the data: commit the file itself with git add --force data/train.csv",
         ),
         (
             {"nn.py": READ, "data/train.csv": "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"},
