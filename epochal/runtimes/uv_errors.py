@@ -36,6 +36,12 @@ _UNSOLVABLE = tuple(
             "{source}: {package} {version} is not available for this version of Python. Require a newer {package}.",
         ),
         (
+            r"Because all versions of (?P<package>[^\s<>=!~]+) have no usable wheels and",
+            "{source}: no version of {package} has a wheel for the server's Python and operating system, and building "
+            "packages is not allowed. Remove {package} or the package that needs it, or ask the admin to set "
+            'packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+        ),
+        (
             r"Because (?:all versions of )?(?P<package>\S+) ha(?:s|ve) no usable wheels and",
             "{source}: {package} has no usable wheel, and building packages is not allowed. "
             'Require a different version, or ask the admin to set packages = "any" under [sandbox] in '

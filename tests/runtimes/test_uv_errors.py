@@ -10,7 +10,7 @@ import uv
 from epochal.runtimes.uv_errors import explain_uv_error
 
 from .test_resolve import index as index
-from .test_resolve import make_wheel, run_resolve
+from .test_resolve import make_sdist, make_wheel, run_resolve
 
 
 def explain(requirements: str, address: str) -> str:
@@ -47,6 +47,11 @@ def explain(requirements: str, address: str) -> str:
         ),
         ("grammar==4.9\n", "requirements.txt: grammar==4.9 has no usable wheel, and building packages is not allowed."),
         (
+            "source\n",
+            "requirements.txt: no version of source has a wheel for the server's Python and operating system, and building "
+            "packages is not allowed. Remove source or the package that needs it, or ask the admin",
+        ),
+        (
             "old==1.0\n",
             "requirements.txt: old 1.0 is not available for this version of Python. Require a newer old.",
         ),
@@ -64,6 +69,12 @@ def test_cause_and_remedy_are_named(index: Path, requirements: str, explanation:
         wheel = (index / f"{name}-1.0-py3-none-any.whl").rename(index / f"{name}-1.0-{tag}.whl").name
         (index / name).mkdir(exist_ok=True)
         (index / name / "index.html").write_text(f'<a href="../{wheel}">{wheel}</a>')
+    (index / "source").mkdir(exist_ok=True)
+    (index / "source" / "index.html").write_text("")
+    for version in ("1.0", "2.0"):
+        make_sdist(index, "source", version)
+        with (index / "source" / "index.html").open("a") as page:
+            page.write(f'<a href="../source-{version}.tar.gz">source-{version}.tar.gz</a>')
     assert explain(requirements, index.as_uri()).startswith(explanation)
 
 
