@@ -362,6 +362,14 @@ def needs_gpu(text: str) -> bool:
     return text.partition(".")[0] in _GPU or bool(_GPU_LIBRARY.search(text))
 
 
+def explain_gpu_module(module: str) -> tuple[str, str]:
+    """Return why a module for which ``needs_gpu`` is true cannot be used, and what to do about it."""
+    return (
+        f"{module} works only on a GPU, but training runs without one.",
+        "Remove its import, or use it only if a GPU is available.",
+    )
+
+
 def find_system_library(message: str) -> SystemLibrary | None:
     """Return the system library that an error message says is missing, or None."""
     for pattern, library in _NAMED_LIBRARIES:

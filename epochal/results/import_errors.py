@@ -18,6 +18,7 @@ from epochal.analysis.packages import (
     PYTHON_2_MODULES,
     SystemLibrary,
     describe_module,
+    explain_gpu_module,
     explain_replaced,
     find_package,
     find_service,
@@ -80,10 +81,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         )
     if missing:
         if needs_gpu(missing["module"]):
-            return Reason.NO_GPU, (
-                f"{missing['module']} works only on a GPU, but training runs without one. Remove its import, or use it only "
-                "if a GPU is available."
-            )
+            return Reason.NO_GPU, " ".join(explain_gpu_module(missing["module"]))
         # For ``import google.colab`` Python may say that there is no module google.
         imported = find_imported(code, place.path, place.line) if place and not importer else []
         module = next((name for name in imported if find_service(name)), missing["module"])

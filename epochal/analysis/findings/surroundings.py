@@ -28,9 +28,11 @@ from epochal.analysis.packages import (
     PYTHON_2_MODULES,
     can_provide,
     describe_module,
+    explain_gpu_module,
     find_package,
     find_service,
     find_similar_module,
+    needs_gpu,
 )
 from epochal.analysis.requirements import explain_refused, find_refused, find_wrong_names
 from epochal.analysis.syntax import full_name, last_name
@@ -242,16 +244,17 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
             message = f"In the repository, {misplaced[0]} is at {misplaced[1]}."
             yield Finding("misplaced_module", path, line, message, f"Write {misplaced[2]}.")
             continue
-        yield Finding(
-            "missing_package",
-            path,
-            line,
-            f"{top} is neither in the training environment for {frameworks()[detection.framework].TITLE} nor in requirements.txt.",
-            f"Add {package} to requirements.txt."
-            if find_package(module)
-            else f"Add the package that provides {top} to requirements.txt, or, if it is your own module, commit {top}.py "
-            f"or the folder {top}.",
-        )
+        title = frameworks()[detection.framework].TITLE
+        message = f"{top} is neither in the training environment for {title} nor in requirements.txt."
+        remedy = f"Add {package} to requirements.txt."
+        if needs_gpu(top):
+            message, remedy = explain_gpu_module(top)
+        elif not find_package(module):
+            remedy = (
+                f"Add the package that provides {top} to requirements.txt, or, if it is your own module, commit {top}.py "
+                f"or the folder {top}."
+            )
+        yield Finding("missing_package", path, line, message, remedy)
 
 
 def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:

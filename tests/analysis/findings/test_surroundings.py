@@ -115,6 +115,13 @@ def test_finds_missing_file(
             "Did you mean sklearn.preprocessing?",
         ),
         (
+            {"nn.py": "import keras\nimport cupy as cp\n"},
+            None,
+            2,
+            "cupy works only on a GPU, but training runs without one.",
+            "Remove its import, or use it only if a GPU is available.",
+        ),
+        (
             {"nn.py": "import keras\nfrom models.forest import make\n", "Models/Forest.py": ""},
             None,
             2,
