@@ -27,6 +27,19 @@ _REFUSED_REMEDY = (
     "in server.toml."
 )
 _PATH_REMEDY = "Write names with versions instead, as the command pip list --format=freeze prints them."
+_OPTION_REMEDIES = (
+    (re.compile(r'"((?:-r|--requirement)\b[^"]+)"'), "Replace `{}` with the lines of that file."),
+    (re.compile(r'"((?:-c|--constraint)\b[^"]+)"'), "Replace `{}` with versions after the packages' names."),
+    (
+        re.compile(r'"((?:-e|--editable)[ =]*\.[^"]*)"'),
+        "Remove `{}`, because the repository's own modules need no installation.",
+    ),
+    (
+        re.compile(r'"(-[^"]*)"'),
+        'Remove `{}`, or ask the server\'s admin to set [sandbox] packages = "any" in server.toml.',
+    ),
+)
+"""Patterns for lines with pip options, each with a remedy. The last is the most general."""
 _PASSWORD = re.compile(r"://[^/\s]*@")
 
 
@@ -61,7 +74,15 @@ def find_refused(text: str) -> list[tuple[int, str]]:
 
 def explain_refused(problems: Iterable[str]) -> str:
     """Return what to do about the ``problems`` that ``find_refused`` found."""
-    return _PATH_REMEDY if all(problem.endswith(_ON_ONE_COMPUTER) for problem in problems) else _REFUSED_REMEDY
+    remedies = dict.fromkeys(_find_remedy(problem) for problem in problems)
+    return _REFUSED_REMEDY if _REFUSED_REMEDY in remedies else " ".join(remedies)
+
+
+def _find_remedy(problem: str) -> str:
+    if problem.endswith(_ON_ONE_COMPUTER):
+        return _PATH_REMEDY
+    found = ((pattern.match(problem), remedy) for pattern, remedy in _OPTION_REMEDIES)
+    return next((remedy.format(match[1]) for match, remedy in found if match), _REFUSED_REMEDY)
 
 
 def find_wrong_names(text: str) -> list[tuple[int, str, str]]:

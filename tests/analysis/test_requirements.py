@@ -70,6 +70,31 @@ def test_paths_of_another_computer_are_refused_with_what_to_write() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        (
+            "numpy\n-r requirements/base.txt\n",
+            "not allowed. Replace `-r requirements/base.txt` with the lines of that file.",
+        ),
+        (
+            "-r a.txt\n-r b.txt\n",
+            "Replace `-r a.txt` with the lines of that file. Replace `-r b.txt` with the lines of that file.",
+        ),
+        ("-c versions.txt\nnumpy\n", "Replace `-c versions.txt` with versions after the packages' names."),
+        ("-e .\n", "not allowed. Remove `-e .`, because the repository's own modules need no installation."),
+        (
+            "--extra-index-url https://example.org/simple\n",
+            "not allowed. Remove `--extra-index-url https://example.org/simple`, or ask the server's admin to set "
+            '[sandbox] packages = "any" in server.toml.',
+        ),
+    ],
+)
+def test_remedy_for_an_option_is_one_that_works(text: str, remedy: str) -> None:
+    """No setting of the server makes it read other files."""
+    assert _catch_refusal(text).endswith(remedy)
+
+
+@pytest.mark.parametrize(
     ("line", "why"),
     [
         ("-e .", "options"),
