@@ -132,6 +132,17 @@ def explain_pointer(name: str) -> str:
     )
 
 
+def explain_unmatched(pattern: str, code: Path) -> str:
+    """Return why no file in the folder ``code`` matches a relative glob pattern; empty if a file matches."""
+    if any(code.glob(pattern)):
+        return ""
+    if rule := find_ignore_rule(re.sub(r"\*+|\?", "x", pattern), code):
+        commit = f": {rule} excludes such files. Commit the files with git add --force {pattern} && git commit"
+    else:
+        commit = ". Commit the files"
+    return f"No file in the commit matches {pattern}{commit}, or {USE_DATA_FOLDER}."
+
+
 def explain_adding(path: str) -> str:
     """Return an instruction, without a full stop, to commit a file that git ignores."""
     return f'Commit it with git add --force {path} && git commit -m "Add {path}"'

@@ -19,6 +19,7 @@ from epochal.analysis.missing_files import (
     explain_missing_file,
     explain_missing_folder,
     explain_pointer,
+    explain_unmatched,
     find_pointer,
     read_start,
 )
@@ -118,6 +119,11 @@ _MISSING_FILE = tuple(
         r"can't open file '(?P<name>[^']+)'",
     )
 )
+_NOTHING_TO_JOIN = re.compile(r"^(?:No objects to concatenate|need at least one array to concatenate)")
+_GLOB = re.compile(
+    r"""(?:(?<![.\w])|\bglob\.)i?glob\(\s*(['"])(?:\./)?(?P<pattern>(?![/.])[\w./*?-]*[*?][\w./*?-]*)\1"""
+)
+"""Matches a call that lists the files matching a relative pattern; in ``Path.glob()``, the pattern starts in another folder."""
 _FORBIDDEN = re.compile(r"(?:Permission denied|Read-only file system): '(?P<path>/[^']+)'")
 _UNKNOWN_COMMAND = re.compile(
     r"^Command '(?:(?!(?:ba|z)?sh |env |nohup |timeout )(?P<program>[\w.+-]+)(?: [^'&|;]*)?|.*)' returned non-zero exit status 127"
@@ -347,6 +353,10 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
             return Reason.MISSING_FILE, explain_missing_folder(posixpath.dirname(name) or ".", origin.code)
         is_computed = f"/{name}" in last.message or missing != name
         return Reason.MISSING_FILE, explain_missing_file(name, origin.code, line, is_computed=is_computed)
+    if _NOTHING_TO_JOIN.match(last.message):
+        called = _GLOB.finditer("\n".join(_read_modules(origin).values()))
+        remedy = next((why for call in called if (why := explain_unmatched(call["pattern"], origin.code))), "")
+        return (Reason.MISSING_FILE, remedy) if remedy else None
     if _READS_BADLY.search(text):
         files = dict.fromkeys([origin.script, *([_local_path(inner, origin)] if inner else [])])
         source = "\n".join(read_source(origin.code, file) or "" for file in files if file)

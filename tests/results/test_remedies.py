@@ -860,6 +860,23 @@ def _raise(error: str) -> dict[str, str]:
             "(__file__): make it point to data/a.csv.",
         ),
         (
+            {
+                "nn.py": "from glob import glob\nif not glob('./data/*.csv'):\n    raise ValueError('No objects to concatenate')\n",
+                ".gitignore": "*.csv\n",
+            },
+            Reason.MISSING_FILE,
+            "No file in the commit matches data/*.csv: .gitignore line 1 excludes such files. Commit the files with git add "
+            "--force data/*.csv && git commit, or put the data in",
+        ),
+        (
+            {
+                "nn.py": "import glob\nfiles = glob.glob('data/*/*.csv')\nraise ValueError('No objects to concatenate')\n",
+                "data/a.csv": "",
+            },
+            Reason.MISSING_FILE,
+            "No file in the commit matches data/*/*.csv. Commit the files, or put the data in",
+        ),
+        (
             {"nn.py": "import os\nopen(os.path.abspath('a.csv'))\n"},
             Reason.MISSING_FILE,
             "a.csv is not in the commit. Commit",
@@ -909,6 +926,14 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
                 "a.json": "no",
             },
             "nn.py line 4: JSONDecodeError: Expecting value: line 1 column 1 (char 0).",
+        ),
+        (
+            {
+                "nn.py": "from glob import glob\nfrom pathlib import Path\nglob('data/*.csv')\nPath('data').glob('x/*.csv')\n"
+                "raise ValueError('No objects to concatenate')\n",
+                "data/a.csv": "",
+            },
+            "nn.py line 5: ValueError: No objects to concatenate.",
         ),
         (
             {"nn.py": "import os\nprint(os.environ.get('HOME') + None)\n"},
