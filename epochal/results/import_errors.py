@@ -199,6 +199,10 @@ def _explain_name(module: str, name: str, is_partial: bool, importer: str, code:
     if not find_package(top) and _is_local_package(top, code, script):
         return f"The repository has no module {module}.{name}. Commit it, or correct the name in the import."
     package = find_package(module) or top.replace("_", "-")
+    return _explain_version(top, name, package)
+
+
+def _explain_version(top: str, name: str, package: str) -> str:
     return (
         f"The installed version of {top} has no {name}. Correct the name or, in {_REQUIREMENTS}, pin a version of "
         f"{package} that has it."
@@ -241,7 +245,7 @@ def _explain_module(module: str, shadowed: str, importer: str, code: Path, scrip
     if module != top and _is_local_package(top, code, script):
         return f"The repository has no module {module}. Commit it, or correct the name in the import."
     if module != top:
-        return f"The installed version of {top} has no {module}. In {_REQUIREMENTS}, pin a version of {package or top} that has it."
+        return _explain_version(top, module, package or top)
     if package:
         return f"Add {package} to {_REQUIREMENTS}."
     commit = _explain_commit(module, code)

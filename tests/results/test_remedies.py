@@ -357,6 +357,11 @@ def _raise(error: str) -> dict[str, str]:
             "Correct the name or, in requirements.txt, pin a version of scikit-learn that has it.",
         ),
         (
+            _import("import sklearn.zzz", "sklearn"),
+            Reason.IMPORT_ERROR,
+            "has no sklearn.zzz. Correct the name or, in requirements.txt, pin a version of scikit-learn that has it.",
+        ),
+        (
             _import("from numpy import product", "numpy"),
             Reason.IMPORT_ERROR,
             "NumPy has removed np.product: write np.prod instead.",
