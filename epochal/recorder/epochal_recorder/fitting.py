@@ -81,7 +81,7 @@ class Fit:
         self._validation = TestRows(*outputs_of(self.model)) if validation is not None or split else None
         if split and validation is None:
             (x, y), validation = _split_off_validation(x, y, split)
-        self._fitted.why_unseen = "internal error"  # remains the reason if the next lines fail
+        self._fitted.why_unseen = "an internal error occurred"  # remains the reason if the next lines fail
         see = make_safe(self._see, self._output, self._fail)
         safe = self._output.recording_faults()
         end_pass, restart = safe(self._fitted.end_pass), safe(self._fitted.begin_passes)

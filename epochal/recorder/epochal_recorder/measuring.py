@@ -343,7 +343,8 @@ class SharedState:
 
     def _compare_with_fits(self, test_rows, origin, fits):
         why = test_rows.why_unseen or origin.unchecked
-        why = why or next((f"the training rows are unknown: {fit.why_unseen}" for fit in fits if fit.why_unseen), "")
+        reason = next((fit.why_unseen for fit in fits if fit.why_unseen), "")
+        why = why or (f"some training rows are unknown, because {reason}" if reason else "")
         if not why and any(fit.has_changing_rows for fit in fits):
             why = "the training rows are augmented or generated anew in each epoch"
         forms = {form for fit in fits for form in fit.forms}

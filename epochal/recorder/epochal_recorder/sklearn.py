@@ -181,8 +181,9 @@ def _begin_fit(call, shared):
     from sklearn.base import is_regressor
 
     is_part = call.method == "partial_fit"
-    is_incremental = is_part or getattr(call.estimator, "warm_start", False)
-    earlier = _read_mark(call.estimator)[1] if is_incremental else _fits_of_parts(call.estimator)
+    final = getattr(call.estimator, "_final_estimator", call.estimator)
+    is_incremental = is_part or getattr(final, "warm_start", False)
+    earlier = _read_earlier_fits(call.estimator, final, shared) if is_incremental else _fits_of_parts(call.estimator)
     fitted = next((each for each in shared.lineage.rows_of(earlier) if is_part and each.in_parts), None)
     fitted = fitted or shared.lineage.register(uuid.uuid4().hex)
     try:
@@ -205,6 +206,21 @@ def _begin_fit(call, shared):
     # Other fits on exactly the same rows would add nothing.
     other = [each for each in shared.lineage.rows_of(earlier) if each is not fitted and each.hashes is fitted.hashes]
     return {fitted.identity, *earlier} - {each.identity for each in other}
+
+
+def _read_earlier_fits(estimator, final, shared):
+    """Return the identities of the fits that an estimator learned from before it is trained further.
+
+    ``final``: the estimator itself, or the last step of a pipeline.
+    """
+    training, identities, _ = _read_mark(estimator)
+    if training == "" and any(
+        name.endswith("_") and not name.endswith("__") for name in getattr(final, "__dict__", ())
+    ):
+        earlier = shared.lineage.register(uuid.uuid4().hex)
+        earlier.why_unseen = "the model was loaded and trained further"
+        identities.add(earlier.identity)
+    return identities
 
 
 def _read_mark(estimator):
