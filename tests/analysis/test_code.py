@@ -40,6 +40,9 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
         ("model = pickle.load(open('base.pkl', 'rb'))\n", True),
         ("model = keras.models.load_model('best.keras')\n", False),  # written by the script itself
         ("rows = pickle.load(open('rows.csv', 'rb'))\n", False),
+        ("import joblib\nx, y = joblib.load('base.pkl')\n", False),
+        ("import joblib\nprint(joblib.load('base.pkl').predict(x))\n", True),
+        ("import joblib\nmodel.load_state_dict(joblib.load('base.pkl'))\n", True),
     ],
 )
 def test_model_that_the_commit_contains_is_noted(load: str, is_found: bool, tmp_path: Path) -> None:

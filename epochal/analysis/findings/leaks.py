@@ -53,7 +53,11 @@ _MEASURING = frozenset(
 )
 _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
-_LOADED_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)|(?:joblib|pickle|torch|dill|cloudpickle)\.load")
+_LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
+_LOADS_ANYTHING = re.compile(r"(?:joblib|pickle|torch|dill|cloudpickle)\.load")
+_MODEL_METHODS = frozenset(
+    {"fit", "partial_fit", "train_on_batch", "predict", "predict_proba", "score", "evaluate", "load_state_dict"}
+)
 _MODEL_FILE = re.compile(r"\.(?:keras|h5|hdf5|joblib|pkl|pickle|pt|pth|weights)$")
 _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"})
 
@@ -95,11 +99,7 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
             names = [each for argument in call.args[:1] for each in ast.walk(argument) if isinstance(each, ast.expr)]
             paths = [text_of(each) or texts.get(getattr(each, "id", ""), "") for each in names]
             path = next((each.removeprefix("./") for each in paths if each.removeprefix("./") in files), "")
-            if (
-                path
-                and _LOADED_MODEL.fullmatch(source.callee(call) or last_name(call.func))
-                and _MODEL_FILE.search(path)
-            ):
+            if path and _MODEL_FILE.search(path) and _loads_model(source, scope, call):
                 yield Finding(
                     "loaded_model",
                     source.path,
@@ -108,6 +108,25 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
                     "accuracy is too high.",
                     "Train from scratch, or test on rows that the model has never seen.",
                 )
+
+
+def _loads_model(source: Source, scope: Scope, call: ast.Call) -> bool:
+    """Return whether a call loads a model rather than data: by its function, or by how the scope uses the result."""
+    name = source.callee(call) or last_name(call.func)
+    if not _LOADS_ANYTHING.fullmatch(name):
+        return bool(_LOADS_MODEL.fullmatch(name))
+    results = {
+        target.id
+        for step in scope.steps
+        for target, value in step.assigned
+        if value is call and isinstance(target, ast.Name)
+    }
+    for use in (each for step in scope.steps for each in step.calls):
+        method = last_name(use.func)
+        operands = use.args if method == "load_state_dict" else [getattr(use.func, "value", None)]
+        if method in _MODEL_METHODS and any(each is call or getattr(each, "id", "") in results for each in operands):
+            return True
+    return False
 
 
 class _Flow:
