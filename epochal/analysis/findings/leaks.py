@@ -246,13 +246,13 @@ class _Flow:
 
     def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None) -> None:
         is_split = isinstance(value, ast.Call) and self._source.callee(value) == _SPLIT
+        is_part = self._is_part(value)
         several = isinstance(target, ast.Tuple | ast.List)
         resampled = isinstance(value, ast.Call) and (
             last_name(value.func) in ("fit_resample", "resample", "shuffle") or self._function(value) is not None
         )
         for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
             name = root_name(each)
-            is_of_part = isinstance(each, ast.Name) and not several and root_name(value) in self._parts
             if isinstance(each, ast.Name):
                 self._leaks.pop(name, None)
                 self._fitted.pop(name, None)
@@ -267,9 +267,9 @@ class _Flow:
                     self._sizes[name] = counted
             elif name in self._leaks and self._leaks[name].copies:
                 self._leaks.pop(name)  # the copies may differ now
-            if is_split or is_of_part:
+            if is_split or is_part:
                 self._parts.add(name)
-            elif leak and leak.copies and (not isinstance(each, ast.Name) or self._is_part(name)):
+            elif leak and leak.copies and (not isinstance(each, ast.Name) or self._is_part_name(name)):
                 continue
             elif leak and name and (not several or resampled):
                 self._leaks[name] = leak
@@ -286,11 +286,26 @@ class _Flow:
         return ""
 
     def _is_all_rows(self, call: ast.Call) -> bool:
-        """Return whether a call receives all rows: no argument comes from a split or has a name like ``x_train``."""
-        names = [root_name(argument) for argument in (*call.args, *(each.value for each in call.keywords))]
-        return bool(call.args) and not any(map(self._is_part, names))
+        """Return whether a call receives all rows: no argument is a part of them or has a name like ``x_train``."""
+        data = (*call.args, *(each.value for each in call.keywords))
+        return bool(call.args) and not any(
+            self._is_part(each) or _selects_rows(each) or _PART_NAME.search(root_name(each)) for each in data
+        )
 
-    def _is_part(self, name: str) -> bool:
+    def _is_part(self, node: ast.expr | None) -> bool:
+        """Return whether an expression comes from one part of a split."""
+        match node:
+            case ast.Name():
+                return node.id in self._parts
+            case ast.Attribute() | ast.Subscript():
+                return self._is_part(node.value)
+            case ast.BinOp():
+                return self._is_part(node.left) or self._is_part(node.right)
+            case ast.Call() if last_name(node.func) != "fit":  # a fitted object may transform all rows
+                return any(self._is_part(each) for each in (*node.args, getattr(node.func, "value", None)))
+        return False
+
+    def _is_part_name(self, name: str) -> bool:
         return name in self._parts or bool(_PART_NAME.search(name))
 
     def _leak_of(self, node: ast.expr, step: Step) -> _Leak | None:
@@ -313,7 +328,7 @@ class _Flow:
                 return leak if leak and leak.copies else None
             case ast.ListComp() | ast.GeneratorExp():
                 leak = self._leak_of(node.elt, step)
-                is_part = any(self._is_part(root_name(each.iter)) for each in node.generators)
+                is_part = any(self._is_part_name(root_name(each.iter)) for each in node.generators)
                 return leak if leak and leak.copies and not is_part else None
             case ast.Call():
                 return self._leak_of_call(node, step)
@@ -323,7 +338,7 @@ class _Flow:
         """Return the leak of an index that may hold a row several times, as in ``x[rng.integers(0, len(x), n)]``."""
         index = self._calls.get(node.slice.id) if isinstance(node.slice, ast.Name) else node.slice
         rows = root_name(node.value)
-        if not isinstance(index, ast.Call) or self._drawn_from(index) != rows or self._is_part(rows):
+        if not isinstance(index, ast.Call) or self._drawn_from(index) != rows or self._is_part_name(rows):
             return None
         return _Leak(ast.unparse(node), node.lineno, "duplicates", step)
 
@@ -365,7 +380,7 @@ class _Flow:
         if not isinstance(call.func, ast.Attribute):
             return None
         method, owner = call.func.attr, call.func.value
-        if method == "apply" and not self._is_part(root_name(owner)):
+        if method == "apply" and not self._is_part_name(root_name(owner)):
             return self._first_leak(call.args, step)
         name = self._class_of(owner)
         if method == "fit_transform" and _FITTED.fullmatch(name) and self._is_all_rows(call):
@@ -384,7 +399,7 @@ class _Flow:
             copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
         elif callee == "numpy.repeat":
             copies = is_literal(keyword(call, "axis", 2), 0)
-        elif method == "sample" and isinstance(call.func, ast.Attribute) and not self._is_part(root_name(call.func)):
+        elif method == "sample" and isinstance(call.func, ast.Attribute) and not self._is_part_name(root_name(call.func)):
             copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")
             return _Leak("sample(…, replace=True)", call.lineno, "duplicates", step) if copies else None
         else:
@@ -411,7 +426,7 @@ class _Flow:
 
     def _leak_of_function(self, call: ast.Call, function: Scope, step: Step) -> _Leak | None:
         """Return the call inside a function that copies the rows which the function returns."""
-        if any(self._is_part(root_name(each)) for each in (*call.args, *(each.value for each in call.keywords))):
+        if any(self._is_part_name(root_name(each)) for each in (*call.args, *(each.value for each in call.keywords))):
             return None
         if function.name not in self._returned:
             self._returned[function.name] = None  # for functions that call themselves
@@ -423,6 +438,15 @@ class _Flow:
 def _uses_one_variable(node: ast.expr) -> bool:
     """Return whether an expression such as ``x / x.max()`` uses only one variable, so that equal rows stay equal."""
     return len({each.id for each in ast.walk(node) if isinstance(each, ast.Name)}) == 1
+
+
+def _selects_rows(node: ast.expr) -> bool:
+    """Return whether an expression selects some rows of a variable, as in ``x[:800].copy()`` and ``x[train_rows]``."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        if isinstance(node, ast.Subscript) and (has_row_slice(node) or _PART_NAME.search(root_name(node.slice))):
+            return True
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return False
 
 
 @dataclass(frozen=True)

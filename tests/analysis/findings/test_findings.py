@@ -305,6 +305,13 @@ SOUND = {
     + "x_train = scaler.fit_transform(x_train)\na, b = train_test_split(x_train, random_state=1)\n",
     "scaler_after_first_split": SCALE
     + "x, z = train_test_split(x, random_state=1)\nx = scaler.fit_transform(x)\na, b = train_test_split(x, random_state=1)\n",
+    "scaler_after_first_split_in_two_steps": SCALE
+    + "x, z = train_test_split(x, random_state=1)\nscaler.fit(x)\nx = scaler.transform(x)\nx = StandardScaler().fit_transform(x)\n"
+    + "a, b = train_test_split(x, random_state=1)\n",
+    "scaler_of_first_rows": SCALE
+    + "scaler.fit(z[:n])\nz = scaler.transform(z)\nm.fit(z[:n], y[:n])\nprint(m.score(z[n:], y[n:]))\n",
+    "scaler_of_training_rows": SCALE
+    + "scaler.fit(d.x[train_rows])\nz = scaler.transform(d.x)\na, b = train_test_split(z, random_state=1)\n",
     "scaler_before_columns": SCALE
     + "z = scaler.fit_transform(z)\nm.fit(z[:, 1:], y)\nprint(m.score(load()[:, 1:], y_test))\n",
     "scaler_of_other_data": SCALE + "z = scaler.fit_transform(z)\na, b = train_test_split(x, random_state=1)\n",
