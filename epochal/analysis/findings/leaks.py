@@ -612,19 +612,20 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
             "Split off validation data, or pass validation_split=0.2.",
         )
         return
-    after = [
+    counting = [
         each
         for each in measurements
-        if each.data == fit.validation and each.owner == fit.owner and last_name(each.call.func) == "evaluate"
+        if each.owner == fit.owner and last_name(each.call.func) in ("evaluate", "accuracy_score")
     ]
+    last = counting[-1] if counting else None  # the last measurement counts
     callbacks = {last_name(call.func) for call in source.calls} & _BEST_EPOCH
-    if after:
+    if last and last.data == fit.validation and last_name(last.call.func) == "evaluate":
         chosen = f", and {sorted(callbacks)[0]} acts on the validation results" if callbacks else ""
         yield Finding(
             "validated_on_test_data",
             source.path,
             fit.call.lineno,
-            f"fit() validates on the data that evaluate() uses on line {after[-1].call.lineno}{chosen}, "
+            f"fit() validates on the data that evaluate() uses on line {last.call.lineno}{chosen}, "
             "so the accuracy may be too high.",
             "Split off separate validation data, or pass validation_split=0.2.",
             Severity.WARNING if callbacks else Severity.NOTE,

@@ -376,6 +376,10 @@ SOUND = {
     "drawn_training_rows": SMOTE
     + "x, z = train_test_split(x, random_state=1)\nc = x[rng.integers(0, len(x), 9)]\nc, v = train_test_split(c, random_state=1)\n",
     "validation": "model.fit(x, y, validation_data=(x_val, y_val))\n" + TEST,
+    "validation_before_test": "model.fit(x, y, validation_data=(x_val, y_val))\nmodel.evaluate(x_val, y_val)\n" + TEST,
+    "validation_before_accuracy_score": METRICS
+    + "model.fit(x, y, validation_data=(x_val, y_val))\nmodel.evaluate(x_val, y_val)\np = model.predict(z)\n"
+    + "print(accuracy_score(w, p))\n",
     "validation_of_changed_variable": "model.fit(x, y)\nx, y = load('test')\nmodel.evaluate(x, y)\n",
     "validation_by_generator": "rows = generate()\nmodel.fit(rows, validation_data=rows)\n" + TEST,
     "folds": "for a, b in folds.split(x, y):\n    model.fit(x[a], y[a])\n    model.evaluate(x[b], y[b])\n",
