@@ -8,6 +8,7 @@ from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.source import (
     Scope,
     Source,
+    Step,
     find_used,
     has_unknown_arguments,
     is_literal,
@@ -21,6 +22,7 @@ _FOLDS = frozenset({"KFold", "StratifiedKFold", "StratifiedGroupKFold"})
 _FROM_DIRECTORY = re.compile(r"keras\.(?:utils|preprocessing)\.(?:image\.)?(?:image|text|audio)_dataset_from_directory")
 TRAIN_NAME = re.compile(r"(?:^|_)(?:train|training|tr)", re.IGNORECASE)
 TEST_NAME = re.compile(r"(?:^|_)(?:test|val|valid|validation|dev|holdout)", re.IGNORECASE)
+_VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev)", re.IGNORECASE)
 
 _EVERYTHING = frozenset({"numpy", "python", "tensorflow", "torch"})
 _SEEDS = {
@@ -43,7 +45,7 @@ def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
         for step in scope.steps:
             for call in step.calls:
                 if not has_unknown_arguments(call):
-                    yield from _check_split(source, call, seeded)
+                    yield from _check_split(source, step, call, seeded)
         if "numpy" not in seeded:
             yield from _check_sample_and_drop(source, scope)
 
@@ -58,21 +60,22 @@ def _seeds_of(source: Source) -> frozenset[str]:
     return found
 
 
-def _check_split(source: Source, call: ast.Call, seeded: frozenset[str]) -> Iterator[Finding]:
+def _check_split(source: Source, step: Step, call: ast.Call, seeded: frozenset[str]) -> Iterator[Finding]:
+    uses = "validates" if _splits_off_validation(step, call) else "tests"
     package, _, name = source.callee(call).rpartition(".")
     if package == "sklearn.model_selection" and "numpy" not in seeded and _has_no(call, "random_state"):
         shuffles = name in _SPLITTERS and not is_literal(keyword(call, "shuffle"), False)
         if shuffles or (name in _FOLDS and is_literal(keyword(call, "shuffle"), True)):
-            yield _unseeded(source, call, name, "random_state=0")
+            yield _unseeded(source, call, name, "random_state=0", uses)
     if (
         package == "torch.utils.data"
         and name == "random_split"
         and "torch" not in seeded
         and _has_no(call, "generator")
     ):
-        yield _unseeded(source, call, name, "generator=torch.Generator().manual_seed(0)")
+        yield _unseeded(source, call, name, "generator=torch.Generator().manual_seed(0)", uses)
     if f"{package}.{name}" == "keras.utils.split_dataset" and "python" not in seeded and _has_no(call, "seed"):
-        yield from [_unseeded(source, call, name, "seed=0")] if is_literal(keyword(call, "shuffle"), True) else []
+        yield from [_unseeded(source, call, name, "seed=0", uses)] if is_literal(keyword(call, "shuffle"), True) else []
     if _FROM_DIRECTORY.fullmatch(f"{package}.{name}") and _has_no(call, "seed"):
         split = keyword(call, "validation_split")
         if split and not is_literal(split, None) and not is_literal(keyword(call, "shuffle"), False):
@@ -90,12 +93,23 @@ def _has_no(call: ast.Call, name: str) -> bool:
     return value is None or is_literal(value, None)
 
 
-def _unseeded(source: Source, call: ast.Call, name: str, argument: str) -> Finding:
+def _splits_off_validation(step: Step, call: ast.Call) -> bool:
+    """Return whether a split seems to set aside validation data, judging by the names of its results and its data."""
+    nodes = [node for target, value in step.assigned if value is call for node in ast.walk(target)]
+    results = [node.id for node in nodes if isinstance(node, ast.Name)]
+    if any("test" in name.lower() and not _VALIDATION_NAME.search(name) for name in results):
+        return False
+    data = root_name(call.args[0]) if call.args else ""
+    is_training = bool(TRAIN_NAME.search(data) or _VALIDATION_NAME.search(data))
+    return is_training or any(_VALIDATION_NAME.search(name) for name in results)
+
+
+def _unseeded(source: Source, call: ast.Call, name: str, argument: str, uses: str = "tests") -> Finding:
     return Finding(
         "unseeded_split",
         source.path,
         call.lineno,
-        f"{name}() has no seed, so each trial tests on different rows and cannot resume from a checkpoint.",
+        f"{name}() has no seed, so each trial {uses} on different rows and cannot resume from a checkpoint.",
         f"Write {name}(…, {argument}).",
     )
 

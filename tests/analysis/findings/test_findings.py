@@ -463,6 +463,23 @@ def test_is_silent(name: str) -> None:
     assert list(find_in_sources(read(SOUND[name]))) == []
 
 
+@pytest.mark.parametrize(
+    ("split", "verb"),
+    [
+        ("a, b = train_test_split(x)", "tests"),
+        ("x_train, x_test = train_test_split(x)", "tests"),
+        ("x_dev, x_test = train_test_split(x_all)", "tests"),
+        ("x_train, x_val, y_train, y_val = train_test_split(x, y)", "validates"),
+        ("x_fit, x_test_dev = train_test_split(x_train)", "validates"),
+        ("a, b = train_test_split(x_dev)", "validates"),
+    ],
+)
+def test_unseeded_split_of_training_data_concerns_validation(split: str, verb: str) -> None:
+    """The test rows stay the same if only an inner split has no seed."""
+    (found,) = find_in_sources(read(SPLIT + split))
+    assert f"each trial {verb} on different rows" in found.message
+
+
 def test_relative_import_of_a_module_is_sound() -> None:
     """Relative imports fail only in the script itself; modules in a package may use them."""
     script, module = (
