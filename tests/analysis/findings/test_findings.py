@@ -392,6 +392,7 @@ SOUND = {
     "validation_split": "model.fit(x, y, validation_split=0.2)\nmodel.evaluate(x, y)\n",
     "regression": ONE + "model.compile('adam', 'mse', metrics=['mae'])\nprint('accuracy within 10 %:', close)\n",
     "squared_error_of_classes": SOFTMAX + "model.compile('adam', 'mse', metrics=['accuracy'])\n",
+    "squared_error_of_binary_labels": ONE + "model.compile('adam', 'mse', metrics=[keras.metrics.BinaryAccuracy()])\n",
     "squared_error_of_scores": TEN + "model.compile('adam', 'mse', metrics=['accuracy'])\n",
     "squared_error_of_unknown": "import keras\nmodel = build()\nmodel.compile('adam', 'mse', metrics=['accuracy'])\n",
     "squared_error_of_sigmoid": MODEL.format("1, activation='sigmoid'")
