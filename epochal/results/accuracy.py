@@ -32,8 +32,11 @@ _LOADED_FILE = re.compile(r" loads (\S+)\. ")
 """Matches the path in the message of a finding about a loaded model."""
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
-    'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
+    'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}. '
+    "Choose a tolerance with which always predicting the mean would miss the threshold."
 )
+_COUNTS_CLOSE = re.compile(r"\bwithin\b|\btolerance\b|±", re.IGNORECASE)
+"""Matches printed lines that state the share of a regression's predictions that are close enough to their targets."""
 _MIN_RESPLITS = 3
 """If at least this many models were evaluated on different splits, a note says so. Two may just be unrelated models."""
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
@@ -239,7 +242,8 @@ class _Chooser:
                 return self._from_cross_validation()
             try:
                 printed_accuracy = Accuracy(value, AccuracySource.OUTPUT, line.samples)
-                accuracy = self._match_measurement(printed_accuracy, _rounding_error(value))
+                is_share = bool(_COUNTS_CLOSE.search(line.text))
+                accuracy = self._match_measurement(printed_accuracy, _rounding_error(value), is_share=is_share)
             except RunFailed:
                 continue  # an earlier line may still count
             return _validate(accuracy, f", {line.text!r},")
@@ -347,10 +351,11 @@ class _Chooser:
             raise RunFailed(Reason.NO_ACCURACY, refusal)
         return replace(self._build_accuracy(validation, AccuracySource.VALIDATION), value=value)
 
-    def _match_measurement(self, accuracy: Accuracy, tolerance: float) -> Accuracy:
+    def _match_measurement(self, accuracy: Accuracy, tolerance: float, *, is_share: bool = False) -> Accuracy:
         """Return an accuracy that nn.py wrote or printed, with the evidence from the measurement that it matches.
 
-        Raises RunFailed if only a refused measurement has that value, or if the value can only have been computed from
+        ``is_share``: whether it is a share of close predictions, which suits a regression; accuracy.json may always
+        state one. Raises RunFailed if only a refused measurement has that value, or if the value can only have been computed from
         refused predictions.
         """
         for each in reversed(self._sound):
@@ -371,7 +376,8 @@ class _Chooser:
             raise error
         refused = self._refused_predictions[-1] if self._refused_predictions else None
         if refused and not self._sound_predictions and self._findings.recorded.last_direct_call <= refused.at:
-            if accuracy.source is AccuracySource.SCRIPT and _explain_targets(refused.labels_of("")):
+            is_share = is_share or accuracy.source is AccuracySource.SCRIPT
+            if is_share and _explain_targets(refused.labels_of("")):
                 return self._accept_share(accuracy, refused)
             raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused))
         return self._match_prediction(accuracy)
@@ -486,7 +492,7 @@ class _Chooser:
             where = f" on line {measurement.line}" if measurement.line else ""
             return (
                 f"{self._script} measured {value:.4g}{where}. This is R² from a regressor's score() or from r2_score(), not "
-                f"an accuracy. {_OWN_ACCURACY}"
+                f"an accuracy{self._explain_unused_line(value)}. {_OWN_ACCURACY}"
             )
         if measurement.is_selected:
             return (
@@ -511,6 +517,16 @@ class _Chooser:
         return _explain_label_refusal(measurement, labels, self._metric_name(measurement)) or _explain_row_refusal(
             measurement, self._findings.leaks, self._accepts_repeats
         )
+
+    def _explain_unused_line(self, r2: float) -> str:
+        """Return why the last printed accuracy does not count beside R²; empty if it is R², or if there is no such line."""
+        printed = self._findings.printed
+        if printed.unparsed:
+            return f", and the line {printed.unparsed!r} {printed.why_unparsed}"
+        line = printed.test
+        if line is None or _is_same_number(line.value, r2, _rounding_error(line.value)):
+            return ""
+        return f", and the line {line.text!r} may state another measure of a regression"
 
     def _suggest_trained_model(self) -> str:
         """Return how to evaluate a model that was trained in this run instead of one that was loaded."""

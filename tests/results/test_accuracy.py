@@ -190,7 +190,7 @@ def test_stated_metric_that_may_be_an_accuracy_counts() -> None:
 
 
 def test_share_of_close_predictions_counts_for_a_regression() -> None:
-    """The script has to write that share to accuracy.json, and the test rows must not be training rows."""
+    """The script writes it to accuracy.json or prints "within", and the test rows must not be training rows."""
     prediction = _make_event(0.0, "predict", metrics={}, labels={"": {"kind": "numbers"}})
     written = '{"accuracy": 0.91}'
     accuracy = _choose(prediction, _R2, written=written).accuracy
@@ -202,6 +202,28 @@ def test_share_of_close_predictions_counts_for_a_regression() -> None:
     assert "80% of the test rows" in _explain_refusal(prediction | {"seen": _SEEN}, written=written)
     assert "R²" in _explain_refusal(prediction, _R2, written='{"accuracy": 0.44}')
     assert "a regression" in _explain_refusal(prediction, log="Test accuracy: 0.91")
+    assert _read_accuracy(prediction, _R2, log="R2: 0.44\nTest accuracy (within 3): 0.91") == (0.91, "output")
+    assert "R²" in _explain_refusal(prediction, _R2, log="Test accuracy (within 3): 0.44")
+    assert "mean would miss the threshold" in _explain_refusal(prediction, _R2)
+
+
+@pytest.mark.parametrize(
+    ("log", "why"),
+    [
+        ("R2: 0.44", "not an accuracy. Measure"),
+        ("Test accuracy: 0.44", "not an accuracy. Measure"),
+        ("Test accuracy: 0.91", "not an accuracy, and the line 'Test accuracy: 0.91' may state another measure"),
+        (
+            "R2 0.44, accuracy: 0.91",
+            "and the line 'R2 0.44, accuracy: 0.91' has a form that Epochal does not recognise.",
+        ),
+    ],
+)
+def test_refusal_of_r2_names_a_line_that_does_not_count(log: str, why: str) -> None:
+    """The developer then knows why the accuracy that was printed beside R² did not count."""
+    targets = {"": {"kind": "numbers", "answer": "72", "chance": 0.04}}
+    prediction = _make_event(0.0, "predict", metrics={}, labels=targets)
+    assert why in _explain_refusal(prediction, _R2, log=log)
 
 
 def test_score_on_a_part_of_the_test_set_does_not_count() -> None:
