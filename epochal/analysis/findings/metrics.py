@@ -33,6 +33,8 @@ _MAY_REPORT = re.compile(
     r"acc(?![eio])|accur|correct|right|score|report|genau|treffer|exactitud|pr[eé]cis|acur|acert|точн|准确|精度|正解|正确|metrics?\.json",
     re.IGNORECASE,
 )
+_SAYS_R2 = re.compile(r"(?<![a-z])r(?:2|²|\^2|-?squared)(?![a-z])", re.IGNORECASE)
+_ACCURACY_FUNCTIONS = frozenset(f"sklearn.metrics.{name}" for name in ("accuracy_score", "classification_report"))
 _KERAS = ("keras", "tensorflow", "tf_keras")
 
 
@@ -53,10 +55,19 @@ class _Compile:
 def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each metric that is used as an accuracy but is not the share of correct predictions."""
     one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
+    has_other = any(_reports_accuracy(source, scope) for source, scope in find_used(sources))
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
             yield from _check_compile(source, each, one_hot=one_hot)
-        yield from _check_regressors(source, scope)
+        if not has_other:
+            yield from _check_regressors(source, scope)
+
+
+def _reports_accuracy(source: Source, scope: Scope) -> bool:
+    """Return whether a scope measures an accuracy with scikit-learn, or writes one to accuracy.json."""
+    nodes = [node for step in scope.steps for node in step.nodes]
+    measures = any(isinstance(each, ast.Call) and source.callee(each) in _ACCURACY_FUNCTIONS for each in nodes)
+    return measures or any(text_of(each).endswith("accuracy.json") for each in nodes if isinstance(each, ast.expr))
 
 
 def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tuple[str, ...]]]:
@@ -211,13 +222,14 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
     scores: dict[str, ast.Call] = {}
     for step in scope.steps:
         found = [call for call in step.calls if _is_r2(source, call) or _is_score(call, regressors)]
-        named = [call for call in found if _says_accuracy(step.node)]
+        says_accuracy = _says_accuracy(step.node) and not any(_SAYS_R2.search(each) for each in _texts_of(step.node))
+        named = found if says_accuracy else []
         printed = [
             scores[node.id]
             for node in step.nodes
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in scores
         ]
-        for call in named or (printed if _says_accuracy(step.node) else []):
+        for call in named or (printed if says_accuracy else []):
             scores = {name: each for name, each in scores.items() if each is not call}
             owner = "" if _is_r2(source, call) else f"{regressors.get(root_name(call.func), 'A regressor')}'s "
             yield Finding(
@@ -264,8 +276,11 @@ def _says_accuracy(node: ast.stmt) -> bool:
     """Return whether a statement prints text that mentions accuracy."""
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or last_name(node.value.func) != "print":
         return False
-    texts = (text_of(each) for each in ast.walk(node) if isinstance(each, ast.Constant))
-    return any(_SAYS_ACCURACY.search(text) for text in texts)
+    return any(_SAYS_ACCURACY.search(text) for text in _texts_of(node))
+
+
+def _texts_of(node: ast.stmt) -> Iterator[str]:
+    return (text_of(each) for each in ast.walk(node) if isinstance(each, ast.Constant))
 
 
 def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None:

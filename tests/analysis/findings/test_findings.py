@@ -407,6 +407,12 @@ SOUND = {
     "sys_argv_if_given": "import sys\nepochs = int(sys.argv[1]) if len(sys.argv) > 1 else 20\nprint(sys.argv[0])\n",
     "gpu_if_available": GPUS + "if gpus:\n    print(gpus[0])\n",
     "r2": SCORES + "print('R2:', model.score(c, d))\n",
+    "r2_beside_accuracy": SCORES + "print(f'R2: {model.score(c, d):.2f}, accuracy within 3: {close:.2f}')\n",
+    "r2_beside_accuracy_score": SCORES
+    + METRICS
+    + "print('Accuracy:', model.score(c, d))\nprint(accuracy_score(d, model.predict(c).round()))\n",
+    "r2_beside_accuracy_json": SCORES
+    + "with open(out + '/accuracy.json', 'w') as file:\n    json.dump(close, file)\nprint('Accuracy:', model.score(c, d))\n",
     "score": SCORES + "model = LogisticRegression().fit(a, b)\nprint('Accuracy:', model.score(c, d))\n",
     "binary": MODEL.format("1, activation='sigmoid'") + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n",
     "several_labels": SIGMOID + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n",
