@@ -310,7 +310,10 @@ def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> I
         for source in sources
         for call in source.calls
         if last_name(call.func) in ("makedirs", "mkdir", "exists", "isfile", "isdir", "mount")
-        for name in [last_name(argument) or text_of(argument) for argument in call.args]
+        for used in (call.func, *call.args)
+        for node in ast.walk(used)
+        if isinstance(node, ast.expr) and not source.name_of(node)
+        for name in [last_name(node) or text_of(node)]
     }
     for source, step in find_certain(sources):
         paths = [
