@@ -160,7 +160,7 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
             if any(kind != _MAIN or source is not sources[0] for _, kind in step.branch):
                 continue
             yield source, step
-            if _ends(source, step):
+            if ends_scope(source, step.node):
                 break
             for place in _called_functions(source, step):
                 target = functions.get(place)
@@ -179,12 +179,12 @@ def find_unguarded(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]
     return find_certain((replace(script, scopes=(replace(first, steps=steps), *functions)), *modules))
 
 
-def _ends(source: Source, step: Step) -> bool:
+def ends_scope(source: Source, node: ast.stmt) -> bool:
     """Return whether a statement leaves its scope, so that no statement after it runs."""
-    if isinstance(step.node, ast.Expr) and isinstance(step.node.value, ast.Call):
-        function = step.node.value.func
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        function = node.value.func
         return (source.name_of(function) or last_name(function)) in _EXITS
-    return isinstance(step.node, ast.Return | ast.Raise)
+    return isinstance(node, ast.Return | ast.Raise)
 
 
 def _called_functions(source: Source, step: Step) -> Iterator[tuple[str, str]]:

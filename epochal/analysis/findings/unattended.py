@@ -4,13 +4,16 @@ Also find scripts that do nothing when they are run.
 """
 
 import ast
+import operator
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import (
     Source,
+    Step,
+    ends_scope,
     find_certain,
     find_unguarded,
     has_unknown_arguments,
@@ -55,6 +58,14 @@ _STARTS_PROCESSES = re.compile(
     r"(?:torch\.)?multiprocessing\.(?:pool\.)?(?:Pool|Process)|concurrent\.futures\.(?:process\.)?ProcessPoolExecutor"
 )
 _SETS_START_METHOD = re.compile(r"(?:torch\.)?multiprocessing\.(?:set_start_method|get_context)")
+_COMPARISONS: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS = frozenset({"logging.getLogger", "pathlib.Path"})
@@ -250,16 +261,29 @@ def _is_argument(index: ast.expr) -> bool:
 
 
 def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield a finding for each statement that always runs and asserts that there is a GPU or indexes a list of GPUs."""
+    """Yield a finding for each statement that always runs and fails without a GPU, or indexes a list of GPUs."""
     gpus: set[str] = set()
     for source, step in find_certain(sources):
-        found = [node for node in step.nodes if _asks_for_gpu(source, node) or getattr(node, "id", "") in gpus]
+        is_conditional = any(isinstance(node, ast.IfExp | ast.BoolOp) for node in step.nodes)
         indexed = [node for node in step.nodes if isinstance(node, ast.Subscript) and last_name(node.value) in gpus]
-        if isinstance(step.node, ast.Assert) and found:
+        if isinstance(step.node, ast.Assert) and _evaluate_without_gpu(source, step.node.test, gpus) in (0, ()):
             yield _finding(
                 source, step.node, "needs_gpu", "This line needs a GPU, but training runs on a CPU.", "Remove the line."
             )
-        elif indexed:
+        elif (
+            isinstance(step.node, ast.If)
+            and _evaluate_without_gpu(source, step.node.test, gpus) is True
+            and ends_scope(source, last := step.node.body[-1])
+            and not isinstance(last, ast.Return)
+        ):
+            yield _finding(
+                source,
+                step.node,
+                "needs_gpu",
+                "This test ends the script if there is no GPU, but training runs on a CPU.",
+                "Remove the test.",
+            )
+        elif indexed and not is_conditional:
             name = last_name(indexed[0].value)
             yield _finding(
                 source,
@@ -269,6 +293,24 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 f"Put the line under `if {name}:`, or remove it.",
             )
         gpus |= {last_name(target) for target, value in step.assigned if value and _asks_for_gpu(source, value)}
+
+
+def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str]) -> object:
+    """Return the value of a condition if there is no GPU, with a tuple for a list; None if the value is unknown."""
+    match node:
+        case ast.Name(id=name) if name in gpus:
+            return ()
+        case ast.Call() if _asks_for_gpu(source, node):
+            return False if source.callee(node) == "torch.cuda.is_available" else ()
+        case ast.Call(func=ast.Name(id="len"), args=[inner]) if _evaluate_without_gpu(source, inner, gpus) == ():
+            return 0
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            value = _evaluate_without_gpu(source, inner, gpus)
+            return None if value is None else not value
+        case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=int(number))]):
+            compare = _COMPARISONS.get(type(op))
+            return compare(0, number) if compare and _evaluate_without_gpu(source, left, gpus) == 0 else None
+    return None
 
 
 def _asks_for_gpu(source: Source, node: ast.AST) -> bool:

@@ -221,6 +221,8 @@ FOUND = {
     "sys_argv": ("import sys\nepochs = int(sys.argv[1])\n", "needs_argument", 2),
     "gpu_asserted": (GPUS + "assert len(gpus) > 0, 'No GPU'\n", "needs_gpu", 3),
     "gpu_asserted_in_torch": ("import torch\nassert torch.cuda.is_available()\n", "needs_gpu", 2),
+    "gpu_counted": (GPUS + "if len(gpus) == 0:\n    raise SystemError('No GPU')\n", "needs_gpu", 3),
+    "gpu_or_exit": ("import sys, torch\nif not torch.cuda.is_available():\n    sys.exit(1)\n", "needs_gpu", 2),
     "first_gpu": (GPUS + "tf.config.experimental.set_memory_growth(gpus[0], True)\n", "needs_gpu", 3),
     "r2_kept": (SCORES + "s = model.score(c, d)\nprint(f'accuracy {s}')\n", "accuracy_of_regression", 3),
     "zeros_counted": (SOFTMAX + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n", "accuracy_of_zeros", 3),
@@ -411,6 +413,9 @@ SOUND = {
     "arguments_in_the_script": ARGUMENTS + "parser.add_argument('data')\nparser.parse_args(['a.csv'])\n",
     "sys_argv_if_given": "import sys\nepochs = int(sys.argv[1]) if len(sys.argv) > 1 else 20\nprint(sys.argv[0])\n",
     "gpu_if_available": GPUS + "if gpus:\n    print(gpus[0])\n",
+    "gpu_in_expression": GPUS + "device = gpus[0].name if gpus else '/CPU:0'\n",
+    "few_gpus": GPUS + "assert len(gpus) < 2\nassert not gpus\n",
+    "gpu_tested": GPUS + "def setup():\n    if not gpus:\n        return\n    print(len(gpus))\nsetup()\n",
     "r2": SCORES + "print('R2:', model.score(c, d))\n",
     "r2_beside_accuracy": SCORES + "print(f'R2: {model.score(c, d):.2f}, accuracy within 3: {close:.2f}')\n",
     "r2_beside_accuracy_score": SCORES
