@@ -107,7 +107,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     "input() waits for an answer, but training runs unattended.",
                     "Use a constant instead.",
                 )
-            elif name == "get_ipython" and (is_builtin or full.startswith("IPython.")):
+            elif name == "get_ipython" and (is_builtin or (full.startswith("IPython.") and _is_used(call, step))):
                 has_code = any(
                     is_magic_with_code(outer) for outer in step.calls if getattr(outer.func, "value", None) is call
                 )
@@ -132,6 +132,11 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     f'{ast.unparse(call.func)}("{backend}") needs a display, but training runs without one.',
                     "Remove the line.",
                 )
+
+
+def _is_used(call: ast.Call, step: Step) -> bool:
+    """Return whether a statement uses an attribute of a call's result. IPython.get_ipython() returns None in a script."""
+    return any(isinstance(node, ast.Attribute) and node.value is call for node in step.nodes)
 
 
 def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:

@@ -241,6 +241,11 @@ FOUND = {
     "input_in_main": ("def main():\n    input()\nif __name__ == '__main__':\n    main()\n", "asks_a_question", 2),
     "input_in_absl": ("from absl import app\ndef main(_):\n    input()\napp.run(main)\n", "asks_a_question", 3),
     "notebook": ("get_ipython().run_line_magic('matplotlib', 'inline')\n", "needs_notebook", 1),
+    "notebook_of_ipython": (
+        "from IPython import get_ipython\nget_ipython().run_line_magic('matplotlib', 'inline')\n",
+        "needs_notebook",
+        2,
+    ),
     "display": ("import pandas as pd\ndisplay(pd.DataFrame())\n", "needs_notebook", 2),
     "window": ("import matplotlib\nmatplotlib.use('Qt5Agg')\n", "needs_window", 2),
     "switched_window": (
@@ -439,6 +444,8 @@ SOUND = {
     "input_in_try": "try:\n    n = input()\nexcept EOFError:\n    n = 3\n",
     "input_never_called": "def ask():\n    return input()\n",
     "notebook_if_there": "try:\n    get_ipython()\nexcept NameError:\n    pass\n",
+    "notebook_of_ipython_if_there": "from IPython import get_ipython\nshell = get_ipython()\n"
+    + "if shell is not None:\n    shell.magic('a')\n",
     "display_of_ipython": "from IPython.display import *\ndisplay(1)\n",
     "display_by_name": "from IPython.display import display\ndisplay(1)\n",
     "own_display": "display = print\ndisplay(1)\n",
