@@ -145,23 +145,57 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
     A spawned process imports the script and so reaches the call as well, which Python does not allow
     (docs.python.org/3/library/multiprocessing.html, "The spawn and forkserver start methods").
     """
-    is_default, contexts = False, set[str]()
+    setting: tuple[Source, ast.Call] | None = None
+    contexts: set[str] = set()
     for source, step in find_unguarded(sources):
         for call in step.calls:
             name, owner = last_name(call.func), getattr(call.func, "value", None)
             is_context = _chooses_spawn(source, owner) or getattr(owner, "id", "") in contexts
             starts = _STARTS_PROCESSES.fullmatch(source.callee(call))
-            if (is_default and starts) or (is_context and name in ("Pool", "Process")):
+            context = keyword(call, "mp_context", 1) if name == "ProcessPoolExecutor" else None
+            is_given = _chooses_spawn(source, context) or getattr(context, "id", "") in contexts
+            if (starts and (setting or is_given)) or (is_context and name in ("Pool", "Process")):
+                also = f" and {_locate(*setting, source)}" if setting and not _is_forced(setting[1]) else ""
                 yield _finding(
                     source,
                     call,
                     "unguarded_process",
                     f"Each process that {name}() spawns runs {sources[0].path} again and fails before doing any work.",
+                    f'In {sources[0].path}, put the code that leads to this line{also} under `if __name__ == "__main__":`.',
+                )
+                return
+            if _chooses_spawn(source, call) and name == "set_start_method":
+                setting = source, call
+        contexts |= {last_name(target) for target, value in step.assigned if _chooses_spawn(source, value)}
+    if setting and not _is_forced(setting[1]):
+        yield from _check_repeated_setting(sources, *setting)
+
+
+def _check_repeated_setting(sources: tuple[Source, ...], setter: Source, setting: ast.Call) -> Iterator[Finding]:
+    """Yield a finding if spawned processes call ``set_start_method`` again, which raises a RuntimeError."""
+    for source, step in find_certain(sources):
+        for call in step.calls:
+            if _STARTS_PROCESSES.fullmatch(source.callee(call)):
+                yield _finding(
+                    setter,
+                    setting,
+                    "unguarded_process",
+                    f"Each process that {_locate(source, call, setter)} spawns runs this line again and fails, "
+                    "because the start method is already set.",
                     f'In {sources[0].path}, put the code that leads to this line under `if __name__ == "__main__":`.',
                 )
                 return
-            is_default = is_default or (_chooses_spawn(source, call) and name == "set_start_method")
-        contexts |= {last_name(target) for target, value in step.assigned if _chooses_spawn(source, value)}
+
+
+def _is_forced(setting: ast.Call) -> bool:
+    """Return whether ``set_start_method`` may be called again."""
+    return keyword(setting, "force", 1) is not None
+
+
+def _locate(source: Source, call: ast.Call, seen_from: Source) -> str:
+    """Return the name and line of a call, with its file unless it is the file of ``seen_from``."""
+    file = "" if source.path == seen_from.path else f" of {source.path}"
+    return f"{last_name(call.func)}() on line {call.lineno}{file}"
 
 
 def _chooses_spawn(source: Source, node: ast.expr | None) -> bool:

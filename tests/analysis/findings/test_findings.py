@@ -284,6 +284,17 @@ FOUND = {
         "unguarded_process",
         4,
     ),
+    "spawn_set_by_each_process": (
+        SPAWN + "if __name__ == '__main__':\n    mp.Pool(2).map(abs, x)\n",
+        "unguarded_process",
+        2,
+    ),
+    "spawn_executor_context": (
+        "import multiprocessing as mp\nfrom concurrent.futures import ProcessPoolExecutor\n"
+        "ProcessPoolExecutor(2, mp_context=mp.get_context('spawn')).map(abs, x)\n",
+        "unguarded_process",
+        3,
+    ),
     "relative_import": ("import os\nfrom .model import build\n", "relative_import", 2),
     "weights": ("import keras\nkeras.applications.VGG16(include_top=False)\n", "downloads", 2),
 }
@@ -460,7 +471,10 @@ SOUND = {
     "files_written": "with open('/var/log/train.log', 'w') as log:\n    pass\n",
     "torchvision": "from torchvision import datasets\ndatasets.MNIST('.')\n",
     "weights": "import keras\nkeras.applications.VGG16(weights=None)\n",
-    "spawn_guarded": SPAWN + "def main():\n    mp.Pool(2)\nif __name__ == '__main__':\n    main()\n    mp.Pool(2)\n",
+    "spawn_guarded": "import multiprocessing as mp\ndef main():\n    mp.Pool(2)\nif __name__ == '__main__':\n"
+    + "    mp.set_start_method('spawn')\n    main()\n    mp.Pool(2)\n",
+    "spawn_set_again": "import multiprocessing as mp\nmp.set_start_method('spawn', force=True)\n"
+    + "if __name__ == '__main__':\n    mp.Pool(2)\n",
     "spawn_later": "import multiprocessing as mp\nmp.Pool(2)\nif __name__ == '__main__':\n    mp.set_start_method('spawn')\n",
     "spawn_threads": SPAWN + "from multiprocessing.pool import ThreadPool\nThreadPool(2).map(abs, x)\n",
     "fork": "import multiprocessing as mp\nmp.set_start_method('fork')\nmp.Pool(2)\nmp.get_context('fork').Pool(2)\n",
@@ -504,6 +518,12 @@ def test_unseeded_split_of_training_data_concerns_validation(split: str, verb: s
     """The test rows stay the same if only an inner split has no seed."""
     (found,) = find_in_sources(read(SPLIT + split))
     assert f"each trial {verb} on different rows" in found.message
+
+
+def test_start_method_is_moved_with_the_processes() -> None:
+    """A spawned process must not reach ``set_start_method`` either."""
+    (found,) = find_in_sources(read(SPAWN + "mp.Pool(2).map(abs, x)\n"))
+    assert "this line and set_start_method() on line 2 under" in found.remedy
 
 
 def test_relative_import_of_a_module_is_sound() -> None:
