@@ -110,8 +110,9 @@ def find_in_files(
     ``untracked``: the paths of the files that this commit would contain only after ``git add``.
     """
     yield from find_missing_files(sources, folder, committed, pointers)
-    yield from find_untracked_files(sources, untracked)
+    large = tuple(find_large_files(folder, new))
+    yield from find_untracked_files(sources, set(untracked) - {each.path for each in large})
     yield from find_missing_packages(sources, detection, folder)
     yield from find_refused_requirements(folder)
-    yield from find_large_files(folder, new)
+    yield from large
     yield from find_uncalled_functions(sources, folder, committed)
