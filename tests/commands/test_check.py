@@ -433,6 +433,34 @@ def test_untracked_files_that_the_script_needs_are_noted(tmp_path: Path) -> None
     assert project["findings"] == []
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        "DATA = Path('data')\nopen(DATA / 'a.csv')\n",
+        "DATA = 'data'\nopen(os.path.join(DATA, 'a.csv'))\n",
+        "DATA = Path(__file__).resolve().parent / 'data'\nopen(DATA / 'a.csv')\n",
+        "DATA = os.path.dirname(os.path.abspath(__file__))\nopen(os.path.join(DATA, 'data', 'a.csv'))\n",
+    ],
+)
+def test_untracked_file_whose_path_is_joined_is_noted(read: str, tmp_path: Path) -> None:
+    """A path may be built from constants; a variable that is assigned twice is unknown."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": ""})
+    imports = "import os\nfrom pathlib import Path\n"
+    for text, remedies in ((read, ["Run git add data/a.csv."]), (f"{read}DATA = 'other'\n", [])):
+        write(repository, {"nn.py": imports + text, "data/a.csv": ""})
+        (project,) = check_json(repository)["projects"]
+        assert [each["remedy"] for each in project["findings"]] == remedies
+
+
+def test_large_untracked_file_is_not_to_be_added(tmp_path: Path) -> None:
+    """The remedy of a large file is to add it to .gitignore, so no other remedy adds it to git."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": "open('large.csv')\n"})
+    with (repository / "large.csv").open("wb") as file:
+        file.truncate(50_000_001)
+    (project,) = check_json(repository)["projects"]
+    assert [each["kind"] for each in project["findings"]] == ["large_file"]
+
+
 def test_large_file_is_found_until_it_is_committed(tmp_path: Path) -> None:
     """A new file is reported, even after git add, because it would be in the next commit."""
     repository = make_repository(tmp_path / "digits", {"nn.py": "epochs = 1\n"})

@@ -38,6 +38,11 @@ from epochal.analysis.requirements import explain_refused, find_refused, find_wr
 from epochal.analysis.syntax import full_name, last_name
 
 _LARGE_BYTES = 50_000_000
+_OWN_FOLDER = re.compile(
+    r"(?:pathlib\.)?Path\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parent"
+    r"|os\.path\.dirname\((?:__file__|os\.path\.(?:abspath|realpath)\(__file__\))\)"
+)
+"""Matches expressions for the folder that contains the Python file itself."""
 
 _PROVIDERS = {
     "clang": ("libclang",),
@@ -134,14 +139,48 @@ def find_missing_files(
 def find_untracked_files(sources: tuple[Source, ...], untracked: Collection[str]) -> Iterator[Finding]:
     """Yield a finding for each file in ``untracked`` that the code imports as a module or always reads."""
     used = [(module.path, *_find_import(sources, PurePosixPath(module.path).stem)) for module in sources[1:]]
+    constants = {source.path: _find_constants(source) for source in sources}
     for source, step in find_certain(sources):
         for call in step.calls:
-            if call.args and reads_file(source, call) and _is_relative(path := text_of(call.args[0])):
+            if not call.args or not reads_file(source, call):
+                continue
+            if _is_relative(path := _read_path(call.args[0], constants[source.path], source)):
                 used.append((str(PurePosixPath(path)), source.path, call.lineno))
     for path, where, line in used:
         if any(each == path or each.startswith(f"{path}/") for each in untracked):
             message = f"{path} is not tracked by git yet, so git commit --all would leave it out."
             yield Finding("untracked_file", where, line, message, f"Run git add {path}.", Severity.NOTE)
+
+
+def _find_constants(source: Source) -> dict[str, ast.expr]:
+    """Return the values of the variables that a file assigns only once."""
+    assigned = [pair for scope in source.scopes for step in scope.steps for pair in step.assigned]
+    times = Counter(node.id for target, _ in assigned for node in ast.walk(target) if isinstance(node, ast.Name))
+    return {
+        target.id: value
+        for target, value in assigned
+        if isinstance(target, ast.Name) and value is not None and times[target.id] == 1
+    }
+
+
+def _read_path(node: ast.expr, constants: dict[str, ast.expr], source: Source) -> str:
+    """Return the path that an expression such as ``DATA / "a.csv"`` builds from constants; empty if it is unknown."""
+    if _OWN_FOLDER.fullmatch(ast.unparse(node)):
+        return str(PurePosixPath(source.path).parent)
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id=name) if name in constants:
+            others = {other: value for other, value in constants.items() if other != name}
+            return _read_path(constants[name], others, source)
+        case ast.BinOp(op=ast.Div(), left=left, right=right):
+            parts = [left, right]
+        case ast.Call(args=[_, *_], keywords=[]) if source.callee(node) in ("pathlib.Path", "os.path.join"):
+            parts = node.args
+        case _:
+            return ""
+    paths = [_read_path(part, constants, source) for part in parts]
+    return str(PurePosixPath(*paths)) if all(paths) else ""
 
 
 def _find_ignored_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
