@@ -252,6 +252,21 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
     assert project["metric"]["value"] == "val_accuracy"
 
 
+@pytest.mark.parametrize(
+    ("line", "is_metric"),
+    [
+        ("logging.info('Test accuracy: %.3f', right)", True),
+        ("self.logger.info(f'Test accuracy: {right}')", True),
+        ("logging.debug('Test accuracy: %.3f', right)", False),
+        ("window.info('Test accuracy')", False),
+    ],
+)
+def test_logged_accuracy_is_a_measurement(line: str, is_metric: bool, tmp_path: Path) -> None:
+    """A logged line counts in a run like a printed one, unless logging hides it by default."""
+    (project,) = check_json(write(tmp_path, {"nn.py": f"import logging, sklearn\n{line}\n"}))["projects"]
+    assert bool(project["metric"]) is is_metric
+
+
 def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
     """Each project has its own settings and findings; paths are relative to the top level of the repository."""
     files = {

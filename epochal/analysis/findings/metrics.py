@@ -35,6 +35,8 @@ _MAY_REPORT = re.compile(
 )
 _SAYS_R2 = re.compile(r"(?<![a-z])r(?:2|²|\^2|-?squared)(?![a-z])", re.IGNORECASE)
 _ACCURACY_FUNCTIONS = frozenset(f"sklearn.metrics.{name}" for name in ("accuracy_score", "classification_report"))
+_LOGS = frozenset({"info", "warning", "error", "critical", "log"})
+"""Methods of loggers whose messages are usually shown."""
 _KERAS = ("keras", "tensorflow", "tf_keras")
 
 
@@ -273,8 +275,12 @@ def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
 
 
 def _says_accuracy(node: ast.stmt) -> bool:
-    """Return whether a statement prints text that mentions accuracy."""
-    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call) or last_name(node.value.func) != "print":
+    """Return whether a statement prints or logs text that mentions accuracy."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+        return False
+    function = node.value.func
+    logs = isinstance(function, ast.Attribute) and function.attr in _LOGS and "log" in last_name(function.value).lower()
+    if last_name(function) != "print" and not logs:
         return False
     return any(_SAYS_ACCURACY.search(text) for text in _texts_of(node))
 
