@@ -90,6 +90,8 @@ class Range(Table):
 class Choices(Table):
     """A list of values that a search may choose from: all numbers, all strings, or true and false."""
 
+    SYNONYMS: ClassVar[Mapping[str, str]] = dict.fromkeys(("choice", "values", "options"), "choices")
+
     choices: Annotated[tuple[Value, ...], PlainValidator(_check_choices)]
     """The values to choose from: at least two, which are all numbers, all strings, or ``true`` and ``false``."""
 
@@ -99,7 +101,9 @@ def _choose_tag(values: Any) -> str | None:
         return table_tag(type(values))
     if not isinstance(values, dict) or not values:
         return None
-    return table_tag(Choices if "choices" in values else Range)
+    is_range = not values.keys().isdisjoint({"low", "high"})
+    has_choices = any(name in ("choices", *Choices.SYNONYMS) or isinstance(values[name], list) for name in values)
+    return table_tag(Choices if "choices" in values or (has_choices and not is_range) else Range)
 
 
 Values = Annotated[
@@ -110,4 +114,4 @@ Values = Annotated[
         custom_error_message="Input should be a range, as in { low = 1, high = 4 }, or choices, as in { choices = [8, 16] }",
     ),
 ]
-"""The values that a constant may take. A table with ``choices`` is checked as Choices, any other as a Range."""
+"""The values that a constant may take. A table with ``choices`` (perhaps misspelt) is checked as Choices, any other as a Range."""

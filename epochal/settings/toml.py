@@ -94,7 +94,7 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
         return model.model_validate(values, context=Path(where).parent)
     except ValidationError as error:
         faults = error.errors()
-        meant = {(*fault["loc"][:-1], _find_synonym(model, fault)) for fault in faults}
+        meant = {(*fault["loc"][:-1], _find_similar(model, fault)) for fault in faults}
         lines = [_format_error(where, fault, model, values) for fault in faults if fault["loc"] not in meant]
         raise SettingsError("\n".join(lines)) from None
 
@@ -207,10 +207,9 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
     place = _suggest_place(model, name, value)
     if place and (len(path) == 1 or name in model.model_fields):
         return place
-    synonym = _find_synonym(model, fault)
-    similar = [synonym] if synonym else difflib.get_close_matches(name.lower(), known, n=1)
-    if similar and not (len(path) == 1 and _differs(model.model_fields[similar[0]].annotation, value)):
-        found = _join_key((*path[:-1], similar[0]))
+    similar = _find_similar(model, fault)
+    if similar and not (len(path) == 1 and _differs(model.model_fields[similar].annotation, value)):
+        found = _join_key((*path[:-1], similar))
         return f"Did you mean {_header(found, model.model_fields[found].default) if is_table else found}?"
     if place:
         return place
@@ -238,11 +237,13 @@ def _suggest_place(model: type[Table], name: str, value: Any) -> str:
     return f"It belongs in the {join_words(headers, 'or')} table." if headers else ""
 
 
-def _find_synonym(model: type[Table], fault: Any) -> str:
-    """Return the valid key meant by the unknown key in a validation error; empty if that is not known."""
+def _find_similar(model: type[Table], fault: Any) -> str:
+    """Return the valid key that was probably meant by the unknown key in a validation error; empty if that is not known."""
     if fault["type"] != "extra_forbidden":
         return ""
-    return _find_table(model, fault["loc"][:-1]).SYNONYMS.get(str(fault["loc"][-1]), "")
+    table, name = _find_table(model, fault["loc"][:-1]), str(fault["loc"][-1])
+    close = difflib.get_close_matches(name.lower(), _keys_of(table), n=1)
+    return table.SYNONYMS.get(name) or next(iter(close), "")
 
 
 def _differs(annotation: Any, value: Any) -> bool:

@@ -162,15 +162,22 @@ def test_invalid_setting_in_the_repository_is_named(tmp_path: Path, text: str, e
     assert "epochal.toml" in str(error.value)
 
 
-def test_mistaken_key_of_a_range_is_not_also_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("values", "meant"),
+    [
+        ("min = 1, max = 2", ["search.rate.low?", "search.rate.high?"]),
+        ("low = 1, hihg = 2", ["search.rate.high?"]),
+        ("values = [16, 32]", ["search.rate.choices?"]),
+        ("choice = [16, 32]", ["search.rate.choices?"]),
+        ("chocies = [16, 32]", ["search.rate.choices?"]),
+    ],
+)
+def test_mistaken_key_of_a_range_is_not_also_missing(tmp_path: Path, values: str, meant: list[str]) -> None:
     """A misspelt key is reported on one line, without a second one about the missing key."""
-    (tmp_path / "epochal.toml").write_text("[search]\nrate = {min = 1, max = 2}")
+    (tmp_path / "epochal.toml").write_text(f"[search]\nrate = {{ {values} }}")
     with pytest.raises(SettingsError) as error:
         read_repository_settings(tmp_path)
-    assert [line.rpartition("Did you mean ")[2] for line in str(error.value).splitlines()] == [
-        "search.rate.low?",
-        "search.rate.high?",
-    ]
+    assert [line.rpartition("Did you mean ")[2] for line in str(error.value).splitlines()] == meant
 
 
 @pytest.mark.parametrize(
