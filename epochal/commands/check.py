@@ -167,7 +167,9 @@ def _check_projects(folder: Path) -> list[Checked]:
             return [_check_project(folder, "")]
         return [Checked("", None, None, (), tuple(_settings_findings(folder, str(error))))]
     missing = [
-        _settings_finding(folder, f"project {number} ({project.path}): path is not a folder in the repository.")
+        _settings_finding(
+            folder, f"project {number} ({project.path}): path is not a folder in the repository. {project.REMEDY}"
+        )
         for number, project in enumerate(projects, start=1)
         if not (folder / project.path).is_dir()
     ]
@@ -340,7 +342,8 @@ def _settings_finding(folder: Path, problem: str) -> Finding:
     position = re.search(r"\(at line (\d+), ", problem)
     line = int(position[1]) if position else find_line(_read_settings(folder), key)
     message, _, remedy = problem.partition(". ")
-    remedy = remedy or "Correct the line, or remove it to use the default."
+    default = "Correct the line, or remove it" + ("." if key.startswith("search.") else " to use the default.")
+    remedy = remedy or ("Add it." if message.endswith(" is missing.") else default)
     path = problem.partition(" ")[0] if message.endswith(" is not read") else _SETTINGS
     return Finding("settings", path, line, message.removesuffix(".") + ".", remedy, Severity.ERROR)
 

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from epochal.errors import SettingsError
+from epochal.grammar import join_words
 from epochal.settings.search import Values
 from epochal.settings.server import ServerSettings
 from epochal.settings.toml import Table, parse, read_toml
@@ -49,6 +50,8 @@ class RetrainSettings(Table):
 
 class Project(Table):
     """A folder of the repository whose script is trained separately, as if the folder were a repository of its own."""
+
+    REMEDY: ClassVar[str] = "Set path to a folder in the repository, or remove [[project]] to train the top-level folder."
 
     path: Annotated[
         str,
@@ -136,9 +139,11 @@ class RepositorySettings(Table):
 
     @model_validator(mode="after")
     def _check_projects(self) -> Self:
-        others = sorted(self.model_fields_set - {"project"})
+        others = [name for name in sorted(self.model_fields_set - {"project"}) if not _is_empty(getattr(self, name))]
         if self.project and others:
-            raise ValueError(f"{', '.join(others)}: with [[project]], settings go in each project's epochal.toml")
+            raise ValueError(
+                f"{join_words(others)}: with [[project]], settings go in each project's epochal.toml. Move them there"
+            )
         return self
 
     @field_validator("script")
@@ -154,6 +159,11 @@ class RepositorySettings(Table):
         if 0 < value <= 0.5:
             raise ValueError("should be 0, or greater than 0.5 and less than 1, such as 0.95")
         return value
+
+
+def _is_empty(value: object) -> bool:
+    """Return whether a setting is a table without keys, such as the [retrain] of the template."""
+    return value == {} or (isinstance(value, Table) and not value.model_fields_set)
 
 
 Project.ELSEWHERE = dict.fromkeys(

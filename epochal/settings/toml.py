@@ -4,6 +4,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,8 @@ class Table(BaseModel):
     """Keys that belong in another file, each with a description of that file."""
     SYNONYMS: ClassVar[Mapping[str, str]] = {}
     """Words that users may write instead of a key, each mapped to that key."""
+    REMEDY: ClassVar[str] = ""
+    """A sentence that says what to do if the table has an invalid value or lacks a key; empty if errors need none."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -119,7 +122,7 @@ def _format_error(where: str, fault: Any, model: type[Table], values: dict[str, 
     path, value = fault["loc"], fault["input"]
     if not path:
         return f"{where}: {fault['msg'].removeprefix('Value error, ')}."
-    key = _join_key(path)
+    key, remedy = _join_key(path), _find_table(model, path[:1]).REMEDY
     if _is_in_array(path):
         name = values[path[0]][path[1]].get("path")
         where = f"{where}: {path[0]} {path[1] + 1}" + (f" ({name})" if name else "")
@@ -127,12 +130,14 @@ def _format_error(where: str, fault: Any, model: type[Table], values: dict[str, 
         problem = f"there is no table {_header(key, value)}" if _is_table(fault) else f"{key} is not a setting"
         return f"{where}: {problem}. {_suggest_key(model, fault)}"
     if fault["type"] == "missing":
-        return f"{where}: {key} is missing."
+        return f"{where}: {key} is missing. {remedy}".rstrip()
     if fault["type"] in ("tuple_type", "model_type") and (entry := _find_array_entry(model, fault)):
         written = f"[{key}]" if isinstance(value, dict) else key
         correct = f"[[{key}]], in double brackets, with {entry} on the next line"
         if not isinstance(value, dict) or entry.partition(" ")[0] in value:
-            return f"{where}: {written} should be {correct}."
+            given = value.values() if isinstance(value, dict) else [value]
+            is_kept = any(_format_value(each) in entry for each in given)
+            return f"{where}: {written} should be {correct}. {'' if is_kept else remedy}".rstrip()
         plain = [name for name in value if name in model.model_fields]
         move = f"Move {join_words(plain)} to the top of the file, above all tables, and remove" if plain else "Remove"
         return f"{where}: {written} is not a table of settings. {move} {written}; a list of projects begins with {correct}."
@@ -140,7 +145,7 @@ def _format_error(where: str, fault: Any, model: type[Table], values: dict[str, 
         return f"{where}: {key} is neither a range nor a set of choices. {place}"
     shown = repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    return f"{where}: {key}: {_describe_expected(model, fault, key)} (it is {shown})."
+    return f"{where}: {key}: {_describe_expected(model, fault, key)} (it is {shown}). {remedy}".rstrip()
 
 
 def _is_in_array(path: tuple[int | str, ...]) -> bool:
@@ -182,8 +187,10 @@ def _find_array_entry(model: type[Table], fault: Any) -> str:
     ):
         return ""
     name, first = next(iter(tables[0].model_fields.items()))
-    example = value if isinstance(value, str) else (first.examples or [""])[0]
-    return f"{name} = {_format_value(value.get(name, example) if isinstance(value, dict) else example)}"
+    for written in (value, value.get(name) if isinstance(value, dict) else None):
+        with suppress(ValidationError):
+            return f"{name} = {_format_value(getattr(tables[0].model_validate({name: written}), name))}"
+    return f"{name} = {_format_value((first.examples or [''])[0])}"
 
 
 def _is_table(fault: Any) -> bool:
@@ -226,6 +233,10 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
 
 def _suggest_place(model: type[Table], name: str, value: Any) -> str:
     """Return a sentence that says where the misplaced setting ``name`` belongs; empty if it is not a setting."""
+    for key, field in model.model_fields.items():
+        is_entry = isinstance(field.default, dict) and isinstance(value, dict) and bool(value)
+        if is_entry and any(value.keys() <= {*_keys_of(each), *each.SYNONYMS} for each in _tables_of(field.annotation)):
+            return f"It belongs below the line [{key}], without a '#' in front of that line: {name} = {_format_value(value)}."
     if name in model.model_fields:
         return f"It belongs at the top of the file, above all tables: {name} = {_format_value(value)}."
     headers = [
@@ -255,9 +266,9 @@ def _differs(annotation: Any, value: Any) -> bool:
 def find_line(text: str, key: str) -> int:
     """Return the number, counted from 1, of the line in a TOML file that sets ``key``, such as ``retrain.max_epochs``.
 
-    The key may point into an inline table. Returns 0 if no line sets it.
+    The key may point into an inline table. If no line sets it, returns the line of its entry's header, or 0.
     """
-    table, arrays = "", dict[str, int]()
+    table, arrays, entry = "", dict[str, int](), 0
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*(\[{1,2})\s*([\w.\-\"' ]+?)\s*\]", line):
             table = re.sub(r"[\"' ]", "", header[2])
@@ -266,6 +277,7 @@ def find_line(text: str, key: str) -> int:
                     return number
                 arrays[table] = arrays.get(table, -1) + 1
                 table = f"{table}.{arrays[table]}"
+                entry = number if key.startswith(f"{table}.") else entry
             name = table
         elif setting := re.match(r"\s*([\w.\-\"']+)\s*=", line):
             name = f"{table}.{setting[1]}".strip(".").replace('"', "").replace("'", "")
@@ -273,7 +285,7 @@ def find_line(text: str, key: str) -> int:
             continue
         if name == key or (key.startswith(f"{name}.") and name != table):
             return number
-    return 0
+    return entry
 
 
 def _find_table(model: type[Table], path: tuple[int | str, ...]) -> type[Table]:
@@ -358,7 +370,8 @@ def _format_value(value: Any) -> str:
         items = value.model_dump(exclude_defaults=True).items()
         return "{ " + ", ".join(f"{key} = {_format_value(item)}" for key, item in items) + " }"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_format_value(key)} = {_format_value(item)}" for key, item in value.items()) + "}"
+        items = [(key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _format_value(key), item) for key, item in value.items()]
+        return "{ " + ", ".join(f"{key} = {_format_value(item)}" for key, item in items) + " }" if items else "{}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_format_value(item) for item in value) + "]"
     if isinstance(value, int | float):

@@ -158,6 +158,28 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "(digits): path is not a folder",
         ),
         (
+            {"epochal.toml": '[[project]]\npath = "digits"\n'},
+            "settings",
+            "epochal.toml",
+            2,
+            "Set path to a folder in the repository, or remove [[project]] to train the top-level folder.",
+        ),
+        (
+            {"epochal.toml": "threshold = 0.9\n[[project]]\npath = 'a'\n"},
+            "settings",
+            "epochal.toml",
+            1,
+            "Move them there.",
+        ),
+        ({"epochal.toml": "\n[[project]]\n", "nn.py": ""}, "settings", "epochal.toml", 2, "path is missing. Set path"),
+        (
+            {"nn.py": "rate = 0.1", "epochal.toml": "[search]\nrate = { low = 1 }\n"},
+            "settings",
+            "epochal.toml",
+            2,
+            "search.rate.high is missing. Add it.",
+        ),
+        (
             {"nn.py": "", "Epochal.toml": ""},
             "settings",
             "Epochal.toml",

@@ -76,6 +76,33 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
             "epochal.toml: project 2 (wine): threshold is not a setting. It belongs in the file epochal.toml in the "
             "project's folder.",
         ),
+        (
+            "project = '.'",
+            'project should be [[project]], in double brackets, with path = "projects/digits" on the next line. Set path to '
+            "a folder in the repository, or remove [[project]] to train the top-level folder.",
+        ),
+        (
+            "[[project]]\npath = '.'",
+            'project 1 (.): path: should be the path of a folder in the repository, such as "projects/digits" (it is '
+            "'.'). Set path to a folder in the repository, or remove [[project]] to train the top-level folder.",
+        ),
+        (
+            "[[project]]",
+            "project 1: path is missing. Set path to a folder in the repository, or remove [[project]]",
+        ),
+        (
+            "[retrain]\nrate = { low = 0.1, high = 1 }",
+            "retrain.rate is not a setting. It belongs below the line [search], without a '#' in front of that line: "
+            "rate = { low = 0.1, high = 1 }.",
+        ),
+        (
+            "filters = { values = [8, 16] }",
+            "It belongs below the line [search], without a '#' in front of that line: filters = { values = [8, 16] }.",
+        ),
+        (
+            "threshold = 0.9\n[retrain]\n[[project]]\npath = 'a'",
+            "threshold: with [[project]], settings go in each project's epochal.toml. Move them there.",
+        ),
         ("[[project]]\npth = 'a'", "epochal.toml: project 1: pth is not a setting. Did you mean path?"),
         ("[search]\nrate = 0.1", "search.rate: Input should be a range, as in { low = 1, high = 4 }, or choices"),
         ("[search]\nrate = {}", "search.rate: Input should be a range"),
@@ -264,6 +291,13 @@ def test_file_with_another_name_is_refused(tmp_path: Path, name: str, expected: 
     assert str(error.value) == expected
     (tmp_path / "epochal.toml").write_text("threshold = 0.7")
     assert read_repository_settings(tmp_path).threshold == 0.7
+
+
+def test_uncommented_project_of_the_template_is_valid(tmp_path: Path) -> None:
+    """The template's [retrain], which has no settings, is allowed beside projects."""
+    text = template(RepositorySettings, "a title").replace("#[[project]]", "[[project]]").replace("#path", "path")
+    (tmp_path / "epochal.toml").write_text(text)
+    assert [project.path for project in read_repository_settings(tmp_path).project] == ["projects/digits"]
 
 
 def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
