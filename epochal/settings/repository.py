@@ -51,7 +51,9 @@ class RetrainSettings(Table):
 class Project(Table):
     """A folder of the repository whose script is trained separately, as if the folder were a repository of its own."""
 
-    REMEDY: ClassVar[str] = "Set path to a folder in the repository, or remove [[project]] to train the top-level folder."
+    REMEDY: ClassVar[str] = (
+        "Set path to a folder in the repository, or remove [[project]] to train the top-level folder."
+    )
 
     path: Annotated[
         str,

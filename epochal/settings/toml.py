@@ -58,6 +58,20 @@ FilePath = Annotated[str, AfterValidator(_resolve_path)]
 
 T = TypeVar("T", bound=Table)
 
+_MISTAKES = {
+    r"<{7}|={7}|>{7}": "Resolve the merge conflict there, and commit the result.",
+    r"\s*(?://|/\*|;|--)": "Comments begin with #.",
+    r"\s*\{": "Write each setting on its own line, without braces, as in name = value.",
+    r"[^#]*=\s*\{(?:[^}]*|[^#]*,\s*\}.*)$": "Write everything from brace to brace on one line, with no comma before the last brace.",
+    r"\s*[\w.-]+\s*[:=]\s*(?:none|null|nil)\s*(?:#.*)?$": "Remove the line to use the default.",
+}
+"""Patterns that match the beginnings of lines that are not TOML, each with the remedy."""
+_ASSIGNMENT = re.compile(
+    r"""\s*["']?(?P<key>[\w.-]+)["']?(?:\s*(?:[:=]|:=|==)\s*(?P<value>[^\s#;]+?(?:\s*%)?)|\s+(?P<number>[\d.,]+\s*%?))"""
+    r"\s*[,;]?\s*(?:(?:#|//|;).*)?"
+)
+"""Matches a line that was meant to set a key, such as ``threshold: 95%`` or ``threshold 0.95``."""
+
 
 def read_toml(path: Path, model: type[T]) -> T:
     """Return the settings in the file ``path``, or the defaults if it does not exist.
@@ -66,25 +80,44 @@ def read_toml(path: Path, model: type[T]) -> T:
     unknown, or if a value is invalid.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path.exists() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsError(f"{path} cannot be read as TOML: {error}.{_correct_line(path, str(error))}") from error
+        text = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not encoded in UTF-8. Save it as UTF-8.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error}.") from error
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{path} cannot be read as TOML: {error}. {_correct_line(text, str(error))}".rstrip()
+        ) from error
     return parse(values, model, str(path))
 
 
-def _correct_line(path: Path, error: str) -> str:
-    """Say how to correct the line that an error names, if it looks like YAML, has a decimal comma, or is a conflict marker."""
+def _correct_line(text: str, error: str) -> str:
+    """Return how to correct the line that an error names if its mistake is a common one; otherwise an empty string."""
     position = re.search(r"\(at line (\d+), ", error)
-    line = path.read_text(encoding="utf-8-sig").splitlines()[int(position[1]) - 1] if position else ""
-    if re.match(r"<{7}|={7}|>{7}", line):
-        return " Resolve the merge conflict there, and commit the result."
-    found = re.fullmatch(r"\s*([\w.-]+)\s*[:=]\s*([^\s#]+)\s*(?:#.*)?", line)
+    line = text.splitlines()[int(position[1]) - 1] if position else ""
+    for pattern, remedy in _MISTAKES.items():
+        if re.match(pattern, line, re.IGNORECASE):
+            return remedy
+    found = _ASSIGNMENT.fullmatch(line)
     if found is None:
         return ""
-    value = re.sub(r"(?<=\d),(?=\d)", ".", found[2])
-    is_text = re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("true", "false")
-    written = f'{found[1]} = "{value}"' if is_text else f"{found[1]} = {value}"
-    return f" Write {written}." if written.replace(" ", "") != line.replace(" ", "") else ""
+    value = re.sub(r"(?<=\d),(?=\d)", ".", found["number"] or found["value"])
+    value = re.sub(r"^\.(?=\d)", "0.", re.sub(r"(?<=\d)\.$", ".0", value))
+    if percentage := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", value):
+        value = str(Decimal(percentage[1]) / 100)
+    elif value in ("True", "False"):
+        value = value.lower()
+    elif re.fullmatch(r"[A-Za-z_][\w./-]*", value) and value not in ("true", "false"):
+        value = f'"{value}"'
+    written = f"{found['key']} = {value}"
+    try:
+        tomllib.loads(written)
+    except tomllib.TOMLDecodeError:
+        return ""
+    return f"Write {written}."
 
 
 def parse(values: dict[str, Any], model: type[T], where: str) -> T:
@@ -370,8 +403,8 @@ def _format_value(value: Any) -> str:
         items = value.model_dump(exclude_defaults=True).items()
         return "{ " + ", ".join(f"{key} = {_format_value(item)}" for key, item in items) + " }"
     if isinstance(value, dict):
-        items = [(key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _format_value(key), item) for key, item in value.items()]
-        return "{ " + ", ".join(f"{key} = {_format_value(item)}" for key, item in items) + " }" if items else "{}"
+        plain = {key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _format_value(key): value[key] for key in value}
+        return "{ " + ", ".join(f"{key} = {_format_value(plain[key])}" for key in plain) + " }" if plain else "{}"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_format_value(item) for item in value) + "]"
     if isinstance(value, int | float):

@@ -162,6 +162,25 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ("script: nn.py\nthreshold: 0,9", 'column 7). Write script = "nn.py".'),
         ("script = nn.py", 'Write script = "nn.py".'),
         ("threshold = 0,9", "Write threshold = 0.9."),
+        ("threshold = 95%", "column 15). Write threshold = 0.95."),
+        ("threshold: 87.5 %  # of all rows", "Write threshold = 0.875."),
+        ("threshold = .9", "Write threshold = 0.9."),
+        ("threshold = 1.", "Write threshold = 1.0."),
+        ("threshold = 0.9;", "Write threshold = 0.9."),
+        ("threshold = 0.9,", "Write threshold = 0.9."),
+        ("threshold = 0.9 // good", "Write threshold = 0.9."),
+        ("threshold 0.9", "Write threshold = 0.9."),
+        ("threshold == 0.9", "Write threshold = 0.9."),
+        ("repeated_rows = True", "Write repeated_rows = true."),
+        ("metric = none", "Remove the line to use the default."),
+        ('"metric": "auc",', 'Write metric = "auc".'),
+        ("// the target\nthreshold = 0.9", "Comments begin with #."),
+        ('{"threshold": 0.9}', "Write each setting on its own line, without braces, as in name = value."),
+        (
+            "[search]\nrate = { low = 1, high = 2, }",
+            "column 29). Write everything from brace to brace on one line, with no comma before the last brace.",
+        ),
+        ("[search]\nrate = {\n  low = 1,\n  high = 2\n}", "Write everything from brace to brace on one line"),
         ("[mail]\nto = ['eve@example.com']", "there is no table [mail]. It belongs in server.toml"),
         ("[sandbox]\nnetwork = true", "there is no table [sandbox]. It belongs in server.toml"),
         ("[retrian]\npatience = 3", "there is no table [retrian]. Did you mean [retrain]?"),
@@ -298,6 +317,13 @@ def test_uncommented_project_of_the_template_is_valid(tmp_path: Path) -> None:
     text = template(RepositorySettings, "a title").replace("#[[project]]", "[[project]]").replace("#path", "path")
     (tmp_path / "epochal.toml").write_text(text)
     assert [project.path for project in read_repository_settings(tmp_path).project] == ["projects/digits"]
+
+
+def test_other_encoding_is_named(tmp_path: Path) -> None:
+    """Windows PowerShell writes UTF-16 if output is redirected to a file."""
+    (tmp_path / "epochal.toml").write_text("threshold = 0.9", encoding="utf-16")
+    with pytest.raises(SettingsError, match=r"epochal\.toml is not encoded in UTF-8\. Save it as UTF-8\.$"):
+        read_repository_settings(tmp_path)
 
 
 def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
