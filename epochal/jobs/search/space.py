@@ -211,5 +211,5 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
     if kinds != {kind}:
         return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:
-        return f"{current_value}. Give whole numbers, or change it to {constant.value}.0 to allow floats."
+        return f"{current_value}. Give whole numbers."
     return ""

@@ -67,7 +67,7 @@ _TEXTS = Choices(choices=("a", "b"))
         ("blocks", _NUMBERS, "it is assigned more than once: line 7 of nn.py, line 8 of nn.py."),
         ("units", _NUMBERS, "line 6 of nn.py assigns one literal to several names"),
         ("epochs", _NUMBERS, "this is the number of epochs, which [retrain] raises"),
-        ("filters", Range(low=1.5, high=4), "it is 32 on line 2 of nn.py. Give whole numbers"),
+        ("filters", Range(low=1.5, high=4), "it is 32 on line 2 of nn.py. Give whole numbers."),
         ("filters", Range(low=1, high=4, step=0.5), "Give whole numbers"),
         ("filters", Choices(choices=(8, 16.0)), "Give whole numbers"),
         ("filters", _TEXTS, "it is 32 on line 2 of nn.py. Give a range, or numbers as choices"),
