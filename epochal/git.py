@@ -67,6 +67,12 @@ class GitFolder:
             return False
         return True
 
+    def is_empty(self) -> bool:
+        """Return whether no branch has a commit yet; False if git refuses to read the repository."""
+        with suppress(GitError):
+            return not self.run("rev-list", "--all", "--max-count=1") and not self.has("HEAD")
+        return False
+
     def branch(self) -> str:
         """Return the name of the branch that is checked out; empty on a detached HEAD."""
         return self.run_text("branch", "--show-current")

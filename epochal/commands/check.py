@@ -37,6 +37,12 @@ _NO_REPOSITORY = Finding(
     'In this folder, run git init, git add --all and git commit -m "First version".',
     Severity.ERROR,
 )
+_NO_COMMITS = replace(
+    _NO_REPOSITORY,
+    kind="no_commits",
+    message="The repository has no commits yet, so there is no commit to train.",
+    remedy='In this folder, run git add --all and git commit -m "First version".',
+)
 _NAMED_PLACE = re.compile(r"(?P<path>\S+)(?: cell (?P<cell>\d+))? line (?P<line>\d+)(?P<colon>: )?")
 
 _REQUESTING_FILE = re.compile(r"requirements\.txt|uv\.lock|pyproject\.toml|environment\.ya?ml")
@@ -140,7 +146,8 @@ def check(
     """Show what a run would train, which values a search would try, and any problems, without training anything."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Pass the top-level folder of the repository, or of a project.")
-    checked = check_folder(folder)
+    first, *others = check_folder(folder)
+    checked = [replace(first, findings=(*_find_no_commit(folder), *first.findings)), *others]
     can_start = all(each.can_start for each in checked)
     if as_json:
         view: CheckView = {"can_start": can_start, "projects": [_view(each) for each in checked]}
@@ -151,15 +158,16 @@ def check(
     raise typer.Exit(0 if can_start else 1)
 
 
+def _find_no_commit(folder: Path) -> Iterator[Finding]:
+    git = GitFolder(folder.absolute())
+    if not git.exists():
+        yield _NO_REPOSITORY
+    elif git.is_empty():
+        yield _NO_COMMITS
+
+
 def check_folder(folder: Path) -> list[Checked]:
-    """Check the code in ``folder``, or each of the projects that its epochal.toml lists."""
-    first, *others = _check_projects(folder)
-    if not GitFolder(folder.absolute()).exists():
-        first = replace(first, findings=(_NO_REPOSITORY, *first.findings))
-    return [first, *others]
-
-
-def _check_projects(folder: Path) -> list[Checked]:
+    """Check the code in ``folder``, or each of the projects that its epochal.toml lists, committed or not."""
     try:
         projects = read_repository_settings(folder).project
     except SettingsError as error:

@@ -39,9 +39,10 @@ def check_json(folder: Path) -> Any:
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
-    """Write files into a folder, run git init there without committing anything, and return the folder."""
+    """Write files into a folder, make it a repository with an empty commit, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", "First")
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -226,6 +227,19 @@ def test_folder_outside_a_repository_is_an_error(tmp_path: Path) -> None:
     assert output.splitlines()[-3:] == [
         "error: The folder is not in a git repository, so there is no commit to train.",
         '    In this folder, run git init, git add --all and git commit -m "First version".',
+        "1 error; a run would fail before training starts",
+    ]
+
+
+def test_repository_without_commits_is_an_error(tmp_path: Path) -> None:
+    """A run trains a commit, so one has to be made first."""
+    git(tmp_path, "init", "--quiet")
+    (tmp_path / "nn.py").write_text(SCRIPT)
+    status, output = check(str(tmp_path))
+    assert status == 1
+    assert output.splitlines()[-3:] == [
+        "error: The repository has no commits yet, so there is no commit to train.",
+        '    In this folder, run git add --all and git commit -m "First version".',
         "1 error; a run would fail before training starts",
     ]
 
