@@ -463,7 +463,9 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         yield "search", "; ".join(search)
     elif searchable:
         names = ", ".join(line.partition(" = ")[0] for line in searchable)
-        yield "search", f"nothing, because {_SETTINGS} has no [search]; a search could change {names}"
+        is_listed = checked.settings is not None and "search" in checked.settings.model_fields_set
+        why = f"[search] in {_SETTINGS} is empty" if is_listed else f"{_SETTINGS} has no [search]"
+        yield "search", f"nothing, because {why}; a search could change {names}"
     else:
         yield "search", "nothing"
 

@@ -244,6 +244,13 @@ def test_repository_without_commits_is_an_error(tmp_path: Path) -> None:
     ]
 
 
+def test_empty_search_is_described(tmp_path: Path) -> None:
+    """The line says what to add to a [search] that is already there."""
+    output = check(str(write(tmp_path, {"nn.py": SCRIPT, "epochal.toml": "[search]\n"})))[1]
+    empty = "search:     nothing, because [search] in epochal.toml is empty; a search could change learning_rate"
+    assert empty in output.splitlines()
+
+
 def test_epochs_that_nothing_uses_are_marked(tmp_path: Path) -> None:
     """The name suggests a value for a retrain to raise, but raising it might have no effect."""
     script = SCRIPT.replace("epochs=EPOCHS", "verbose=2")
