@@ -143,6 +143,22 @@ def explain_unmatched(pattern: str, code: Path) -> str:
     return f"No file in the commit matches {pattern}{commit}, or {USE_DATA_FOLDER}."
 
 
+def find_submodule(path: str, code: Path) -> str:
+    """Return the submodule in which the file ``path`` would be, according to a snapshot of the commit; empty if none.
+
+    In a snapshot, only the folders of submodules are empty, because git does not store empty folders.
+    """
+    return next((each for each in _parents(path) if (code / each).is_dir() and not any((code / each).iterdir())), "")
+
+
+def explain_submodule(folder: str) -> str:
+    """Explain that ``folder`` is a git submodule, and say how to commit its files."""
+    return (
+        f"{folder} is a git submodule, and Epochal does not fetch its files. To commit them to this repository, run "
+        f'git rm --cached {folder} && rm -rf {folder}/.git && git add {folder} && git commit -m "Add {folder}".'
+    )
+
+
 def explain_adding(path: str) -> str:
     """Return an instruction, without a full stop, to commit a file that git ignores."""
     return f'Commit it with git add --force {path} && git commit -m "Add {path}"'

@@ -13,7 +13,7 @@ from epochal.analysis.imports import (
     find_removed,
     rewrite_relative_import,
 )
-from epochal.analysis.missing_files import explain_adding, find_ignore_rule
+from epochal.analysis.missing_files import explain_adding, explain_submodule, find_ignore_rule, find_submodule
 from epochal.analysis.packages import (
     PYTHON_2_MODULES,
     SystemLibrary,
@@ -260,7 +260,9 @@ def _explain_commit(module: str, code: Path) -> str:
 
 
 def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:
-    """Return how to import a module that is in the repository, but not where Python looks for it; otherwise empty."""
+    """Return how to import a module that is in a submodule, or in the repository where Python does not look; otherwise empty."""
+    if submodule := find_submodule(str(Path(script).parent / f"{wanted.replace('.', '/')}.py"), code):
+        return explain_submodule(submodule)
     found = find_misplaced_import(code, script, place.path, place.line, wanted)
     if found is None:
         return ""

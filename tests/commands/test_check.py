@@ -1,6 +1,7 @@
 """``epochal check``, as a user types it."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -462,6 +463,24 @@ def test_file_of_git_lfs_is_a_pointer_in_the_commit(tmp_path: Path) -> None:
     git(repository, "add", "a.csv")
     (project,) = check_json(repository)["projects"]
     assert [(each["kind"], each["line"]) for each in project["findings"]] == [("lfs_pointer", 1)]
+
+
+def test_module_in_a_submodule_is_not_in_the_commit(tmp_path: Path) -> None:
+    """The submodule is named once, with the commands that commit its files instead."""
+    inner = make_repository(tmp_path / "inner", {"__init__.py": "", "prep.py": "", "more.py": ""})
+    repository = make_repository(tmp_path / "digits", {"nn.py": "\nfrom tools import more, prep\n"})
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "tools")
+    git(repository, "commit", "-qm", "Submodule")
+    (project,) = check_json(repository)["projects"]
+    assert [(each["kind"], each["line"]) for each in project["findings"]] == [("missing_file", 2)]
+    assert project["findings"][0]["message"] == "tools is a git submodule, and Epochal does not fetch its files."
+    command = project["findings"][0]["remedy"].removeprefix("To commit them to this repository, run ").removesuffix(".")
+    git(repository, "config", "user.name", "Ada")
+    git(repository, "config", "user.email", "ada@example.com")
+    subprocess.run(command, shell=True, cwd=repository, check=True, capture_output=True)
+    assert "tools/prep.py" in git(repository, "ls-tree", "-r", "--name-only", "HEAD").splitlines()
+    (project,) = check_json(repository)["projects"]
+    assert project["findings"] == []
 
 
 def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:

@@ -895,6 +895,15 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
     assert facts in explanation
 
 
+@pytest.mark.parametrize("text", ["from tools.prep import split", "from tools import prep", "import tools.io.prep"])
+def test_module_in_a_submodule_is_not_called_uncommitted(tmp_path: Path, text: str) -> None:
+    """A snapshot of the commit has an empty folder for the submodule. ``git add`` refuses the files in it."""
+    (tmp_path / "code" / "tools").mkdir(parents=True)
+    reason, explanation = run_and_diagnose(tmp_path, {"nn.py": f"{text}\n"})
+    assert reason is Reason.IMPORT_ERROR
+    assert "tools is a git submodule, and Epochal does not fetch its files. To commit them" in explanation
+
+
 @pytest.mark.parametrize(
     ("files", "explanation"),
     [

@@ -21,6 +21,7 @@ from epochal.analysis.missing_files import (
     explain_fetching,
     explain_missing_file,
     explain_pointer,
+    explain_submodule,
     find_ignore_rule,
     find_pointer,
 )
@@ -115,7 +116,7 @@ def find_missing_files(
 
     ``files``: the paths that a commit would contain; for those in ``pointers``, it would contain only Git LFS pointers.
     """
-    yield from _find_ignored_modules(sources, folder, files)
+    yield from _find_uncommitted_modules(sources, folder, files)
     if any(last_name(call.func) in _UNPACKING for source in sources for call in source.calls):
         return
     stems = Counter(_stem(text) for source in sources for text in _texts_in(source))
@@ -183,8 +184,14 @@ def _read_path(node: ast.expr, constants: dict[str, ast.expr], source: Source) -
     return str(PurePosixPath(*paths)) if all(paths) else ""
 
 
-def _find_ignored_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each imported module that is in ``folder`` but ignored by git."""
+def _find_uncommitted_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each imported module that is in ``folder`` but ignored by git or in a submodule."""
+    folders = dict.fromkeys(str(parent) for module in sources[1:] for parent in PurePosixPath(module.path).parents)
+    for submodule in folders:
+        if submodule in files and not (folder / submodule).is_symlink():  # git lists a submodule as if it were a file
+            message, _, remedy = explain_submodule(submodule).partition(". ")
+            path, line = _find_import(sources, PurePosixPath(submodule).name)
+            yield Finding("missing_file", path, line, f"{message}.", remedy)
     for module in sources[1:]:
         if module.path not in files and (rule := find_ignore_rule(module.path, folder)):
             path, line = _find_import(sources, PurePosixPath(module.path).stem)
