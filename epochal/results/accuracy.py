@@ -818,8 +818,8 @@ def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
     if not math.isfinite(accuracy.value):
         raise RunFailed(
             Reason.ACCURACY_NOT_FINITE,
-            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value}, not a finite number: training "
-            "diverged, or the test set is empty.",
+            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value}, not a finite number. "
+            f"{Reason.ACCURACY_NOT_FINITE.remedy}",
         )
     if not 0 <= accuracy.value <= 1:
         is_json = accuracy.source is AccuracySource.SCRIPT  # its numbers have no per cent sign

@@ -816,7 +816,11 @@ def test_unusable_accuracy_json_fails_the_trial(text: str, fault: str) -> None:
 )
 def test_accuracy_that_is_not_finite_fails(accuracy_json: str | None, log: str) -> None:
     """NaN and infinity have a reason of their own."""
-    assert _read_failure(accuracy_json, log)[0] is Reason.ACCURACY_NOT_FINITE
+    reason, explanation = _read_failure(accuracy_json, log)
+    assert reason is Reason.ACCURACY_NOT_FINITE
+    assert explanation.endswith(
+        "Lower the learning rate if training diverged, and check that the test set is not empty."
+    )
 
 
 @pytest.mark.parametrize(
