@@ -350,9 +350,10 @@ def _settings_finding(folder: Path, problem: str) -> Finding:
     position = re.search(r"\(at line (\d+), ", problem)
     line = int(position[1]) if position else find_line(_read_settings(folder), key)
     message, _, remedy = problem.partition(". ")
+    message = message.removeprefix("pyproject.toml: ")
     default = "Correct the line, or remove it" + ("." if key.startswith("search.") else " to use the default.")
     remedy = remedy or ("Add it." if message.endswith(" is missing.") else default)
-    path = problem.partition(" ")[0] if message.endswith(" is not read") else _SETTINGS
+    path = problem.partition(" ")[0].removesuffix(":") if message.endswith(" is not read") else _SETTINGS
     return Finding("settings", path, line, message.removesuffix(".") + ".", remedy, Severity.ERROR)
 
 

@@ -3,6 +3,7 @@
 They tune training, but can neither loosen the sandbox nor redirect mail.
 """
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,8 @@ from epochal.settings.server import ServerSettings
 from epochal.settings.toml import Table, parse, read_toml
 
 FILE_NAME = "epochal.toml"
+_OTHER_NAMES = frozenset({FILE_NAME, "epochal.tml", "epochal.yaml", "epochal.yml", "epochal.ini", "epochal.cfg"})
+"""Names, in lower case and without a leading dot, under which users may save the settings."""
 
 
 class RetrainSettings(Table):
@@ -176,16 +179,33 @@ Project.ELSEWHERE = dict.fromkeys(
 def read_repository_settings(code: Path) -> RepositorySettings:
     """Return the settings in ``code``/epochal.toml, or the defaults if the file does not exist.
 
-    Raises SettingsError if a setting is invalid, or if the file has another name, such as Epochal.toml.
+    Raises SettingsError if a setting is invalid, or if the settings are in another file, such as Epochal.toml or
+    pyproject.toml.
     """
     path = code / FILE_NAME
     if not path.exists():
         for found in sorted(code.glob("*")):
             name = found.name.lower().removeprefix(".")
-            if found.is_file() and name in (FILE_NAME, "epochal.yaml", "epochal.yml"):
-                remedy = "Rename it to" if name == FILE_NAME else "Write its settings as TOML in"
+            if found.is_file() and (name in _OTHER_NAMES or (name == "epochal.json" and _is_json_settings(found))):
+                remedy = "Rename it to" if name in (FILE_NAME, "epochal.tml") else "Write its settings as TOML in"
                 raise SettingsError(f"{found.name} is not read. {remedy} {FILE_NAME}.")
+        if _has_tool_table(code / "pyproject.toml"):
+            raise SettingsError(f"pyproject.toml: [tool.epochal] is not read. Move its settings to {FILE_NAME}.")
     return read_toml(path, RepositorySettings)
+
+
+def _is_json_settings(path: Path) -> bool:
+    """Return whether a JSON file has only settings, unlike the output of a command."""
+    with suppress(OSError, ValueError):
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
+        return isinstance(values, dict) and values.keys() <= RepositorySettings.model_fields.keys()
+    return False
+
+
+def _has_tool_table(path: Path) -> bool:
+    with suppress(OSError, ValueError, AttributeError):
+        return "epochal" in tomllib.loads(path.read_text(encoding="utf-8-sig")).get("tool", {})
+    return False
 
 
 def read_projects(content: str) -> tuple[str, ...]:

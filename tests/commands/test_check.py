@@ -182,6 +182,13 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "search.rate.high is missing. Add it.",
         ),
         (
+            {"nn.py": "", "pyproject.toml": "[tool.epochal]\nthreshold = 0.9\n"},
+            "settings",
+            "pyproject.toml",
+            None,
+            "[tool.epochal] is not read. Move its settings to epochal.toml.",
+        ),
+        (
             {"nn.py": "", "Epochal.toml": ""},
             "settings",
             "Epochal.toml",

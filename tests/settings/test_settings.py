@@ -178,7 +178,7 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ('{"threshold": 0.9}', "Write each setting on its own line, without braces, as in name = value."),
         (
             "[search]\nrate = { low = 1, high = 2, }",
-            "column 29). Write everything from brace to brace on one line, with no comma before the last brace.",
+            "column 29). Write everything from brace to brace on one line, with no comma before the last one.",
         ),
         ("[search]\nrate = {\n  low = 1,\n  high = 2\n}", "Write everything from brace to brace on one line"),
         ("[mail]\nto = ['eve@example.com']", "there is no table [mail]. It belongs in server.toml"),
@@ -300,16 +300,47 @@ def test_search_space_keeps_its_types(tmp_path: Path) -> None:
         (".epochal.toml", ".epochal.toml is not read. Rename it to epochal.toml."),
         ("epochal.yml", "epochal.yml is not read. Write its settings as TOML in epochal.toml."),
         ("epochal.yaml", "epochal.yaml is not read. Write its settings as TOML in epochal.toml."),
+        ("epochal.ini", "epochal.ini is not read. Write its settings as TOML in epochal.toml."),
+        ("epochal.tml", "epochal.tml is not read. Rename it to epochal.toml."),
     ],
 )
 def test_file_with_another_name_is_refused(tmp_path: Path, name: str, expected: str) -> None:
-    """Such a file would silently be ignored. Next to epochal.toml, it is taken for a copy and allowed."""
+    """Such a file would otherwise be ignored. Next to epochal.toml, it is taken for a copy and allowed."""
     (tmp_path / name).write_text("threshold = 0.9")
     with pytest.raises(SettingsError) as error:
         read_repository_settings(tmp_path)
     assert str(error.value) == expected
     (tmp_path / "epochal.toml").write_text("threshold = 0.7")
     assert read_repository_settings(tmp_path).threshold == 0.7
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "epochal.json",
+            '{"threshold": 0.9}',
+            "epochal.json is not read. Write its settings as TOML in epochal.toml.",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.epochal]\nthreshold = 0.9",
+            "pyproject.toml: [tool.epochal] is not read. Move its settings to epochal.toml.",
+        ),
+        ("epochal.json", '{"threshold": 0.9, "trials": []}', ""),
+        ("pyproject.toml", "[tool.ruff]\nthreshold = 0.9", ""),
+        ("pyproject.toml", "[tool", ""),
+    ],
+)
+def test_settings_in_another_format_are_refused(tmp_path: Path, name: str, text: str, expected: str) -> None:
+    """A JSON file with other keys, such as the output of a command, is not taken for settings."""
+    (tmp_path / name).write_text(text)
+    if expected:
+        with pytest.raises(SettingsError) as error:
+            read_repository_settings(tmp_path)
+        assert str(error.value) == expected
+    else:
+        assert read_repository_settings(tmp_path) == RepositorySettings()
 
 
 def test_uncommented_project_of_the_template_is_valid(tmp_path: Path) -> None:
