@@ -62,7 +62,7 @@ _MISTAKES = {
     r"<{7}|={7}|>{7}": "Resolve the merge conflict there, and commit the result.",
     r"\s*(?://|/\*|;|--)": "Comments begin with #.",
     r"\s*\{": "Write each setting on its own line, without braces, as in name = value.",
-    r"[^#]*=\s*\{(?:[^}]*|[^#]*,\s*\}.*)$": "Write everything from brace to brace on one line, with no comma before the last one.",
+    r"[^#]*=\s*\{(?:[^}]*|[^#]*,\s*\}.*)$": "Write the whole { … } on one line, with no comma before its end.",
     r"\s*[\w.-]+\s*[:=]\s*(?:none|null|nil)\s*(?:#.*)?$": "Remove the line to use the default.",
 }
 """Patterns that match the beginnings of lines that are not TOML, each with the remedy."""

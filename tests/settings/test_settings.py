@@ -178,9 +178,9 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ('{"threshold": 0.9}', "Write each setting on its own line, without braces, as in name = value."),
         (
             "[search]\nrate = { low = 1, high = 2, }",
-            "column 29). Write everything from brace to brace on one line, with no comma before the last one.",
+            "column 29). Write the whole { … } on one line, with no comma before its end.",
         ),
-        ("[search]\nrate = {\n  low = 1,\n  high = 2\n}", "Write everything from brace to brace on one line"),
+        ("[search]\nrate = {\n  low = 1,\n  high = 2\n}", "Write the whole { … } on one line"),
         ("[mail]\nto = ['eve@example.com']", "there is no table [mail]. It belongs in server.toml"),
         ("[sandbox]\nnetwork = true", "there is no table [sandbox]. It belongs in server.toml"),
         ("[retrian]\npatience = 3", "there is no table [retrian]. Did you mean [retrain]?"),
