@@ -1,8 +1,10 @@
 """``epochal check``: show what a run would train, which values a search would try, and any problems, without training anything."""
 
+import ast
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +21,7 @@ from epochal.analysis.frameworks import check_framework, frameworks
 from epochal.analysis.location import find_cell
 from epochal.analysis.missing_files import explain_adding, find_ignore_rule
 from epochal.analysis.script import Script
+from epochal.analysis.syntax import last_name
 from epochal.commands.options import Json
 from epochal.errors import Reason, RunFailed, SettingsError, UsageError
 from epochal.git import GitError, GitFolder, explain_unsafe_link
@@ -29,6 +32,11 @@ from epochal.runtimes.requested import read_requested
 from epochal.settings import RepositorySettings, find_line, read_repository_settings, table_lines
 
 _SETTINGS = "epochal.toml"
+_WITHOUT_KERAS = frozenset(
+    {"joblib", "lightgbm", "matplotlib", "numpy", "pandas", "scipy", "seaborn", "sklearn", "xgboost"}
+)
+_WITHOUT_KERAS |= sys.stdlib_module_names - {"importlib", "runpy", "subprocess"}
+"""Modules that do not import Keras."""
 _NO_REPOSITORY = Finding(
     "no_repository",
     ".",
@@ -231,6 +239,7 @@ def _check_project(top: Path, project: str) -> Checked:
         committed, new, pointers = _list_commit(folder, code.script)
         untracked = _list_untracked(folder, code.script)
         findings += _check_search(folder, code.script, settings)
+        findings += _check_metric(folder, code, sources, settings)
         findings += find_in_sources(sources, committed)
         findings += find_in_files(sources, code.detection, folder, committed, new, pointers, untracked)
         findings += _find_ignored_script(folder, code.script)
@@ -315,6 +324,23 @@ def _check_requested(folder: Path, committed: list[str]) -> Iterator[Finding]:
         if path in committed:
             message = f"{message.removesuffix('.')}."
             yield Finding(failure.reason.value, path, 0, message, remedy or "Correct the file.", Severity.ERROR)
+
+
+def _check_metric(
+    folder: Path, code: Code, sources: tuple[Source, ...], settings: RepositorySettings | None
+) -> Iterator[Finding]:
+    """Yield a finding if ``metric`` chooses among the results of Keras' evaluate(), but the code does not use Keras."""
+    local = {PurePosixPath(source.path).stem for source in sources}
+    imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
+    nodes = [node for source in sources for node in source.nodes]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    may_report = any("EPOCHAL_OUT" in text or "accuracy.json" in text for text in texts)
+    may_report |= any(last_name(call.func) in ("evaluate", "load") for source in sources for call in source.calls)
+    if settings and settings.metric and imported <= _WITHOUT_KERAS | local and not may_report:
+        problem = (
+            f"metric: {code.script.path} does not use Keras, and only a metric of Keras' evaluate() can be chosen. "
+        )
+        yield replace(_settings_finding(folder, f"{problem}Remove the setting."), severity=Severity.WARNING)
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:

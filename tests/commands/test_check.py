@@ -293,6 +293,27 @@ def test_renamed_metric_is_recognised(tmp_path: Path) -> None:
     assert project["metric"] == {"value": "accuracy_score()", "path": "nn.py", "line": 2, "cell": None}
 
 
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        (
+            "from sklearn.svm import SVC\nprint(SVC().fit(x, y).score(v, w))\n",
+            ["metric: nn.py does not use Keras, and only a metric of Keras' evaluate() can be chosen."],
+        ),
+        ("from sklearn.svm import SVC\nopen(out + '/accuracy.json', 'w')\nSVC().score(v, w)\n", []),
+        ("from sklearn.svm import SVC\nfrom scikeras.wrappers import KerasClassifier\nSVC().score(v, w)\n", []),
+        ("import joblib\nmodel = joblib.load('keras.joblib')\nmodel.evaluate(v, w)\n", []),
+        (SCRIPT, []),
+    ],
+)
+def test_metric_that_only_keras_measures_is_found(text: str, messages: list[str], tmp_path: Path) -> None:
+    """The setting has no effect if the accuracy is in accuracy.json; another package may use Keras."""
+    (project,) = check_json(write(tmp_path, {"nn.py": text, "epochal.toml": "metric = 'accuracy'\n"}))["projects"]
+    found = [each for each in project["findings"] if each["kind"] == "settings"]
+    assert [each["message"] for each in found] == messages
+    assert all((each["path"], each["line"], each["severity"]) == ("epochal.toml", 1, "warning") for each in found)
+
+
 def test_metric_needs_validation_data(tmp_path: Path) -> None:
     """Without validation data, Keras reports no val_accuracy."""
     script = SCRIPT.replace("model.evaluate(x_test, y_test)\n", "")
