@@ -133,6 +133,20 @@ def _check(code: Path, configured: str) -> None:
     raise RunFailed(Reason.NO_SCRIPT, f"{missing}. {remedy}")
 
 
+def _explain_repair(path: str, notebook: bytes) -> str:
+    """Return what to do about a notebook that cannot be read; Jupyter cannot open one that is not JSON, either."""
+    if re.search(rb"^(?:<{7}|>{7}) ", notebook, re.MULTILINE):
+        return "Resolve the merge conflict in it, and commit the result."
+    try:
+        json.loads(notebook.decode("utf-8-sig"))
+    except ValueError:
+        return (
+            f"Restore an earlier version: git log --oneline -- {path} lists the commits that changed it, and "
+            f"git checkout COMMIT -- {path} restores it from one of them."
+        )
+    return "Save it again in Jupyter."
+
+
 def _export(path: str, notebook: bytes) -> bytes:
     if find_spec("jupytext") is None:  # part of an extra, because only notebooks need it
         raise RunFailed(
@@ -154,7 +168,7 @@ def _export(path: str, notebook: bytes) -> bytes:
             is_python = language.lower() == "python"
     except Exception as error:  # a notebook may contain anything, and jupytext documents no exceptions
         raise RunFailed(
-            Reason.SYNTAX_ERROR, f"{path} cannot be read as a notebook: {error}. Save it again in Jupyter."
+            Reason.SYNTAX_ERROR, f"{path} cannot be read as a notebook: {error}. {_explain_repair(path, notebook)}"
         ) from None
     if not is_python:
         raise RunFailed(

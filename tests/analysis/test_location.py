@@ -145,10 +145,18 @@ def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None
         assert b"epochs = 30" in script.files_to_train({constant: 30})["a.ipynb.py"]
 
 
-@pytest.mark.parametrize("notebook", ["{", "[1]"])
-def test_unreadable_notebook_is_reported(tmp_path: Path, notebook: str) -> None:
+@pytest.mark.parametrize(
+    ("notebook", "remedy"),
+    [
+        ("{", "Restore an earlier version: git log --oneline -- a.ipynb lists"),
+        ("[1]", "Save it again in Jupyter."),
+        ('{\n<<<<<<< HEAD\n"cells": []\n', "Resolve the merge conflict in it, and commit the result."),
+    ],
+)
+def test_unreadable_notebook_is_reported(tmp_path: Path, notebook: str, remedy: str) -> None:
     """The message names the file and says what is wrong."""
     (tmp_path / "a.ipynb").write_text(notebook)
     with pytest.raises(RunFailed, match=r"a\.ipynb cannot be read as a notebook: ") as failure:
         read_script(tmp_path)
     assert failure.value.reason is Reason.SYNTAX_ERROR
+    assert remedy in failure.value.explanation
