@@ -80,10 +80,10 @@ def _read_project(code: Path, name: str) -> str:
     """Return the dependencies in the [project] table; empty if there is no such table, as when the file only configures tools."""
     try:
         dependencies = tomllib.loads(_read_text(code, name)).get("project", {}).get("dependencies", [])
-    except (tomllib.TOMLDecodeError, AttributeError):
-        raise RunFailed(
-            Reason.REFUSED_REQUIREMENT, f"{name} is not valid TOML, or its [project] table is malformed."
-        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"{name} is not valid TOML: {error}. Correct it.") from None
+    except AttributeError:
+        raise RunFailed(Reason.REFUSED_REQUIREMENT, f"In {name}, project must be a table: [project].") from None
     if not isinstance(dependencies, list) or not all(isinstance(each, str) for each in dependencies):
         raise RunFailed(
             Reason.REFUSED_REQUIREMENT,

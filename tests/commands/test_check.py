@@ -189,6 +189,13 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "[tool.epochal] is not read. Move its settings to epochal.toml.",
         ),
         (
+            {"nn.py": "", "pyproject.toml": "[project]\nname = digits\n"},
+            "refused_requirement",
+            ".",
+            None,
+            "pyproject.toml is not valid TOML: Invalid value (at line 2, column 8). Correct it.",
+        ),
+        (
             {"nn.py": "", "Epochal.toml": ""},
             "settings",
             "Epochal.toml",
