@@ -6,6 +6,7 @@ Also find scripts that do nothing when they are run.
 import ast
 import operator
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -70,6 +71,7 @@ _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS = frozenset({"logging.getLogger", "pathlib.Path"})
 """Functions that do no real work when a module calls them at its top level."""
+_URL = re.compile(r"(?:https?|ftp|s3)://")
 _DOWNLOADS = {
     r"keras\.datasets\.\w+\.load_data": "a dataset",
     r"keras\.applications\.(?:\w+\.)?[A-Z]\w+": "the {name} weights",
@@ -99,14 +101,17 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
         for call in step.calls:
             name, full = last_name(call.func), source.callee(call)
             is_builtin = isinstance(call.func, ast.Name) and not full and name not in defined
-            if name == "input" and is_builtin:
+            if (name == "input" and is_builtin) or full == "getpass.getpass":
                 yield _finding(
                     source,
                     call,
                     "asks_a_question",
-                    "input() waits for an answer, but training runs unattended.",
+                    f"{name}() waits for an answer, but training runs unattended.",
                     "Use a constant instead.",
                 )
+            elif name in ("int", "float") and is_builtin and _reads_standard_input(source, call):
+                message = "sys.stdin.readline() returns an empty string, because training runs unattended."
+                yield _finding(source, call, "asks_a_question", message, "Use a constant instead.")
             elif name == "get_ipython" and (is_builtin or (full.startswith("IPython.") and _is_used(call, step))):
                 has_code = any(
                     is_magic_with_code(outer) for outer in step.calls if getattr(outer.func, "value", None) is call
@@ -137,6 +142,14 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
 def _is_used(call: ast.Call, step: Step) -> bool:
     """Return whether a statement uses an attribute of a call's result. IPython.get_ipython() returns None in a script."""
     return any(isinstance(node, ast.Attribute) and node.value is call for node in step.nodes)
+
+
+def _reads_standard_input(source: Source, call: ast.Call) -> bool:
+    """Return whether the only argument is a line of standard input, perhaps stripped."""
+    inner = call.args[0] if len(call.args) == 1 else None
+    if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in ("strip", "rstrip"):
+        inner = inner.func.value
+    return isinstance(inner, ast.Call) and source.callee(inner) == "sys.stdin.readline"
 
 
 def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -454,9 +467,10 @@ def reads_file(source: Source, call: ast.Call) -> bool:
 
 def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each call that always runs and downloads data."""
+    addresses = {source.path: _find_addresses(source) for source in sources}
     for source, step in find_certain(sources):
         for call in step.calls:
-            if what := _describe_download(source, call):
+            if what := _describe_download(source, call, addresses[source.path]):
                 dataset = _fetchable(source, call)
                 remedy = f"If the server trains without network access, run epochal data fetch {dataset} on the server."
                 other = (
@@ -473,15 +487,32 @@ def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 )
 
 
-def _describe_download(source: Source, call: ast.Call) -> str:
-    """Return what a call downloads; empty if it downloads nothing."""
+def _find_addresses(source: Source) -> set[str]:
+    """Return the variables that always hold a URL: those that are assigned only once, and are not also parameters."""
+    stored = Counter(
+        node.arg if isinstance(node, ast.arg) else node.id
+        for node in source.nodes
+        if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    )
+    return {
+        target.id
+        for node in source.nodes
+        if isinstance(node, ast.Assign) and _URL.match(text_of(_parts(node.value)[0]))
+        for target in node.targets
+        if isinstance(target, ast.Name) and stored[target.id] == 1
+    }
+
+
+def _describe_download(source: Source, call: ast.Call, addresses: Collection[str]) -> str:
+    """Return what a call downloads; empty if it downloads nothing. ``addresses``: the variables that hold a URL."""
     if has_unknown_arguments(call):
         return ""
     full, name = source.callee(call), last_name(call.func)
-    if full.startswith("pandas.read_") and re.match(
-        r"(?:https?|ftp|s3)://", text_of(call.args[0] if call.args else None)
-    ):
-        return "a file"
+    if call.args and (full.startswith("pandas.read_") or full in ("numpy.loadtxt", "numpy.genfromtxt")):
+        start = _parts(call.args[0])[0]
+        start = start.value if isinstance(start, ast.FormattedValue) else start
+        if _URL.match(text_of(start)) or (isinstance(start, ast.Name) and start.id in addresses):
+            return "a file"
     what = next((what for pattern, what in _DOWNLOADS.items() if re.fullmatch(pattern, full)), "")
     if full.startswith("torchvision.") and not is_literal(keyword(call, "download"), True):
         return ""

@@ -30,6 +30,8 @@ GPUS = "import tensorflow as tf\ngpus = tf.config.list_physical_devices('GPU')\n
 SPAWN = "import multiprocessing as mp\nmp.set_start_method('spawn')\n"
 METRICS = "from sklearn.metrics import accuracy_score, classification_report\n"
 
+PANDAS = "import pandas as pd\n"
+
 FOUND = {
     "split": (SPLIT + "a, b = train_test_split(x)\n", "unseeded_split", 2),
     "split_none": (SPLIT + "a, b = train_test_split(x, random_state=None)\n", "unseeded_split", 2),
@@ -267,6 +269,13 @@ FOUND = {
     "mnist": ("from tensorflow.keras.datasets import mnist\nmnist.load_data()\n", "downloads", 2),
     "torchvision": ("from torchvision import datasets\ndatasets.MNIST('.', download=True)\n", "downloads", 2),
     "url": ("import pandas as pd\npd.read_csv('https://example.com/a.csv')\n", "downloads", 2),
+    "url_of_constant": (PANDAS + "URL = 'https://example.com/a.csv'\npd.read_csv(URL)\n", "downloads", 3),
+    "url_of_f_string": (PANDAS + "pd.read_csv(f'https://example.com/{year}.csv')\n", "downloads", 2),
+    "url_of_base": (PANDAS + "BASE = 'https://example.com'\npd.read_csv(f'{BASE}/a.csv')\n", "downloads", 3),
+    "url_of_sum": (PANDAS + "BASE = 'https://example.com'\npd.read_csv(BASE + '/a.csv')\n", "downloads", 3),
+    "url_for_numpy": ("import numpy as np\nnp.loadtxt('https://example.com/a.csv')\n", "downloads", 2),
+    "getpass": ("from getpass import getpass\npassword = getpass('Password: ')\n", "asks_a_question", 2),
+    "stdin": ("import sys\nn = int(sys.stdin.readline().strip())\n", "asks_a_question", 2),
     "spawn": (SPAWN + "with mp.Pool(2) as pool:\n    pool.map(abs, x)\n", "unguarded_process", 3),
     "spawn_in_function": (SPAWN + "def main():\n    mp.Process(target=f).start()\nmain()\n", "unguarded_process", 4),
     "spawn_context": (
@@ -468,6 +477,11 @@ SOUND = {
     "path_created": "import os\nFOLDER = '~/models'\nos.makedirs(os.path.expanduser(FOLDER), exist_ok=True)\n",
     "path_created_by_pathlib": "from pathlib import Path\nFOLDER = '/home/ada/models'\nPath(FOLDER).mkdir(exist_ok=True)\n",
     "url_is_no_path": "ADDRESS = 'https://example.com/home/a'\nTIME = 'a:/b'\n",
+    "url_replaced": PANDAS + "path = 'https://example.com/a.csv'\npath = 'a.csv'\npd.read_csv(path)\n",
+    "url_of_other": PANDAS
+    + "path = 'https://example.com/a.csv'\ndef load(path):\n    return pd.read_csv(path)\nload('a.csv')\n",
+    "stdin_text": "import sys\nfor line in sys.stdin:\n    print(line)\nname = sys.stdin.readline() or 'a'\n",
+    "own_getpass": "def getpass():\n    return 'a'\ngetpass()\n",
     "files_written": "with open('/var/log/train.log', 'w') as log:\n    pass\n",
     "torchvision": "from torchvision import datasets\ndatasets.MNIST('.')\n",
     "weights": "import keras\nkeras.applications.VGG16(weights=None)\n",
