@@ -1,5 +1,7 @@
 """Measure a trial after its training: choose the accuracy that counts, or explain why the trial has no accuracy."""
 
+import ast
+import re
 from dataclasses import replace
 
 from epochal.analysis.findings import find_uncalled_functions, read_sources
@@ -147,8 +149,26 @@ def _describe_thread(script: Script, function: Frame) -> str:
     return f"{function.function} in {function.place}" if function.path else function.function
 
 
+def _is_relevant(note: str, active: ActiveRun) -> bool:
+    """Return whether a note may concern the script; one on Git LFS does only if a string names a file or its folder."""
+    paths, _, text = note.partition(": ")
+    if "Git LFS" not in text or paths.endswith(" more"):
+        return True
+    strings = [
+        node.value
+        for source in read_sources(active.script)
+        for node in source.nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    words = {word for string in strings for word in re.split(r"[/\\]", string)}
+    tops = {path.partition("/")[0] for path in paths.split(", ")}
+    return bool(tops & words) or any("*" in word or word == "." for word in words)
+
+
 def _fail(active: ActiveRun, reason: Reason, explanation: str, output: str) -> RunFailed:
     # A note begins with the files that it is about, which the explanation may have covered already.
     explanation = active.script.name_cells(explanation)
-    notes = [note for note in active.run.notes if note.partition(":")[0] not in explanation]
+    notes = [
+        note for note in active.run.notes if note.partition(":")[0] not in explanation and _is_relevant(note, active)
+    ]
     return RunFailed(reason, " ".join([explanation, *notes]), tail(output))

@@ -143,3 +143,18 @@ def test_pointer_of_git_lfs_is_explained_once(home: Path, tmp_path: Path) -> Non
     assert result.run.explanation.count("a.json is a Git LFS pointer") == 1
     assert "Git LFS files are not downloaded" not in result.run.explanation
     assert any("Git LFS files are not downloaded" in note for note in result.run.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_shown"), [("os.path.join('data', 'a.json')", True), ("os.environ['EPOCHAL_DATA'] + '/a.json'", False)]
+)
+def test_pointer_of_git_lfs_that_the_script_does_not_name_explains_nothing(
+    home: Path, tmp_path: Path, name: str, is_shown: bool
+) -> None:
+    """A later error has another cause if the script no longer reads the committed file."""
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
+    text = f"import os\nepochs = 1\ndef name():\n    return {name}\nprint([][0])\n"
+    result = train_commit(home, tmp_path, {"nn.py": text, "data/a.json": pointer})
+    assert result.run.reason is Reason.SCRIPT_ERROR
+    assert ("data/a.json: Git LFS files are not downloaded" in result.run.explanation) is is_shown
+    assert any("Git LFS files are not downloaded" in note for note in result.run.notes)
