@@ -68,8 +68,10 @@ class GitFolder:
         return True
 
     def is_empty(self) -> bool:
-        """Return whether no branch has a commit yet; False if git refuses to read the repository."""
+        """Return whether the repository has a work tree but no commits yet; False if git refuses to read it."""
         with suppress(GitError):
+            if self.run_text("rev-parse", "--is-bare-repository") == "true":
+                return False
             return not self.run("rev-list", "--all", "--max-count=1") and not self.has("HEAD")
         return False
 
