@@ -131,7 +131,11 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
     except ValidationError as error:
         faults = error.errors()
         meant = {(*fault["loc"][:-1], _find_similar(model, fault)) for fault in faults}
-        lines = [_format_error(where, fault, model, values) for fault in faults if fault["loc"] not in meant]
+        lines = [
+            _format_error(where, fault, model, values)
+            for fault in faults
+            if fault["type"] != "missing" or fault["loc"] not in meant
+        ]
         raise SettingsError("\n".join(lines)) from None
 
 
