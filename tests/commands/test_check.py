@@ -164,7 +164,7 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "settings",
             "epochal.toml",
             2,
-            "Set path to a folder in the repository, or remove [[project]] to train the top-level folder.",
+            "Set path to a folder in the repository, or remove this [[project]] (without any, the top-level folder is trained).",
         ),
         (
             {"epochal.toml": "threshold = 0.9\n[[project]]\npath = 'a'\n"},

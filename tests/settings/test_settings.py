@@ -79,16 +79,17 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         (
             "project = '.'",
             'project should be [[project]], in double brackets, with path = "projects/digits" on the next line. Set path to '
-            "a folder in the repository, or remove [[project]] to train the top-level folder.",
+            "a folder in the repository, or remove this [[project]] (without any, the top-level folder is trained).",
         ),
         (
             "[[project]]\npath = '.'",
             'project 1 (.): path: should be the path of a folder in the repository, such as "projects/digits" (it is '
-            "'.'). Set path to a folder in the repository, or remove [[project]] to train the top-level folder.",
+            "'.'). Set path to a folder in the repository, or remove this [[project]] (without any, the top-level folder "
+            "is trained).",
         ),
         (
             "[[project]]",
-            "project 1: path is missing. Set path to a folder in the repository, or remove [[project]]",
+            "project 1: path is missing. Set path to a folder in the repository, or remove this [[project]]",
         ),
         (
             "[retrain]\nrate = { low = 0.1, high = 1 }",
@@ -224,6 +225,14 @@ def test_mistaken_key_of_a_range_is_not_also_missing(tmp_path: Path, values: str
     with pytest.raises(SettingsError) as error:
         read_repository_settings(tmp_path)
     assert [line.rpartition("Did you mean ")[2] for line in str(error.value).splitlines()] == meant
+
+
+def test_misspelt_key_does_not_hide_an_invalid_value(tmp_path: Path) -> None:
+    """Both lines are reported if the key is also set, to a value that is out of range."""
+    (tmp_path / "epochal.toml").write_text("threshold = 95\ntreshold = 0.9")
+    with pytest.raises(SettingsError) as error:
+        read_repository_settings(tmp_path)
+    assert len(str(error.value).splitlines()) == 2
 
 
 @pytest.mark.parametrize(
