@@ -167,4 +167,6 @@ def test_settings_beside_projects_are_refused(home: Path, tmp_path: Path) -> Non
     files: dict[str, str | bytes] = {"epochal.toml": f"threshold = 0.9\n{_PROJECTS}", "digits/nn.py": "x = 1\n"}
     (run,) = _drive_all(home, make_repository(tmp_path / "repository", files))
     assert run.reason is Reason.BAD_SETTINGS
-    assert run.explanation == "epochal.toml: threshold: with [[project]], settings go in each project's epochal.toml."
+    assert run.explanation == (
+        "epochal.toml: threshold: with [[project]], settings go in each project's epochal.toml. Move them there."
+    )
