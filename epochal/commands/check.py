@@ -246,7 +246,6 @@ def _check_project(top: Path, project: str) -> Checked:
         findings += _find_unsafe_links(folder, committed)
         findings += _check_requested(folder, committed)
         findings += _find_removed_apis(folder, code)
-        findings += _find_unreadable_list(folder)
         findings = [_in_notebook(finding, code.script) for finding in findings]
     order = {severity: number for number, severity in enumerate(reversed(Severity))}
     findings.sort(key=lambda finding: (order[finding.severity], finding.path, finding.cell, finding.line))
@@ -342,13 +341,6 @@ def _check_metric(
             f"metric: {code.script.path} does not use Keras, and only a metric of Keras' evaluate() can be chosen. "
         )
         yield replace(_settings_finding(folder, f"{problem}Remove the setting."), severity=Severity.WARNING)
-
-
-def _find_unreadable_list(folder: Path) -> Iterator[Finding]:
-    try:
-        read_requested(folder)
-    except RunFailed as failure:
-        yield _failure_finding(failure)
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:

@@ -399,7 +399,9 @@ class _Flow:
             copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
         elif callee == "numpy.repeat":
             copies = is_literal(keyword(call, "axis", 2), 0)
-        elif method == "sample" and isinstance(call.func, ast.Attribute) and not self._is_part_name(root_name(call.func)):
+        elif (
+            method == "sample" and isinstance(call.func, ast.Attribute) and not self._is_part_name(root_name(call.func))
+        ):
             copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")
             return _Leak("sample(…, replace=True)", call.lineno, "duplicates", step) if copies else None
         else:

@@ -290,17 +290,21 @@ def find_missing_packages(sources: tuple[Source, ...], detection: Detection, fol
             message = f"In the repository, {misplaced[0]} is at {misplaced[1]}."
             yield Finding("misplaced_module", path, line, message, f"Write {misplaced[2]}.")
             continue
-        title = frameworks()[detection.framework].TITLE
-        message = f"{top} is neither in the training environment for {title} nor in requirements.txt."
-        remedy = f"Add {package} to requirements.txt."
-        if needs_gpu(top):
-            message, remedy = explain_gpu_module(top)
-        elif not find_package(module):
-            remedy = (
-                f"Add the package that provides {top} to requirements.txt, or, if it is your own module, commit {top}.py "
-                f"or the folder {top}."
-            )
+        message, remedy = _explain_missing_package(module, package, frameworks()[detection.framework].TITLE)
         yield Finding("missing_package", path, line, message, remedy)
+
+
+def _explain_missing_package(module: str, package: str, framework: str) -> tuple[str, str]:
+    top = module.partition(".")[0]
+    if needs_gpu(top):
+        return explain_gpu_module(top)
+    remedy = f"Add {package} to requirements.txt."
+    if not find_package(module):
+        remedy = (
+            f"Add the package that provides {top} to requirements.txt, or, if it is your own module, commit {top}.py "
+            f"or the folder {top}."
+        )
+    return f"{top} is neither in the training environment for {framework} nor in requirements.txt.", remedy
 
 
 def find_relative_imports(sources: tuple[Source, ...]) -> Iterator[Finding]:
