@@ -35,9 +35,9 @@ def _find_mode(call: ast.Call) -> str:
 
 
 def find_texts(code: Path, path: str, line: int) -> list[str]:
-    """Return the strings in the calls on a line, including the values of the module's constants used there.
+    """Return the strings in the calls on a line, including the values of the module's constants that they use.
 
-    If the calls use a file that ``with`` or an assignment has opened, the strings in the opening call are included.
+    If the calls use a file that ``with`` or an assignment has opened, the strings in the call that opens it are included.
     """
     module = Module.read(code / path)
     literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
@@ -51,7 +51,7 @@ def find_texts(code: Path, path: str, line: int) -> list[str]:
 
 
 def _find_opened(tree: ast.Module, line: int) -> dict[str, ast.Call]:
-    """Return the calls that open files for reading before a line and whose result is in use there, by its name."""
+    """Return the calls that open files for reading and whose results are available on a line, by variable name."""
     found = {}
     for node in ast.walk(tree):
         targets: list[tuple[ast.expr | None, ast.expr]] = []

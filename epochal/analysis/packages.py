@@ -167,7 +167,7 @@ _CONTENTS = {
     "sklearn.svm": ["LinearSVC", "LinearSVR", "NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"],
     "sklearn.tree": ["DecisionTreeClassifier", "DecisionTreeRegressor", "export_text", "plot_tree"],
 }
-"""The names in modules that are likely to be misspelled; of a module's rarely used names, some are left out."""
+"""The names in each module that are likely to be misspelled. Some rarely used names are left out."""
 
 _REPLACEMENTS = {
     "numpy.Inf": "np.inf",
@@ -201,7 +201,7 @@ _REPLACEMENTS = {
     "scipy.misc.imsave": "imageio.imwrite (package imageio)",
     "scipy.misc.logsumexp": "scipy.special.logsumexp",
 }
-"""Names that NumPy and SciPy have removed, with their replacements, if the error message does not say what to use."""
+"""Names that NumPy and SciPy have removed, with their replacements, for error messages that do not say what to use instead."""
 
 _GONE_WITH_NUMPY_2_TEXT = """
 AxisError ComplexWarning Inf ModuleDeprecationWarning NaN RankWarning TooHardError VisibleDeprecationWarning alltrue
@@ -322,7 +322,7 @@ def describe_module(module: str) -> str:
 def find_similar_module(module: str, similarity: float = 0.6) -> str:
     """Return the submodule that a misspelled one was meant to be: ``sklearn.svm`` for ``sklearn.smv``; empty if unknown.
 
-    ``similarity``: the least similarity of the two names, as in ``difflib.get_close_matches``.
+    ``similarity``: the minimum similarity of the two names, as in ``difflib.get_close_matches``.
     """
     top, _, rest = module.partition(".")
     found = get_close_matches(rest.partition(".")[0], _CONTENTS.get(top, ()), n=1, cutoff=similarity)
@@ -340,7 +340,7 @@ def find_similar_names(module: str, name: str) -> list[str]:
 
 
 def explain_replaced(name: str) -> str:
-    """Return what to use instead of a name that NumPy or SciPy has removed, such as ``numpy.product``; empty for others."""
+    """Return what to use instead of a name that NumPy or SciPy has removed, such as ``numpy.product``; otherwise empty."""
     if name not in _REPLACEMENTS:
         return ""
     title = "NumPy" if name.startswith("numpy.") else "SciPy"
@@ -366,7 +366,7 @@ def explain_gpu_module(module: str) -> tuple[str, str]:
     """Return why a module for which ``needs_gpu`` is true cannot be used, and what to do about it."""
     return (
         f"{module} works only on a GPU, but training runs without one.",
-        "Remove its import, or use it only if a GPU is available.",
+        "Remove the import, or import the module only if a GPU is available.",
     )
 
 

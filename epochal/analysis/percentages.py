@@ -26,7 +26,7 @@ _KNOWN_USES = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.FormattedValue, ast.JoinedStr),
     *(ast.Expr, ast.Compare, ast.Assert, ast.If),
 )
-"""Nodes that pass a percentage on only by a name that is followed, print it, or do neither."""
+"""Nodes that print a percentage, pass it on only through a name whose uses are followed, or do neither."""
 _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 
 
@@ -36,7 +36,7 @@ class Percentages:
 
     ``unsigned``: the first place, such as "line 4 of nn.py", where an accuracy is multiplied by 100 but printed without
     a per cent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
-    ``unsigned_starts``: the constant texts that lines with such percentages start with; includes "" if such a line may
+    ``unsigned_starts``: the constant strings that lines with such percentages start with; includes "" if such a line may
     start with anything. ``other_starts``: those of the other lines that the code prints.
     ``computed``: whether the code computes percentages, or could not be analysed; if false, a number with a per cent
     sign may be a fraction.
@@ -48,7 +48,7 @@ class Percentages:
     other_starts: frozenset[str] = frozenset()
 
     def is_fraction(self, line: str) -> bool:
-        """Return whether a printed line without a per cent sign can only be one that states no percentage."""
+        """Return whether a printed line without a per cent sign is certain not to state a percentage."""
         return line.startswith(tuple(self.other_starts - {""})) and not line.startswith(tuple(self.unsigned_starts))
 
 
@@ -129,7 +129,7 @@ class _Products:
     def _is_printed_unsigned(self, product: ast.AST, printing: set[ast.AST]) -> bool:
         """Return whether an accuracy times 100 is printed without a per cent sign, directly or indirectly.
 
-        Adds to ``printing`` the calls that print the product in this way, and any node that may pass it on unseen.
+        Adds to ``printing`` the calls that print the product in this way, and any node that may pass it on in an unknown way.
         """
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         found_unsigned = False

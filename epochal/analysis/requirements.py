@@ -29,10 +29,10 @@ _REFUSED_REMEDY = (
 _PATH_REMEDY = "Write names with versions instead, as the command pip list --format=freeze prints them."
 _OPTION_REMEDIES = (
     (re.compile(r'"((?:-r|--requirement)\b[^"]+)"'), "Replace `{}` with the lines of that file."),
-    (re.compile(r'"((?:-c|--constraint)\b[^"]+)"'), "Replace `{}` with versions after the packages' names."),
+    (re.compile(r'"((?:-c|--constraint)\b[^"]+)"'), "Instead of using `{}`, write versions after the package names."),
     (
         re.compile(r'"((?:-e|--editable)[ =]*\.[^"]*)"'),
-        "Remove `{}`, because the repository's own modules need no installation.",
+        "Remove `{}`, because the repository's own modules do not need to be installed.",
     ),
     (
         re.compile(r'"(-[^"]*)"'),

@@ -54,7 +54,7 @@ _NO_COMMITS = replace(
 _NAMED_PLACE = re.compile(r"(?P<path>\S+)(?: cell (?P<cell>\d+))? line (?P<line>\d+)(?P<colon>: )?")
 
 _REQUESTING_FILE = re.compile(r"requirements\.txt|uv\.lock|pyproject\.toml|environment\.ya?ml")
-"""Matches the first file that an explanation of ``read_requested`` names: the one that cannot be read."""
+"""Matches the first file named in an error from ``read_requested``: the one that cannot be read."""
 
 _SETTING = re.compile(r"(?:there is no table )?(?:project (?P<number>\d+)(?: \(.*?\))?: )?\[{0,2}(?P<key>[\w.-]+)")
 """Matches the beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
@@ -337,9 +337,7 @@ def _check_metric(
     may_report = any("EPOCHAL_OUT" in text or "accuracy.json" in text for text in texts)
     may_report |= any(last_name(call.func) in ("evaluate", "load") for source in sources for call in source.calls)
     if settings and settings.metric and imported <= _WITHOUT_KERAS | local and not may_report:
-        problem = (
-            f"metric: {code.script.path} does not use Keras, and only a metric of Keras' evaluate() can be chosen. "
-        )
+        problem = f"metric: {code.script.path} does not use Keras, and only a metric that Keras' evaluate() returns can be chosen. "
         yield replace(_settings_finding(folder, f"{problem}Remove the setting."), severity=Severity.WARNING)
 
 

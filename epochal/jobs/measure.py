@@ -150,7 +150,7 @@ def _describe_thread(script: Script, function: Frame) -> str:
 
 
 def _is_relevant(note: str, active: ActiveRun) -> bool:
-    """Return whether a note may concern the script; one on Git LFS does only if a string names a file or its folder."""
+    """Return whether a note may concern the script. One about Git LFS may if a string in the code names a file or its folder."""
     paths, _, text = note.partition(": ")
     if "Git LFS" not in text or paths.endswith(" more"):
         return True

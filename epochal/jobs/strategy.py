@@ -162,7 +162,7 @@ def _describe_callback(script: Script) -> str:
 
 _FITTING = frozenset({"fit", "partial_fit", "fit_predict", "cross_val_score", "cross_val_predict", "cross_validate"})
 """The functions and methods that fit scikit-learn models."""
-_MAKE_SEARCHABLE = " For a search, write each hyperparameter as a constant, as in learning_rate = 0.01."
+_MAKE_SEARCHABLE = " To make a search possible, write each hyperparameter as a constant, as in learning_rate = 0.01."
 
 
 def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial], choice: EpochsChoice) -> GiveUp:
@@ -206,7 +206,7 @@ def _suggest_argument(script: Script) -> str:
 
 
 def _describe_plateau(trained: Sequence[Trial], choice: EpochsChoice, used: Epochs) -> str:
-    """Say with which numbers of epochs, set by ``used``, the accuracy was the same as that of the first trial."""
+    """Say for which numbers of epochs, as set by ``used``, the accuracy was the same as in the first trial."""
     same = [trial for trial in trained if choice.ineffective.get(trial.number) == used]
     numbers = [str(number) for number in (used.number, *(used.number_in(each.hyperparameters) for each in same))]
     accuracy = same[0].accuracy.value if same[0].accuracy else 0.0
@@ -227,13 +227,13 @@ def _suggest_search(script: Script) -> str:
 
 
 _MANY_NEW_LABELS = 0.1
-"""If at least this share of the test rows has labels that are new to the model, that explains an accuracy at chance."""
+"""If at least this share of the test rows has labels that are new to the model, that explains an accuracy at the chance level."""
 
 
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     """Return ``end``, with a cause and a remedy added if no trial is clearly better than always giving the same answer.
 
-    The remedy replaces that of the reason, but follows one that is specific to the run.
+    The remedy replaces that of the reason. If ``end`` has its own remedy, that comes first, unless many test labels are new.
     """
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None:

@@ -77,7 +77,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
 
-    A trial of a search fails if it was tested on other rows than the first trial.
+    A trial of a search fails if it was tested on different rows from the first trial.
 
     If the trial resumed, but was then not tested on the same test set as the model in its checkpoints, it is run
     again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
@@ -118,8 +118,8 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
         if other and proposal.strategy is Strategy.SEARCH:
             raise RunFailed(
                 Reason.TEST_SET_CHANGED,
-                f"{active.script.path} {_describe_changes(proposal)} was not tested on the same rows as trial {other.number}, "
-                f"so their accuracies cannot be compared. {Reason.TEST_SET_CHANGED.remedy}",
+                f"{active.script.path} {_describe_changes(proposal)} did not test on the same rows as trial {other.number}, "
+                f"so the two accuracies cannot be compared. {Reason.TEST_SET_CHANGED.remedy}",
             )
     except RunFailed as failure:
         failed = replace(trial, state=TrialState.FAILED, reason=failure.reason, explanation=failure.explanation)
@@ -262,7 +262,7 @@ def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: Prov
 
 
 def _find_other_test_set(active: ActiveRun, number: int, choice: Choice) -> Trial | None:
-    """Return the run's first measured trial if it is certain to have been tested on other rows than trial ``number``."""
+    """Return the run's first measured trial if it is certain to have been tested on different rows from trial ``number``."""
     measured = (trial for trial in active.load().trials if trial.number != number and trial.accuracy)
     first = next(measured, None)
     is_other = first and first.accuracy and is_other_test_set(first.accuracy, choice.accuracy)

@@ -33,7 +33,7 @@ _LOADED_FILE = re.compile(r" loads (\S+)\. ")
 _OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}. '
-    "Choose a tolerance with which always predicting the mean would miss the threshold."
+    "Choose a tolerance so small that always predicting the mean would miss the threshold."
 )
 _COUNTS_CLOSE = re.compile(r"\bwithin\b|\btolerance\b|±", re.IGNORECASE)
 """Matches printed lines that state the share of a regression's predictions that are close enough to their targets."""
@@ -181,7 +181,7 @@ class _Chooser:
         elif self._metric == "loss" or any(each.classes.get(self._metric) in _OTHER_METRICS for each in evaluated):
             problem = f"{setting} is not an accuracy."
         elif not evaluated and not self._findings.fits:
-            problem = f"{setting}, but only a metric of Keras' evaluate() can be chosen."
+            problem = f"{setting}, but only a metric that Keras' evaluate() returns can be chosen."
         else:
             return
         accuracies = list(dict.fromkeys(name for each in evaluated for name in each.accuracies))
@@ -277,7 +277,7 @@ class _Chooser:
             "without the per cent sign."
             if has_sign
             else f"{self._script} printed {line.text!r} and multiplies an accuracy by 100 on {percentages.unsigned}, {doubt}. "
-            "Print it as a percentage with its sign: f'Test accuracy: {100 * acc:.1f}%' if acc is a fraction, or "
+            "Print it as a percentage, with a per cent sign: f'Test accuracy: {100 * acc:.1f}%' if acc is a fraction, or "
             "f'Test accuracy: {acc:.1f}%' if acc has been multiplied by 100.",
         )
 
@@ -291,7 +291,7 @@ class _Chooser:
             stated = ", ".join(f"{line.value:.4g} in {name}" for name, line in found.items())
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"{self._script} wrote files with different accuracies: {stated}. Print the one that counts as "
+                f"{self._script} wrote files with different accuracies: {stated}. Print the one that counts, as in "
                 "'Test accuracy: 0.83', or write it to $EPOCHAL_OUT/accuracy.json as {\"accuracy\": 0.83}.",
             )
         line = next(iter(found.values()))
@@ -354,7 +354,7 @@ class _Chooser:
     def _match_measurement(self, accuracy: Accuracy, tolerance: float, *, is_share: bool = False) -> Accuracy:
         """Return an accuracy that nn.py wrote or printed, with the evidence from the measurement that it matches.
 
-        ``is_share``: whether it is a share of close predictions, which suits a regression; accuracy.json may always
+        ``is_share``: whether it is the share of predictions close to their targets, as in a regression; accuracy.json may always
         state one. Raises RunFailed if only a refused measurement has that value, or if the value can only have been computed from
         refused predictions.
         """
@@ -408,7 +408,7 @@ class _Chooser:
     def _find_other_metric(self, value: float, tolerance: float) -> RunFailed | None:
         """Return the error if ``value`` is a metric such as AUC, which evaluate() returned; None if it may be an accuracy.
 
-        It may be one if the script made predictions, or if it equals a metric that is not known.
+        ``value`` may be one if the script made predictions, or if it equals a metric of unknown kind.
         """
         if self._sound_predictions or self._findings.recorded.last_direct_call:
             return None
@@ -425,7 +425,7 @@ class _Chooser:
         return self._build_metric_error(value, last.classes.get(name, name), last)
 
     def _build_metric_error(self, value: float, metric: str, evaluated: Measurement) -> RunFailed:
-        """Return the error for a stated accuracy that is another metric, which evaluate() returned."""
+        """Return the error for a stated accuracy that is really another metric, returned by evaluate()."""
         where = f" on line {evaluated.line}" if evaluated.line else ""
         remedy = _OWN_ACCURACY if evaluated.labels_of("").kind == "numbers" else _COMPILE
         return RunFailed(
@@ -519,14 +519,14 @@ class _Chooser:
         )
 
     def _explain_unused_line(self, r2: float) -> str:
-        """Return why the last printed accuracy does not count beside R²; empty if it is R², or if there is no such line."""
+        """Return why the last printed accuracy cannot be used instead of R²; empty if it is R², or if there is no such line."""
         printed = self._findings.printed
         if printed.unparsed:
             return f", and the line {printed.unparsed!r} {printed.why_unparsed}"
         line = printed.test
         if line is None or _is_same_number(line.value, r2, _rounding_error(line.value)):
             return ""
-        return f", and the line {line.text!r} may state another measure of a regression"
+        return f", and the line {line.text!r} may state another regression metric"
 
     def _suggest_trained_model(self) -> str:
         """Return how to evaluate a model that was trained in this run instead of one that was loaded."""
@@ -536,7 +536,7 @@ class _Chooser:
         file = _LOADED_FILE.search(loaded.message) if loaded else None
         if loaded is None or file is None:
             return (
-                "If the script trains only when a saved model is missing, remove that file from the commit with "
+                "If the script trains only when a saved model is missing, remove the model file from the commit with "
                 "git rm --cached and list it in .gitignore; otherwise, train a model in the script and evaluate it."
             )
         return (
@@ -588,7 +588,9 @@ class _Chooser:
                 "single class, print the accuracy as 'Test accuracy: 0.83'."
             ]
         if accuracy.source is AccuracySource.SCRIPT and self._is_best(accuracy.value, _TOLERANCE):
-            return self._describe_resplits(f"the accuracy in accuracy.json, {shown}, which is the highest of them")
+            return self._describe_resplits(
+                f"the accuracy in accuracy.json, {shown}, which is the highest of those measured"
+            )
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
         prints_other = bool(lines) and not any(
@@ -605,7 +607,7 @@ class _Chooser:
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _is_best(self, value: float, tolerance: float) -> bool:
-        """Return whether ``value`` equals the highest accuracy that counts, and not, for example, their mean."""
+        """Return whether ``value`` equals the highest of the accuracies that count, and not, for example, their mean."""
         values = [each.metrics[self._metric_name(each)] for each in self._sound]
         return bool(values) and _is_same_number(value, max(values), tolerance)
 
@@ -823,7 +825,7 @@ def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
         )
     if not 0 <= accuracy.value <= 1:
         is_json = accuracy.source is AccuracySource.SCRIPT  # its numbers have no per cent sign
-        remedy = "Write it as 0.832." if is_json else "Write it as 0.832 or 83.2%."
+        remedy = "Write it as a number from 0 to 1, such as 0.832." if is_json else "Write it as 0.832 or 83.2%."
         if 1 < accuracy.value <= 100:
             share = float(Decimal(str(accuracy.value)) / 100)
             remedy = f"If it is a percentage, write {share:g}" + ("." if is_json else f" or {accuracy.value:g}%.")

@@ -95,7 +95,7 @@ def _explain_exit(
 
 
 def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
-    """Return how to change a script whose parser, argparse or optparse, printed ``lines`` to refuse an empty command line."""
+    """Return how to change a script whose parser, argparse or optparse, printed ``lines`` when refusing an empty command line."""
     required = next((found for line in reversed(lines) if (found := _REQUIRED_ARGUMENTS.search(line))), None)
     source = read_source(origin.code, origin.script) or ""
     if required is None or "add_subparsers" in source:

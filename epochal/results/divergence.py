@@ -7,9 +7,12 @@ from epochal.grammar import join_words
 from epochal.results.metrics import PARSE_ERRORS, keep_printable, parse_events, read_count, read_number
 
 _ROUNDING = 1 + 1e-6
-"""A learning rate that exceeds the default by at most this factor equals it: Keras stores it as a 32-bit float."""
+"""A learning rate that exceeds the default by at most this factor counts as the default.
+
+Keras stores the rate as a 32-bit float.
+"""
 _LARGE_INPUT = 100
-"""Inputs as large as this are the most likely cause of a divergence, and clipped gradients would not help much."""
+"""Inputs at least this large are the most likely cause of divergence, and clipping the gradients would not help much."""
 _MAX_COLUMNS = 10
 """The maximum number of columns that a message lists."""
 

@@ -44,7 +44,7 @@ _OPTIONAL = re.compile(
     r"Missing optional dependency '(?P<missing>[\w.-]+)'|`Import (?P<module>\w+)` failed"
     r"|requires (?P<required>[\w-]+)\. You can install (?P=required) with `pip install"
 )
-"""Matches the error of a function that needs a package which is not installed with its own package."""
+"""Matches the error of a function that needs an optional dependency of its package."""
 _OLDER = re.compile(r"requires version '(?P<version>[\w.]+)' or newer of '(?P<package>[\w.-]+)'")
 _EXPERIMENTAL = re.compile(r"^\s*(?P<statement>from [\w.]+ import enable_\w+)", re.MULTILINE)
 _REQUIREMENTS = "requirements.txt"
@@ -97,14 +97,14 @@ def explain_hidden(module: str, local: str) -> str:
 
 
 def _explain_shadowed(module: str, shadowed: str, local: str, code: Path) -> str:
-    """Explain that ``module`` cannot be imported because its package ``shadowed`` is the file ``local``."""
+    """Explain that ``module`` cannot be imported because ``shadowed``, which should be its package, is the file ``local``."""
     if (code / local).with_suffix("").is_dir():
         return f"{local} hides the folder {local.removesuffix('.py')}. Rename the file or the folder."
     if find_package(shadowed) or shadowed in sys.stdlib_module_names:
         return explain_hidden(shadowed, local)
     return (
         f"{local} is a file, not a folder, so it has no module {module.removeprefix(f'{shadowed}.')}. Correct the import or, "
-        f"if you mean an installed package {shadowed}, rename the file."
+        f"if you mean an installed package called {shadowed}, rename the file."
     )
 
 
@@ -210,7 +210,7 @@ def _explain_version(top: str, name: str, package: str) -> str:
 
 
 def _explain_dependency(name: str, importer: str) -> str:
-    """Return what to do if the installed version of another package does not have a ``name`` that ``importer`` needs."""
+    """Return what to do if the installed version of another package does not have ``name``, which ``importer`` needs."""
     if needs_numpy_1(name):
         return f"{importer} was built for NumPy 1. Add numpy<2 to {_REQUIREMENTS}."
     packages = [find_package(each) or each.replace("_", "-") for each in (importer, name.partition(".")[0])]
@@ -260,7 +260,7 @@ def _explain_commit(module: str, code: Path) -> str:
 
 
 def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:
-    """Return how to import a module that is in a submodule, or in the repository where Python does not look; otherwise empty."""
+    """Return how to import a module that is in a submodule, or in a folder that Python does not search; otherwise empty."""
     if submodule := find_submodule(str(Path(script).parent / f"{wanted.replace('.', '/')}.py"), code):
         return explain_submodule(submodule)
     found = find_misplaced_import(code, script, place.path, place.line, wanted)

@@ -88,7 +88,7 @@ _BOOSTING = re.compile(r"-packages/(?:catboost|lightgbm|xgboost)\b")
 _GPU_SETTING = re.compile(
     r"""['"]?(?P<name>device(?:_type)?|task_type)['"]?\s*[=:]\s*(['"])(?P<value>gpu|cuda|GPU)\2"""
 )
-"""Matches the setting with which CatBoost, LightGBM or XGBoost trains on a GPU."""
+"""Matches the setting that makes CatBoost, LightGBM or XGBoost train on a GPU."""
 _IN_CODE = re.compile(r"^(?:/train|.*/runs/\d+/trials/\d+/code)/")
 """Matches the path of a trial's code folder, whether the trial runs in a container or in a plain process."""
 _IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
@@ -123,12 +123,15 @@ _NOTHING_TO_JOIN = re.compile(r"^(?:No objects to concatenate|need at least one 
 _GLOB = re.compile(
     r"""(?:(?<![.\w])|\bglob\.)i?glob\(\s*(['"])(?:\./)?(?P<pattern>(?![/.])[\w./*?-]*[*?][\w./*?-]*)\1"""
 )
-"""Matches a call that lists the files matching a relative pattern; in ``Path.glob()``, the pattern starts in another folder."""
+"""Matches a call that lists the files matching a relative pattern.
+
+``Path.glob()`` is left out, because its pattern is relative to another folder.
+"""
 _FORBIDDEN = re.compile(r"(?:Permission denied|Read-only file system): '(?P<path>/[^']+)'")
 _UNKNOWN_COMMAND = re.compile(
     r"^Command '(?:(?!(?:ba|z)?sh |env |nohup |timeout )(?P<program>[\w.+-]+)(?: [^'&|;]*)?|.*)' returned non-zero exit status 127"
 )
-"""Matches the error if the shell did not find a program; the program is only known if the command starts no other."""
+"""Matches the error raised if the shell does not find a program; which program is known only if the command starts just one."""
 _KERNEL_FOLDER = re.compile(r"/(?:proc|sys)/")
 """Matches a path in a folder that exists but in which no file can be created."""
 _MISSING_FOLDER = re.compile(r"non-existent directory: '(?P<folder>[^']+)'")
@@ -151,7 +154,7 @@ _NOT_UTF_8 = re.compile(
 )
 """Matches the error for a text file that is not in UTF-8, but not the error for the first bytes of a binary file."""
 _MAX_TEXT = 1 << 24
-"""The number of bytes at the start of a file that are decoded to find out its encoding."""
+"""The number of bytes at the start of a file that are decoded to detect its encoding."""
 _DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
 _DOWNLOADS = (
     (
@@ -390,7 +393,7 @@ def _explain_content(last: Raised, inner: Frame, origin: Origin) -> str:
 
 
 def _read_files(names: Sequence[str], origin: Origin) -> dict[str, bytes]:
-    """Return the contents of those of ``names`` that are files of the pushed code, up to ``_MAX_TEXT`` bytes each."""
+    """Return the contents of those of ``names`` that are files in the pushed code, up to ``_MAX_TEXT`` bytes each."""
     starts = ((name, read_start(name, origin.code, _MAX_TEXT)) for name in names)
     return {name: start for name, start in starts if start is not None}
 
@@ -523,12 +526,12 @@ def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
 def _search_code(pattern: re.Pattern[str], origin: Origin) -> tuple[str, str]:
     """Return where the script, or else a local module that it imports, first matches, and the matching text.
 
-    The place reads ``on line 3`` or ``in net.py line 3``. Both are empty if no line matches.
+    The location reads ``on line 3`` or ``on line 3 of net.py``. Both are empty if no line matches.
     """
     for path, source in _read_modules(origin).items():
         for number, line in enumerate(source.splitlines(), 1):
             if found := pattern.search(line):
-                return (f"on line {number}" if path == origin.script else f"in {path} line {number}"), found[0]
+                return (f"on line {number}" if path == origin.script else f"on line {number} of {path}"), found[0]
     return "", ""
 
 

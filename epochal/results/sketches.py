@@ -37,7 +37,7 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
 def is_other_test_set(first: Accuracy, second: Accuracy) -> bool:
     """Return whether two test sets are certain to differ, because of their sizes or because they share only some rows.
 
-    Test sets without a common row may be the same rows, preprocessed in different ways.
+    Test sets with no row in common may contain the same rows, preprocessed in different ways.
     """
     if None not in (first.samples, second.samples) and first.samples != second.samples:
         return True

@@ -20,7 +20,7 @@ from epochal.settings.toml import Table, parse, read_toml
 
 FILE_NAME = "epochal.toml"
 _OTHER_NAMES = frozenset({FILE_NAME, "epochal.tml", "epochal.yaml", "epochal.yml", "epochal.ini", "epochal.cfg"})
-"""Names, in lower case and without a leading dot, under which users may save the settings."""
+"""Names, in lower case and without a leading dot, under which users might save the settings."""
 
 
 class RetrainSettings(Table):
@@ -55,7 +55,8 @@ class Project(Table):
     """A folder of the repository whose script is trained separately, as if the folder were a repository of its own."""
 
     REMEDY: ClassVar[str] = (
-        "Set path to a folder in the repository, or remove this [[project]] (without any, the top-level folder is trained)."
+        "Set path to a folder in the repository, or remove this [[project]] (if there is none, the script in the top-level "
+        "folder is trained)."
     )
 
     path: Annotated[
@@ -167,7 +168,7 @@ class RepositorySettings(Table):
 
 
 def _is_empty(value: object) -> bool:
-    """Return whether a setting is a table without keys, such as the [retrain] of the template."""
+    """Return whether a setting is a table without keys, such as [retrain] in the template."""
     return value == {} or (isinstance(value, Table) and not value.model_fields_set)
 
 
@@ -195,7 +196,7 @@ def read_repository_settings(code: Path) -> RepositorySettings:
 
 
 def _is_json_settings(path: Path) -> bool:
-    """Return whether a JSON file has only settings, unlike the output of a command."""
+    """Return whether a JSON file contains only settings, unlike the output of a command."""
     with suppress(OSError, ValueError):
         values = json.loads(path.read_text(encoding="utf-8-sig"))
         return isinstance(values, dict) and values.keys() <= RepositorySettings.model_fields.keys()

@@ -114,4 +114,4 @@ Values = Annotated[
         custom_error_message="Input should be a range, as in { low = 1, high = 4 }, or choices, as in { choices = [8, 16] }",
     ),
 ]
-"""The values that a constant may take. A table with ``choices`` (perhaps misspelt) is checked as Choices, any other as a Range."""
+"""The values that a constant may take. A table with ``choices`` (or a synonym) is checked as Choices, any other as a Range."""

@@ -25,7 +25,7 @@ class Table(BaseModel):
     SYNONYMS: ClassVar[Mapping[str, str]] = {}
     """Words that users may write instead of a key, each mapped to that key."""
     REMEDY: ClassVar[str] = ""
-    """A sentence that says what to do if the table has an invalid value or lacks a key; empty if errors need none."""
+    """A sentence that says what to do if the table has an invalid value or lacks a key; empty if none is needed."""
 
     # defer_build: no command uses every table, so each table's validator is built when it is first used.
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
@@ -62,10 +62,10 @@ _MISTAKES = {
     r"<{7}|={7}|>{7}": "Resolve the merge conflict there, and commit the result.",
     r"\s*(?://|/\*|;|--)": "Comments begin with #.",
     r"\s*\{": "Write each setting on its own line, without braces, as in name = value.",
-    r"[^#]*=\s*\{(?:[^}]*|[^#]*,\s*\}.*)$": "Write the whole { … } on one line, with no comma before its end.",
+    r"[^#]*=\s*\{(?:[^}]*|[^#]*,\s*\}.*)$": "Write the whole { … } on one line, with no comma before the closing brace.",
     r"\s*[\w.-]+\s*[:=]\s*(?:none|null|nil)\s*(?:#.*)?$": "Remove the line to use the default.",
 }
-"""Patterns that match the beginnings of lines that are not TOML, each with the remedy."""
+"""Patterns that match the beginnings of lines that are not valid TOML, each with a remedy."""
 _ASSIGNMENT = re.compile(
     r"""\s*["']?(?P<key>[\w.-]+)["']?(?:\s*(?:[:=]|:=|==)\s*(?P<value>[^\s#;]+?(?:\s*%)?)|\s+(?P<number>[\d.,]+\s*%?))"""
     r"\s*[,;]?\s*(?:(?:#|//|;).*)?"
@@ -95,7 +95,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def _correct_line(text: str, error: str) -> str:
-    """Return how to correct the line that an error names if its mistake is a common one; otherwise an empty string."""
+    """Return how to correct the line that an error names if it contains a common mistake; otherwise an empty string."""
     position = re.search(r"\(at line (\d+), ", error)
     line = text.splitlines()[int(position[1]) - 1] if position else ""
     for pattern, remedy in _MISTAKES.items():
@@ -273,7 +273,7 @@ def _suggest_place(model: type[Table], name: str, value: Any) -> str:
     for key, field in model.model_fields.items():
         is_entry = isinstance(field.default, dict) and isinstance(value, dict) and bool(value)
         if is_entry and any(value.keys() <= {*_keys_of(each), *each.SYNONYMS} for each in _tables_of(field.annotation)):
-            return f"It belongs below the line [{key}], without a '#' in front of that line: {name} = {_format_value(value)}."
+            return f"It belongs below the line [{key}], which must not begin with '#': {name} = {_format_value(value)}."
     if name in model.model_fields:
         return f"It belongs at the top of the file, above all tables: {name} = {_format_value(value)}."
     headers = [

@@ -80,8 +80,8 @@ def test_paths_of_another_computer_are_refused_with_what_to_write() -> None:
             "-r a.txt\n-r b.txt\n",
             "Replace `-r a.txt` with the lines of that file. Replace `-r b.txt` with the lines of that file.",
         ),
-        ("-c versions.txt\nnumpy\n", "Replace `-c versions.txt` with versions after the packages' names."),
-        ("-e .\n", "not allowed. Remove `-e .`, because the repository's own modules need no installation."),
+        ("-c versions.txt\nnumpy\n", "Instead of using `-c versions.txt`, write versions after the package names."),
+        ("-e .\n", "not allowed. Remove `-e .`, because the repository's own modules do not need to be installed."),
         (
             "--extra-index-url https://example.org/simple\n",
             "not allowed. Remove `--extra-index-url https://example.org/simple`, or ask the server's admin to set "

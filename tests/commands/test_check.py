@@ -164,7 +164,8 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "settings",
             "epochal.toml",
             2,
-            "Set path to a folder in the repository, or remove this [[project]] (without any, the top-level folder is trained).",
+            "Set path to a folder in the repository, or remove this [[project]] (if there is none, the script in the top-level "
+            "folder is trained).",
         ),
         (
             {"epochal.toml": "threshold = 0.9\n[[project]]\npath = 'a'\n"},
@@ -191,7 +192,7 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
         (
             {"nn.py": "", "pyproject.toml": "[project]\nname = digits\n"},
             "refused_requirement",
-            ".",
+            "pyproject.toml",
             None,
             "pyproject.toml is not valid TOML: Invalid value (at line 2, column 8). Correct it.",
         ),
@@ -305,7 +306,7 @@ def test_renamed_metric_is_recognised(tmp_path: Path) -> None:
     [
         (
             "from sklearn.svm import SVC\nprint(SVC().fit(x, y).score(v, w))\n",
-            ["metric: nn.py does not use Keras, and only a metric of Keras' evaluate() can be chosen."],
+            ["metric: nn.py does not use Keras, and only a metric that Keras' evaluate() returns can be chosen."],
         ),
         ("from sklearn.svm import SVC\nopen(out + '/accuracy.json', 'w')\nSVC().score(v, w)\n", []),
         ("from sklearn.svm import SVC\nfrom scikeras.wrappers import KerasClassifier\nSVC().score(v, w)\n", []),
@@ -409,7 +410,7 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
             ("x = 1", "rate = 0.1", "rate = 0.2"),
             "rate",
             ("epochal.toml", None, 2),
-            "search.rate: it is assigned more than once: line 1 of digits.ipynb cell 2, line 1 of digits.ipynb cell 3.",
+            "search.rate: it is assigned more than once: line 1 of cell 2 of digits.ipynb, line 1 of cell 3 of digits.ipynb.",
             "Assign it only once.",
         ),
     ],
@@ -451,13 +452,13 @@ def _code(kind: str) -> dict[str, Any]:
         ),
         (
             {"pyproject.toml": b"[project\n"},
-            "pyproject.toml is not valid TOML, or its [project] table is malformed.",
-            "Correct the file.",
+            "pyproject.toml is not valid TOML: Expected ']' at the end of a table declaration (at line 1, column 9).",
+            "Correct it.",
         ),
         (
             {"environment.yml": b"dependencies: [numpy, r-base]\n"},
-            "r-base is a conda package with no known equivalent on PyPI.",
-            "Training installs only pip packages. List what the code needs under 'pip:' in",
+            "r-base is a conda package with no known equivalent on PyPI, and training installs only pip packages.",
+            "Remove r-base",
         ),
         (
             {"uv.lock": b"version = 1\n"},

@@ -158,14 +158,17 @@ def test_constants_are_advised_if_nothing_can_be_searched() -> None:
     """Advice to write constants would be misleading beside a suggested search."""
     proposal = _propose(b"import sklearn\nmodel.fit(x, y)\n", _make_trials(0.5), RetrainSettings())
     assert isinstance(proposal, GiveUp)
-    assert proposal.search == " For a search, write each hyperparameter as a constant, as in learning_rate = 0.01."
+    assert (
+        proposal.search
+        == " To make a search possible, write each hyperparameter as a constant, as in learning_rate = 0.01."
+    )
 
 
 @pytest.mark.parametrize(
     ("framework", "remedy"),
     [
         ("keras", "fit(epochs=20)"),
-        ("sklearn", "MLPClassifier(max_iter=200)"),
+        ("sklearn", "MLPClassifier(max_iter=50)"),
         ("torch", "for epoch in range(epochs)"),
         ("xgboost", "n_estimators=epochs"),
     ],

@@ -212,7 +212,10 @@ def test_share_of_close_predictions_counts_for_a_regression() -> None:
     [
         ("R2: 0.44", "not an accuracy. Measure"),
         ("Test accuracy: 0.44", "not an accuracy. Measure"),
-        ("Test accuracy: 0.91", "not an accuracy, and the line 'Test accuracy: 0.91' may state another measure"),
+        (
+            "Test accuracy: 0.91",
+            "not an accuracy, and the line 'Test accuracy: 0.91' may state another regression metric",
+        ),
         (
             "R2 0.44, accuracy: 0.91",
             "and the line 'R2 0.44, accuracy: 0.91' has a form that Epochal does not recognise.",
@@ -334,7 +337,8 @@ _LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If th
         (
             [_LOADED],
             [],
-            "If the script trains only when a saved model is missing, remove that file from the commit with git rm --cached and "
+            "If the script trains only when a saved model is missing, remove the model file from the commit with git rm --cached "
+            "and "
             "list it in .gitignore; otherwise, train a model in the script and evaluate it.",
         ),
         (
@@ -562,7 +566,7 @@ def test_contradicting_files_are_refused() -> None:
     """The message names both files and says how to make one of the numbers count."""
     explanation = _explain_refusal(files={"metrics.json": '{"accuracy": 0.6}', "acc.txt": "0.7"})
     assert "0.6 in metrics.json" in explanation
-    assert "0.7 in acc.txt. Print the one that counts as 'Test accuracy: 0.83', or write it to" in explanation
+    assert "0.7 in acc.txt. Print the one that counts, as in 'Test accuracy: 0.83', or write it to" in explanation
 
 
 def test_cross_validation_counts_if_no_model_was_tested() -> None:
@@ -645,7 +649,7 @@ def test_several_outputs_need_a_choice() -> None:
         ("side_accuracy", 1, "but evaluate() reported only loss, auc and accuracy. Name an accuracy (accuracy), or"),
         ("loss", 1, 'metric = "loss" is not an accuracy. Name an accuracy (accuracy), or remove the setting.'),
         ("auc", 1, 'metric = "auc" is not an accuracy.'),
-        ("f1", 0, "but only a metric of Keras' evaluate() can be chosen. Remove the setting."),
+        ("f1", 0, "but only a metric that Keras' evaluate() returns can be chosen. Remove the setting."),
     ],
 )
 def test_metric_that_is_no_accuracy_is_refused(metric: str, events: int, explanation: str) -> None:
@@ -746,7 +750,7 @@ def test_models_measured_on_different_splits_are_noted(
     ("log", "written", "used"),
     [
         ("accuracy: 0.9312", None, "the last accuracy, 0.9, which may be the best rather than a typical one"),
-        ("", '{"accuracy": 0.9312}', "the accuracy in accuracy.json, 0.9312, which is the highest of them"),
+        ("", '{"accuracy": 0.9312}', "the accuracy in accuracy.json, 0.9312, which is the highest of those measured"),
         ("accuracy: 0.8937", None, None),
         ("", '{"accuracy": 0.8937}', None),
     ],
@@ -829,7 +833,7 @@ def test_accuracy_that_is_not_finite_fails(accuracy_json: str | None, log: str) 
         (None, "Test accuracy: 83", "a line that the script printed, 'Test accuracy: 83', is 83, not between"),
         (None, "Test accuracy: 83", "write 0.83 or 83%"),
         ('{"accuracy": 83.2}', "", "If it is a percentage, write 0.832."),
-        ('{"accuracy": 832}', "", "not between 0 and 1. Write it as 0.832."),
+        ('{"accuracy": 832}', "", "not between 0 and 1. Write it as a number from 0 to 1, such as 0.832."),
         (None, "Test accuracy: 8320%", "between 0 and 1"),
         (None, "Test accuracy: -0.1", "between 0 and 1"),
     ],

@@ -241,7 +241,7 @@ def _raise(error: str) -> dict[str, str]:
             {"nn.py": "import model.layers\n", "model.py": ""},
             Reason.IMPORT_ERROR,
             "model.py is a file, not a folder, so it has no module layers. Correct the import or, if you mean an installed "
-            "package model, rename the file.",
+            "package called model, rename the file.",
         ),
         (
             {"nn.py": "from utils.plots import draw\n", "utils.py": "", "utils/plots.py": "def draw(): ...\n"},
@@ -518,7 +518,7 @@ def _raise(error: str) -> dict[str, str]:
                 "and `output` must have the same shape. Received: target.shape=(None, 1), output.shape=(None, 10)')\n",
             },
             Reason.SCRIPT_ERROR,
-            "In nets/Small.py line 1, write SparseCategoricalCrossentropy instead.",
+            "On line 1 of nets/Small.py, write SparseCategoricalCrossentropy instead.",
         ),
         # What an unattended training does not have.
         (

@@ -79,12 +79,15 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         (
             "project = '.'",
             'project should be [[project]], in double brackets, with path = "projects/digits" on the next line. Set path to '
-            "a folder in the repository, or remove this [[project]] (without any, the top-level folder is trained).",
+            "a folder in the repository, or remove this [[project]] (if there is none, the script "
+            "in the top-level folder "
+            "is trained).",
         ),
         (
             "[[project]]\npath = '.'",
             'project 1 (.): path: should be the path of a folder in the repository, such as "projects/digits" (it is '
-            "'.'). Set path to a folder in the repository, or remove this [[project]] (without any, the top-level folder "
+            "'.'). Set path to a folder in the repository, or remove this [[project]] (if there is none, "
+            "the script in the top-level folder "
             "is trained).",
         ),
         (
@@ -93,12 +96,12 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ),
         (
             "[retrain]\nrate = { low = 0.1, high = 1 }",
-            "retrain.rate is not a setting. It belongs below the line [search], without a '#' in front of that line: "
+            "retrain.rate is not a setting. It belongs below the line [search], which must not begin with '#': "
             "rate = { low = 0.1, high = 1 }.",
         ),
         (
             "filters = { values = [8, 16] }",
-            "It belongs below the line [search], without a '#' in front of that line: filters = { values = [8, 16] }.",
+            "It belongs below the line [search], which must not begin with '#': filters = { values = [8, 16] }.",
         ),
         (
             "threshold = 0.9\n[retrain]\n[[project]]\npath = 'a'",
@@ -179,7 +182,7 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ('{"threshold": 0.9}', "Write each setting on its own line, without braces, as in name = value."),
         (
             "[search]\nrate = { low = 1, high = 2, }",
-            "column 29). Write the whole { … } on one line, with no comma before its end.",
+            "column 29). Write the whole { … } on one line, with no comma before the closing brace.",
         ),
         ("[search]\nrate = {\n  low = 1,\n  high = 2\n}", "Write the whole { … } on one line"),
         ("[mail]\nto = ['eve@example.com']", "there is no table [mail]. It belongs in server.toml"),

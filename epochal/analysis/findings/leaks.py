@@ -40,7 +40,7 @@ _DATA_FUNCTIONS = frozenset(
 """Functions in NumPy, pandas and sklearn.utils whose results contain rows from their arguments."""
 _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
-"""NumPy's functions that draw numbers with replacement, and the positions of their argument ``size``."""
+"""NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(
@@ -111,7 +111,7 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
 
 
 def _loads_model(source: Source, scope: Scope, call: ast.Call) -> bool:
-    """Return whether a call loads a model rather than data: by its function, or by how the scope uses the result."""
+    """Return whether a call loads a model rather than data, judging by its function or by how the scope uses the result."""
     name = source.callee(call) or last_name(call.func)
     if not _LOADS_ANYTHING.fullmatch(name):
         return bool(_LOADS_MODEL.fullmatch(name))
@@ -172,7 +172,7 @@ class _Flow:
                 self._assign(target, value, leak)
 
     def find_returned_copies(self, scope: Scope) -> _Leak | None:
-        """Return the call that copies the rows which a function returns, alone or as the first of several values."""
+        """Return the call that copies the rows that a function returns as its only value or as the first of several."""
         returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
         if len(returns) != 1:
             return None
@@ -335,7 +335,7 @@ class _Flow:
         return None
 
     def _leak_of_draw(self, node: ast.Subscript, step: Step) -> _Leak | None:
-        """Return the leak of an index that may hold a row several times, as in ``x[rng.integers(0, len(x), n)]``."""
+        """Return the leak caused by an index that may repeat a row, as in ``x[rng.integers(0, len(x), n)]``."""
         index = self._calls.get(node.slice.id) if isinstance(node.slice, ast.Name) else node.slice
         rows = root_name(node.value)
         if not isinstance(index, ast.Call) or self._drawn_from(index) != rows or self._is_part_name(rows):
@@ -353,7 +353,7 @@ class _Flow:
         return next(filter(None, map(self._counted, call.args[:position])), "")
 
     def _counted(self, node: ast.expr) -> str:
-        """Return the variable whose rows an expression counts or numbers; empty for any other expression."""
+        """Return the variable whose row count or index an expression gives; empty for any other expression."""
         match node:
             case ast.Name():
                 return self._sizes.get(node.id, "")
@@ -393,7 +393,7 @@ class _Flow:
         return self._leak_of(owner, step) if method in _DATA_METHODS else None
 
     def _leak_of_copies(self, call: ast.Call, step: Step) -> _Leak | None:
-        """Return the leak of a function that returns some of the rows several times, if it receives all rows."""
+        """Return the leak caused by a function that returns some of the rows several times, if it receives all rows."""
         callee, method = self._source.callee(call), last_name(call.func)
         if callee == "sklearn.utils.resample":
             copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
@@ -411,7 +411,7 @@ class _Flow:
     def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak in the arguments of a function that joins or converts them.
 
-        A copied column next to other columns does not make the rows copies.
+        Joining a copied column to other columns does not make the rows copies.
         """
         leak = self._first_leak(call.args, step)
         axis = keyword(call, "axis")
@@ -427,7 +427,7 @@ class _Flow:
         return next((scope for scope in self._source.scopes if name and scope.name == name), None)
 
     def _leak_of_function(self, call: ast.Call, function: Scope, step: Step) -> _Leak | None:
-        """Return the call inside a function that copies the rows which the function returns."""
+        """Return the call, inside a function, that copies the rows that the function returns."""
         if any(self._is_part_name(root_name(each)) for each in (*call.args, *(each.value for each in call.keywords))):
             return None
         if function.name not in self._returned:

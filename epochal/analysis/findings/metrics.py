@@ -22,7 +22,7 @@ _REGRESSION_LOSSES = frozenset(
     | {"meanabsolutepercentageerror", "huber", "huberloss", "logcosh"}
 )
 _ACCURACIES = frozenset({"accuracy", "acc", "categoricalaccuracy", "sparsecategoricalaccuracy"})
-"""Accuracies that are meaningless for one linear output. BinaryAccuracy is left out: the labels may be 0 and 1."""
+"""Accuracies that are meaningless for a single linear output. BinaryAccuracy is left out: the labels may be 0 and 1."""
 _REGRESSOR = re.compile(
     r"(?:sklearn|xgboost|lightgbm)\.(?:\w+\.)*(?:\w+Regressor|LinearRegression|Ridge|RidgeCV|Lasso|LassoCV|ElasticNet|SVR"
     r"|LinearSVR|BayesianRidge)"

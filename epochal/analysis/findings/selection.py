@@ -132,7 +132,7 @@ class _Choices:
     def __init__(
         self, source: Source, results: Mapping[str, frozenset[str]], choosers: Collection[str] = frozenset()
     ) -> None:
-        """Start without choices. ``choosers``: the functions that choose columns of their first argument."""
+        """Start with no choices. ``choosers``: the functions that choose columns of their first argument."""
         self._source = source
         self._choosers = choosers
         self._origins = _Origins(source.names, results)
@@ -162,7 +162,7 @@ class _Choices:
                 )
 
     def chooses(self, scope: Scope) -> bool:
-        """Return whether a function returns columns that it chooses depending on an argument other than the data."""
+        """Return whether a function returns columns that it chooses based on an argument other than the data."""
         if isinstance(scope.node, ast.Module):
             return False
         arguments = {each.arg for each in scope.node.args.args}
@@ -249,12 +249,12 @@ class _Choices:
 
 
 def _is_of_part(choice: _Choice, labels: Collection[str] = frozenset()) -> bool:
-    """Return whether a choice was made with only some of the rows of the data or the labels."""
+    """Return whether a choice was made using only some rows of the data or the labels."""
     return bool(choice.origins & ({f"{name}[]" for name in {*labels, *choice.data}} | {_PART}))
 
 
 def _find_late(choice: _Choice) -> Iterator[tuple[_Choice, str]]:
-    """Yield a choice of columns of training rows, and where it was made, if it was made before these rows were split off."""
+    """Yield a choice of columns for training rows, and when it was made, if it was made before these rows were split off."""
     if _PART in choice.data and _PART not in choice.origins:
         yield choice, "before the split"
 

@@ -89,7 +89,7 @@ dependencies are unknown, so no module is reported as missing.
 """
 
 _MISSPELLED = 0.9
-"""The least similarity of a submodule's name to that of a known one, at which it is certain to be misspelled."""
+"""A submodule's name is taken to be misspelled if it is at least this similar to that of a known one."""
 
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
 """Files other than requirements.txt that list the packages that the code needs."""
@@ -332,7 +332,7 @@ def find_refused_requirements(folder: Path) -> Iterator[Finding]:
 
 
 def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield findings about the script and modules next to it that hide a package or a Python module of the same name.
+    """Yield findings about the script and modules next to it that hide a package or a standard-library module of the same name.
 
     A file is reported only if it does not define a name that the code uses, or if NumPy needs the hidden module.
     ``files``: the paths of all files in the next commit.
@@ -356,7 +356,7 @@ def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) ->
 
 
 def _find_hidden_submodules(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each file beside the script that has the name of a package whose submodules alone are imported."""
+    """Yield a finding for each file beside the script that has the name of a package of which only submodules are imported."""
     folder, reported = PurePosixPath(sources[0].path).parent, {source.path for source in sources}
     for source, step in find_certain(sources):
         node = step.node

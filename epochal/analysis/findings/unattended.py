@@ -32,7 +32,7 @@ from epochal.analysis.syntax import Module, last_name
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
 _BACKENDS = {"matplotlib.use": "backend", "matplotlib.pyplot.switch_backend": "newbackend"}
-"""Functions that choose a Matplotlib backend, with their argument's name."""
+"""Functions that choose a Matplotlib backend, with the name of the argument that takes it."""
 _SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
@@ -145,7 +145,7 @@ def _is_used(call: ast.Call, step: Step) -> bool:
 
 
 def _reads_standard_input(source: Source, call: ast.Call) -> bool:
-    """Return whether the only argument is a line of standard input, perhaps stripped."""
+    """Return whether the only argument of a call is a line read from standard input, perhaps stripped."""
     inner = call.args[0] if len(call.args) == 1 else None
     if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in ("strip", "rstrip"):
         inner = inner.func.value
@@ -348,7 +348,7 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str]) -> object:
-    """Return the value of a condition if there is no GPU, with a tuple for a list; None if the value is unknown."""
+    """Return the value of a condition if there is no GPU, with () standing for an empty list; None if the value is unknown."""
     match node:
         case ast.Name(id=name) if name in gpus:
             return ()

@@ -286,7 +286,7 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
 def _find_own_methods(tree: ast.Module) -> set[ast.AST]:
     """Return the attributes in ``tree`` that are certain to be methods defined in it, such as ``Reader().fit``.
 
-    An object is certain to be an instance of a class if it is ``self`` in that class, a call of the class, or a name
+    An object is certain to be an instance of a class if it is ``self`` in that class, a call to the class, or a name
     to which the code assigns only such calls.
     """
     nodes = list(ast.walk(tree))
@@ -313,7 +313,7 @@ def _is_method(node: ast.AST, methods: dict[str, set[str]]) -> bool:
 
 
 def _describe_owner(node: ast.expr) -> str:
-    """Return ``reader`` for that name, ``Reader()`` for a call of the name with any arguments, or else an empty string."""
+    """Return ``reader`` for that name, ``Reader()`` for a call to it with any arguments, or else an empty string."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return f"{node.func.id}()"
     return node.id if isinstance(node, ast.Name) else ""

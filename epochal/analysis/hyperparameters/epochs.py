@@ -45,7 +45,7 @@ _ITERATIONS: dict[str, tuple[str, ...]] = {
 }
 """For each estimator class, the arguments that set the number of iterations or boosting rounds."""
 _SOLVERS = frozenset({"LogisticRegression", "LinearSVC", "SVC"})
-"""Estimator classes that converge, so their number of iterations should not be set to a number of epochs."""
+"""Estimators that train until they converge, so their number of iterations should not be set to a number of epochs."""
 _STEPS_ARGUMENTS = {"train": ("steps", "max_steps"), **_ITERATIONS}
 """For each function or class, the arguments that set the number of training steps.
 
@@ -139,7 +139,7 @@ def is_epochs_name(name: str) -> bool:
 def find_iterations_argument(call: ast.Call) -> str:
     """Return the argument with which ``call`` could set an estimator's number of iterations.
 
-    The result is empty if the call already passes one of these arguments, or creates nothing that trains in epochs.
+    The result is empty if the call already passes one of these arguments, or does not create an estimator that trains in epochs.
     """
     name = last_name(call.func)
     arguments = _ITERATIONS.get(name, ()) if name not in _SOLVERS else ()

@@ -46,7 +46,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
         return end
     trials = [trial for trial in active.load().trials if trial.strategy is Strategy.SEARCH]
     count = f"{plural(len(trials), 'trial')}{_describe_failures(trials, active.plan.space)}"
-    cause = f"{end.cause} Before the search, which ran {count}, more epochs were ruled out: {give_up.cause}"
+    cause = f"{end.cause} Before the search, which ran {count}, training for more epochs was ruled out: {give_up.cause}"
     return GiveUp(end.reason, cause, end.remedy)
 
 

@@ -78,7 +78,7 @@ def find_searchable(script: Script) -> dict[str, Constant]:
 
 
 def find_keywords(script: Script, name: str) -> Iterator[str]:
-    """Yield the keyword of each argument that is the variable ``name``."""
+    """Yield the keyword of each argument whose value is the variable ``name``."""
     for _, call in script.find_calls():
         for each in call.keywords:
             if each.arg and isinstance(each.value, ast.Name) and each.value.id == name:
@@ -182,7 +182,7 @@ def _explain_luck(script: Script, constant: Constant) -> str:
         return ""
     rows = "test data"
     if all(name.startswith("val") for name in shares) and _validates_only_in_fit(script):
-        rows = "validation data, by which a search compares trials"
+        rows = "validation data, on which a search compares trials"
     return (
         f"this decides which rows are {rows}. A search would find the easiest rows, not a better model. "
         "Remove it from [search]."
@@ -190,7 +190,7 @@ def _explain_luck(script: Script, constant: Constant) -> str:
 
 
 def _validates_only_in_fit(script: Script) -> bool:
-    """Return whether only calls to ``fit`` take a ``validation_split``, which does not affect the test data then."""
+    """Return whether ``validation_split`` is passed only to ``fit``, where it does not affect the test data."""
     splits = [
         last_name(call.func)
         for _, call in script.find_calls()
@@ -211,5 +211,5 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
     if kinds != {kind}:
         return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:
-        return f"{current_value}. Give whole numbers."
+        return f"{current_value}. Use whole numbers."
     return ""

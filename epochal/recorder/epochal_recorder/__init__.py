@@ -72,7 +72,7 @@ script called its score(), otherwise the name of the function, such as accuracy_
 Pipeline or a GridSearchCV delegates the call, so ``of`` is the estimator or function that it delegates to. ``dummy`` is
 true for a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measures`` is "r2" for regressors. Scores
 that scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
-``cross_validation`` is the mean of cross_val_score or cross_validate, or the best_score_ of a search such as
+``cross_validation`` is the mean score from cross_val_score or cross_validate, or the best_score_ of a search such as
 GridSearchCV; ``candidates`` is 0 except for a search. ``kinds`` gives the class of each metric that the model was
 compiled with, and ``line`` is the line of the script that made the call; ``metrics`` is empty if there were no rows.
 ``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see what
@@ -87,7 +87,7 @@ is null if that is unknown. For each output, keyed by name (empty if there is on
 its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label. ``seen``
 says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``); ``new_labels`` is
 the share of the test rows whose labels are not among the training labels, if each row has one label; ``checked`` is
-false if that could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added if the test
+false if the test rows could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added if the test
 set is drawn anew each time it is read, from rows that the model may have been fitted on. ``validated`` is true if a fit
 used at least 5% of these rows for validation.
 

@@ -24,7 +24,7 @@ from .state import find_nonfinite, is_finite
 _MAX_COLUMNS = 20
 """The maximum number of columns with NaN or infinity that are recorded."""
 _SCALING_LAYERS = {"Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding"}
-"""The layers of Keras whose outputs are small even if their inputs are large."""
+"""The Keras layers whose outputs are small even if their inputs are large."""
 
 
 class Fit:

@@ -119,7 +119,7 @@ def test_finds_missing_file(
             None,
             2,
             "cupy works only on a GPU, but training runs without one.",
-            "Remove its import, or use it only if a GPU is available.",
+            "Remove the import, or import the module only if a GPU is available.",
         ),
         (
             {"nn.py": "import keras\nfrom models.forest import make\n", "Models/Forest.py": ""},

@@ -67,9 +67,9 @@ _TEXTS = Choices(choices=("a", "b"))
         ("blocks", _NUMBERS, "it is assigned more than once: line 7 of nn.py, line 8 of nn.py."),
         ("units", _NUMBERS, "line 6 of nn.py assigns one literal to several names"),
         ("epochs", _NUMBERS, "this is the number of epochs, which [retrain] raises"),
-        ("filters", Range(low=1.5, high=4), "it is 32 on line 2 of nn.py. Give whole numbers."),
-        ("filters", Range(low=1, high=4, step=0.5), "Give whole numbers"),
-        ("filters", Choices(choices=(8, 16.0)), "Give whole numbers"),
+        ("filters", Range(low=1.5, high=4), "it is 32 on line 2 of nn.py. Use whole numbers."),
+        ("filters", Range(low=1, high=4, step=0.5), "Use whole numbers"),
+        ("filters", Choices(choices=(8, 16.0)), "Use whole numbers"),
         ("filters", _TEXTS, "it is 32 on line 2 of nn.py. Give a range, or numbers as choices"),
         ("filters", Choices(choices=(True, False)), "Give a range, or numbers as choices"),
         ("optimizer", _NUMBERS, "it is 'sgd' on line 4 of nn.py. Give strings as choices"),
@@ -207,7 +207,7 @@ def test_only_properties_of_the_network_are_suggested() -> None:
         (
             "val_split",
             "val_split = 1\nmodel.fit(x, y, validation_split=val_split)\n",
-            "this decides which rows are validation data, by which a search compares trials.",
+            "this decides which rows are validation data, on which a search compares trials.",
         ),
         (
             "val_split",
