@@ -5,6 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 
+from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.script import Change, diff
 from epochal.errors import Reason, RunFailed
@@ -106,7 +107,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
                 why=f"after resuming from {provided.source}, {active.script.path} tested on different rows (is its split seeded?)"
             )
             trial, choice = _train(active, started, replace(trial, caught=True), not_resumed)
-        other = _find_other_test_set(active, number, choice) if isinstance(choice, Choice) else None
+        other = _find_other_test_set(active, started, choice) if isinstance(choice, Choice) else None
         _add_notes(active, trial, choice, has_other_rows=other is not None)
         if reason := started.stop.reason:
             state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
@@ -261,12 +262,20 @@ def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: Prov
     return choice.accuracy.test_set != provided.test_set
 
 
-def _find_other_test_set(active: ActiveRun, number: int, choice: Choice) -> Trial | None:
-    """Return the run's first measured trial if it is certain to have been tested on different rows from trial ``number``."""
-    measured = (trial for trial in active.load().trials if trial.number != number and trial.accuracy)
+def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choice) -> Trial | None:
+    """Return the run's first measured trial if it is certain to have been tested on different rows from this one."""
+    measured = (trial for trial in active.load().trials if trial.number != started.number and trial.accuracy)
     first = next(measured, None)
-    is_other = first and first.accuracy and is_other_test_set(first.accuracy, choice.accuracy)
+    is_search = started.proposal.strategy is Strategy.SEARCH
+    if first is None or first.accuracy is None or (is_search and any(map(_sets_size, started.proposal.changes))):
+        return None
+    is_other = is_other_test_set(first.accuracy, choice.accuracy, same_preprocessing=not is_search)
     return first if is_other else None
+
+
+def _sets_size(constant: Constant) -> bool:
+    """Return whether a constant may set the size of batches or windows, and thereby how many test rows are left over."""
+    return bool(re.search(r"batch|steps|window|seq|length", constant.name, re.IGNORECASE))
 
 
 def _describe_changes(proposal: Proposal) -> str:

@@ -35,7 +35,7 @@ _OWN_ACCURACY = (
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}. '
     "Choose a tolerance so small that always predicting the mean would miss the threshold."
 )
-_COUNTS_CLOSE = re.compile(r"\bwithin\b|\btolerance\b|±", re.IGNORECASE)
+_COUNTS_CLOSE = re.compile(r"^[^\d%]*(?:\bwithin|±)\s*\(?\d", re.IGNORECASE)
 """Matches printed lines that state the share of a regression's predictions that are close enough to their targets."""
 _MIN_RESPLITS = 3
 """If at least this many models were evaluated on different splits, a note says so. Two may just be unrelated models."""
@@ -161,10 +161,7 @@ class _Chooser:
         accuracy = _validate(accuracy)
         chosen = next((leak for leak in self._findings.leaks if leak.kind == "chosen_before_split"), None)
         if chosen and accuracy.source is not AccuracySource.SCRIPT:
-            raise RunFailed(
-                Reason.NO_ACCURACY,
-                f"{chosen.path} line {chosen.line}: {chosen.message} The accuracy does not count. {chosen.remedy}",
-            )
+            raise RunFailed(Reason.NO_ACCURACY, _explain_leak(chosen))
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _check_metric(self) -> None:
@@ -326,6 +323,8 @@ class _Chooser:
             return None
         if refusal := self._explain_refusal(last):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
+        if copied := next((leak for leak in self._findings.leaks if _copies_folds(leak)), None):
+            raise RunFailed(Reason.NO_ACCURACY, _explain_leak(copied))
         return self._build_accuracy(last, AccuracySource.CROSS_VALIDATION)
 
     def _from_validation(self) -> Accuracy:
@@ -736,6 +735,15 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
     return ""
 
 
+def _copies_folds(leak: Finding) -> bool:
+    """Return whether a leak copies rows before a cross-validation, rather than before a split."""
+    return leak.kind == "copied_before_split" and "cross_val" in leak.message
+
+
+def _explain_leak(leak: Finding) -> str:
+    return f"{leak.path} line {leak.line}: {leak.message} The accuracy does not count. {leak.remedy}"
+
+
 def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
     overlap = measurement.overlap
     if overlap.redrawn:
@@ -744,8 +752,10 @@ def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acc
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
+    if chosen := next((leak for leak in leaks if leak.kind == "chosen_before_split"), None):
+        return _explain_leak(chosen)
     uses_all = overlap.share >= _ALL_ROWS
-    copied = next((leak for leak in leaks if leak.kind == "copied_before_split"), None)
+    copied = next((leak for leak in leaks if leak.kind == "copied_before_split" and not _copies_folds(leak)), None)
     is_refused = overlap.refused or (copied and overlap.share > _MAX_COPIED)
     if not is_refused or (accepts_repeats and not uses_all):
         return ""

@@ -55,8 +55,8 @@ def diagnose(
     if reason is Reason.OUT_OF_MEMORY or (reason is None and any(map(is_out_of_memory, last_messages))):
         refused = [each for each in exceptions if is_out_of_memory(each.text)]
         return Reason.OUT_OF_MEMORY, explain_memory(refused, _locate(refused, origin), origin)
-    if number == signal.SIGINT and endings and endings.children:
-        return explain_exceptions(exceptions, origin)
+    if number == signal.SIGTERM and endings and endings.children:  # the recorder ended a script that was stuck
+        return explain_exceptions(endings.children[-1], origin)
     if (number or reason) and (explanation := explain_lost_window(last_messages, origin)):
         return Reason.NO_DISPLAY, explanation
     if number or reason:
@@ -113,8 +113,7 @@ def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
     script = endings.script
     if script is None:
         return find_last_exceptions(lines)
-    # The recorder interrupts a script whose child processes cannot start.
-    if script.raised and script.raised[0].name not in ("CalledProcessError", "KeyboardInterrupt"):
+    if script.raised and script.raised[0].name != "CalledProcessError":
         return list(script.raised)
     if script.exit_status and script.handled:
         return list(script.handled)

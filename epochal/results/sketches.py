@@ -34,14 +34,17 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     return share
 
 
-def is_other_test_set(first: Accuracy, second: Accuracy) -> bool:
+def is_other_test_set(first: Accuracy, second: Accuracy, *, same_preprocessing: bool) -> bool:
     """Return whether two test sets are certain to differ, because of their sizes or because they share only some rows.
 
-    Test sets with no row in common may contain the same rows, preprocessed in different ways.
+    ``same_preprocessing``: whether the rows of both were preprocessed in the same way. Otherwise, test sets of the same
+    size with equally frequent labels may contain the same rows, as test sets with no row in common may in any case.
     """
     if None not in (first.samples, second.samples) and first.samples != second.samples:
         return True
     if first.test_rows is None or second.test_rows is None:
+        return False
+    if not same_preprocessing and first.evidence.chance == second.evidence.chance:
         return False
     return 0 < estimate_shared_rows(first.test_rows, [second.test_rows]) < 1
 

@@ -18,8 +18,10 @@ _NAMES = re.compile(
     re.IGNORECASE,
 )
 _ACCURACY_FILE = re.compile(r"(?:.*[_-])?acc(?:uracy)?\.txt", re.IGNORECASE)
-_TRAINING = re.compile(r"(?<!after[_.-])(?<![a-z])train(?:ing|set)?(?![a-z])", re.IGNORECASE)
-_TEST = re.compile(r"(?<![a-z])(?:test(?:ing|set)?|eval(?:uation)?|val(?:id(?:ation)?)?)(?![a-z])", re.IGNORECASE)
+_TRAINING = re.compile(r"(?<!after[_.-])(?<!post[_.-])(?<![a-z])train(?:ing|set)?(?![a-z])", re.IGNORECASE)
+_TEST = re.compile(
+    r"(?<![a-z])(?:test(?:ing|set)?|eval(?:uation)?|holdout|val(?:id(?:ation)?)?)(?![a-z])", re.IGNORECASE
+)
 _PERCENT = re.compile(r"[ _-](?:in_)?(?:pct|percent|percentage)$", re.IGNORECASE)
 _MAX_DEPTH = 3
 _MAX_FOLDERS = 1000

@@ -617,7 +617,9 @@ def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement
     counting = [
         each
         for each in measurements
-        if each.owner == fit.owner and last_name(each.call.func) in ("evaluate", "accuracy_score")
+        if each.owner == fit.owner
+        and last_name(each.call.func) in ("evaluate", "accuracy_score")
+        and each.data != fit.data
     ]
     last = counting[-1] if counting else None  # the last measurement counts
     callbacks = {last_name(call.func) for call in source.calls} & _BEST_EPOCH

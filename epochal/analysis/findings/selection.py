@@ -19,6 +19,7 @@ from epochal.analysis.findings.source import (
     keyword,
     root_name,
 )
+from epochal.analysis.findings.splits import TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
 _CROSS_VALIDATIONS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
@@ -27,7 +28,14 @@ _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 _SPLITS = frozenset({"train_test_split", "split"})
 _COLUMN_ATTRIBUTES = frozenset({"columns", "corr", "corrwith"})
 _COLUMN_ORIGINS = frozenset(f".{name}" for name in _COLUMN_ATTRIBUTES)
+_RANKINGS = frozenset({"argpartition", "argmax", "argsort", "get_support", "max", "nlargest", "sort_values", "sorted"})
+"""Functions that rank columns. Only a ranking, or a comparison by size, is taken for a choice."""
+_RANKED = ">"
+"""The origin of values that a ranking or a comparison by size has produced."""
+_CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
 _NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
+_NAME = "''"
+"""The origin of constants."""
 _PART = ""
 """The origin of values that come from a split, and so from only some of the rows."""
 
@@ -72,7 +80,8 @@ class _Origins:
         """Return the origins of an expression. Names and sizes of data are not origins: they do not depend on its values."""
         match node:
             case ast.Name(id=name):
-                return frozenset() if name in self.imported else self.names.get(name, frozenset()) | {name}
+                known = self.names.get(name, frozenset())
+                return frozenset() if name in self.imported or _NAME in known else known | {name}
             case ast.Attribute(attr=attribute) if attribute in _NOT_VALUES:
                 return frozenset()
             case ast.Call(func=ast.Name(id="len" | "type")):
@@ -84,6 +93,9 @@ class _Origins:
         found = set[str]().union(*map(self.of, ast.iter_child_nodes(node)))
         if isinstance(node, ast.Call):
             found |= self.results.get(last_name(node.func), frozenset())
+            found |= {_RANKED} if last_name(node.func) in _RANKINGS else frozenset()
+        elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Gt | ast.GtE | ast.Lt | ast.LtE):
+            found.add(_RANKED)
         elif isinstance(node, ast.Attribute) and node.attr in _COLUMN_ATTRIBUTES:
             found.add(f".{node.attr}")
         return frozenset(found)
@@ -91,13 +103,13 @@ class _Origins:
     def _of_subscript(self, node: ast.Subscript) -> frozenset[str]:
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         found = self.of(node.value)
-        if parts and isinstance(
-            parts[-1], ast.Constant | ast.Name | ast.Attribute | ast.Subscript
-        ):  # the name of a column
+        if parts and not isinstance(
+            parts[-1], ast.Slice | ast.Compare | ast.BinOp | ast.UnaryOp
+        ):  # the names of columns
             found |= {f"[{ast.unparse(parts[-1])}]"}
             parts = parts[:-1]
-        if self.takes_rows(node):
-            found |= {f"{root_name(node)}[]"}
+        if self.takes_rows(node) and (name := _find_data(node.value)):
+            found |= {f"{name}[]"}
         return found.union(*map(self.of, parts))
 
     def takes_rows(self, node: ast.Subscript) -> bool:
@@ -111,11 +123,14 @@ class _Origins:
         """Record the origins of the variables that a statement assigns or extends."""
         iterated = step.node.iter if isinstance(step.node, ast.For) else None
         self.loops |= {root_name(target) for target, value in step.assigned if value is None and not _splits(iterated)}
+        self.loops |= {each.arg for node in step.nodes if isinstance(node, ast.Lambda) for each in node.args.args}
         for target, value in step.assigned:
             expression = value or iterated
             if expression is None:
                 continue
             found = frozenset({_PART}) if _splits(expression) else self.of(expression)
+            if _is_name(expression):  # the name of a column, for example, which says nothing about its values
+                found = frozenset({_NAME})
             for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
                 name = root_name(each)
                 earlier = frozenset() if isinstance(each, ast.Name) else self.names.get(name, frozenset())
@@ -150,7 +165,7 @@ class _Choices:
             self._note(step)
         reported = set()
         for choice, where in splits:
-            used = choice.origins & (labels - choice.data)
+            used = choice.origins & (labels - choice.data) and _RANKED in choice.origins
             if used and not _is_of_part(choice, labels) and choice.step.node.lineno not in reported:
                 reported.add(choice.step.node.lineno)
                 yield Finding(
@@ -169,7 +184,8 @@ class _Choices:
         for step in scope.steps:
             if isinstance(step.node, ast.Return) and step.node.value:
                 choice = self._choice_of(step.node.value, step)
-                if choice and (choice.origins - choice.data) & arguments and not _is_of_part(choice):
+                is_ranked = choice and _RANKED in choice.origins
+                if choice and is_ranked and (choice.origins - choice.data) & arguments and not _is_of_part(choice):
                     return True
             self._note(step)
         return False
@@ -220,7 +236,7 @@ class _Choices:
                 return _Choice(earlier.step, earlier.origins, earlier.data, earlier.sliced or sliced)
             if isinstance(each, ast.Call) and each.args and last_name(each.func) in self._choosers:
                 origins = frozenset[str]().union(*map(self._origins.of, each.args))
-                return _Choice(step, origins, self._origins.of(each.args[0]))
+                return _Choice(step, origins | {_RANKED}, self._origins.of(each.args[0]))
             if chosen := self._find_columns(each):
                 data, columns = chosen
                 return _Choice(step, self._origins.of(columns), self._origins.of(data))
@@ -250,7 +266,8 @@ class _Choices:
 
 def _is_of_part(choice: _Choice, labels: Collection[str] = frozenset()) -> bool:
     """Return whether a choice was made using only some rows of the data or the labels."""
-    return bool(choice.origins & ({f"{name}[]" for name in {*labels, *choice.data}} | {_PART}))
+    parts = {f"{name}[]" for name in {*labels, *choice.data}} | {_PART}
+    return bool(choice.origins & parts) or any(map(TRAIN_NAME.search, choice.origins))
 
 
 def _find_late(choice: _Choice) -> Iterator[tuple[_Choice, str]]:
@@ -266,7 +283,7 @@ def _find_results(source: Source, scope: Scope) -> frozenset[str]:
         origins.assign(step)
         if isinstance(step.node, ast.Return) and step.node.value:
             found |= origins.of(step.node.value)
-    return frozenset(origin for origin in found if origin.startswith(("[", ".")))
+    return frozenset(origin for origin in found if origin.startswith(("[", ".", _RANKED)))
 
 
 def _splits(node: ast.expr | None) -> bool:
@@ -274,3 +291,24 @@ def _splits(node: ast.expr | None) -> bool:
     return node is not None and any(
         isinstance(each, ast.Call) and last_name(each.func) in _SPLITS for each in ast.walk(node)
     )
+
+
+def _is_name(node: ast.expr) -> bool:
+    """Return whether an expression is a constant, or a list of constants."""
+    if isinstance(node, ast.List | ast.Tuple):
+        return bool(node.elts) and all(map(_is_name, node.elts))
+    return isinstance(node, ast.Constant | ast.JoinedStr)
+
+
+def _find_data(node: ast.expr) -> str:
+    """Return the variable whose rows an expression contains, perhaps converted; empty for a result computed from them."""
+    while isinstance(node, ast.Attribute | ast.Call):
+        if isinstance(node, ast.Call):
+            if last_name(node.func) not in _CONVERSIONS:
+                return ""
+            node = node.func
+        elif node.attr in {"T", "iloc", "loc", "values", *_CONVERSIONS}:
+            node = node.value
+        else:
+            return ""
+    return node.id if isinstance(node, ast.Name) else ""

@@ -4,7 +4,7 @@ The event ``ended`` is written when the main thread of the process has ended, be
 these stay idle for a while, the process ends without waiting for them, as if they were daemon threads.
 
 A spawned process imports the script first. If the import fails, it fails in all such processes, but a ``Pool`` keeps
-replacing them. So after a number of them have failed, the script is interrupted.
+replacing them. So after a number of them have failed, the script is ended.
 """
 
 import atexit
@@ -26,7 +26,7 @@ _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 
 
 _MAX_FAILED_PROCESSES = 4
-"""The script is interrupted once this many spawned processes have failed to import it."""
+"""The script is ended once this many spawned processes have failed to import it."""
 
 
 class _ThreadsAreIdle(BaseException):
@@ -63,8 +63,8 @@ class Ending:
             time=time.time(),
         )
 
-    def interrupt_script(self):
-        """Interrupt the script if this process and several others failed to import it."""
+    def end_script(self):
+        """End the script if this process and several others failed to import it."""
         trace = getattr(getattr(sys, "last_value", None), "__traceback__", None)
         if not any(each[2] == "_fixup_main_from_path" for each in describe_traceback(trace)):
             return
@@ -72,7 +72,7 @@ class Ending:
         with open(os.path.join(self._out, "metrics.jsonl"), encoding="utf-8") as file:
             failed = sum('"event": "not_spawned"' in line for line in file)
         if failed >= _MAX_FAILED_PROCESSES:
-            os.kill(int(os.environ[_MAIN_PROCESS]), signal.SIGINT)
+            os.kill(int(os.environ[_MAIN_PROCESS]), signal.SIGTERM)
 
     def write_threads(self):
         """Record which non-daemon threads keep the process from ending."""
@@ -106,7 +106,7 @@ def observe(out):
     def shutdown():
         _quietly(ending.write)()
         if not (ending.is_main and ending.is_own_process()):
-            _quietly(ending.interrupt_script)()
+            _quietly(ending.end_script)()
             wait_for_threads()
             return
         try:

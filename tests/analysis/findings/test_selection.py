@@ -127,6 +127,25 @@ a, b, c, d = train_test_split(X, y, random_state=0)
         7,
         "before train_test_split() on line 8",
     ),
+    "first_of_the_sorted_columns": (
+        """\
+columns = df.corr()['t'].abs().sort_values(ascending=False).index[1:11]
+X, y = df[columns], df['t']
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+        5,
+        "before train_test_split() on line 6",
+    ),
+    "columns_sorted_by_a_key": (
+        """\
+columns = sorted(df.columns, key=lambda c: abs(df[c].corr(y)))[-10:]
+a, b, c, d = train_test_split(df[columns], y, random_state=0)
+X = df[columns]
+print(cross_val_score(m, X, y))
+""",
+        6,
+        "before cross_val_score() on line 7",
+    ),
     "cross_validation_of_columns": (
         """\
 best = max(range(40), key=lambda j: cross_val_score(m, X[:, [j]], y).mean())
@@ -153,6 +172,13 @@ main()
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "list_of_labels": "y = df[[TARGET]].values.ravel()\nX = df.drop(columns=[TARGET])" + _SPLIT,
+    "items": "y = df.filter(items=[target])\nX = df.drop(columns=target)" + _SPLIT,
+    "getattr": "y = getattr(df, target)\nX = df.drop(columns=target)" + _SPLIT,
+    "constant": "TARGET = 'target'\ny = encode(df, TARGET)\nX = df[df.nunique()[df.nunique() > 1].index.drop(TARGET)]"
+    + _SPLIT,
+    "last_column": "n = data.shape[1] - 1\nX, y = data[:, range(n)], data[:, n:]" + _SPLIT,
+    "index": "y = df['target'].dropna()\nX = df.loc[y.index, df.columns != 'target']" + _SPLIT,
     "empty_index": "X = X[()]" + _SPLIT,
     "label_name_list": "X = df.drop(columns=[TARGET])\ny = df[TARGET]" + _SPLIT,
     "label_name_axis": "y = df[TARGET]\nX = df.drop(TARGET, axis=1)" + _SPLIT,
