@@ -48,8 +48,9 @@ _NO_REPOSITORY = Finding(
 _NO_COMMITS = replace(
     _NO_REPOSITORY,
     kind="no_commits",
-    message="The repository has no commits yet, so there is no commit to train.",
+    message="The repository has no commits yet, and a run trains a commit.",
     remedy='In this folder, run git add --all and git commit -m "First version".',
+    severity=Severity.NOTE,
 )
 _NAMED_PLACE = re.compile(r"(?P<path>\S+)(?: cell (?P<cell>\d+))? line (?P<line>\d+)(?P<colon>: )?")
 
@@ -317,6 +318,8 @@ def _check_requested(folder: Path, committed: list[str]) -> Iterator[Finding]:
     """Yield a finding if a run could not read the committed file that lists the required packages."""
     try:
         read_requested(folder)
+    except ModuleNotFoundError:  # a plain installation has no uv to read uv.lock
+        return
     except RunFailed as failure:
         named = _REQUESTING_FILE.search(failure.explanation)
         path = named[0] if named else ""

@@ -399,7 +399,7 @@ def _read_files(names: Sequence[str], origin: Origin) -> dict[str, bytes]:
 
 
 def _is_encoded(start: bytes, encoding: str) -> bool:
-    """Return whether the start of a file, which may end within a character, is valid in an encoding."""
+    """Return whether the start of a file, perhaps cut off in the middle of a character, is valid in an encoding."""
     try:
         codecs.getincrementaldecoder(encoding)().decode(start)
     except UnicodeDecodeError:

@@ -6,8 +6,6 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-import uv
-
 from epochal.analysis.conda import conda_to_pip
 from epochal.errors import Reason, RunFailed
 from epochal.settings import child_environment
@@ -50,6 +48,8 @@ def _read_text(code: Path, name: str) -> str:
 
 def _export_lock(code: Path, name: str) -> str:
     """Return the pins in the lock file, except those of development groups; uv exports them without running any code."""
+    import uv  # not in a plain installation, which cannot train
+
     command = [uv.find_uv_bin(), "export", "--frozen", "--offline", "--no-config", "--no-progress", "--quiet"]
     command += [
         "--no-default-groups",
