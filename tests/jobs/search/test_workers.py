@@ -160,7 +160,8 @@ with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file
     print(json.dumps({{"event": "test_set", "id": sketch[:16], "rows": 20, "sketch": sketch}}), file=file)
     seen = {{"rows": 20, "share": 0.0, "expected": 0.0, "refused": False, "checked": True, "why": ""}}
     score = {{"event": "score", "measures": "accuracy", "metrics": {{"accuracy": 0.1}}, "of": "SVC", "dummy": False}}
-    score |= {{"estimator": 1, "samples": 20, "test_set": sketch[:16], "labels": {{}}, "weights": "", "trained": True}}
+    score |= {{"estimator": 1, "samples": 20, "test_set": sketch[:16], "weights": "", "trained": True}}
+    score |= {{"labels": {{"": {{"kind": "classes", "answers": 4, "answer": "a", "chance": filters / 4}}}}}}
     print(json.dumps(score | {{"validated": False, "time": 1.0, "seen": seen}}), file=file)
 """
     repository = _make_search_repository(tmp_path, training, "filters = { choices = [1, 2] }")
@@ -185,7 +186,10 @@ def test_choices_that_always_fail_are_named(home: Path, tmp_path: Path) -> None:
     space = 'kernel = { choices = ["tiny", "large"] }\nfilters = { low = 2, high = 3 }'
     result = drive(home, store_push(home, _make_search_repository(tmp_path, training, space)))
     assert result.run.reason is Reason.SPACE_USED_UP
-    assert "the search, which ran 4 trials (2 failed, including all with kernel = tiny), more" in result.run.explanation
+    assert (
+        "the search, which ran 4 trials (2 failed, including all with kernel = tiny), training for"
+        in result.run.explanation
+    )
     assert "5 trials (2 failed)" in result.printed["retrain"]
 
 
