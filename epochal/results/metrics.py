@@ -72,7 +72,7 @@ def read_test_set(content: dict[str, Any]) -> str | None:
 
 
 def parse_start_over(metrics_jsonl: str) -> str:
-    """Return why a fit ended the script to make the trial start over; empty if no fit did so."""
+    """Return why the trial has to start over, if a fit ended the script for this purpose; otherwise empty."""
     reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "start_over"]
     return keep_printable(reasons[0] or "the fit could not resume") if reasons else ""
 

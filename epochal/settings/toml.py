@@ -303,7 +303,8 @@ def _differs(annotation: Any, value: Any) -> bool:
 def find_line(text: str, key: str) -> int:
     """Return the number, counted from 1, of the line in a TOML file that sets ``key``, such as ``retrain.max_epochs``.
 
-    The key may point into an inline table. If no line sets it, returns the line of its entry's header, or 0.
+    The key may point into an inline table. If no line sets it, returns 0 or, for a key in an array of tables, the
+    line of the ``[[…]]`` header.
     """
     table, arrays, entry = "", dict[str, int](), 0
     for number, line in enumerate(text.splitlines(), start=1):

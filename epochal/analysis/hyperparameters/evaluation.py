@@ -471,7 +471,7 @@ def _find_called(unit: Unit, call: ast.Call) -> list[str]:
 
 
 def _is_hydra(decorator: ast.expr) -> bool:
-    """Return whether a decorator passes a configuration to its function, as ``hydra.main(…)`` does."""
+    """Return whether a decorator comes from Hydra, such as ``hydra.main(…)``, and so passes a configuration to its function."""
     return any(isinstance(each, ast.Name) and each.id == "hydra" for each in ast.walk(decorator))
 
 
