@@ -108,7 +108,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Parse a fit and the epochs up to the checkpoint that it resumed from, whose durations are unknown and set to 0."""
+    """Parse a fit. The durations of the epochs before the checkpoint that it resumed from are unknown and set to 0."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )

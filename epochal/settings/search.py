@@ -93,7 +93,7 @@ class Choices(Table):
     SYNONYMS: ClassVar[Mapping[str, str]] = dict.fromkeys(("choice", "values", "options"), "choices")
 
     choices: Annotated[tuple[Value, ...], PlainValidator(_check_choices)]
-    """The values to choose from: at least two, which are all numbers, all strings, or ``true`` and ``false``."""
+    """The values to choose from: two or more numbers, two or more strings, or ``true`` and ``false``."""
 
 
 def _choose_tag(values: Any) -> str | None:
