@@ -19,7 +19,7 @@ from epochal.analysis.findings.source import (
     root_name,
     text_of,
 )
-from epochal.analysis.findings.splits import TEST_NAME, TRAIN_NAME
+from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TEST_NAME, TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
 # Classes that learn from rows how to transform the data. Encoders of labels and categories are left out on purpose.
@@ -43,9 +43,7 @@ _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 """NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
-_CROSS_VALIDATIONS = frozenset(
-    f"sklearn.model_selection.{name}" for name in ("cross_val_score", "cross_validate", "cross_val_predict")
-)
+_CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
 _MEASURING = frozenset(
     {"evaluate", "score", "predict", "predict_proba", "predict_classes", "evaluate_generator", "predict_generator"}
     | {"accuracy_score", "cross_val_score", "cross_validate", "cross_val_predict", "classification_report"}

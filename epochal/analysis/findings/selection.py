@@ -19,10 +19,9 @@ from epochal.analysis.findings.source import (
     keyword,
     root_name,
 )
-from epochal.analysis.findings.splits import TRAIN_NAME
+from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
-_CROSS_VALIDATIONS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
 _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 """Functions that take rows and their labels as the first two arguments."""
 _SPLITS = frozenset({"train_test_split", "split"})
@@ -199,37 +198,38 @@ class _Choices:
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:
         name = last_name(call.func)
-        if name not in _LABELLED and name not in _CROSS_VALIDATIONS:
+        if name not in _LABELLED and name not in CROSS_VALIDATIONS:
             return frozenset()
-        node = keyword(call, "y", 2 if name in _CROSS_VALIDATIONS else 1)
+        node = keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
         return self._origins.of(node) - {_PART} if node else frozenset()
 
     def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
         """Yield each choice in data that a call splits, or of which it takes only some rows, and a phrase that says where."""
         name = last_name(call.func)
-        position = 1 if name in _CROSS_VALIDATIONS else 0
-        if len(call.args) <= position or name not in _LABELLED | _CROSS_VALIDATIONS:
+        position = 1 if name in CROSS_VALIDATIONS else 0
+        if len(call.args) <= position or name not in _LABELLED | CROSS_VALIDATIONS:
             return
         data = call.args[position]
         direct = self._find_columns(data)
         if name == "fit" and direct:
-            chosen, columns = direct
-            yield from _find_late(_Choice(step, self._origins.of(columns), self._origins.of(chosen)))
+            part, columns = map(self._origins.of, direct)
+            if _PART in part:
+                yield _Choice(step, columns, part), "before the split"
         for each in ast.walk(data):
             choice = self._chosen.get(each.id) if isinstance(each, ast.Name) else None
             if choice is None:
                 continue
-            if name in _SPLITS or name in _CROSS_VALIDATIONS:
+            if name in _SPLITS or name in CROSS_VALIDATIONS:
                 yield choice, f"before {name}() on line {call.lineno}"
             elif name == "fit" and _PART in choice.data:
-                yield from _find_late(choice)
+                yield choice, "before the split"
             elif name == "fit" and keyword(call, "validation_split"):
                 yield choice, f"before fit() splits off validation data on line {call.lineno}"
             elif choice.sliced or (isinstance(data, ast.Subscript) and self._origins.takes_rows(data)):
                 yield choice, f"before the split on line {choice.sliced or call.lineno}"
 
     def _choice_of(self, value: ast.expr, step: Step) -> _Choice | None:
-        """Return the choice of columns that an expression makes or contains; None if there is none."""
+        """Return the choice of columns that an expression makes or contains; None if it has all columns."""
         sliced = step.node.lineno if isinstance(value, ast.Subscript) and self._origins.takes_rows(value) else 0
         for each in ast.walk(value):
             if isinstance(each, ast.Name) and (earlier := self._chosen.get(each.id)):
@@ -268,12 +268,6 @@ def _is_of_part(choice: _Choice, labels: Collection[str] = frozenset()) -> bool:
     """Return whether a choice was made using only some rows of the data or the labels."""
     parts = {f"{name}[]" for name in {*labels, *choice.data}} | {_PART}
     return bool(choice.origins & parts) or any(map(TRAIN_NAME.search, choice.origins))
-
-
-def _find_late(choice: _Choice) -> Iterator[tuple[_Choice, str]]:
-    """Yield a choice of columns for training rows, and when it was made, if it was made before these rows were split off."""
-    if _PART in choice.data and _PART not in choice.origins:
-        yield choice, "before the split"
 
 
 def _find_results(source: Source, scope: Scope) -> frozenset[str]:
