@@ -4,10 +4,9 @@ Also find scripts that do nothing when they are run.
 """
 
 import ast
-import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from epochal.analysis.findings.finding import Finding, Severity
@@ -27,7 +26,7 @@ from epochal.analysis.findings.source import (
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.missing_files import find_committed
 from epochal.analysis.repeats import is_magic_with_code
-from epochal.analysis.syntax import Module, last_name
+from epochal.analysis.syntax import COMPARISONS, Module, last_name
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
@@ -59,14 +58,6 @@ _STARTS_PROCESSES = re.compile(
     r"(?:torch\.)?multiprocessing\.(?:pool\.)?(?:Pool|Process)|concurrent\.futures\.(?:process\.)?ProcessPoolExecutor"
 )
 _SETS_START_METHOD = re.compile(r"(?:torch\.)?multiprocessing\.(?:set_start_method|get_context)")
-_COMPARISONS: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS = frozenset({"logging.getLogger", "pathlib.Path"})
@@ -360,7 +351,7 @@ def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str])
             value = _evaluate_without_gpu(source, inner, gpus)
             return None if value is None else not value
         case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=int(number))]):
-            compare = _COMPARISONS.get(type(op))
+            compare = COMPARISONS.get(type(op))
             return compare(0, number) if compare and _evaluate_without_gpu(source, left, gpus) == 0 else None
     return None
 

@@ -19,7 +19,7 @@ from epochal.analysis.hyperparameters.definitions import (
 )
 from epochal.analysis.hyperparameters.sources import Sources, find_config_constants, imported_module
 from epochal.analysis.hyperparameters.unit import Binding, Function, Scope, Unit, position
-from epochal.analysis.syntax import Module, last_name
+from epochal.analysis.syntax import COMPARISONS, Module, last_name
 
 UNKNOWN: Any = object()
 """The result of evaluating an expression whose value cannot be determined without running the code."""
@@ -34,12 +34,7 @@ _OPERATIONS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.FloorDiv: operator.floordiv,
     ast.Div: operator.truediv,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
+    **COMPARISONS,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
     ast.In: lambda one, other: one in other,
