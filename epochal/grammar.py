@@ -9,6 +9,11 @@ def join_words(words: Sequence[str], conjunction: str = "and") -> str:
     return f"{', '.join(first)} {conjunction} {last}" if first else last
 
 
+def capitalize(text: str) -> str:
+    """Return a text with its first letter in upper case. The other letters stay as they are."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun: ``1 fold``, ``3 folds``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

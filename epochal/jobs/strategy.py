@@ -10,7 +10,7 @@ from epochal.analysis.hyperparameters.epochs import Epochs, find_iterations_argu
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason
-from epochal.grammar import join_words
+from epochal.grammar import capitalize, join_words
 from epochal.jobs.epochs import EpochsChoice
 from epochal.jobs.search.suggested_space import suggest
 from epochal.records import StoppedBy, Strategy, Trial, Value
@@ -243,7 +243,7 @@ def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     if end.reason in (Reason.TOO_FEW_SAMPLES, Reason.LOSS_NOT_FINITE):  # what they advise comes first
         return end
     baseline = describe_baseline(best.evidence)
-    cause = f"{baseline[0].upper()}{baseline[1:]} would be at least as accurate."
+    cause = f"{capitalize(baseline)} would be at least as accurate."
     if best.value > best.evidence.chance:
         cause = f"The best accuracy is not clearly better than {baseline} ({best.evidence.chance:.3f})."
     labels = "check that each row still has its own label (for example, that x and y are shuffled together)"

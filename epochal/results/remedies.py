@@ -28,6 +28,7 @@ from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_l
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
+from epochal.grammar import capitalize
 from epochal.results.exceptions import Frame, Raised
 from epochal.results.import_errors import ON_THE_SERVER, explain_hidden, explain_import_error, explain_removed
 
@@ -475,7 +476,7 @@ def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str
     remedies = [f"remove {describe_lines(others) if others else 'the line'}"] if others or not magics else []
     remedies += [f"on {describe_lines(magics)}, replace the magic command with the code that it runs"] if magics else []
     remedy = ", and ".join(remedies)
-    return f"{function}() exists only in a notebook. {remedy[0].upper()}{remedy[1:]}."
+    return f"{function}() exists only in a notebook. {capitalize(remedy)}."
 
 
 def _explain_input(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
@@ -582,14 +583,14 @@ def _explain_sparse_labels(origin: Origin) -> str:
     where, loss = _search_code(_ONE_HOT_LOSS, origin)
     sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
     problem = f"The labels are whole numbers, which {loss} does not accept."
-    return f"{problem} {where[0].upper()}{where[1:]}, write {sparse} instead." if loss else ""
+    return f"{problem} {capitalize(where)}, write {sparse} instead." if loss else ""
 
 
 def _explain_one_hot_labels(origin: Origin) -> str:
     where, loss = _search_code(_SPARSE_LOSS, origin)
     dense = loss.removeprefix("sparse_").removeprefix("Sparse")
     problem = f"The labels are one-hot encoded, which {loss} does not accept."
-    return f"{problem} {where[0].upper()}{where[1:]}, write {dense} instead." if loss else ""
+    return f"{problem} {capitalize(where)}, write {dense} instead." if loss else ""
 
 
 def _explain_metric_key(message: str, origin: Origin) -> str:
@@ -616,7 +617,7 @@ def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -
     where, setting = _search_code(_GPU_SETTING, origin)
     if setting and any(_BOOSTING.search(frame.path) for frame in last.frames):
         cpu = re.sub("gpu|cuda", "cpu", setting).replace("GPU", "CPU")
-        return f"Training runs without a GPU. {where[0].upper()}{where[1:]}, write {cpu}."
+        return f"Training runs without a GPU. {capitalize(where)}, write {cpu}."
     path = _local_path(inner, origin) if inner else ""
     failed = [frame.line for frame in last.own_frames or (inner,) if frame and inner and frame.path == inner.path]
     lines = find_gpu_lines(origin.code, path, failed)

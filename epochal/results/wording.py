@@ -4,7 +4,7 @@ import math
 from decimal import Decimal
 from itertools import count
 
-from epochal.grammar import plural
+from epochal.grammar import capitalize, plural
 from epochal.records import Accuracy, Evidence, Trial
 from epochal.results.gate import describe_baseline, is_above_chance, pass_probability
 from epochal.results.interval import wilson_interval
@@ -113,7 +113,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
     baseline = describe_baseline(evidence)
     chance = "The chance level is unknown."
     if evidence.chance is not None:
-        chance = f"{baseline[0].upper()}{baseline[1:]} gives {evidence.chance:.3f}."
+        chance = f"{capitalize(baseline)} gives {evidence.chance:.3f}."
     sentences = [_describe_rows(evidence), chance]
     if evidence.new_labels:
         sentences.append(describe_new_labels(evidence))
