@@ -159,7 +159,7 @@ class _Chooser:
             self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = _validate(accuracy)
-        chosen = next((leak for leak in self._findings.leaks if leak.kind == "chosen_before_split"), None)
+        chosen = _find_leak(self._findings.leaks, "chosen_before_split")
         if chosen and accuracy.source is not AccuracySource.SCRIPT:
             raise RunFailed(Reason.NO_ACCURACY, _explain_leak(chosen))
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
@@ -531,7 +531,7 @@ class _Chooser:
         """Return how to evaluate a model that was trained in this run instead of one that was loaded."""
         if self._findings.fits or any(each.trained for each in self._findings.recorded.measurements):
             return "Evaluate the model that fit() trained."
-        loaded = next((each for each in self._findings.leaks if each.kind == "loaded_model"), None)
+        loaded = _find_leak(self._findings.leaks, "loaded_model")
         file = _LOADED_FILE.search(loaded.message) if loaded else None
         if loaded is None or file is None:
             return (
@@ -735,6 +735,10 @@ def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) 
     return ""
 
 
+def _find_leak(leaks: Sequence[Finding], kind: str) -> Finding | None:
+    return next((leak for leak in leaks if leak.kind == kind), None)
+
+
 def _copies_folds(leak: Finding) -> bool:
     """Return whether a leak copies rows before a cross-validation, rather than before a split."""
     return leak.kind == "copied_before_split" and "cross_val" in leak.message
@@ -752,10 +756,10 @@ def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acc
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
-    if chosen := next((leak for leak in leaks if leak.kind == "chosen_before_split"), None):
+    if chosen := _find_leak(leaks, "chosen_before_split"):
         return _explain_leak(chosen)
     uses_all = overlap.share >= _ALL_ROWS
-    copied = next((leak for leak in leaks if leak.kind == "copied_before_split" and not _copies_folds(leak)), None)
+    copied = _find_leak([leak for leak in leaks if not _copies_folds(leak)], "copied_before_split")
     is_refused = overlap.refused or (copied and overlap.share > _MAX_COPIED)
     if not is_refused or (accepts_repeats and not uses_all):
         return ""
