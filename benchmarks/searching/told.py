@@ -1,6 +1,6 @@
 """The settings of the benchmark's searches with other tools, and the lines by which they report to it.
 
-These searches run in the folder that contains the code that they search.
+A search runs in the folder of the code whose hyperparameters it tries.
 """
 
 import os

@@ -120,7 +120,7 @@ class _Products:
         return places[0], frozenset(map(_find_start, printing)), frozenset(map(_find_start, others))
 
     def _find_print(self, node: ast.AST) -> ast.AST:
-        """Return the call that prints ``node``, which is ``node`` itself or contains it; ``node`` if there is none."""
+        """Return the call that prints ``node``: itself or one that contains it. If no call prints it, return ``node``."""
         found: ast.AST | None = node
         while found and not _is_print(found):
             found = self._parents.get(found)

@@ -27,7 +27,7 @@ def find_swallowed_fit(
 
 
 def describe_last_swallowed_fit(failed_fits: Sequence[FailedFit], findings: Findings, origin: Origin) -> str:
-    """Return a sentence about the last fit that failed, whether or not its model was evaluated; empty if there is none."""
+    """Return a sentence about the last fit that failed, whether or not its model was evaluated; empty if no fit failed."""
     failed = (each for each in reversed(failed_fits) if _left_untrained(each, findings, origin))
     return next((describe_swallowed_fit(each.raised, origin) for each in failed), "")
 

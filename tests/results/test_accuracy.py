@@ -756,7 +756,7 @@ def test_models_measured_on_different_splits_are_noted(
     ],
 )
 def test_best_of_different_splits_is_noted(log: str, written: str | None, used: str | None) -> None:
-    """A script that reports the best is not told how to make it count. The mean (0.8937) is a sound number to write."""
+    """The note does not say how to make the best accuracy count. The mean (0.8937) is a sound number to write."""
     events = _test_on_splits(_RESPLITS, [0.85, 0.9312, 0.9], {})
     notes = _choose(*events, log=log, written=written).notes
     if used:
