@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.syntax import Module
+from epochal.analysis.syntax import Module, last_name, text_of
 
 _ACCURACY_NAMES = re.compile(
     r"acc(?![eot])|correct|right|hits?\b|match|score|argmax|pred|precis|_eq\b|\beq\b", re.IGNORECASE
@@ -102,9 +102,9 @@ class _Products:
             for child in ast.iter_child_nodes(node):
                 self._parents[child] = node
             if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
-                self._uses.setdefault(_name_of(node), []).append(node)
+                self._uses.setdefault(last_name(node), []).append(node)
             elif isinstance(node, ast.Call):
-                self._uses.setdefault(f"{_called_name(node)}()", []).append(node)
+                self._uses.setdefault(f"{last_name(node.func)}()", []).append(node)
             if _multiplies(node):
                 self._products.append(node)
                 self._places[node] = f"line {getattr(node, 'lineno', 0)} of {path}"
@@ -135,11 +135,11 @@ class _Products:
         found_unsigned = False
         for node in queue:
             use, value = self._find_use(node)
-            names = [_name_of(target) for target in _targets_of(use)]
+            names = [last_name(target) for target in _targets_of(use)]
             if isinstance(use, ast.Return):
                 names = [f"{self._function_of(use)}()"]
-            elif isinstance(use, ast.Call) and _called_name(use) == "append" and isinstance(use.func, ast.Attribute):
-                names = [_name_of(use.func.value)]
+            elif isinstance(use, ast.Call) and last_name(use.func) == "append" and isinstance(use.func, ast.Attribute):
+                names = [last_name(use.func.value)]
             is_accuracy = is_accuracy or bool(_ACCURACY_NAMES.search(" ".join([*names, _names_in(value)])))
             if self._is_unsigned(use, value):
                 printing.add(self._find_print(use))
@@ -159,7 +159,7 @@ class _Products:
             return node, node.value
         child, parent = node, self._parents[node]
         while isinstance(parent, _PASSING_NODES) or (
-            isinstance(parent, ast.Call) and (parent.func is child or _called_name(parent) in _PASSING)
+            isinstance(parent, ast.Call) and (parent.func is child or last_name(parent.func) in _PASSING)
         ):
             if _text_of(parent) and not _text_of(self._parents[parent]):
                 break
@@ -177,7 +177,7 @@ class _Products:
             if values[-1:] == [use]:  # print(f"{accuracy}", "%")
                 return self._is_unsigned(self._parents[joined], joined)
             following = values[values.index(use) + 1]
-        elif isinstance(use, ast.Call) and _called_name(use) in _PRINTING and value in use.args:
+        elif isinstance(use, ast.Call) and last_name(use.func) in _PRINTING and value in use.args:
             following = next(iter(use.args[use.args.index(value) + 1 :]), None)
         else:
             return isinstance(value, ast.JoinedStr)
@@ -202,10 +202,6 @@ def _targets_of(node: ast.AST) -> list[ast.AST]:
     return [each for target in targets for each in ast.walk(target) if isinstance(each, ast.Name | ast.Attribute)]
 
 
-def _name_of(node: ast.AST) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
 def _multiplies(node: ast.AST) -> bool:
     """Return whether an expression or statement multiplies by 100."""
     if isinstance(node, ast.BinOp):
@@ -214,7 +210,7 @@ def _multiplies(node: ast.AST) -> bool:
         return isinstance(node.op, ast.Div) and _is_hundred(node.left)
     if isinstance(node, ast.AugAssign):
         return isinstance(node.op, ast.Mult) and _is_hundred(node.value)
-    if isinstance(node, ast.Call) and _called_name(node) in ("mul", "mul_", "multiply"):
+    if isinstance(node, ast.Call) and last_name(node.func) in ("mul", "mul_", "multiply"):
         return any(_is_hundred(argument) or _multiplies(argument) for argument in node.args)
     return False
 
@@ -245,24 +241,20 @@ def _names_in(node: ast.AST) -> str:
     return " ".join(found)
 
 
-def _called_name(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-
-
 def _text_of(node: ast.AST) -> str:
     """Return the text of "…".format(…), "…" % … or "…" + …, with {} for other operands of +; empty for other nodes."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-        return _constant_text(node.func.value)
+        return text_of(node.func.value)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-        return _constant_text(node.left)
+        return text_of(node.left)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        parts = [_text_of(side) or _constant_text(side) for side in (node.left, node.right)]
+        parts = [_text_of(side) or text_of(side) for side in (node.left, node.right)]
         return "".join(part or "{}" for part in parts) if any(parts) else ""
     return ""
 
 
 def _is_print(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and _called_name(node) in _PRINTING
+    return isinstance(node, ast.Call) and last_name(node.func) in _PRINTING
 
 
 def _find_start(node: ast.AST) -> str:
@@ -273,10 +265,6 @@ def _find_start(node: ast.AST) -> str:
     first = node.args[0] if isinstance(node, ast.Call) and _is_print(node) and node.args else node
     if isinstance(first, ast.JoinedStr) and first.values:
         first = first.values[0]
-    text = (_constant_text(first) or _text_of(first)).lstrip()
-    breaks = sum(_constant_text(each).count("\n") for each in ast.walk(node) if each is not first)
+    text = (text_of(first) or _text_of(first)).lstrip()
+    breaks = sum(text_of(each).count("\n") for each in ast.walk(node) if each is not first)
     return "" if "\n" in text or breaks else re.split(r"[%{]", text)[0].strip()
-
-
-def _constant_text(node: ast.AST) -> str:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""

@@ -118,7 +118,12 @@ def encoding_of(source: bytes) -> str:
     return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
 
 
-def last_name(node: ast.expr) -> str:
+def text_of(node: ast.AST | None) -> str:
+    """Return the value of a string literal, or an empty string for any other node."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def last_name(node: ast.AST) -> str:
     """Return the last part of a name or attribute (``suppress`` in ``contextlib.suppress``); empty for other nodes."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 

@@ -17,10 +17,9 @@ from epochal.analysis.findings.source import (
     is_literal,
     keyword,
     root_name,
-    text_of,
 )
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TEST_NAME, TRAIN_NAME
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import last_name, text_of
 
 # Classes that learn from rows how to transform the data. Encoders of labels and categories are left out on purpose.
 _FITTED = re.compile(

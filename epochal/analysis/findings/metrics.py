@@ -13,9 +13,8 @@ from epochal.analysis.findings.source import (
     has_unknown_arguments,
     keyword,
     root_name,
-    text_of,
 )
-from epochal.analysis.syntax import last_name, literal
+from epochal.analysis.syntax import last_name, literal, text_of
 
 _REGRESSION_LOSSES = frozenset(
     {"mse", "mae", "mape", "msle", "meansquarederror", "meanabsoluteerror", "meansquaredlogarithmicerror"}

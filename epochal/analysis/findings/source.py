@@ -216,11 +216,6 @@ def is_literal(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
-def text_of(node: ast.expr | None) -> str:
-    """Return the value of a string literal, or an empty string for any other node."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-
-
 def has_row_slice(node: ast.Subscript) -> bool:
     """Return whether a subscript selects some of the rows with a slice, as in ``x[:800, 3]`` and ``x[order[:800]]``."""
     rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice

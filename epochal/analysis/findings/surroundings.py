@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from epochal.analysis.detection import Detection
 from epochal.analysis.findings.finding import Finding, Severity
-from epochal.analysis.findings.source import Source, find_certain, text_of
+from epochal.analysis.findings.source import Source, find_certain
 from epochal.analysis.findings.unattended import reads_file
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.imports import find_misplaced_import, make_absolute
@@ -36,7 +36,7 @@ from epochal.analysis.packages import (
     needs_gpu,
 )
 from epochal.analysis.requirements import explain_refused, find_refused, find_wrong_names
-from epochal.analysis.syntax import full_name, last_name
+from epochal.analysis.syntax import full_name, last_name, text_of
 
 _LARGE_BYTES = 50_000_000
 _OWN_FOLDER = re.compile(

@@ -21,12 +21,11 @@ from epochal.analysis.findings.source import (
     is_main_guard,
     keyword,
     parse_source,
-    text_of,
 )
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.missing_files import find_committed
 from epochal.analysis.repeats import is_magic_with_code
-from epochal.analysis.syntax import COMPARISONS, Module, last_name
+from epochal.analysis.syntax import COMPARISONS, Module, last_name, text_of
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
