@@ -1,6 +1,7 @@
 """Parse Python files for the checks: resolve imported names, and list statements with their conditions."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -103,6 +104,21 @@ class Source:
     def calls(self) -> list[ast.Call]:
         """All calls in the file."""
         return [node for node in self.nodes if isinstance(node, ast.Call)]
+
+    @cached_property
+    def constants(self) -> dict[str, ast.expr]:
+        """The values of the variables that the file assigns only once and that are not also parameters."""
+        times = Counter(
+            node.arg if isinstance(node, ast.arg) else node.id
+            for node in self.nodes
+            if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+        )
+        assigned = (pair for scope in self.scopes for step in scope.steps for pair in step.assigned)
+        return {
+            target.id: value
+            for target, value in assigned
+            if isinstance(target, ast.Name) and value is not None and times[target.id] == 1
+        }
 
     def name_of(self, node: ast.expr) -> str:
         """Return the full name that ``node`` refers to, or an empty string if it was not imported.

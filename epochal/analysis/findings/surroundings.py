@@ -140,28 +140,16 @@ def find_missing_files(
 def find_untracked_files(sources: tuple[Source, ...], untracked: Collection[str]) -> Iterator[Finding]:
     """Yield a finding for each file in ``untracked`` that the code imports as a module or always reads."""
     used = [(module.path, *_find_import(sources, PurePosixPath(module.path).stem)) for module in sources[1:]]
-    constants = {source.path: _find_constants(source) for source in sources}
     for source, step in find_certain(sources):
         for call in step.calls:
             if not call.args or not reads_file(source, call):
                 continue
-            if _is_relative(path := _read_path(call.args[0], constants[source.path], source)):
+            if _is_relative(path := _read_path(call.args[0], source.constants, source)):
                 used.append((str(PurePosixPath(path)), source.path, call.lineno))
     for path, where, line in used:
         if any(each == path or each.startswith(f"{path}/") for each in untracked):
             message = f"{path} is not tracked by git yet, so git commit --all would leave it out."
             yield Finding("untracked_file", where, line, message, f"Run git add {path}.", Severity.NOTE)
-
-
-def _find_constants(source: Source) -> dict[str, ast.expr]:
-    """Return the values of the variables that a file assigns only once."""
-    assigned = [pair for scope in source.scopes for step in scope.steps for pair in step.assigned]
-    times = Counter(node.id for target, _ in assigned for node in ast.walk(target) if isinstance(node, ast.Name))
-    return {
-        target.id: value
-        for target, value in assigned
-        if isinstance(target, ast.Name) and value is not None and times[target.id] == 1
-    }
 
 
 def _read_path(node: ast.expr, constants: dict[str, ast.expr], source: Source) -> str:

@@ -5,7 +5,6 @@ Also find scripts that do nothing when they are run.
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -457,10 +456,9 @@ def reads_file(source: Source, call: ast.Call) -> bool:
 
 def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each call that always runs and downloads data."""
-    addresses = {source.path: _find_addresses(source) for source in sources}
     for source, step in find_certain(sources):
         for call in step.calls:
-            if what := _describe_download(source, call, addresses[source.path]):
+            if what := _describe_download(source, call):
                 dataset = _fetchable(source, call)
                 remedy = f"If the server trains without network access, run epochal data fetch {dataset} on the server."
                 other = (
@@ -477,23 +475,7 @@ def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 )
 
 
-def _find_addresses(source: Source) -> set[str]:
-    """Return the variables that always hold a URL: those that are assigned only once, and are not also parameters."""
-    stored = Counter(
-        node.arg if isinstance(node, ast.arg) else node.id
-        for node in source.nodes
-        if isinstance(node, ast.arg) or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
-    )
-    return {
-        target.id
-        for node in source.nodes
-        if isinstance(node, ast.Assign) and _URL.match(text_of(_parts(node.value)[0]))
-        for target in node.targets
-        if isinstance(target, ast.Name) and stored[target.id] == 1
-    }
-
-
-def _describe_download(source: Source, call: ast.Call, addresses: Collection[str]) -> str:
+def _describe_download(source: Source, call: ast.Call) -> str:
     """Return what a call downloads; empty if it downloads nothing. ``addresses``: the variables that hold a URL."""
     if has_unknown_arguments(call):
         return ""
@@ -501,7 +483,9 @@ def _describe_download(source: Source, call: ast.Call, addresses: Collection[str
     if call.args and (full.startswith("pandas.read_") or full in ("numpy.loadtxt", "numpy.genfromtxt")):
         start = _parts(call.args[0])[0]
         start = start.value if isinstance(start, ast.FormattedValue) else start
-        if _URL.match(text_of(start)) or (isinstance(start, ast.Name) and start.id in addresses):
+        if isinstance(start, ast.Name) and start.id in source.constants:
+            start = _parts(source.constants[start.id])[0]
+        if _URL.match(text_of(start)):
             return "a file"
     what = next((what for pattern, what in _DOWNLOADS.items() if re.fullmatch(pattern, full)), "")
     if full.startswith("torchvision.") and not is_literal(keyword(call, "download"), True):
