@@ -114,7 +114,7 @@ class Reason(StrEnum):
     ACCURACY_OUT_OF_RANGE = (
         "accuracy_out_of_range",
         "The accuracy that the script reported is not between 0 and 1.",
-        "Report the accuracy as 0.83 or 83%, not as 83.",
+        "Print the accuracy as 0.83 or 83%, or write 0.83 to accuracy.json.",
     )
     NO_SAMPLES = (
         "no_samples",
@@ -239,7 +239,7 @@ class Reason(StrEnum):
     )
     TEST_SET_CHANGED = (
         "test_set_changed",
-        "A trial of the search was not tested on the same rows as the first trial, so their accuracies cannot be compared.",
+        "A trial of the search was tested on other rows than the run's first trial, so their accuracies cannot be compared.",
         "Seed the split, and remove any constant from [search] that decides which rows are test data.",
     )
 

@@ -35,10 +35,10 @@ class Percentages:
     """How code computes and prints percentages.
 
     ``unsigned``: the first place, such as "line 4 of nn.py", where an accuracy is multiplied by 100 but printed without
-    a per cent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
+    a percent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
     ``unsigned_starts``: the constant strings that lines with such percentages start with; includes "" if such a line may
     start with anything. ``other_starts``: those of the other lines that the code prints.
-    ``computed``: whether the code computes percentages, or could not be analysed; if false, a number with a per cent
+    ``computed``: whether the code computes percentages, or could not be analysed; if false, a number with a percent
     sign may be a fraction.
     """
 
@@ -48,7 +48,7 @@ class Percentages:
     other_starts: frozenset[str] = frozenset()
 
     def is_fraction(self, line: str) -> bool:
-        """Return whether a printed line without a per cent sign is certain not to state a percentage."""
+        """Return whether a printed line without a percent sign is certain not to state a percentage."""
         return line.startswith(tuple(self.other_starts - {""})) and not line.startswith(tuple(self.unsigned_starts))
 
 
@@ -127,7 +127,7 @@ class _Products:
         return found or node
 
     def _is_printed_unsigned(self, product: ast.AST, printing: set[ast.AST]) -> bool:
-        """Return whether an accuracy times 100 is printed without a per cent sign, directly or indirectly.
+        """Return whether an accuracy times 100 is printed without a percent sign, directly or indirectly.
 
         Adds to ``printing`` the calls that print the product in this way, and any node that may pass it on in an unknown way.
         """
@@ -167,7 +167,7 @@ class _Products:
         return parent, child
 
     def _is_unsigned(self, use: ast.AST, value: ast.AST) -> bool:
-        """Return whether ``use`` prints the percentage ``value`` without a per cent sign."""
+        """Return whether ``use`` prints the percentage ``value`` without a percent sign."""
         if _text_of(use):
             return not _PLACEHOLDER_AND_SIGN.search(_text_of(use))
         following: ast.AST | None = None

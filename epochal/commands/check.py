@@ -48,7 +48,7 @@ _NO_REPOSITORY = Finding(
 _NO_COMMITS = replace(
     _NO_REPOSITORY,
     kind="no_commits",
-    message="The repository has no commits yet, and a run trains a commit.",
+    message="A run trains the latest commit, and the repository has none yet.",
     remedy='In this folder, run git add --all and git commit -m "First version".',
     severity=Severity.NOTE,
 )
@@ -476,7 +476,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
         unused = "" if script.epochs[0].is_used else ", but no training call or loop seems to use it"
         yield "epochs", f"{epochs['value']} ({script.epochs[0].name} in {_describe_place(epochs)}){unused}"
     else:
-        yield "epochs", "no number of epochs found that a retrain could raise"
+        yield "epochs", "none that a retrain could raise"
     metric = _find_metric(checked)
     if metric:
         yield "metric", f"{metric['value']} in {_describe_place(metric)}"

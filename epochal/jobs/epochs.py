@@ -23,14 +23,14 @@ class EpochsChoice:
     ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that
     changed neither the number of epochs nor the accuracy when they were increased, keyed by the number of the trial
     that increased them. ``converged``: whether training converges before it reaches the number of iterations that
-    ``epochs`` sets. ``counted``: whether the epochs of the trials in ``ineffective`` were counted; otherwise, only their accuracy
-    and output were compared.
+    ``epochs`` sets. ``epochs_counted``: whether the epochs of the trials in ``ineffective`` were counted; otherwise, only
+    their accuracy and output were compared.
     """
 
     epochs: Epochs | None
     ineffective: Mapping[int, Epochs]
     converged: bool = False
-    counted: bool = True
+    epochs_counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Trai
     remaining = [each for each in candidates if each not in ineffective.values()]
     counted = doubtful.keys().isdisjoint(ineffective)
     if not remaining or len(ineffective) >= _MAX_INEFFECTIVE:
-        return EpochsChoice(None, ineffective, counted=counted)
+        return EpochsChoice(None, ineffective, epochs_counted=counted)
     converged = last.epochs is not None and last.epochs.converged and remaining[0].number in targets
     return EpochsChoice(remaining[0], ineffective, converged, counted)
 

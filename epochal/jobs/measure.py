@@ -135,7 +135,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
         which, them = ("threads", "them") if len(ending.threads) > 1 else ("a thread", "it")
         return (
             f"{origin.script} finished, but {which} that it had started kept running{f': {threads}' if threads else ''}. "
-            f"Create {them} with daemon=True."
+            f"This does not affect the verdict. Create {them} with daemon=True, and the script ends at once."
         )
     return ""
 

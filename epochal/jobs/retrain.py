@@ -66,7 +66,7 @@ def _raise_epochs(active: ActiveRun) -> GiveUp | EndCause:
             record_forecast(active, trial, target)
         choice = choose_epochs(active)
         if trial and (raised := choice.ineffective.get(trial.number)):
-            effect = "make training longer" if choice.counted else "change the accuracy"
+            effect = "make training longer" if choice.epochs_counted else "change the accuracy"
             log(active.script.name_cells(f"trial {trial.number}: raising {raised.describe()} did not {effect}"))
         framework, settings = active.plan.code.detection.framework, active.plan.settings.retrain
         proposal = next_trial(active.script, framework, active.load().trials, settings, target, choice)

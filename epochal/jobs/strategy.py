@@ -179,7 +179,7 @@ def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial],
             remedy,
             search,
         )
-    if choice.counted:
+    if choice.epochs_counted:
         names = " and ".join(each.describe() for each in raised)
         cause = f"Raising {names} did not change how many epochs the script trained for."
     elif used := [each for each in raised if each.is_used]:

@@ -247,7 +247,7 @@ class _Chooser:
         return None
 
     def _resolve_unit(self, line: PrintedAccuracy) -> float:
-        """Return the accuracy (0 to 1) that a printed line states, even if its per cent sign is missing or wrong.
+        """Return the accuracy (0 to 1) that a printed line states, even if its percent sign is missing or wrong.
 
         Measurements, other lines of the same form, and the code show whether the number is a percentage or a fraction.
         Raises RunFailed if this remains unclear.
@@ -271,10 +271,10 @@ class _Chooser:
         raise RunFailed(
             Reason.NO_ACCURACY,
             f"{self._script} printed {line.text!r} but never multiplies by 100, {doubt}. Multiply the accuracy by 100, or print it "
-            "without the per cent sign."
+            "without the percent sign."
             if has_sign
             else f"{self._script} printed {line.text!r} and multiplies an accuracy by 100 on {percentages.unsigned}, {doubt}. "
-            "Print it as a percentage, with a per cent sign: f'Test accuracy: {100 * acc:.1f}%' if acc is a fraction, or "
+            "Print it as a percentage, with a percent sign: f'Test accuracy: {100 * acc:.1f}%' if acc is a fraction, or "
             "f'Test accuracy: {acc:.1f}%' if acc has been multiplied by 100.",
         )
 
@@ -426,7 +426,9 @@ class _Chooser:
     def _build_metric_error(self, value: float, metric: str, evaluated: Measurement) -> RunFailed:
         """Return the error for a stated accuracy that is really another metric, returned by evaluate()."""
         where = f" on line {evaluated.line}" if evaluated.line else ""
-        remedy = _OWN_ACCURACY if evaluated.labels_of("").kind == "numbers" else _COMPILE
+        remedy = f"{_COMPILE.removesuffix('.')}, and report the accuracy that evaluate() then returns."
+        if evaluated.labels_of("").kind == "numbers":
+            remedy = _OWN_ACCURACY
         return RunFailed(
             Reason.NO_ACCURACY,
             f"{self._script} states {value:.4g} as its accuracy, but that is the {metric} that evaluate(){where} "
@@ -838,7 +840,7 @@ def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
             f"{Reason.ACCURACY_NOT_FINITE.remedy}",
         )
     if not 0 <= accuracy.value <= 1:
-        is_json = accuracy.source is AccuracySource.SCRIPT  # its numbers have no per cent sign
+        is_json = accuracy.source is AccuracySource.SCRIPT  # its numbers have no percent sign
         remedy = "Write it as a number from 0 to 1, such as 0.832." if is_json else "Write it as 0.832 or 83.2%."
         if 1 < accuracy.value <= 100:
             share = float(Decimal(str(accuracy.value)) / 100)

@@ -25,7 +25,7 @@ class Statement:
 
     ``value``: the accuracy, normally from 0 to 1; it may be out of range, infinite or NaN. ``samples``: the number of
     test samples; None if the line does not state it. ``number``: the number as printed, if it may be either a
-    percentage or a fraction (because it has no per cent sign, or has one but is at most 1); None if it is clear which.
+    percentage or a fraction (because it has no percent sign, or has one but is at most 1); None if it is clear which.
     ``is_precision``: whether the word for accuracy may also mean precision, like Spanish "precisión". ``end``: the
     position in the line at which the statement ends.
     """
@@ -55,7 +55,7 @@ class Reading:
     """What a line says about accuracy.
 
     ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that
-    does not count; otherwise None. ``has_percents``: whether the line states a percentage without a per cent sign, such
+    does not count; otherwise None. ``has_percents``: whether the line states a percentage without a percent sign, such
     as 83.2. ``heading``: the data behind the accuracy in a later line, if this line is a heading, such as "Checking
     accuracy on training data".
     """
@@ -401,7 +401,7 @@ def _find_number(segment: str, after: str) -> re.Match[str] | None:
 
 
 def _is_count(found: re.Match[str]) -> bool:
-    """Return whether a number is whole and has no per cent sign."""
+    """Return whether a number is whole and has no percent sign."""
     return bool(found["number"] and _WHOLE_NUMBER.fullmatch(found["number"]) and not found["percent"])
 
 

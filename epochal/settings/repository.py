@@ -55,7 +55,7 @@ class Project(Table):
     """A folder of the repository whose script is trained separately, as if the folder were a repository of its own."""
 
     REMEDY: ClassVar[str] = (
-        "Set path to a folder in the repository, or remove this [[project]] (if there is none, the script in the top-level "
+        "Set path to a folder in the repository, or remove this [[project]] (without projects, the script in the top-level "
         "folder is trained)."
     )
 

@@ -164,7 +164,7 @@ def test_json_has_file_line_and_remedy(tmp_path: Path) -> None:
             "settings",
             "epochal.toml",
             2,
-            "Set path to a folder in the repository, or remove this [[project]] (if there is none, the script in the top-level "
+            "Set path to a folder in the repository, or remove this [[project]] (without projects, the script in the top-level "
             "folder is trained).",
         ),
         (
@@ -254,7 +254,7 @@ def test_repository_without_commits_gets_a_note(tmp_path: Path) -> None:
     status, output = check(str(tmp_path))
     assert status == 0
     assert output.splitlines()[-3:] == [
-        "note: The repository has no commits yet, and a run trains a commit.",
+        "note: A run trains the latest commit, and the repository has none yet.",
         '    In this folder, run git add --all and git commit -m "First version".',
         "1 note; a run can start",
     ]

@@ -144,7 +144,8 @@ def test_printed_loss_is_no_accuracy() -> None:
     assert _read_accuracy(*_EPOCHS, loss, log=line) == (0.7, "val_accuracy")
     written = _explain_refusal(*_EPOCHS, loss, written='{"accuracy": 0.1536}')
     assert written.endswith(
-        'the loss that evaluate() on line 12 returned. Compile the model with metrics=["accuracy"].'
+        'the loss that evaluate() on line 12 returned. Compile the model with metrics=["accuracy"], and report the '
+        "accuracy that evaluate() then returns."
     )
     squared = _make_event(0.0, metrics={"loss": 0.1536, "mae": 0.3}, labels={"": {"kind": "numbers"}})
     assert "(metrics: loss, mae). Measure the accuracy of a classifier, or count the predictions" in _explain_refusal(
@@ -170,7 +171,7 @@ def test_stated_metric_that_is_no_accuracy_is_refused(name: str, kind: str | Non
     event = _make_event(0.0, metrics={"loss": 0.3, name: 0.9613}, kinds=kinds, line=14)
     why = (
         f"nn.py states 0.9613 as its accuracy, but that is {said} that evaluate() on line 14 returned. "
-        'Compile the model with metrics=["accuracy"].'
+        'Compile the model with metrics=["accuracy"], and report the accuracy that evaluate() then returns.'
     )
     log, written = "Test accuracy: 0.9613", '{"accuracy": 0.9613}'
     assert _explain_refusal(event, written=written) == why

@@ -79,14 +79,14 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         (
             "project = '.'",
             'project should be [[project]], in double brackets, with path = "projects/digits" on the next line. Set path to '
-            "a folder in the repository, or remove this [[project]] (if there is none, the script "
+            "a folder in the repository, or remove this [[project]] (without projects, the script "
             "in the top-level folder "
             "is trained).",
         ),
         (
             "[[project]]\npath = '.'",
             'project 1 (.): path: should be the path of a folder in the repository, such as "projects/digits" (it is '
-            "'.'). Set path to a folder in the repository, or remove this [[project]] (if there is none, "
+            "'.'). Set path to a folder in the repository, or remove this [[project]] (without projects, "
             "the script in the top-level folder "
             "is trained).",
         ),

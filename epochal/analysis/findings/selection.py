@@ -171,7 +171,8 @@ class _Choices:
                     "chosen_before_split",
                     self._source.path,
                     choice.step.node.lineno,
-                    f"The columns are chosen using the labels of all rows {where}, so the choice depends on the test labels.",
+                    f"The columns are chosen using the labels of all rows {where}, so the choice depends on the "
+                    f"{'validation' if 'validation' in where else 'test'} labels.",
                     "Split first, and choose the columns using only the training rows.",
                 )
 

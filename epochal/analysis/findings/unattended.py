@@ -321,8 +321,8 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 source,
                 step.node,
                 "needs_gpu",
-                "This test ends the script if there is no GPU, but training runs on a CPU.",
-                "Remove the test.",
+                "This if statement ends the script if there is no GPU, but training runs on a CPU.",
+                "Remove the if statement.",
             )
         elif indexed and not is_conditional:
             name = last_name(indexed[0].value)

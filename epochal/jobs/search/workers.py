@@ -42,7 +42,10 @@ _COMBINATION_FAILURES = frozenset(
         Reason.TEST_SET_CHANGED,
     }
 )
-"""Failures that may be due to the hyperparameters of one trial; the search then continues with other values."""
+"""Failures that may be due to the hyperparameters of one trial.
+
+The search then continues with other values, except after TEST_SET_CHANGED.
+"""
 
 
 @dataclass(frozen=True)
