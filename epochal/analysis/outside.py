@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import takewhile
 from pathlib import Path, PurePath
 
 from epochal.analysis.fingerprint import list_files
@@ -152,14 +153,8 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> None:
         """Record the use of a string that is a path or a URL."""
-        if not isinstance(node.value, str):
-            return
-        for text in _find_in_command(node.value) if self._is_command else _find_in_text(node.value):
-            events = self._uses.texts.setdefault(text, [])
-            for name in self._names:
-                self._uses.texts_by_name.setdefault(name, set()).add(text)
-            if not self._names:
-                events.append((self._file, node.lineno, self._use))
+        if isinstance(node.value, str):
+            self._record(node, node.value)
 
     def visit_Name(self, node: ast.Name) -> None:
         """Record the use of a variable."""
@@ -203,6 +198,9 @@ class _Reader(ast.NodeVisitor):
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         """Record the first string of a concatenation. Skip the others, which continue the path."""
+        if path := _join_from_root(node):
+            self._record(node, path)
+            return
         self.visit(node.left)
         if not (isinstance(node.op, ast.Add) and _is_text(node.right)):
             self.visit(node.right)
@@ -231,6 +229,9 @@ class _Reader(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         """Record whether a call reads from or writes to the paths in its arguments, or does neither."""
         name = last_name(node.func)
+        if path := _join_from_root(node):
+            self._record(node, path)
+            return
         if name in _BUILDING:
             use = self._use
         elif _INERT_CALLS.fullmatch(name):
@@ -250,6 +251,14 @@ class _Reader(ast.NodeVisitor):
             self._visit_as(_Use.INERT if keyword in _DESCRIBING else use, argument, names)
         self._is_command = command
 
+    def _record(self, node: ast.expr, text: str) -> None:
+        for each in _find_in_command(text) if self._is_command else _find_in_text(text):
+            events = self._uses.texts.setdefault(each, [])
+            for name in self._names:
+                self._uses.texts_by_name.setdefault(name, set()).add(each)
+            if not self._names:
+                events.append((self._file, node.lineno, self._use))
+
     def _visit_as(self, use: _Use, node: ast.AST, names: Iterable[str] = ()) -> None:
         before = self._use, self._names
         self._use, self._names = use, list(names)
@@ -264,6 +273,25 @@ def _is_building(node: ast.expr) -> bool:
     if isinstance(node, ast.BinOp):
         return _is_building(node.left)
     return _is_text(node) or isinstance(node, ast.JoinedStr)
+
+
+def _join_from_root(node: ast.expr) -> str:
+    """Return the path that an expression builds from "/" or os.sep, up to its first variable; empty for other expressions."""
+    root, *others = _split_path(node)
+    if last_name(root) != "sep" and not (_is_text(root) and ast.literal_eval(root) == "/"):
+        return ""
+    names = [ast.literal_eval(each).strip("/") for each in takewhile(_is_text, others)]
+    return "/" + "/".join(names) if names else ""
+
+
+def _split_path(node: ast.expr) -> list[ast.expr]:
+    """Return the expressions that a path is built from, in order; only ``node`` if it is not built."""
+    parts = [node]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
+        parts = [node.left, node.right]
+    elif isinstance(node, ast.Call) and last_name(node.func) in _BUILDING and node.args:
+        parts = node.args
+    return parts if parts == [node] else [leaf for part in parts for leaf in _split_path(part)]
 
 
 def _is_writing(node: ast.Call, name: str) -> bool:

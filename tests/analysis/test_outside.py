@@ -33,6 +33,9 @@ from epochal.analysis.outside import find_outside, is_address
         ('frame = pd.read_parquet("s3://bucket/x.parquet")', "s3://bucket/x.parquet"),
         ('x = urlopen("file:///mnt/x.csv")', "/mnt/x.csv"),
         ('os.system("wget -q https://example.com/x.zip -O x.zip")', "https://example.com/x.zip"),
+        ('x = np.load(os.path.join(os.sep, "mnt", "data", name))', "/mnt/data"),
+        ('x = np.load(Path("/") / "mnt" / "x.npy")', "/mnt/x.npy"),
+        ('x = np.load(os.sep + os.path.join("mnt", "x.npy"))', "/mnt/x.npy"),
         ('subprocess.run(["cp", "/mnt/x.npy", "."])', "/mnt/x.npy"),
     ],
 )
@@ -47,7 +50,8 @@ def test_what_is_read_from_outside_is_found(code: str, outside: str, tmp_path: P
     "code",
     [
         '"""Reads /mnt/x.npy and https://example.com/x."""  # not /mnt/y.npy',
-        'name = path.split("/")[-1]',
+        'name = path.split("/")[-1]\nx = np.load(folder + "/" + "x.npy"), "/".join(names)',
+        'x = np.load(os.path.join(os.sep, "data", "x.npy"))',
         'x = np.load("/data/x.npy"), np.load("data/x.npy"), np.load("file:///data/y.npy")',
         'kind = "image/png" if re.match(r"/\\d+/.*", name) else re.sub("/mnt/x", "", name)',
         'labels = [each.split("/images/")[1].replace("/left/", "/right/") for each in names]',
