@@ -5,6 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 
+from epochal.analysis.findings import find_unseeded_splits, read_sources
 from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.script import Change, diff
@@ -269,7 +270,10 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
     is_search = started.proposal.strategy is Strategy.SEARCH
     if first is None or first.accuracy is None or (is_search and any(map(_sets_size, started.proposal.changes))):
         return None
-    is_other = is_other_test_set(first.accuracy, choice.accuracy, same_preprocessing=not is_search)
+    # A searched constant may change the preprocessing, but if the split has no seed, rows that are shared only in part
+    # are explained by the split.
+    same_preprocessing = not is_search or any(find_unseeded_splits(read_sources(active.script)))
+    is_other = is_other_test_set(first.accuracy, choice.accuracy, same_preprocessing=same_preprocessing)
     return first if is_other else None
 
 

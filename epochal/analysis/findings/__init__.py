@@ -43,6 +43,7 @@ __all__ = [
     "find_in_sources",
     "find_leaks",
     "find_uncalled_functions",
+    "find_unseeded_splits",
     "read_sources",
 ]
 

@@ -214,6 +214,7 @@ def test_only_properties_of_the_network_are_suggested() -> None:
             "val_split = 1\nimage_dataset_from_directory('x', validation_split=val_split)\n",
             "this decides which rows are test data.",
         ),
+        ("fold", "fold = 1\ntrain, test = list(KFold(5).split(x))[fold]\n", "this decides which rows are test data."),
         ("share", "share = 1\ntrain_test_split(x, y, test_size=share)\n", "this decides which rows are test data."),
     ],
 )

@@ -139,21 +139,31 @@ print(accuracy, file=open(passed, "a"))
 
 
 @pytest.mark.parametrize(
-    ("rows", "reason"),
+    ("rows", "chance", "split", "reason"),
     [
-        ("range(filters, 40)", Reason.TEST_SET_CHANGED),
-        ("(filters * 100 + row for row in range(20))", Reason.SPACE_USED_UP),
+        ("range(filters, 40)", "filters / 4", "", Reason.TEST_SET_CHANGED),
+        ("range(filters, 40)", "0.5", "", Reason.SPACE_USED_UP),
+        ("range(filters, 40)", "0.5", "train_test_split(range(9), stratify=[0] * 9)", Reason.TEST_SET_CHANGED),
+        ("(filters * 100 + row for row in range(20))", "filters / 4", "", Reason.SPACE_USED_UP),
     ],
-    ids=["other rows", "other preprocessing"],
+    ids=["other rows", "part of the rows preprocessed differently", "stratified without a seed", "other preprocessing"],
 )
-def test_search_ends_if_trials_are_tested_on_other_rows(home: Path, tmp_path: Path, rows: str, reason: Reason) -> None:
-    """A search over a constant that moves the split would find the easiest rows.
+def test_search_ends_if_trials_are_tested_on_other_rows(
+    home: Path, tmp_path: Path, rows: str, chance: str, split: str, reason: Reason
+) -> None:
+    """A search over a constant that moves the split would find the easiest rows, as does one with an unseeded split.
 
-    Rows that have nothing in common with the first trial's may be the same rows, preprocessed in another way.
+    Rows that have nothing in common with the first trial's may be the same rows, preprocessed in another way. So may
+    equally labelled rows of which only some are shared, unless the split has no seed.
     """
     _limit_trials_at_once(home, 1)
     training = f"""
 import base64, struct
+try:
+    from sklearn.model_selection import train_test_split
+    {split or None}
+except ImportError:
+    pass
 hashes = struct.pack("<20Q", *sorted(list({rows})[:20]))
 with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file:
     sketch = base64.b64encode(hashes).decode()
@@ -161,7 +171,7 @@ with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file
     seen = {{"rows": 20, "share": 0.0, "expected": 0.0, "refused": False, "checked": True, "why": ""}}
     score = {{"event": "score", "measures": "accuracy", "metrics": {{"accuracy": 0.1}}, "of": "SVC", "dummy": False}}
     score |= {{"estimator": 1, "samples": 20, "test_set": sketch[:16], "weights": "", "trained": True}}
-    score |= {{"labels": {{"": {{"kind": "classes", "answers": 4, "answer": "a", "chance": filters / 4}}}}}}
+    score |= {{"labels": {{"": {{"kind": "classes", "answers": 4, "answer": "a", "chance": {chance}}}}}}}
     print(json.dumps(score | {{"validated": False, "time": 1.0, "seen": seen}}), file=file)
 """
     repository = _make_search_repository(tmp_path, training, "filters = { choices = [1, 2] }")
