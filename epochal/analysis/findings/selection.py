@@ -5,6 +5,7 @@ as the columns with the highest correlation with the labels.
 """
 
 import ast
+import builtins
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,6 @@ from epochal.analysis.findings.source import (
     Step,
     find_used,
     has_row_slice,
-    is_literal,
     keyword,
     root_name,
 )
@@ -102,9 +102,9 @@ class _Origins:
     def _of_subscript(self, node: ast.Subscript) -> frozenset[str]:
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         found = self.of(node.value)
-        if parts and not isinstance(
-            parts[-1], ast.Slice | ast.Compare | ast.BinOp | ast.UnaryOp
-        ):  # the names of columns
+        are_labels = isinstance(node.value, ast.Attribute) and node.value.attr in ("columns", "index")
+        is_computed = isinstance(parts[-1], ast.Slice | ast.Compare | ast.BinOp | ast.UnaryOp) if parts else True
+        if not are_labels and not is_computed:  # the names of columns
             found |= {f"[{ast.unparse(parts[-1])}]"}
             parts = parts[:-1]
         if self.takes_rows(node) and (name := _find_data(node.value)):
@@ -246,14 +246,29 @@ class _Choices:
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
         """Return the data and the expression for the chosen or dropped columns; None if ``node`` chooses no columns."""
         match node:
-            case ast.Subscript(slice=ast.Tuple(elts=[ast.Slice(lower=None, upper=None), columns])):
+            case ast.Subscript(
+                slice=ast.Tuple(
+                    elts=[ast.Slice(lower=None, upper=None) | ast.Constant(value=builtins.Ellipsis), columns]
+                )
+            ):
                 return None if isinstance(columns, ast.Slice | ast.Constant) else (node.value, columns)
+            case ast.Attribute(attr="T", value=ast.Subscript(value=ast.Attribute(attr="T", value=data), slice=columns)):
+                return data, columns
             case ast.Subscript() if self._origins.of(node.slice) & _COLUMN_ORIGINS:
                 return node.value, node.slice
             case ast.Call(func=ast.Attribute(attr="drop", value=data)):
-                by_position = node.args[0] if node.args and is_literal(keyword(node, "axis"), 1) else None
-                dropped = keyword(node, "columns") or by_position
+                dropped = keyword(node, "columns") or (keyword(node, "labels", 0) if _is_of_columns(node, 1) else None)
                 return (data, dropped) if dropped else None
+            case ast.Call(func=ast.Attribute(attr="filter" | "reindex" as name, value=data)):
+                kept = keyword(node, "items", 0) if name == "filter" else keyword(node, "columns")
+                return (data, kept) if kept else None
+            case ast.Call(func=ast.Attribute(attr="take" | "delete" | "compress" as name, value=data)):
+                is_function = self._source.callee(node).startswith("numpy.")
+                arguments = [*node.args, *(each.value for each in node.keywords if each.arg != "axis")]
+                if len(arguments) < 1 + is_function or not _is_of_columns(node, 1 + is_function):
+                    return None
+                first, second = (arguments[0], arguments[1]) if is_function else (data, arguments[0])
+                return (second, first) if name == "compress" and is_function else (first, second)
         return None
 
     def _assign(self, target: ast.expr, choice: _Choice | None) -> None:
@@ -263,6 +278,12 @@ class _Choices:
                 self._chosen.pop(name, None)
             if choice and name:
                 self._chosen[name] = choice
+
+
+def _is_of_columns(call: ast.Call, position: int) -> bool:
+    """Return whether the argument ``axis`` of a call, by name or at a position, stands for columns."""
+    axis = keyword(call, "axis", position)
+    return axis is not None and ast.unparse(axis) in ("1", "-1", "'columns'")
 
 
 def _is_of_part(choice: _Choice, labels: Collection[str] = frozenset()) -> bool:

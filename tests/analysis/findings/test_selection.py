@@ -169,6 +169,25 @@ main()
     ),
 }
 
+_WAYS_TO_TAKE_COLUMNS = (
+    "X[..., best]",
+    "X.T[best].T",
+    "X.take(best, axis=1)",
+    "np.take(X, best, axis=1)",
+    "np.take(X, indices=best, axis=-1)",
+    "np.delete(X, worst, 1)",
+    "np.compress(scores > 0.1, X, axis=1)",
+    "X.compress(scores > 0.1, axis=1)",
+    "pd.DataFrame(X).take(best, axis='columns')",
+    "frame.filter(items=names)",
+    "frame.filter(names)",
+    "frame.reindex(columns=names)",
+    "frame[names]",
+    "frame.loc[:, names]",
+    "frame.drop(columns=frame.columns[worst])",
+    "frame.drop(frame.columns[worst], axis='columns')",
+)
+
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
@@ -311,6 +330,9 @@ X = iris.data[:, [2, 3]]
 y = iris.target
 a, b, c, d = train_test_split(X, y, random_state=0)
 """,
+    "rows_taken": "rows = np.argsort(y)[:100]\nX = np.take(X, rows, axis=0)\ny = y.take(rows)" + _SPLIT,
+    "rows_deleted": "worst = np.argsort(np.abs(y - y.mean()))[-9:]\nX = np.delete(X, worst, 0)" + _SPLIT,
+    "columns_taken_for_their_spread": "X = np.take(X, np.argsort(X.std(0))[-9:], axis=1)" + _SPLIT,
     "pairs_of_columns": """\
 for pair in ([0, 1], [0, 2]):
     Z = iris.data[:, pair]
@@ -322,6 +344,20 @@ for pair in ([0, 1], [0, 2]):
 
 def _read(text: str) -> tuple[Source, ...]:
     return (parse_source("nn.py", ast.parse(_IMPORTS + text)),)
+
+
+@pytest.mark.parametrize("way", _WAYS_TO_TAKE_COLUMNS)
+def test_choice_is_found_however_the_columns_are_taken(way: str) -> None:
+    """Columns may be kept or left out, by an index or by a function, of an array or a data frame."""
+    text = f"""\
+scores = np.array([abs(np.corrcoef(X[:, j], y)[0, 1]) for j in range(X.shape[1])])
+best, worst = scores.argsort()[-20:], scores.argsort()[:-20]
+frame = pd.DataFrame(X)
+names = frame.columns[best]
+Z = {way}
+a, b, c, d = train_test_split(Z, y, random_state=0)
+"""
+    assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [8]
 
 
 @pytest.mark.parametrize("name", _CHOSEN)
