@@ -37,6 +37,7 @@ _DATA_FUNCTIONS = frozenset(
     | {"append", "stack", "shuffle", "Series"}
 )
 """Functions in NumPy, pandas and sklearn.utils whose results contain rows from their arguments."""
+_JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})
 _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 """NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
@@ -48,6 +49,7 @@ _MEASURING = frozenset(
     | {"accuracy_score", "cross_val_score", "cross_validate", "cross_val_predict", "classification_report"}
     | {"test_on_batch", "predict_on_batch", "best_score_", "oob_score_", "from_predictions", "from_estimator"}
 )
+_REPEATS = "repeats"
 _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
@@ -194,9 +196,12 @@ class _Flow:
             return leak if leak and step.follows(leak.step) and self._completes_split(rows, part, leak) else None
         data = call.args if self._source.callee(call) == _SPLIT else call.args[1:2]
         leaks = [leak for argument in data if (leak := self._leak_of(argument, step)) and step.follows(leak.step)]
-        # Equal labels are no copies of rows, and rows of the same group stay together.
-        copied = self._leak_of(data[0], step) if data and not keyword(call, "groups") else None
-        if copied and copied.copies and step.follows(copied.step):
+        # Equal labels are no copies of rows, unless they are joined with themselves. Rows of the same group stay together.
+        rows, labels = [*(self._leak_of(each, step) for each in data), None, None][:2]
+        copied = rows if rows and rows.copies else None
+        if not copied and labels and labels.copies == _REPEATS:
+            copied = replace(labels, copies="repeats the labels of")
+        if copied and step.follows(copied.step) and not keyword(call, "groups"):
             return copied
         return next((leak for leak in leaks if not leak.copies), None)
 
@@ -396,6 +401,12 @@ class _Flow:
             copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
         elif callee == "numpy.repeat":
             copies = is_literal(keyword(call, "axis", 2), 0)
+        elif callee == "numpy.tile":
+            counts = keyword(call, "reps", 1)
+            several = isinstance(counts, ast.Tuple | ast.List) and counts.elts and not is_literal(counts.elts[0], 1)
+            copies = bool(several)
+        elif callee.partition(".")[0] in ("numpy", "pandas") and method in _JOINING_ROWS:
+            return self._leak_of_repeated(call, step)
         elif (
             method == "sample" and isinstance(call.func, ast.Attribute) and not self._is_part_name(root_name(call.func))
         ):
@@ -404,6 +415,22 @@ class _Flow:
         else:
             return None
         return _Leak(f"{method}()", call.lineno, "duplicates", step) if copies and self._is_all_rows(call) else None
+
+    def _leak_of_repeated(self, call: ast.Call, step: Step) -> _Leak | None:
+        """Return the leak caused by joining rows with themselves, as in ``np.concatenate([x, x])``.
+
+        If the labels are joined in this way, the rows are joined with changed copies of themselves.
+        """
+        joined = call.args[0] if call.args else None
+        parts = joined.elts if isinstance(joined, ast.List | ast.Tuple) else call.args[:2]
+        if isinstance(joined, ast.BinOp) and isinstance(joined.op, ast.Mult) and isinstance(joined.left, ast.List):
+            parts = joined.left.elts * 2
+        axis = keyword(call, "axis")
+        if axis is not None and not is_literal(axis, 0):
+            return None
+        counts = Counter(each.id for each in parts if isinstance(each, ast.Name) and not self._is_part_name(each.id))
+        repeated = any(count > 1 for count in counts.values())
+        return _Leak(f"{last_name(call.func)}()", call.lineno, _REPEATS, step) if repeated else None
 
     def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak in the arguments of a function that joins or converts them.

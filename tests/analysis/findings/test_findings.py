@@ -151,6 +151,34 @@ FOUND = {
         "copied_before_split",
         6,
     ),
+    "rows_joined_with_themselves": (
+        SMOTE
+        + "x = np.concatenate([x, x])\ny = np.append(y, y)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "rows_stacked_on_themselves": (
+        SMOTE
+        + "x = np.vstack((x, x[:50]))\nx = np.vstack((x, z, x))\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        7,
+    ),
+    "table_joined_with_itself": (
+        SMOTE + "x = pd.concat([x] * 3)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "rows_tiled": (
+        SMOTE + "x = np.tile(x, (2, 1))\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "rows_joined_with_noisy_copies": (
+        SMOTE
+        + "noisy = x + rng.normal(size=x.shape)\nx, y = np.vstack([x, noisy]), np.concatenate([y, y])\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        7,
+    ),
     "drawn_rows": (
         SMOTE
         + "def draw(x, y):\n    n = len(x)\n    picks = np.random.randint(0, n, 2 * n)\n    return x[picks], y[picks]\n"
@@ -391,6 +419,13 @@ SOUND = {
     + "x = np.repeat(centres, 50, axis=0)\nx += rng.normal(size=x.shape)\na, b = train_test_split(x, random_state=1)\n",
     "repeated_centres_in_place": SMOTE
     + "x = np.repeat(centres, 50, axis=0)\nx[:, 0] += rng.normal(size=150)\na, b = train_test_split(x, random_state=1)\n",
+    "joined_parts": SMOTE
+    + "x, y = np.concatenate([x[:9], x[20:]]), np.concatenate([y[:9], y[20:]])\na, b = train_test_split(x, y, random_state=1)\n",
+    "joined_after_the_split": SMOTE
+    + "a, b, c, d = train_test_split(x, y, random_state=1)\na, c = np.concatenate([a, -a]), np.concatenate([c, c])\n"
+    "a, e, c, f = train_test_split(a, c, random_state=1)\n",
+    "joined_columns": SMOTE
+    + "x = np.concatenate([x, x], axis=1)\nx = np.tile(x, (1, 2))\na, b = train_test_split(x, random_state=1)\n",
     "repeated_channels": SMOTE + "x = np.repeat(x, 3, axis=-1)\na, b = train_test_split(x, random_state=1)\n",
     "repeated_rows_in_groups": SMOTE
     + "from sklearn.model_selection import cross_val_score\nx = np.repeat(x, 3, axis=0)\n"
