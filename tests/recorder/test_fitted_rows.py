@@ -232,6 +232,27 @@ def test_rows_without_labels_match_among_very_many_labels(random: np.random.Gene
     assert not compare_unlabelled(hash_rows(test[0]), fits)["refused"]
 
 
+@pytest.mark.parametrize("size", [200, 2_000])
+def test_rows_added_in_parts_match_among_many_labels(size: int, random: np.random.Generator) -> None:
+    """partial_fit gets each class in a part of its own, so the first parts do not show how many labels there will be."""
+    train, test = _split(random, (random.normal(size=(4_000, 15)), random.integers(0, 150, 4_000)))
+    fitted = FittedRows("a fit")
+    order = train[1].argsort()
+    for part in np.split(order, range(size, len(order), size)):
+        rows = _select(train, part)
+        fitted.add_part(hash_rows(rows[0]), rows[1])
+    assert compare_unlabelled(hash_rows(train[0]), [fitted])["refused"]
+    assert not compare_unlabelled(hash_rows(test[0]), [fitted])["refused"]
+
+
+def test_rows_without_labels_match_if_several_fits_have_many_labels_together(random: np.random.Generator) -> None:
+    """Each of two fits has few enough labels to try them all, and so does not keep its rows without their labels."""
+    rows, labels = random.normal(size=(2, 1_000, 15)), random.integers(0, 75, (2, 1_000))
+    fits = [_fit((rows[0], labels[0])), _fit((rows[1], labels[1] + 75))]
+    assert compare_unlabelled(hash_rows(rows[1]), fits)["share"] == 1.0
+    assert compare_unlabelled(hash_rows(random.normal(size=(1_000, 15))), fits)["share"] == 0.0
+
+
 def test_natural_duplicates_without_labels_are_accepted(random: np.random.Generator) -> None:
     """Random labels make equal rows differ, so duplicates have to be counted without labels here."""
     x, _ = _draw_repeating_rows(random, 2_000)

@@ -31,15 +31,16 @@ With random labels and two balanced classes, a smaller excess raises the accurac
 MAX_CLASSES = 1000
 """If a fit has more labels than this, not all of them are kept."""
 _MAX_TRIED_LABELS = 100
-"""At most this many labels are tried for a test row without a label.
+"""If a fit has more labels than this, it also keeps the hashes of its rows without their labels.
 
-A fit with more labels also keeps the hashes of its rows without their labels.
+They are then compared with test rows without labels, instead of trying each label.
 """
 _UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
 _COPIED_EVENLY = 0.95
 _SMALL_LABELS = 16
 _SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _MIN_SAMPLE = 512, 32, 256, 16
 _MAX_FORMS = 16
+_MAX_RECENT_PARTS = 256
 _COPIED = 0.8
 _ALL_CLASSES = None
 """The key that stands for all classes together."""
@@ -78,7 +79,7 @@ class FittedRows:
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Sorted hashes of the rows without their labels; empty unless there are too many labels to try all of them."""
+        """Sorted hashes of the rows without their labels; empty if few enough labels are known to try all of them."""
         self.repeats = []
         """How often the rows of each class repeat in the first pass; empty if unknown.
 
@@ -104,6 +105,7 @@ class FittedRows:
         self.in_parts = False
         """Whether the rows were added in parts (``add_part``)."""
         self._recent = {}
+        self._recent_data = []
         self._is_past_first_pass = False
         self._parts = []
         self._sample = []
@@ -175,9 +177,10 @@ class FittedRows:
         labels = hash_labels(labels)
         if len(labels) != len(rows):
             raise NotHashable(_UNEQUAL)
-        rows = with_labels(rows, labels)
+        data, rows = rows, with_labels(rows, labels)
         with self._lock:
             self.in_parts = True
+            self._recent_data.append(data[~is_in(rows, self.hashes)])  # later parts may bring more labels
             self.labels = numpy.union1d(self.labels, labels) if len(self.labels) <= MAX_CLASSES else self.labels
             unique, counts = numpy.unique(rows, return_counts=True)
             known = is_in(unique, self.hashes)
@@ -191,7 +194,8 @@ class FittedRows:
                 self._recent[row] = self._recent.get(row, 0) + (
                     0 if self._is_past_first_pass and row in self._recent else count
                 )
-            if len(self._recent) > max(_SAMPLE_ROWS, len(self.hashes) // 8):
+            is_much = len(self._recent) > max(_SAMPLE_ROWS, len(self.hashes) // 8)
+            if is_much or len(self._recent_data) > _MAX_RECENT_PARTS:
                 self._merge_recent()
 
     def _merge_recent(self):
@@ -200,6 +204,15 @@ class FittedRows:
             counts = numpy.array([self._recent[row] for row in rows.tolist()])
             self._recent = {}
             self._merge(rows, counts)
+        if self._recent_data:
+            self.data = numpy.unique(numpy.concatenate([self.data, *self._recent_data]))[:MAX_ROWS]
+            self._recent_data = []
+
+    def rows_without_labels(self):
+        """Return the sorted hashes of the rows without their labels; empty if they are not kept."""
+        with self._lock:
+            self._merge_recent()
+            return self.data
 
     def repeats_of_parts(self):
         """Return pairs as in ``repeats``, but for all classes together, for a fit whose rows were added in parts."""
@@ -356,7 +369,7 @@ def compare_unlabelled(rows, fits):
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
-        return compare(rows, same_label, fits, by_class=False, fitted=[fit.data for fit in fits])
+        return compare(rows, same_label, fits, by_class=False, fitted=[fit.rows_without_labels() for fit in fits])
     is_found, labels = found
     rows = numpy.where(is_found, with_labels(rows, labels), rows)
     by_class = any(_find_copied_classes(_repeats_of(fit, by_class=True)) for fit in fits)
@@ -367,10 +380,12 @@ def find_labels(rows, fits):
     """Return a mask of the rows that a model was fitted on with any label, and the hashes of those labels.
 
     ``rows``: hashes of rows without labels. Both results have one element per row; a label's hash is 0 if its row is
-    not in the mask. Returns None if there are more than 100 labels, too many to try.
+    not in the mask. Returns None if there are too many labels to try: more than 100, or more than 1000 if
+    not all fits keep the hashes of their rows without labels.
     """
     candidates = _union([fit.labels for fit in fits])
-    if len(candidates) > _MAX_TRIED_LABELS:
+    keep_data = all(len(fit.rows_without_labels()) for fit in fits)
+    if len(candidates) > (_MAX_TRIED_LABELS if keep_data else MAX_CLASSES):
         return None
     fitted = _union([fit.snapshot() for fit in fits])
     labels, is_found = numpy.zeros(len(rows), numpy.uint64), numpy.zeros(len(rows), bool)
