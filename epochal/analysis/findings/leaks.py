@@ -197,10 +197,10 @@ class _Flow:
         data = call.args if self._source.callee(call) == _SPLIT else call.args[1:2]
         leaks = [leak for argument in data if (leak := self._leak_of(argument, step)) and step.follows(leak.step)]
         # Equal labels are no copies of rows, unless they are joined with themselves. Rows of the same group stay together.
-        rows, labels = [*(self._leak_of(each, step) for each in data), None, None][:2]
-        copied = rows if rows and rows.copies else None
-        if not copied and labels and labels.copies == _REPEATS:
-            copied = replace(labels, copies="repeats the labels of")
+        found = [self._leak_of(each, step) for each in data[:2]]
+        copied = found[0] if found and found[0] and found[0].copies else None
+        if not copied and len(found) > 1 and found[1] and found[1].copies == _REPEATS:
+            copied = replace(found[1], copies="repeats the labels of")
         if copied and step.follows(copied.step) and not keyword(call, "groups"):
             return copied
         return next((leak for leak in leaks if not leak.copies), None)

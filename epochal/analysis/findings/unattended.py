@@ -5,6 +5,7 @@ Also find scripts that do nothing when they are run.
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -87,7 +88,10 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
     if any(isinstance(node, ast.alias) and node.name == "*" for node in nodes):
         defined.add("display")  # for example, from IPython.display
     for source, step in find_certain(sources):
+        optional = _find_optional(step)
         for call in step.calls:
+            if call in optional:
+                continue
             name, full = last_name(call.func), source.callee(call)
             is_builtin = isinstance(call.func, ast.Name) and not full and name not in defined
             if (name == "input" and is_builtin) or full == "getpass.getpass":
@@ -128,6 +132,17 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 )
 
 
+def _find_optional(step: Step) -> set[ast.AST]:
+    """Return the nodes that a statement evaluates only under a condition, as in ``input() if asks else 1``."""
+    optional: list[ast.expr] = []
+    for node in step.nodes:
+        if isinstance(node, ast.IfExp):
+            optional += [node.body, node.orelse]
+        elif isinstance(node, ast.BoolOp):
+            optional += node.values[1:]
+    return {inner for node in optional for inner in ast.walk(node)}
+
+
 def _is_used(call: ast.Call, step: Step) -> bool:
     """Return whether a statement uses an attribute of a call's result. IPython.get_ipython() returns None in a script."""
     return any(isinstance(node, ast.Attribute) and node.value is call for node in step.nodes)
@@ -154,9 +169,9 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
             name, owner = last_name(call.func), getattr(call.func, "value", None)
             is_context = _chooses_spawn(source, owner) or getattr(owner, "id", "") in contexts
             starts = _STARTS_PROCESSES.fullmatch(source.callee(call))
-            context = keyword(call, "mp_context", 1) if name == "ProcessPoolExecutor" else None
+            context = _context_of(call)
             is_given = _chooses_spawn(source, context) or getattr(context, "id", "") in contexts
-            if (starts and (setting or is_given)) or (is_context and name in ("Pool", "Process")):
+            if (starts and (is_given if context else setting)) or (is_context and name in ("Pool", "Process")):
                 also = f" and {_locate(*setting, source)}" if setting and not _is_forced(setting[1]) else ""
                 yield _finding(
                     source,
@@ -177,7 +192,8 @@ def _check_repeated_setting(sources: tuple[Source, ...], setter: Source, setting
     """Yield a finding if spawned processes call ``set_start_method`` again, which raises a RuntimeError."""
     for source, step in find_certain(sources):
         for call in step.calls:
-            if _STARTS_PROCESSES.fullmatch(source.callee(call)):
+            context = _context_of(call)
+            if _STARTS_PROCESSES.fullmatch(source.callee(call)) and (not context or _chooses_spawn(source, context)):
                 yield _finding(
                     setter,
                     setting,
@@ -187,6 +203,11 @@ def _check_repeated_setting(sources: tuple[Source, ...], setter: Source, setting
                     f'In {sources[0].path}, put the code that leads to this line under `if __name__ == "__main__":`.',
                 )
                 return
+
+
+def _context_of(call: ast.Call) -> ast.expr | None:
+    """Return the multiprocessing context that is passed to an executor."""
+    return keyword(call, "mp_context", 1) if last_name(call.func) == "ProcessPoolExecutor" else None
 
 
 def _is_forced(setting: ast.Call) -> bool:
@@ -304,6 +325,12 @@ def _is_argument(index: ast.expr) -> bool:
 def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each statement that always runs and fails without a GPU, or indexes a list of GPUs."""
     gpus: set[str] = set()
+    stored = Counter(
+        node.id
+        for source in sources
+        for node in source.nodes
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
     for source, step in find_certain(sources):
         is_conditional = any(isinstance(node, ast.IfExp | ast.BoolOp) for node in step.nodes)
         indexed = [node for node in step.nodes if isinstance(node, ast.Subscript) and last_name(node.value) in gpus]
@@ -333,7 +360,11 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 f"This line uses {ast.unparse(indexed[0])}, but training runs without a GPU.",
                 f"Put the line under `if {name}:`, or remove it.",
             )
-        gpus |= {last_name(target) for target, value in step.assigned if value and _asks_for_gpu(source, value)}
+        gpus |= {
+            name
+            for target, value in step.assigned
+            if value and _asks_for_gpu(source, value) and stored[name := last_name(target)] == 1
+        }
 
 
 def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str]) -> object:

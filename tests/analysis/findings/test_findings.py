@@ -268,6 +268,7 @@ FOUND = {
         3,
     ),
     "input": ("n = int(input('How many?'))\n", "asks_a_question", 1),
+    "input_with_default": ("n = input('How many?') or '5'\n", "asks_a_question", 1),
     "input_in_main": ("def main():\n    input()\nif __name__ == '__main__':\n    main()\n", "asks_a_question", 2),
     "input_in_absl": ("from absl import app\ndef main(_):\n    input()\napp.run(main)\n", "asks_a_question", 3),
     "notebook": ("get_ipython().run_line_magic('matplotlib', 'inline')\n", "needs_notebook", 1),
@@ -526,6 +527,11 @@ SOUND = {
     + "if __name__ == '__main__':\n    mp.Pool(2)\n",
     "spawn_later": "import multiprocessing as mp\nmp.Pool(2)\nif __name__ == '__main__':\n    mp.set_start_method('spawn')\n",
     "spawn_threads": SPAWN + "from multiprocessing.pool import ThreadPool\nThreadPool(2).map(abs, x)\n",
+    "gpus_or_cpus": GPUS + "if not gpus:\n    gpus = tf.config.list_physical_devices('CPU')\nprint(gpus[0])\n",
+    "input_if_there_is_a_terminal": "import sys\nn = int(input('n: ')) if sys.stdin.isatty() else 5\n",
+    "input_unless_known": "import os\nn = os.environ.get('N') or '5' or input('n: ')\n",
+    "forks_beside_spawn": SPAWN + "from concurrent.futures import ProcessPoolExecutor\n"
+    "ProcessPoolExecutor(2, mp_context=mp.get_context('fork')).map(abs, x)\n",
     "fork": "import multiprocessing as mp\nmp.set_start_method('fork')\nmp.Pool(2)\nmp.get_context('fork').Pool(2)\n",
     "own_load_data": "from data import load_data\nload_data()\n",
 }
