@@ -34,6 +34,11 @@ _MAY_REPORT = re.compile(
 )
 _SAYS_R2 = re.compile(r"(?<![a-z])r(?:2|²|\^2|-?squared)(?![a-z])", re.IGNORECASE)
 _ACCURACY_FUNCTIONS = frozenset(f"sklearn.metrics.{name}" for name in ("accuracy_score", "classification_report"))
+_CLASSES = re.compile(
+    r"sklearn\.datasets\.(?:load_(?:breast_cancer|iris|wine|digits)|make_(?:classification|moons|circles|blobs|hastie\w+))"
+    r"|keras\.datasets\.(?!boston|california)\w+\.load_data"
+)
+"""Matches functions that load or generate data with classes as labels."""
 _LOGS = frozenset({"info", "warning", "error", "critical", "log"})
 """Methods of loggers whose messages are usually shown."""
 _KERAS = ("keras", "tensorflow", "tf_keras")
@@ -56,10 +61,12 @@ class _Compile:
 def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each metric that is used as an accuracy but is not the share of correct predictions."""
     one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
+    has_classes = any(_CLASSES.fullmatch(source.callee(call)) for source in sources for call in source.calls)
+    has_classes |= any(_separates_classes(node) for source in sources for node in source.nodes)
     has_other = any(_reports_accuracy(source, scope) for source, scope in find_used(sources))
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
-            yield from _check_compile(source, each, one_hot=one_hot)
+            yield from _check_compile(source, each, one_hot=one_hot, has_classes=has_classes)
         if not has_other:
             yield from _check_regressors(source, scope)
 
@@ -114,10 +121,15 @@ def _words(tree: ast.Module) -> Iterator[str]:
                 yield node.name
 
 
-def _check_compile(source: Source, each: _Compile, *, one_hot: bool) -> Iterator[Finding]:
+def _separates_classes(node: ast.AST) -> bool:
+    """Return whether an expression compares with 0.5, as scripts do with the output for labels that are 0 or 1."""
+    return isinstance(node, ast.Compare) and any(literal(each) == 0.5 for each in (node.left, *node.comparators))
+
+
+def _check_compile(source: Source, each: _Compile, *, one_hot: bool, has_classes: bool) -> Iterator[Finding]:
     metrics = {_plain(name) for name in each.metrics or ()}
     is_regression = _plain(each.loss) in _REGRESSION_LOSSES and each.units == 1 and each.activation == "linear"
-    if is_regression and metrics & _ACCURACIES:
+    if is_regression and metrics & _ACCURACIES and not has_classes:
         yield Finding(
             "accuracy_of_regression",
             source.path,

@@ -89,9 +89,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
         defined.add("display")  # for example, from IPython.display
     for source, step in find_certain(sources):
         optional = _find_optional(step)
-        for call in step.calls:
-            if call in optional:
-                continue
+        for call in (each for each in step.calls if each not in optional):
             name, full = last_name(call.func), source.callee(call)
             is_builtin = isinstance(call.func, ast.Name) and not full and name not in defined
             if (name == "input" and is_builtin) or full == "getpass.getpass":

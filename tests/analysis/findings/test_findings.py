@@ -174,8 +174,8 @@ FOUND = {
         6,
     ),
     "rows_joined_with_noisy_copies": (
-        SMOTE
-        + "noisy = x + rng.normal(size=x.shape)\nx, y = np.vstack([x, noisy]), np.concatenate([y, y])\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        SMOTE + "noisy = x + rng.normal(size=x.shape)\nx, y = np.vstack([x, noisy]), np.concatenate([y, y])\n"
+        "a, b, c, d = train_test_split(x, y, random_state=1)\n",
         "copied_before_split",
         7,
     ),
@@ -532,6 +532,11 @@ SOUND = {
     "input_unless_known": "import os\nn = os.environ.get('N') or '5' or input('n: ')\n",
     "forks_beside_spawn": SPAWN + "from concurrent.futures import ProcessPoolExecutor\n"
     "ProcessPoolExecutor(2, mp_context=mp.get_context('fork')).map(abs, x)\n",
+    "squared_error_of_cancer": ONE
+    + "from sklearn.datasets import load_breast_cancer\nx, y = load_breast_cancer(return_X_y=True)\n"
+    "model.compile('adam', 'mse', metrics=['accuracy'])\n",
+    "squared_error_of_labels_0_and_1": ONE
+    + "model.compile('adam', 'mse', metrics=['accuracy'])\nprint(model.predict(x) > 0.5)\n",
     "fork": "import multiprocessing as mp\nmp.set_start_method('fork')\nmp.Pool(2)\nmp.get_context('fork').Pool(2)\n",
     "own_load_data": "from data import load_data\nload_data()\n",
 }
