@@ -58,7 +58,10 @@ EXTRAS = {
     "watchdog": "server",
     "yaml": "server",
 }
-"""Maps each top-level module to the extra in pyproject.toml that installs it. ``epochal init`` and the hook need no extras."""
+"""Third-party modules that are not always installed, each with the extra in pyproject.toml that installs it.
+
+``epochal init`` and the git hooks need no extras.
+"""
 
 
 def main() -> None:
@@ -123,7 +126,7 @@ def _options(
 
 
 def _missing_extra(error: Exception) -> str:
-    """Return the extra that installs the missing module named in ``error``; empty for other errors."""
+    """Return the extra for the missing module that ``error`` reports; an empty string if there is no such extra."""
     module = error.name if isinstance(error, ModuleNotFoundError) and error.name else ""
     return EXTRAS.get(module.partition(".")[0], "")
 

@@ -1,4 +1,4 @@
-"""Repository names, and instructions in commit messages to skip training."""
+"""Names of repositories, and the instructions to skip training that commit messages may contain."""
 
 import re
 from pathlib import Path
@@ -72,16 +72,16 @@ def display_name(commit: Commit) -> str:
 
 
 def safe_url(url: str) -> str:
-    """Return ``url`` without any user name or password, so that it is safe to show."""
+    """Return ``url`` without the user name and password after ``://``, if any, so that it is safe to show."""
     return re.sub(r"://[^/]*@", "://", url)
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the instruction in a commit message to skip training; None if the message has no such instruction.
+    """Return the instruction to skip training that a commit message contains; None if it contains none.
 
-    It is one of GitHub's instructions (see "Skipping workflow runs" in GitHub's documentation), or the last line of the
-    message if Epochal made the commit. The trailer ``skip-checks: true`` must be the last line, with an empty line
-    somewhere above it; GitHub asks for two empty lines, but git keeps only one by default.
+    It is one of GitHub's instructions (see "Skipping workflow runs" in GitHub's documentation) or, if Epochal made the
+    commit, the message's last line, followed by a note that says so. The trailer ``skip-checks: true`` must be the last
+    line, with an empty line somewhere above it; GitHub asks for two empty lines, but git keeps only one by default.
     """
     found = next((word for word in _SKIP_WORDS if word in message.lower()), None)
     if found:

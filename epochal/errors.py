@@ -30,7 +30,8 @@ class Reason(StrEnum):
     NO_SCRIPT = (
         "no_script",
         "The repository has no training script, or it has several candidates.",
-        "Commit the training script as nn.py at the top level of the repository, or set script in epochal.toml to its path.",
+        "Commit the training script as nn.py at the top level of the repository, or give its path in the script "
+        "setting of epochal.toml.",
     )
     SYNTAX_ERROR = (
         "syntax_error",
@@ -55,7 +56,7 @@ class Reason(StrEnum):
     )
     MISSING_FILE = (
         "missing_file",
-        "The script reads a file that is not in the commit, or whose content is stored elsewhere.",
+        "The script reads a file that the commit does not contain, or contains only as a Git LFS pointer.",
         "Commit the file, or put it in the server's data folder and read it from $EPOCHAL_DATA.",
     )
     NEEDS_INPUT = (
@@ -120,12 +121,12 @@ class Reason(StrEnum):
         "no_samples",
         "The script did not report the number of test samples, which the confidence setting in epochal.toml requires.",
         "Measure the accuracy with a function that also reports the number of samples, such as Keras' evaluate() or "
-        "scikit-learn's score(), or remove confidence from epochal.toml.",
+        "scikit-learn's score(), or remove the confidence setting from epochal.toml.",
     )
     SEVERAL_FRAMEWORKS = (
         "several_frameworks",
         "The script imports several frameworks, any of which could train the model.",
-        "Set framework in epochal.toml to the framework that trains the model.",
+        'In epochal.toml, name the framework that trains the model, for example framework = "keras".',
     )
 
     # Something in the repository cannot be used.
@@ -229,7 +230,7 @@ class Reason(StrEnum):
     )
     NO_IMPROVEMENT = (
         "no_improvement",
-        "The accuracy did not improve for the number of consecutive trials specified by patience in epochal.toml.",
+        "The accuracy did not improve for as many trials in a row as the patience setting in epochal.toml specifies.",
         "Change the model or the data, or raise [retrain] patience.",
     )
     SPACE_USED_UP = (
@@ -239,8 +240,9 @@ class Reason(StrEnum):
     )
     TEST_SET_CHANGED = (
         "test_set_changed",
-        "A trial of the search was tested on other rows than the run's first trial, so their accuracies cannot be compared.",
-        "Seed the split, and remove any constant from [search] that decides which rows are test data.",
+        "A trial of the search was tested on different rows from the run's first trial, so their accuracies cannot be "
+        "compared.",
+        "Seed the split, and remove from [search] any constant that decides which rows are test data.",
     )
 
     # A trial or a run was stopped from outside.

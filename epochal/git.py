@@ -231,9 +231,9 @@ def credential_options(credentials: str) -> list[str]:
 def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str = "") -> GitFolder:
     """Fetch the commit ``sha`` from ``url`` into a bare repository under ``cache``, and return that repository.
 
-    Only that commit is fetched or, if the server does not serve single commits, the ``branch``. ``credentials``: as in
-    ``credential_options``. Raises RunFailed with REPOSITORY_UNREACHABLE, or with UNKNOWN_COMMIT if the repository never
-    had the commit or no longer has it.
+    Only that commit is fetched; if the server does not serve single commits, the whole ``branch`` is fetched instead.
+    ``credentials``: as in ``credential_options``. Raises RunFailed with REPOSITORY_UNREACHABLE, or with UNKNOWN_COMMIT
+    if the repository at ``url`` never had the commit or no longer has it.
     """
     shown = safe_url(url)
     folder = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.git"
@@ -281,8 +281,8 @@ def check_files(folder: Path) -> tuple[str, ...]:
         return ()
     return (
         f"{_shorten_list(pointers)}: Git LFS files are not downloaded, so the script finds only pointers of about 130 bytes. "
-        "Put such data in the server's data folder (data in $EPOCHAL_HOME/server.toml), which scripts find at "
-        "$EPOCHAL_DATA.",
+        "Put such data in the server's data folder (the data setting in $EPOCHAL_HOME/server.toml), which scripts "
+        "find at $EPOCHAL_DATA.",
     )
 
 

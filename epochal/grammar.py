@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def join_words(words: Sequence[str], conjunction: str = "and") -> str:
-    """Return the words as a list in a sentence: ``a``, ``a and b`` or ``a, b and c``."""
+    """Join words for use in a sentence, as in ``a``, ``a and b`` or ``a, b and c``."""
     *first, last = words
     return f"{', '.join(first)} {conjunction} {last}" if first else last
 

@@ -14,7 +14,7 @@ Value = bool | int | float | str
 """The types that a hyperparameter's value may have."""
 
 Log = Callable[[str], None]
-"""A function that logs a line of text, passed without a trailing newline."""
+"""A function that logs one line of text. The line is passed to it without a trailing newline."""
 
 PROOF_PREFIX = "epochal proof: "
 """The beginning of the line in which a job states which EPOCHAL_HOME, database and scripts it uses."""
@@ -200,7 +200,7 @@ class Accuracy:
 class Judgement:
     """The gate's verdict on a trial, and the numbers behind it.
 
-    look: how many comparisons, including this one, used the same test set on this branch; None if unknown.
+    look: how many models of this branch, including this one, have been evaluated on this test set; None if unknown.
     confidence: the confidence that the settings require; 0 if no confidence is required.
     spent: the probability of a false positive that was allowed for this look; 0 if no confidence is required.
     bound: the lower confidence bound for the accuracy; None if no confidence is required.
@@ -427,7 +427,7 @@ class Run:
     reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
     reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial
         tested.
-    trials: the trials of this run or, if it reuses a verdict, those of ``reused_run`` or only ``reused_trial``.
+    trials: the trials of this run or, if it reuses a verdict, of ``reused_run`` (only ``reused_trial`` if that is set).
     """
 
     id: int
@@ -561,7 +561,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Moment:
-    """The time ``at`` (with a time zone) at which a run, or its trial number ``trial``, reached ``step``."""
+    """The time ``at`` (with a time zone) when a run, or its trial with the number ``trial``, reached ``step``."""
 
     step: Step
     at: datetime
@@ -569,7 +569,7 @@ class Moment:
 
 
 class MessageState(StrEnum):
-    """The state of a message. UNADDRESSED: there was no recipient or no mail server; ``outcome`` says which."""
+    """The state of a message. UNADDRESSED: there was no recipient or no mail server; ``Message.outcome`` says which."""
 
     PENDING = "pending"
     SENT = "sent"
@@ -598,7 +598,7 @@ class AcceptedCommit:
     """The run that was stored or found for a commit.
 
     ``new``: whether the run has just been queued; False if the commit was already known. ``superseded_owners``: the
-    owners of older runs that are superseded and have to stop.
+    names of the processes that are working on older, superseded runs and have to stop.
     """
 
     run: int

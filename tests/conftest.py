@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from epochal.errors import RunFailed
@@ -20,6 +21,11 @@ from tests.warm import warm_training
 pytest.register_assert_rewrite("tests.cases.expected")
 collect_ignore_glob = ["cases/*/*"]
 """The folders of tests/cases hold scripts that are data here, even if they are named like tests."""
+
+
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
+"""Other processes may slow down the machine that runs the tests."""
 
 
 def pytest_configure() -> None:

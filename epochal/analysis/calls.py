@@ -12,7 +12,7 @@ _WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
 
 
 def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
-    """Return the calls whose code includes a line of the file ``path`` in the folder ``code``, outermost first."""
+    """Return the calls that include the line ``line`` of the file ``path`` in the folder ``code``, outermost first."""
     module = Module.read(code / path)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return [call for call in calls if call.lineno <= line <= (call.end_lineno or call.lineno)]
@@ -37,7 +37,7 @@ def _find_mode(call: ast.Call) -> str:
 def find_texts(code: Path, path: str, line: int) -> list[str]:
     """Return the strings in the calls on a line, including the values of the module's constants that they use.
 
-    If the calls use a file that ``with`` or an assignment has opened, the strings in the call that opens it are included.
+    If the calls use a file opened by ``with`` or an assignment, the strings in the call that opens it are included.
     """
     module = Module.read(code / path)
     literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
@@ -51,7 +51,10 @@ def find_texts(code: Path, path: str, line: int) -> list[str]:
 
 
 def _find_opened(tree: ast.Module, line: int) -> dict[str, ast.Call]:
-    """Return the calls that open files for reading and whose results are available on a line, by variable name."""
+    """Return the calls that open files for reading, by the variable that holds the result.
+
+    Only variables that the line can use are included. ``Path(…)`` counts as opening a file.
+    """
     found = {}
     for node in ast.walk(tree):
         targets: list[tuple[ast.expr | None, ast.expr]] = []
@@ -72,7 +75,7 @@ def _opens_to_read(call: ast.Call) -> bool:
 def find_variable(code: Path, path: str, line: int) -> str:
     """Return the environment variable that the calls on a line read without a default; empty unless there is exactly one.
 
-    Using a name, or a key of a dictionary, to which ``os.getenv("NAME")`` is assigned counts as reading ``NAME``.
+    A call that uses a variable or dictionary key set to ``os.getenv("NAME")`` counts as reading ``NAME``.
     """
     calls = find_calls(code, path, line)
     module = Module.read(code / path)

@@ -49,10 +49,10 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 
 
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
-    """Return the removed API that caused an error on a line, preceded by its package's title; None if something else did.
+    """Return (title of the package, removed API) if the use of a removed API caused an error on a line, else None.
 
-    ``message``: the error message. It must match the API's ``error`` or contain the API's name (only part of it if that
-    line uses the API).
+    ``message``: the error message. It must match the API's ``error`` or contain the API's name; if that line uses the
+    API, a part of the name is enough.
     """
     content = read_module(code, file)
     if content is None or Module.parse(content) is None:
@@ -84,11 +84,11 @@ def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> st
 
 
 def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
-    """Return the local module meant by the import of ``missing`` on a line, if its path differs from that in the import.
+    """Return the local module that was probably meant by the import of ``missing`` on a line although its path differs.
 
-    The path may differ in letter case, or have extra folders. Returns the module's name in the statement, its path, and
-    the statement to write instead (empty if no statement works, because the path is outside the script's folder).
-    Returns None if there is no such module.
+    The path may differ in letter case, or have extra folders. Returns the module's name as written in the statement,
+    its path, and the statement to write instead (empty if the script cannot import from that path, for example because
+    it is outside the script's folder). Returns None if there is no such module.
     """
     for node in _walk_imports(code, file):
         if not node.lineno <= line <= (node.end_lineno or node.lineno) or (

@@ -134,7 +134,7 @@ def _check(code: Path, configured: str) -> None:
 
 
 def _explain_repair(path: str, notebook: bytes) -> str:
-    """Return what to do about a notebook that cannot be read; Jupyter cannot open one that is not JSON, either."""
+    """Return what to do about a notebook that cannot be read. If it is not JSON, Jupyter cannot open it, either."""
     if re.search(rb"^(?:<{7}|>{7}) ", notebook, re.MULTILINE):
         return "Resolve the merge conflict in it, and commit the result."
     try:

@@ -1,4 +1,4 @@
-"""Explain why a file that the code reads, or a folder that it writes to, is not in the commit."""
+"""Explain why the code cannot read a file or write into a folder."""
 
 import posixpath
 import re
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
-"""The folder for files that are not committed. If ``data`` is set, ``EPOCHAL_DATA`` holds the folder's path."""
+"""How messages name the folder for files that are not committed. If there is one, ``EPOCHAL_DATA`` holds its path."""
 USE_DATA_FOLDER = f'put the data in {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 
@@ -35,7 +35,7 @@ def explain_missing_folder(folder: str, code: Path) -> str:
 
 
 def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: bool = False) -> str:
-    """Return why the file ``name``, which the script reads, is not in the folder ``code``, and what to do about it.
+    """Return why the script cannot read the file ``name``, and what to do about it. ``code``: a copy of the commit.
 
     ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
     it, if that is known. ``is_computed``: whether the script derived the path from a folder's path, so that its code
@@ -144,9 +144,10 @@ def explain_unmatched(pattern: str, code: Path) -> str:
 
 
 def find_submodule(path: str, code: Path) -> str:
-    """Return the submodule in which the file ``path`` would be, according to a snapshot of the commit; empty if none.
+    """Return the submodule that would contain the file ``path``, or an empty string if none would.
 
-    In a snapshot, only the folders of submodules are empty, because git does not store empty folders.
+    ``code``: a snapshot of the commit. A folder that is empty there belongs to a submodule, because git does not store
+    other empty folders.
     """
     return next((each for each in _parents(path) if (code / each).is_dir() and not any((code / each).iterdir())), "")
 

@@ -285,7 +285,7 @@ def _join_from_root(node: ast.expr) -> str:
 
 
 def _split_path(node: ast.expr) -> list[ast.expr]:
-    """Return the expressions that a path is built from, in order; only ``node`` if it is not built."""
+    """Return the expressions that ``node`` joins into a path, in order; only ``node`` itself if it joins none."""
     parts = [node]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
         parts = [node.left, node.right]

@@ -81,7 +81,7 @@ tensorflow_text textblob thop timm tokenizers toml torch torch_geometric torchau
 torchsummary torchtext torchvision tqdm transformers typer visualkeras wandb wordcloud xarray xgboost xlrd
 """
 _SAME_NAME = frozenset(_SAME_NAME_TEXT.split())
-"""Well-known modules that have the same name as their package; if one is missing, it is not a local module."""
+"""Well-known modules that have the same name as their package. If one cannot be imported, the package is missing."""
 
 _ELSEWHERE = {
     "google.colab": "Google Colab",
@@ -306,7 +306,11 @@ def find_intended_package(requirement: str) -> str:
 
 
 def can_provide(module: str, name: str) -> bool:
-    """Return whether ``module`` is a known package or a standard-library module that contains ``name`` and that a file can hide."""
+    """Return whether the package or standard-library module ``module`` would provide ``name`` if no file hid it.
+
+    Every known package is assumed to do so. A standard-library module does so if its file contains ``name``; modules
+    that no file can hide do not count.
+    """
     if find_package(module):
         return True
     spec = find_spec(module) if module in sys.stdlib_module_names - _LOADED_FIRST else None
@@ -348,7 +352,7 @@ def explain_replaced(name: str) -> str:
 
 
 def needs_numpy_1(name: str) -> bool:
-    """Return whether NumPy 1 has ``name``, the full name of something in NumPy, but NumPy 2 does not."""
+    """Return whether ``name``, a full name such as ``numpy.Inf``, exists in NumPy 1 but not in NumPy 2."""
     return name.startswith("numpy.") and name.rpartition(".")[2] in _GONE_WITH_NUMPY_2
 
 

@@ -26,7 +26,7 @@ _KNOWN_USES = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.FormattedValue, ast.JoinedStr),
     *(ast.Expr, ast.Compare, ast.Assert, ast.If),
 )
-"""Nodes that print a percentage, pass it on only through a name whose uses are followed, or do neither."""
+"""Nodes that print a percentage, pass it on only through a name whose uses are followed, or do not pass it on."""
 _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 
 
@@ -37,7 +37,7 @@ class Percentages:
     ``unsigned``: the first place, such as "line 4 of nn.py", where an accuracy is multiplied by 100 but printed without
     a percent sign, so that a printed accuracy without that sign may be a percentage; empty if there is no such place.
     ``unsigned_starts``: the constant strings that lines with such percentages start with; includes "" if such a line may
-    start with anything. ``other_starts``: those of the other lines that the code prints.
+    start with anything. ``other_starts``: the same for the other lines that the code prints.
     ``computed``: whether the code computes percentages, or could not be analysed; if false, a number with a percent
     sign may be a fraction.
     """
@@ -127,9 +127,10 @@ class _Products:
         return found or node
 
     def _is_printed_unsigned(self, product: ast.AST, printing: set[ast.AST]) -> bool:
-        """Return whether an accuracy times 100 is printed without a percent sign, directly or indirectly.
+        """Return whether ``product`` is an accuracy that is printed without a percent sign, directly or indirectly.
 
-        Adds to ``printing`` the calls that print the product in this way, and any node that may pass it on in an unknown way.
+        Adds to ``printing`` the calls that print the product without the sign, and any node that may pass it on to an
+        unknown place.
         """
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         found_unsigned = False

@@ -38,8 +38,8 @@ def is_magic_with_code(call: ast.Call) -> bool:
 def find_gpu_lines(code: Path, path: str, failed: Sequence[int]) -> list[int]:
     """Return the lines of ``path`` in the folder ``code`` that need a GPU and are not guarded by ``if`` or ``try``.
 
-    ``failed``: the lines that led to the failure, innermost last. The last one is included, too, unless a ``with``
-    statement that needs a GPU contains one of them.
+    ``failed``: the lines of ``path`` in the traceback, innermost last. The last one is also returned, unless one of
+    these lines is inside a ``with`` statement that needs a GPU.
     """
     module = Module.read(code / path)
     nodes = list(_walk_unguarded(module.tree)) if module else []

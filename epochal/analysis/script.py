@@ -56,9 +56,9 @@ class Script:
         return self.notebook.path if self.notebook else self.path
 
     def name_cells(self, message: str) -> str:
-        """Return a message with the notebook and its cells instead of the exported script and its lines.
+        """Return ``message``, but naming the notebook and its cells instead of the exported script and its lines.
 
-        A line without a file is taken to be the script's if the message names no other Python file.
+        A line number without a file is taken to be the script's if the message names no other Python file.
         """
         if self.notebook is None or self.path not in message:
             return message

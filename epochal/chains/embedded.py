@@ -15,7 +15,7 @@ from epochal.store.runs import list_runs, load_run, next_run, owner_of_run
 _log = logging.getLogger("epochal.chain")
 
 _MAX_ATTEMPTS = 3
-"""How many attempts at a run may end without a result before the run fails, so that it does not block its branch."""
+"""A run fails after this many attempts without a result, so that it does not block its branch."""
 
 _PAUSE_SECONDS = 5.0
 """How long a worker pauses after an error, or after an attempt that produced no result."""
@@ -55,7 +55,7 @@ class EmbeddedChain:
             self._changed.notify_all()
 
     def interrupt(self, owner: str) -> None:
-        """Send SIGTERM to a run's owner, which then checks whether the run was asked to stop."""
+        """Send SIGTERM to the process ``owner``, which then checks whether it was asked to stop its run."""
         signal_owner(owner)
 
     def stop(self) -> None:

@@ -48,14 +48,14 @@ _NO_REPOSITORY = Finding(
 _NO_COMMITS = replace(
     _NO_REPOSITORY,
     kind="no_commits",
-    message="A run trains the latest commit, and the repository has none yet.",
+    message="A run trains the latest commit, but the repository has no commits yet.",
     remedy='In this folder, run git add --all and git commit -m "First version".',
     severity=Severity.NOTE,
 )
 _NAMED_PLACE = re.compile(r"(?P<path>\S+)(?: cell (?P<cell>\d+))? line (?P<line>\d+)(?P<colon>: )?")
 
 _REQUESTING_FILE = re.compile(r"requirements\.txt|uv\.lock|pyproject\.toml|environment\.ya?ml")
-"""Matches the first file named in an error from ``read_requested``: the one that cannot be read."""
+"""Matches the first file named in an error from ``read_requested``, which is the file that the error is about."""
 
 _SETTING = re.compile(r"(?:there is no table )?(?:project (?P<number>\d+)(?: \(.*?\))?: )?\[{0,2}(?P<key>[\w.-]+)")
 """Matches the beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
@@ -116,7 +116,7 @@ class ProjectView(TypedDict):
     search: list[str]
     """The constants that a search changes, with their possible values, as lines of TOML."""
     searchable: list[str]
-    """The constants that a search could change, as lines of TOML; empty if epochal.toml has a `[search]`."""
+    """The constants that a search could change, as lines of TOML; empty if `[search]` in epochal.toml lists any."""
     findings: list[FindingView]
     """The findings, errors first."""
 
@@ -176,7 +176,7 @@ def _find_no_commit(folder: Path) -> Iterator[Finding]:
 
 
 def check_folder(folder: Path) -> list[Checked]:
-    """Check the code in ``folder``, or each of the projects that its epochal.toml lists, committed or not."""
+    """Check the code, committed or not, in ``folder`` or in each of the projects that its epochal.toml lists."""
     try:
         projects = read_repository_settings(folder).project
     except SettingsError as error:
@@ -260,7 +260,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return the files that a commit of all changes would contain, those that are new or changed, and those in Git LFS."""
+    """Return three lists of files: all in a commit of all changes, the new or changed ones, and those in Git LFS."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -332,7 +332,7 @@ def _check_requested(folder: Path, committed: list[str]) -> Iterator[Finding]:
 def _check_metric(
     folder: Path, code: Code, sources: tuple[Source, ...], settings: RepositorySettings | None
 ) -> Iterator[Finding]:
-    """Yield a finding if ``metric`` chooses among the results of Keras' evaluate(), but the code does not use Keras."""
+    """Yield a finding if ``metric``, which chooses a result of Keras' evaluate(), is set for code without Keras."""
     local = {PurePosixPath(source.path).stem for source in sources}
     imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
     nodes = [node for source in sources for node in source.nodes]
@@ -340,12 +340,18 @@ def _check_metric(
     may_report = any("EPOCHAL_OUT" in text or "accuracy.json" in text for text in texts)
     may_report |= any(last_name(call.func) in ("evaluate", "load") for source in sources for call in source.calls)
     if settings and settings.metric and imported <= _WITHOUT_KERAS | local and not may_report:
-        problem = f"metric: {code.script.path} does not use Keras, and only a metric that Keras' evaluate() returns can be chosen. "
+        problem = (
+            f"metric: {code.script.path} does not use Keras, and this setting can choose only a metric that "
+            "Keras' evaluate() returns. "
+        )
         yield replace(_settings_finding(folder, f"{problem}Remove the setting."), severity=Severity.WARNING)
 
 
 def _find_removed_apis(folder: Path, code: Code) -> Iterator[Finding]:
-    """Yield a finding for each use of a removed API, unless requirements.txt lists its package, perhaps in an older version."""
+    """Yield a finding for each use of a removed API whose package is not listed in requirements.txt.
+
+    A listed package may be pinned to an older version, which still has the API.
+    """
     owners = {framework.TITLE: framework for framework in frameworks().values()}
     requirements = folder / "requirements.txt"
     text = requirements.read_text(encoding="utf-8", errors="replace") if requirements.is_file() else ""
@@ -422,7 +428,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
 
 
 def _view_fact(value: str | int, path: str, line: int, checked: Checked) -> FactView:
-    """Return the view of a value found in the source, with the notebook's cell and line if the script was exported."""
+    """Return a FactView of a value; for a script exported from a notebook, with the notebook's cell and line."""
     assert checked.code is not None
     place = _in_notebook(Finding("", path, line, "", ""), checked.code.script)
     path = str(PurePosixPath(checked.project, place.path))

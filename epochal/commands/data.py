@@ -23,7 +23,7 @@ def fetch(
         ),
     ],
 ) -> None:
-    """Download a dataset into the cache, with network access even if training has none."""
+    """Download a dataset into the cache. This uses the network even if training has no access to it."""
     framework, script = find_dataset(name)
     environment = Environment.read()
     app = App.open(environment)

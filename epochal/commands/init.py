@@ -72,7 +72,9 @@ def init(
     remote: Annotated[str | None, typer.Option(help="The repository to push to: a GitHub URL or a path.")] = None,
     branch: Annotated[
         list[str] | None,
-        typer.Option(help="A branch to push; this option may be repeated. If none is given, epochal init asks."),
+        typer.Option(
+            help="A branch to push; this option may be repeated. If none is given or already set, epochal init asks."
+        ),
     ] = None,
     jenkinsfile: Annotated[
         bool, typer.Option("--jenkinsfile", help="Also write a Jenkinsfile, which runs the chain as one Pipeline.")
@@ -151,7 +153,7 @@ def current_branch(folder: Path) -> str | None:
 
 
 def configured_branches(folder: Path) -> tuple[str, ...]:
-    """Return the branches that the hooks of the repository in ``folder`` push; empty before ``epochal init``."""
+    """Return the branches pushed by the hooks of the repository in ``folder``; empty before ``epochal init``."""
     if not (folder / ".git").exists():
         return ()
     return tuple(_read_config(GitFolder(folder.absolute()), "epochal.branch"))

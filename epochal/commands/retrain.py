@@ -1,4 +1,4 @@
-"""``epochal retrain``: run the retrain job of a run in this process, or join the run's search."""
+"""``epochal retrain``: in this process, run the retrain job of a run or join its search."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ def retrain(
     join: Annotated[
         bool,
         typer.Option(
-            "--join", help="Join a search that another process is running, and run trials for it until it ends."
+            "--join", help="Join a search that another process is running, and run trials for it until the search ends."
         ),
     ] = False,
 ) -> None:

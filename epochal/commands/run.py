@@ -43,19 +43,19 @@ def run(
         str | None, typer.Option(help="The branch; by default, the branch checked out in DIR, or main for a URL.")
     ] = None,
     project: Annotated[
-        str, typer.Option(help="The folder of the project to train, if epochal.toml lists several; by default, DIR.")
+        str, typer.Option(help="The folder of the project to train, if epochal.toml lists projects; by default, DIR.")
     ] = "",
     threshold: Annotated[
         float | None,
         typer.Option(
             parser=_parse_threshold,
             metavar="THRESHOLD",
-            help="The threshold (0 to 1), instead of the one in epochal.toml.",
+            help="The threshold (greater than 0, at most 1), instead of the one in epochal.toml.",
         ),
     ] = None,
     runtime: Annotated[
         Literal["docker", "process", "auto"] | None,
-        typer.Option(help="Where to train; by default, the runtime set in server.toml, or auto."),
+        typer.Option(help="Where to train; by default, the runtime set in server.toml or, if none is set, auto."),
     ] = None,
     no_mail: Annotated[bool, typer.Option("--no-mail", help="Send no email.")] = False,
     force: Annotated[
@@ -155,7 +155,7 @@ def _normalise(project: str) -> str:
 
 
 def _choose_commit(repository: GitFolder, commit: str | None, branch: str | None) -> str:
-    """Return the hash of ``commit``; if None, that of the newest commit on ``branch``; if both are None, that of HEAD.
+    """Return the hash of ``commit`` or, if it is None, of the newest commit on ``branch``; if both are None, of HEAD.
 
     Raises UsageError if there is no such branch, unless ``commit`` is given and HEAD is detached: a CI server checks
     out a commit without the branch that it belongs to.

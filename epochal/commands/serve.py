@@ -34,7 +34,7 @@ def serve(
         typer.Option(
             min=1,
             metavar="SECONDS",
-            help="Also poll the remotes for new commits at this interval, so that no webhook is needed.",
+            help="Also poll the watched repositories for new commits at this interval, so that no webhook is needed.",
         ),
     ] = None,
 ) -> None:
@@ -103,9 +103,9 @@ class StoredIntake:
 def run_server(environment: Environment, poll: float | None, log: Log) -> None:
     """Run the gateway and the chain until SIGINT or SIGTERM.
 
-    ``poll`` is the number of seconds between polls of the watched repositories, or None for no polling. ``log``
-    prints a line for the admin. Raises UsageError if another server is running for EPOCHAL_HOME or if the gateway
-    cannot listen on its address, and SettingsError if the settings are wrong.
+    ``poll`` is the number of seconds between polls of the watched repositories, or None to poll only once, at the
+    start. ``log`` prints a line for the admin. Raises UsageError if another server is running for EPOCHAL_HOME or if
+    the gateway cannot listen on its address, and SettingsError if the settings are wrong.
     """
     environment.create_home()
     with server_lock(environment.home):

@@ -50,8 +50,8 @@ dense_units = { choices = [2, 4, 8, 16, 32, 64] }
 class Stage:
     """The demo's folders, all inside ``folder``.
 
-    A new demo recreates the repositories and keeps the EPOCHAL_HOME. ``search``: whether to make the sample model too
-    small to reach its threshold even with more epochs, and to give it a search space.
+    Another demo in the same folder recreates the repositories but keeps EPOCHAL_HOME. ``search``: whether to make the
+    sample model too small to reach its threshold even with more epochs, and to give it a search space.
     """
 
     folder: Path

@@ -22,7 +22,7 @@ def serve_app(
 ) -> None:
     """Serve ``app`` until ``stop`` is set or, in the main thread, SIGINT or SIGTERM arrives.
 
-    Requests in progress have up to 5 s to finish. Once the server accepts requests, ``ready`` is called with the
+    Requests in progress then have up to 5 s to finish. Once the server accepts requests, ``ready`` is called with the
     address, for example ``http://127.0.0.1:8787``. Port 0 means any free port. Raises UsageError if the server cannot
     listen on ``host`` and ``port``.
     """

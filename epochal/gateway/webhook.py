@@ -42,7 +42,7 @@ class Intake(Protocol):
     """Where the gateway stores deliveries. Both methods may block, and may be called from several threads."""
 
     def accept(self, delivery: str, event: str, commit: Commit) -> AcceptedCommit:
-        """Store a delivery, and a run unless the delivery or its commit already has one; return the run."""
+        """Store a delivery, and a new run unless the delivery or its commit already has one; return the run."""
         ...
 
     def store_ignored(self, delivery: str, event: str, result: str) -> None:

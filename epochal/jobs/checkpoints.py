@@ -28,8 +28,8 @@ class ProvidedCheckpoints:
 
     ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if none are provided.
     ``test_set``: the test set on which the model in the checkpoints was last measured, as a digest or the script's
-    name for it; None if it was never measured. ``why``: why no checkpoints are provided, if the reason is worth
-    reporting.
+    name for it; None if the model was never measured. ``why``: why no checkpoints are provided, if the reason is
+    worth reporting.
     """
 
     source: str = ""
@@ -74,7 +74,7 @@ def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> P
 
 
 def remove_old_checkpoints(active: ActiveRun) -> None:
-    """Remove the checkpoints of all but the branch's newest runs, to save disk space."""
+    """Remove the checkpoints of the branch's older runs, to save disk space."""
     app = active.app
     trained = [run for run in earlier_runs(app.database, active.run) if run.trained_by == run.id]
     for run in trained[_RUNS_WITH_CHECKPOINTS - 1 :]:

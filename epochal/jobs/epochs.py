@@ -21,10 +21,9 @@ class EpochsChoice:
     """The literal to increase next, so that the script trains for more epochs.
 
     ``epochs``: the literal; None if no literal changes how long the script trains. ``ineffective``: the literals that
-    changed neither the number of epochs nor the accuracy when they were increased, keyed by the number of the trial
-    that increased them. ``converged``: whether training converges before it reaches the number of iterations that
-    ``epochs`` sets. ``epochs_counted``: whether the epochs of the trials in ``ineffective`` were counted; otherwise, only
-    their accuracy and output were compared.
+    had no effect when they were increased, keyed by the number of the trial that increased them. ``converged``: whether
+    training converges before it reaches the number of iterations that ``epochs`` sets. ``epochs_counted``: whether the
+    epochs of all trials in ``ineffective`` were counted; if not, the accuracy and output of some were compared instead.
     """
 
     epochs: Epochs | None
@@ -52,9 +51,10 @@ def choose_epochs(active: ActiveRun) -> EpochsChoice:
 def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Training]) -> EpochsChoice:
     """Choose the literal of ``script`` that sets the number of epochs.
 
-    Literals that match a number of epochs that the first trial may have asked for are preferred. If that number is
-    certain, literals that set more than ten times that number are left out. ``trials``: the measured trials, in order,
-    except those of a search. ``trainings``: the evidence of how long each trial trained, by trial number.
+    If the first trial shows which numbers of epochs the script may ask for, literals that set one of them come first.
+    If the script is certain to ask for one of them, literals that set more than ten times the largest are left out.
+    ``trials``: the measured trials, in order, except those of a search. ``trainings``: the evidence of how long each
+    trial trained, by trial number.
     """
     if not trials:
         return EpochsChoice(script.epochs[0] if script.epochs else None, {})
@@ -100,7 +100,7 @@ def _has_same_accuracy(one: Trial, other: Trial) -> bool:
 
 
 def _prints_the_same(first: Training, later: Training, raised: Epochs, trial: Trial) -> bool:
-    """Return whether two trials printed the same, except for lines that print the value of the ``raised`` literal."""
+    """Return whether two trials printed the same output, apart from the value of the ``raised`` literal."""
     old, new = first.output.splitlines(), later.output.splitlines()
     value = str(trial.hyperparameters.get(raised.name))
     pattern = re.compile(rf"(?<![\w.]){re.escape(str(raised.constant.value))}(?![\w.])")

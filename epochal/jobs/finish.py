@@ -37,7 +37,7 @@ def store_end(app: App, run: Run) -> None:
 
 
 def fail_stuck_run(app: App, number: int, reason: Reason, explanation: str) -> None:
-    """End a run in state FAILED because its jobs ended without a result too many times, and queue the email about it.
+    """End a run as FAILED because its jobs ended without a result too many times, and queue the email about it.
 
     Do nothing if a live process owns the run, or if the run has ended or has been asked to end.
     """

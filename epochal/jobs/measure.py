@@ -29,7 +29,7 @@ _LAST_OUTPUT = 256 * 1024
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
     """Return the accuracy that counts, chosen from ``findings``. Raises RunFailed if training failed or yielded no accuracy.
 
-    If the script was exported from a notebook, the notes and the explanation name the notebook's cells.
+    If the script was exported from a notebook, the returned notes or the error's explanation name its cells.
     """
     script = active.script
     try:
@@ -120,7 +120,10 @@ def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> 
 
 
 def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
-    """Return a note if the script ended abnormally but its earlier measurement counts; otherwise an empty string."""
+    """Return a note if the script did not end normally but its accuracy may still count; otherwise an empty string.
+
+    This is the case if the script ended itself with an error after measuring the accuracy, or left threads running.
+    """
     if ending is None:
         return ""
     if gate := find_own_gate(outcome.exit_status, ending, origin):
@@ -141,7 +144,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
 
 
 def _describe_thread(script: Script, function: Frame) -> str:
-    """Return the function that a thread runs, with the line that creates the thread or else the function's own line."""
+    """Return a thread's function, with the line that creates the thread or, failing that, the line of the function."""
     for path, call in script.find_calls("Thread"):
         target = next((each.value for each in call.keywords if each.arg == "target"), None)
         if target is not None and last_name(target) == function.function:
@@ -150,7 +153,10 @@ def _describe_thread(script: Script, function: Frame) -> str:
 
 
 def _is_relevant(note: str, active: ActiveRun) -> bool:
-    """Return whether a note may concern the script. One about Git LFS may if a string in the code names a file or its folder."""
+    """Return whether a note may concern the script.
+
+    A note about Git LFS files may concern it only if a string in the code may name one of the files or its folder.
+    """
     paths, _, text = note.partition(": ")
     if "Git LFS" not in text or paths.endswith(" more"):
         return True

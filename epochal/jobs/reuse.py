@@ -90,8 +90,8 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
 def _find_outside(active: ActiveRun) -> list[str]:
     """Return the paths and addresses that the code may access but that the fingerprint does not cover.
 
-    Paths are left out if training runs in a container, which can access only the files of the commit and the image, and
-    the server's data folder. Addresses are left out if training has no access to the network.
+    Paths are left out if training runs in a container, which can access only the commit, the image and the server's
+    data folder. Addresses are left out if training has no access to the network.
     """
     runtime, data = active.plan.runtime, data_folder(active.app.settings)
     found = [

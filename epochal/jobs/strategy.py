@@ -92,8 +92,8 @@ def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None
     """Return the validation accuracy (0 to 1) at which the next trial may stop; None if it should run all its epochs.
 
     The value starts at ``target``, the accuracy (0 to 1) that the gate requires on the test data. Each trial whose
-    validation accuracy was high enough but whose measured accuracy was below ``target`` raises the value by the
-    difference between the two accuracies, or by 0.01 if that is more.
+    validation accuracy reached the value, but whose measured accuracy was below ``target``, raises it by the difference
+    between the two accuracies, and by at least 0.01.
     """
     stop_at = target
     for trial in trials:
@@ -206,7 +206,7 @@ def _suggest_argument(script: Script) -> str:
 
 
 def _describe_plateau(trained: Sequence[Trial], choice: EpochsChoice, used: Epochs) -> str:
-    """Say for which numbers of epochs, as set by ``used``, the accuracy was the same as in the first trial."""
+    """Say that raising the literal ``used`` did not change the accuracy, and list the numbers of epochs tried."""
     same = [trial for trial in trained if choice.ineffective.get(trial.number) == used]
     numbers = [str(number) for number in (used.number, *(used.number_in(each.hyperparameters) for each in same))]
     accuracy = same[0].accuracy.value if same[0].accuracy else 0.0
@@ -233,7 +233,8 @@ _MANY_NEW_LABELS = 0.1
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     """Return ``end``, with a cause and a remedy added if no trial is clearly better than always giving the same answer.
 
-    The remedy replaces that of the reason. If ``end`` has its own remedy, that comes first, unless many test labels are new.
+    The new remedy is used instead of that of the reason. If ``end`` has its own remedy, the new one is added after it,
+    or replaces it if many test labels are new to the model.
     """
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None:

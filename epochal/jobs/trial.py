@@ -79,7 +79,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
 
-    A trial of a search fails if it was tested on different rows from the first trial.
+    A trial of a search fails if its test rows are certain to differ from those of the run's first measured trial.
 
     If the trial resumed, but was then not tested on the same test set as the model in its checkpoints, it is run
     again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
@@ -264,7 +264,7 @@ def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: Prov
 
 
 def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choice) -> Trial | None:
-    """Return the run's first measured trial if it is certain to have been tested on different rows from this one."""
+    """Return the run's first measured trial if its test rows are certain to differ from those of the started trial."""
     measured = (trial for trial in active.load().trials if trial.number != started.number and trial.accuracy)
     first = next(measured, None)
     is_search = started.proposal.strategy is Strategy.SEARCH
@@ -278,7 +278,7 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
 
 
 def _sets_size(constant: Constant) -> bool:
-    """Return whether a constant may set the size of batches or windows, and thereby how many test rows are left over."""
+    """Return whether a constant may set the size of batches or windows, and thereby change the rows that are tested."""
     return bool(re.search(r"batch|steps|window|seq|length", constant.name, re.IGNORECASE))
 
 

@@ -9,10 +9,10 @@ from epochal.results.metrics import parse_epochs
 from epochal.results.outputs import read_metrics
 
 Curve = Sequence[tuple[int, float]]
-"""The accuracy (0 to 1) of one trial after each epoch, with epochs counted from 1."""
+"""The validation accuracy (0 to 1) of one trial after each epoch, with epochs counted from 1."""
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""The bits of the dots in a braille character, in four rows of two. The character's code is U+2800 plus their sum."""
+"""The bit of each dot in a braille character, in four rows of two. A character is U+2800 plus the bits of its dots."""
 _BLANK = 0x2800
 _STEP = 0.1
 """The accuracy axis starts and ends at a multiple of this number."""

@@ -29,10 +29,10 @@ def timeline(
 ) -> list[Moment]:
     """Return all known moments of the run, oldest first.
 
-    ``deliveries``: the deliveries of the run. ``stored``: the moments that the run's jobs stored. ``mailed``: when the
-    mail server accepted the email about the run, or None. ``metrics``: the text of each trial's metrics.jsonl, by trial
-    number. A moment in this text counts only if it falls within the trial's training time, which is assumed to last
-    until ``now`` if its end is not stored.
+    ``deliveries``: the webhook requests that reported the run's commit. ``stored``: the moments that the run's jobs
+    stored. ``mailed``: when the mail server accepted the email about the run, or None. ``metrics``: the text of each
+    trial's metrics.jsonl, by trial number. A moment in this text counts only if it falls within the trial's training
+    time, which is assumed to last until ``now`` if its end is not stored.
     """
     moments = [*stored, Moment(Step.STORED, run.created)]
     moments += [Moment(Step.DELIVERED, delivery.received) for delivery in deliveries]

@@ -49,7 +49,7 @@ class ForecastView(TypedDict):
     """A forecast of how the trial's learning curve would continue with more epochs."""
 
     threshold: float
-    """The accuracy that a trial has to reach: the threshold, or more if the gate requires more."""
+    """The accuracy that a trial has to reach: the run's threshold, or more if the gate requires more."""
     last_epoch: int
     """The last epoch of the forecast, which is max_epochs in epochal.toml."""
     level: float
@@ -109,7 +109,7 @@ class TrialView(AccuracyView):
     strategy: Strategy
     """How the trial ran the code: as committed, with more epochs, or with hyperparameters from a search."""
     hyperparameters: dict[str, Value]
-    """The values of nn.py's top-level constants and of other literals listed in [search], and the number of epochs."""
+    """The number of epochs, nn.py's top-level constants, and other literals listed under [search] in epochal.toml."""
     epochs_trained: int | None
     """How many epochs this trial ran, excluding those before the checkpoint it resumed from; null if unknown."""
     epochs_resumed: int
@@ -148,7 +148,7 @@ class RunView(TypedDict):
     project: str
     """The project's folder in the repository; empty if the project is the whole repository."""
     script: str
-    """The path of the script, relative to the repository or to the project's folder."""
+    """The path of the script, relative to the project's folder or, without a project, to the repository."""
     state: State
     """The state of the run."""
     verdict: Verdict | None

@@ -25,9 +25,9 @@ _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, 
 _ALL_ROWS = 0.9995
 """If at least this share of the test rows was used in training, the test set is treated as training data."""
 _MAX_COPIED = 0.05
-"""If more than this share of the test rows was used in training and the script copies rows, the accuracy is refused."""
+"""If the script duplicates rows before it splits them, at most this share of the test rows may be used in training."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
-"""Matches findings about estimators fitted on labels; the recorder counts the rows passed to them as training rows."""
+"""Matches findings about estimators that learn from labels; the recorder counts the rows they get as training rows."""
 _LOADED_FILE = re.compile(r" loads (\S+)\. ")
 """Matches the path in the message of a finding about a loaded model."""
 _OWN_ACCURACY = (
@@ -36,7 +36,7 @@ _OWN_ACCURACY = (
     "Choose a tolerance so small that always predicting the mean would miss the threshold."
 )
 _COUNTS_CLOSE = re.compile(r"^[^\d%]*(?:\bwithin|±)\s*\(?\d", re.IGNORECASE)
-"""Matches printed lines that state the share of a regression's predictions that are close enough to their targets."""
+"""Matches printed lines that state what share of a regression's predictions is close enough to the targets."""
 _MIN_RESPLITS = 3
 """If at least this many models were evaluated on different splits, a note says so. Two may just be unrelated models."""
 _COMPILE = 'Compile the model with metrics=["accuracy"].'
@@ -165,7 +165,7 @@ class _Chooser:
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _check_metric(self) -> None:
-        """Raise RunFailed if the setting ``metric`` names no accuracy that evaluate() reported."""
+        """Raise RunFailed if the setting ``metric`` is not an accuracy or was not reported by evaluate()."""
         if not self._metric:
             return
         evaluated = [
@@ -353,9 +353,9 @@ class _Chooser:
     def _match_measurement(self, accuracy: Accuracy, tolerance: float, *, is_share: bool = False) -> Accuracy:
         """Return an accuracy that nn.py wrote or printed, with the evidence from the measurement that it matches.
 
-        ``is_share``: whether it is the share of predictions close to their targets, as in a regression; accuracy.json may always
-        state one. Raises RunFailed if only a refused measurement has that value, or if the value can only have been computed from
-        refused predictions.
+        ``is_share``: whether the accuracy is the share of predictions that are close to their targets, as in a
+        regression; accuracy.json may always state such a share. Raises RunFailed if the accuracy matches only a refused
+        measurement, or if it can only have been computed from refused predictions.
         """
         for each in reversed(self._sound):
             measured = each.metrics[self._metric_name(each)]
@@ -393,7 +393,7 @@ class _Chooser:
         return replace(found, evidence=replace(found.evidence, chance=None, answer=""))
 
     def _refuse_loss(self, value: float, tolerance: float, earliest: float) -> None:
-        """Raise RunFailed if ``value`` is the loss that a call to evaluate() without an accuracy metric returned.
+        """Raise RunFailed if ``value`` is the loss returned by a call to evaluate() that measured no accuracy.
 
         ``earliest``: as in ``_refuse_if_same``.
         """
@@ -405,9 +405,9 @@ class _Chooser:
                 raise self._build_metric_error(value, "loss", each)
 
     def _find_other_metric(self, value: float, tolerance: float) -> RunFailed | None:
-        """Return the error if ``value`` is a metric such as AUC, which evaluate() returned; None if it may be an accuracy.
+        """Return an error if ``value`` is another metric from evaluate(), such as AUC; None if it may be an accuracy.
 
-        ``value`` may be one if the script made predictions, or if it equals a metric of unknown kind.
+        It may be an accuracy if the script made predictions, or if it equals a metric of unknown kind.
         """
         if self._sound_predictions or self._findings.recorded.last_direct_call:
             return None
@@ -520,7 +520,7 @@ class _Chooser:
         )
 
     def _explain_unused_line(self, r2: float) -> str:
-        """Return why the last printed accuracy cannot be used instead of R²; empty if it is R², or if there is no such line."""
+        """Return why the last printed accuracy does not count; empty if it equals the R², or if none was printed."""
         printed = self._findings.printed
         if printed.unparsed:
             return f", and the line {printed.unparsed!r} {printed.why_unparsed}"
@@ -742,7 +742,7 @@ def _find_leak(leaks: Sequence[Finding], kind: str) -> Finding | None:
 
 
 def _copies_folds(leak: Finding) -> bool:
-    """Return whether a leak copies rows before a cross-validation, rather than before a split."""
+    """Return whether a finding is about rows duplicated before a cross-validation, rather than before a split."""
     return leak.kind == "copied_before_split" and "cross_val" in leak.message
 
 
@@ -810,7 +810,7 @@ def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
 
 
 def _rounding_error(value: float) -> float:
-    """Return the rounding error of a number printed with as many decimals as ``value``, but at least two."""
+    """Return the largest rounding error of a number with as many decimals as ``value`` has, assuming at least two."""
     exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
     decimals = max(2, -exponent) if isinstance(exponent, int) else 2
     return max(_TOLERANCE, 0.501 * 10.0**-decimals)

@@ -259,7 +259,7 @@ _FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECA
 
 @dataclass(frozen=True)
 class _Mention:
-    """An accuracy's name in a line, with the text ``before`` it and ``after`` it, up to the next name."""
+    """An accuracy's name in a line, with all text ``before`` it and the text ``after`` it up to the next such name."""
 
     name: str
     before: str
@@ -406,7 +406,10 @@ def _is_count(found: re.Match[str]) -> bool:
 
 
 def _is_value(found: re.Match[str], after: str) -> bool:
-    """Return whether a number may be an accuracy: not part of a list or name ("of 3: 0.9"), nor a count ("10000 images")."""
+    """Return whether a number may be an accuracy, rather than an item of a list, a label or a count.
+
+    In "of 3: 0.9", the 3 is a label; in "10000 images", the number is a count.
+    """
     start, following = found.end("wrap"), after[found.end() :]
     opened = after.rfind("[", 0, start)
     if opened >= 0 and "]" not in after[opened:start]:
@@ -495,7 +498,7 @@ def _differs(share: float, other: float) -> bool:
 
 
 def _guess(text: str, mention: _Mention) -> Unread | None:
-    """Return the accuracy on test or unspecified data that a number near the name may state, or None."""
+    """Return an ``Unread`` if a number near the name may state an accuracy on test or unnamed data; otherwise None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
         return None
     after = _METRIC_LIST_END.split(mention.after)[0]

@@ -95,7 +95,10 @@ def _explain_exit(
 
 
 def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
-    """Return how to change a script whose parser, argparse or optparse, printed ``lines`` when refusing an empty command line."""
+    """Return how to change a script whose parser (argparse or optparse) refused an empty command line.
+
+    ``lines``: the lines of the log, which contain the parser's error.
+    """
     required = next((found for line in reversed(lines) if (found := _REQUIRED_ARGUMENTS.search(line))), None)
     source = read_source(origin.code, origin.script) or ""
     if required is None or "add_subparsers" in source:
@@ -155,7 +158,7 @@ def _explain_signal(number: int) -> str:
 
 
 def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
-    """Return the reason for an exception, and an explanation with the line of the pushed code that raised it.
+    """Return the reason for an exception, and an explanation with the line of the pushed code that led to it.
 
     ``exceptions``: the exception and those that led to it, latest first.
     """

@@ -36,8 +36,8 @@ class Ending:
 class FailedFit:
     """A call to fit that raised an exception.
 
-    ``key``: the numbers of the model and the fit, as in ``Fit``; None for scikit-learn. ``raised``: the exception and
-    those that led to it, latest first.
+    ``key``: the numbers of the model and the call, as in ``records.Fit``; None for scikit-learn. ``raised``: the
+    exception and those that led to it, latest first.
     """
 
     key: tuple[int, int] | None

@@ -56,15 +56,15 @@ class Extrapolation:
 class _Family:
     """Curves of the form ``level - drop * shape(epochs, ...)``. The shape falls towards 0; its parameters are positive.
 
-    ``priors``: for each parameter of the shape, the prior mean and standard deviation of its logarithm. For a rate,
-    None stands for the mean ``log(4 / last known epoch)``, which depends on the curve.
+    ``priors``: for each parameter of the shape, the prior mean and standard deviation of its logarithm. The mean of
+    a rate is given as None, which stands for ``log(4 / last known epoch)``, because it depends on the curve.
     """
 
     shape: Callable[..., Vector]
     priors: tuple[tuple[float | None, float], ...] = ()
 
     def accuracy(self, parameters: Vector, epochs: Vector) -> Vector:
-        """Return the accuracy after ``epochs``.
+        """Return the accuracy after each of ``epochs``.
 
         ``parameters``: level, drop, and the logarithms of the shape's parameters.
         """
@@ -86,9 +86,9 @@ _FAMILIES = (
 class _Fit:
     """A family with its best-fitting parameters for a curve.
 
-    ``deviations``: the standard deviations of the parameters' priors. ``residuals``: the residuals of the curve, in
-    standard deviations of the noise, then one residual per parameter, in standard deviations of its prior. ``slopes``:
-    the Jacobian of the residuals with respect to the parameters.
+    ``deviations``: the standard deviations of the parameters' priors. ``residuals``: the weighted residuals of the
+    curve, in standard deviations of the noise, followed by one residual per parameter, in standard deviations of its
+    prior. ``slopes``: the Jacobian of the residuals with respect to the parameters.
     """
 
     family: _Family
@@ -121,7 +121,7 @@ class _Fit:
         return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """Return the variance of the accuracies after ``epochs`` that results from uncertainty in the parameters.
+        """Return the variance, due to uncertainty in the parameters, of the accuracy after each of ``epochs``.
 
         ``trust``: see ``precision``.
         """
@@ -178,7 +178,7 @@ def _surplus_slope(
 
 
 def _mix_families(fits: Sequence[_Fit], shares: Vector, trust: float, epochs: Vector) -> tuple[Vector, Vector]:
-    """Return the mean and the variance of the families' predictions after ``epochs``, weighted by ``shares``."""
+    """Return the mean and the variance of what the families predict for ``epochs``, weighted by ``shares``."""
     each = np.array([fit.family.accuracy(fit.parameters, epochs) for fit in fits])
     mean = shares @ each
     within = np.array([fit.variance(trust, epochs) for fit in fits])

@@ -79,12 +79,12 @@ def forecast_trial(
 ) -> Forecast | None:
     """Return the forecast up to ``last_epoch`` for a measured trial below ``threshold``, or None if no forecast is possible.
 
-    A forecast is possible if the last fit measured a validation accuracy, trained for the trial's number of epochs, and
-    was not ended by the script itself. A fit that trained for any other number of epochs would not train longer if
-    ``epochs``, the literal in ``script`` that sets the trial's epochs, were increased. A learning rate schedule, which
-    more epochs may stretch, rules out a forecast. The validation accuracy has to reach ``threshold`` plus the gap
-    between the trial's validation accuracy and the accuracy that counts; if that sum is over 1, no forecast is
-    possible. The standard deviation of the gap is taken to be the standard error of the trial's accuracy.
+    A forecast is possible if the last fit measured a validation accuracy and trained for the number of epochs that
+    ``epochs``, a literal in ``script``, sets for the trial: no other fit would train longer if that literal were
+    increased. No forecast is possible if the script itself stopped the trial's fits, or if it has a learning rate
+    schedule, which more epochs may stretch. The validation accuracy has to reach ``threshold`` plus the gap, which is
+    ``trial.validation_accuracy`` minus ``trial.accuracy``; if that sum is over 1, no forecast is possible. The standard
+    deviation of the gap is taken to be the standard error of the trial's accuracy.
     """
     if not fits or epochs is None or _SCHEDULE.search(script.content):
         return None

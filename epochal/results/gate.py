@@ -14,7 +14,7 @@ _CHANCE_ERROR = 0.05
 _TOLERANCE = 0.01
 """How far accuracy * samples may fall below the number of correct answers because the accuracy was rounded."""
 _NEARLY_ALL = 0.9
-"""If the most frequent label accounts for at least this share of the rows, they may be sorted by label."""
+"""If the most frequent label has at least this share of the rows, a possible cause is that they are sorted by label."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40
@@ -48,8 +48,8 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
     """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples.
 
     ``look``: the number of this look at the test set, counted from 1. The verdict is REACHED if the accuracy is at
-    least the threshold and its 95% lower bound is above ``evidence.chance``, if that is known. If the rule has a
-    confidence, the accuracy's lower bound with the error permitted at this look (see ``permitted_error``) must also be
+    least the threshold and, if ``evidence.chance`` is known, its 95% lower bound is above that chance level. If the
+    rule has a confidence, the lower bound with the error permitted at this look (see ``permitted_error``) must also be
     above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts; if the rule has a confidence,
     RunFailed(NO_SAMPLES) is raised instead. Raises ValueError if the accuracy or the threshold is not between 0 and 1.
     """
@@ -110,7 +110,8 @@ def lower_bound(correct: int, samples: int, error: float) -> float:
 
     The bound, from 0 to 1, is exact (Clopper and Pearson 1934, Biometrika 26): it is above the true accuracy with a
     probability of at most ``error`` (under 0.5), whatever that accuracy is. Wilson's bound is slightly higher, but is
-    above the true accuracy up to 1.4 times as often as an ``error`` of 0.05 permits (100 samples, accuracies over 0.5).
+    above the true accuracy up to 1.4 times as often as an ``error`` of 0.05 permits (this factor holds for 100 samples
+    and true accuracies over 0.5).
     """
     low, high = 0.0, correct / samples
     for _ in range(_BISECTIONS):
@@ -138,7 +139,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return how many answers must be right to meet the confidence and beat chance, and the lowest passing accuracy.
+    """Return the fewest right answers that meet the confidence and beat chance, and the lowest accuracy that passes.
 
     That accuracy is at least the threshold; it is None if no accuracy passes.
     """

@@ -44,7 +44,7 @@ _OPTIONAL = re.compile(
     r"Missing optional dependency '(?P<missing>[\w.-]+)'|`Import (?P<module>\w+)` failed"
     r"|requires (?P<required>[\w-]+)\. You can install (?P=required) with `pip install"
 )
-"""Matches the error of a function that needs an optional dependency of its package."""
+"""Matches the error that a function raises if an optional dependency of its package is missing."""
 _OLDER = re.compile(r"requires version '(?P<version>[\w.]+)' or newer of '(?P<package>[\w.-]+)'")
 _EXPERIMENTAL = re.compile(r"^\s*(?P<statement>from [\w.]+ import enable_\w+)", re.MULTILINE)
 _REQUIREMENTS = "requirements.txt"
@@ -97,7 +97,7 @@ def explain_hidden(module: str, local: str) -> str:
 
 
 def _explain_shadowed(module: str, shadowed: str, local: str, code: Path) -> str:
-    """Explain that ``module`` cannot be imported because ``shadowed``, which should be its package, is the file ``local``."""
+    """Explain that ``module`` cannot be imported because the file ``local`` is imported as its package ``shadowed``."""
     if (code / local).with_suffix("").is_dir():
         return f"{local} hides the folder {local.removesuffix('.py')}. Rename the file or the folder."
     if find_package(shadowed) or shadowed in sys.stdlib_module_names:
@@ -122,7 +122,7 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
-    """Return what to import instead of a name that NumPy or SciPy has removed; empty if a package imports the name."""
+    """Return what to import instead of a name removed from NumPy or SciPy; empty if an installed package imports it."""
     if raised.package:
         return ""
     named, missing = _NAME.search(raised.message), _MODULE.search(raised.message)
@@ -133,7 +133,7 @@ def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_other(message: str, importer: str, place: Frame | None, code: Path) -> str:
-    """Return what to do about an error that names neither a missing module nor a missing name; empty if unknown."""
+    """Return what to do about an error without Python's message for a missing module or name; empty if unknown."""
     if found := _OPTIONAL.search(message):
         name = found["missing"] or found["module"] or found["required"]
         return f"Add {find_package(name) or name} to {_REQUIREMENTS}."
@@ -260,7 +260,7 @@ def _explain_commit(module: str, code: Path) -> str:
 
 
 def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:
-    """Return how to import a module that is in a submodule, or in a folder that Python does not search; otherwise empty."""
+    """Return what to do about an imported module that is in a Git submodule or at a different path; otherwise empty."""
     if submodule := find_submodule(str(Path(script).parent / f"{wanted.replace('.', '/')}.py"), code):
         return explain_submodule(submodule)
     found = find_misplaced_import(code, script, place.path, place.line, wanted)

@@ -23,7 +23,7 @@ from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches names of top-k accuracies, which count a prediction as correct if the true class is among the k most likely."""
 _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
-"""The Keras metric classes that measure an accuracy, whatever name the script gives them."""
+"""The classes of the Keras metrics that are accuracies, whatever name the script gives the metric."""
 _MAX_NAMES = 20
 _SKETCH_BYTES = 8 * 1024
 
@@ -122,7 +122,7 @@ class Measurement:
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return a metric's labels; unknown if its name does not single out one of several outputs."""
+        """Return the labels behind a metric; unknown if its name does not single out one of several outputs."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]
@@ -281,9 +281,9 @@ def count_models(measurements: Iterable[Measurement]) -> int:
 def find_latest(measurements: Sequence[Measurement]) -> Measurement | None:
     """Return the latest measurement that was made on enough samples; None if there are no measurements.
 
-    Measurements on less than a tenth of the largest number of samples are left out. If answers of unknown origin were
-    scored on fewer samples than a trained model was tested on, that score is left out, too, because it covers only
-    part of the test set.
+    Measurements on less than a tenth of the largest number of samples are left out. A score for predictions of
+    unknown origin is left out, too, if a trained model was tested on more samples: such a score covers only part of the
+    test set.
     """
     max_samples = max((each.samples or 0 for each in measurements), default=0)
     max_trained_samples = max((each.samples or 0 for each in measurements if each.trained), default=0)

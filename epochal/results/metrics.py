@@ -72,7 +72,7 @@ def read_test_set(content: dict[str, Any]) -> str | None:
 
 
 def parse_start_over(metrics_jsonl: str) -> str:
-    """Return why the trial has to start over, if a fit ended the script for this purpose; otherwise empty."""
+    """Return the reason that a fit gave for starting the trial over; empty if no fit asked for that."""
     reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "start_over"]
     return keep_printable(reasons[0] or "the fit could not resume") if reasons else ""
 
@@ -108,7 +108,7 @@ def _parse_epoch(event: dict[str, Any]) -> Epoch | None:
 
 
 def _parse_fit(event: dict[str, Any]) -> tuple[Fit, list[Epoch]]:
-    """Parse a fit. The durations of the epochs before the checkpoint that it resumed from are unknown and set to 0."""
+    """Parse a fit. If it resumed from a checkpoint, the durations of the earlier epochs are unknown and set to 0."""
     model, call, target_epoch, continued = (
         read_count(event[name]) for name in ("model", "call", "epochs", "continued")
     )

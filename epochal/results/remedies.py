@@ -126,15 +126,18 @@ _GLOB = re.compile(
 )
 """Matches a call that lists the files matching a relative pattern.
 
-``Path.glob()`` is left out, because its pattern is relative to another folder.
+``Path.glob()`` is left out, because its pattern is relative to the path that it is called on.
 """
 _FORBIDDEN = re.compile(r"(?:Permission denied|Read-only file system): '(?P<path>/[^']+)'")
 _UNKNOWN_COMMAND = re.compile(
     r"^Command '(?:(?!(?:ba|z)?sh |env |nohup |timeout )(?P<program>[\w.+-]+)(?: [^'&|;]*)?|.*)' returned non-zero exit status 127"
 )
-"""Matches the error raised if the shell does not find a program; which program is known only if the command starts just one."""
+"""Matches the error raised if the shell does not find a program.
+
+The name of that program is known only if the command starts just one.
+"""
 _KERNEL_FOLDER = re.compile(r"/(?:proc|sys)/")
-"""Matches a path in a folder that exists but in which no file can be created."""
+"""Matches a path in /proc or /sys, folders that exist but do not allow files to be created in them."""
 _MISSING_FOLDER = re.compile(r"non-existent directory: '(?P<folder>[^']+)'")
 _WRITES = re.compile(
     r"/(?:logging/(?:__init__|handlers)|callbacks/csv_logger)\.py \w+"
@@ -257,7 +260,7 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
 
 
 def _explain_spawning(last: Raised, origin: Origin) -> tuple[Reason, str] | None:
-    """Return the reason and the remedy for an exception in a spawned process that was importing the script, else None."""
+    """Return the reason and the remedy if a spawned process failed while importing the script, else None."""
     if not any(frame.function == "_fixup_main_from_path" for frame in last.frames):  # in multiprocessing/spawn.py
         return None
     return Reason.SCRIPT_ERROR, (
@@ -394,7 +397,7 @@ def _explain_content(last: Raised, inner: Frame, origin: Origin) -> str:
 
 
 def _read_files(names: Sequence[str], origin: Origin) -> dict[str, bytes]:
-    """Return the contents of those of ``names`` that are files in the pushed code, up to ``_MAX_TEXT`` bytes each."""
+    """Return the first ``_MAX_TEXT`` bytes of each file in the pushed code whose name is among ``names``."""
     starts = ((name, read_start(name, origin.code, _MAX_TEXT)) for name in names)
     return {name: start for name, start in starts if start is not None}
 
@@ -409,7 +412,7 @@ def _is_encoded(start: bytes, encoding: str) -> bool:
 
 
 def _shorten_path(path: str) -> str:
-    """Return ``path`` relative to the trial's code folder or, with ``~``, to its home folder, if it is in one of them."""
+    """Return ``path`` relative to the trial's code folder, with ``~`` for its home folder, or else unchanged."""
     return _IN_CODE.sub("", _IN_HOME.sub("~/", path))
 
 
@@ -507,7 +510,7 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call in the line, or else in the code, that selects a Matplotlib backend; empty if no call does."""
+    """Return the call that selects a Matplotlib backend, in the line or else in the code; empty if there is none."""
     found = _BACKEND.search(line)
     return found[0] if found else _search_code(_BACKEND, origin)[1]
 
@@ -525,7 +528,7 @@ def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
 
 
 def _search_code(pattern: re.Pattern[str], origin: Origin) -> tuple[str, str]:
-    """Return where the script, or else a local module that it imports, first matches, and the matching text.
+    """Return the location and text of the first match of ``pattern`` in the script or a local module that it imports.
 
     The location reads ``on line 3`` or ``on line 3 of net.py``. Both are empty if no line matches.
     """

@@ -9,8 +9,10 @@ _FROM_THE_BEGINNING = "trained from the beginning"
 
 
 def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
-    """Return what a trial resumed from, or why it did not resume; empty for a first trial with nothing to resume from.
+    """Return what a trial resumed from, or why it did not resume; empty if there is nothing to report.
 
+    If the trial received no checkpoints, there is something to report only if it was expected to resume or ``why`` is
+    given.
     ``source``: the trial or run whose checkpoints this trial received (``trial 1``); empty if it received none.
     ``why``: why it received no checkpoints, if that should be reported. ``retrain``: whether the trial was expected to
     resume.
@@ -31,7 +33,7 @@ def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retr
 
 
 def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
-    """Return what ended a trial early: THRESHOLD if any fit stopped at it, SCRIPT if the script stopped all fits, else None."""
+    """Return what ended a trial early: THRESHOLD if it stopped any fit, SCRIPT if the script stopped all, else None."""
     ends = [fit.stopped_by for fit in fits]
     if StoppedBy.THRESHOLD in ends:
         return StoppedBy.THRESHOLD

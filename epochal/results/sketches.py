@@ -19,9 +19,9 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     hashes of its test set, and the rows with these hashes are a random sample of all rows (bottom-k sketches; Cohen
     and Kaplan 2007, "Summarizing data using bottom-k sketches").
 
-    The larger a test set, the smaller the largest hash in its sketch. A share is therefore computed for each earlier
-    sketch: the share of the hashes in ``rows``, up to that sketch's limit (see ``_upper_limit``), that are in it or in
-    another earlier sketch whose limit is at least as high. The highest share is returned.
+    The larger a test set, the smaller the largest hash in its sketch, so sketches can be compared only up to a limit
+    (see ``_upper_limit``). For each sketch in ``earlier``, the hashes in ``rows`` up to its limit are looked up in it
+    and in the other sketches whose limits are at least as high. The highest share of hashes found is returned.
     """
     own = read_hashes(rows)
     share, union = 0.0, set[int]()
@@ -37,8 +37,9 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
 def is_other_test_set(first: Accuracy, second: Accuracy, *, same_preprocessing: bool) -> bool:
     """Return whether two test sets are certain to differ, because of their sizes or because they share only some rows.
 
-    ``same_preprocessing``: whether the rows of both were preprocessed in the same way. Otherwise, test sets of the same
-    size with equally frequent labels may contain the same rows, as test sets with no row in common may in any case.
+    ``same_preprocessing``: whether the rows of both were preprocessed in the same way. If not, test sets of the same
+    size and with the same chance level may contain the same rows. Test sets of the same size that seem to share no rows
+    are never certain to differ.
     """
     if None not in (first.samples, second.samples) and first.samples != second.samples:
         return True

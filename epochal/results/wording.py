@@ -11,7 +11,10 @@ from epochal.results.interval import wilson_interval
 from epochal.results.metrics import keep_printable
 
 _DOUBT_MARGIN = 0.05
-"""If no confidence is set, the report says how likely a model with a true accuracy this far below the threshold is to pass."""
+"""The report says how likely a model is to pass if its true accuracy is this far below the threshold.
+
+It does so only if no confidence is set.
+"""
 _MAX_REASON_LENGTH = 120
 
 

@@ -1,4 +1,4 @@
-"""Training images: each is built once, from the Dockerfile and a recipe, and tagged with a digest of its contents."""
+"""Training images: each is built once, from the Dockerfile and a recipe, and tagged with a digest of these inputs."""
 
 import io
 import re

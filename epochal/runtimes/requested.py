@@ -18,8 +18,8 @@ _EXPORT_SECONDS = 60.0
 def read_requested(code: Path) -> tuple[str, str]:
     """Return the name of the file in ``code`` that lists the required packages, and its content in pip's format.
 
-    If there is no such file, the content is empty. Raises RunFailed(REFUSED_REQUIREMENT) if the file cannot be read or
-    converted.
+    If there is no such file, the name is requirements.txt and the content is empty. Raises
+    RunFailed(REFUSED_REQUIREMENT) if the file cannot be read or converted.
     """
     readers: dict[str, Callable[[Path, str], str]] = {
         REQUIREMENTS: _read_text,
@@ -47,7 +47,7 @@ def _read_text(code: Path, name: str) -> str:
 
 
 def _export_lock(code: Path, name: str) -> str:
-    """Return the pins in the lock file, except those of development groups; uv exports them without running any code."""
+    """Return the pins that uv exports from the lock file without running code; development groups are left out."""
     import uv  # not in a plain installation, which cannot train
 
     command = [uv.find_uv_bin(), "export", "--frozen", "--offline", "--no-config", "--no-progress", "--quiet"]
@@ -77,7 +77,7 @@ def _export_lock(code: Path, name: str) -> str:
 
 
 def _read_project(code: Path, name: str) -> str:
-    """Return the dependencies in the [project] table; empty if there is no such table, as when the file only configures tools."""
+    """Return the dependencies in the [project] table; empty if there are none (a file may only configure tools)."""
     try:
         dependencies = tomllib.loads(_read_text(code, name)).get("project", {}).get("dependencies", [])
     except tomllib.TOMLDecodeError as error:

@@ -146,7 +146,11 @@ def _choose_what_fits(
 def _find_replaced(
     wanted: dict[str, tuple[str, ...]], pinned: dict[str, str], versions: dict[str, str]
 ) -> list[list[str]]:
-    """Return the name and pinned version of each wanted package that was replaced, and what is installed instead."""
+    """Return the wanted packages that are not installed as pinned.
+
+    Each item consists of the package's name and pinned version, and the name and version of what is installed instead;
+    the latter version is empty if the package is left out.
+    """
     found = []
     for name, names in wanted.items():
         instead = next((each for each in (*names, name) if each in versions), name)
@@ -189,8 +193,8 @@ def _find_held_back(
 def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str]) -> tuple[str, str]:
     """Return the package whose missing wheel makes ``lines`` uninstallable, and uv's explanation; or two empty strings.
 
-    If there are wheels for the next Python version, no wheel counts as missing: the release has merely dropped
-    support for this Python version.
+    If ``lines`` can be installed with the next Python version, there is no missing wheel to report: the release has
+    merely dropped support for this Python version.
     """
     next_python = f"{sys.version_info.major}.{sys.version_info.minor + 1}"
     text = ""
@@ -207,9 +211,9 @@ def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str
 
 
 def _find_pins_without_wheel(resolver: _Resolver, requirements: Path) -> dict[str, str]:
-    """Map each exact requirement, such as ``text==1.0``, that has no wheel for this machine to the newest release that has one.
+    """Map the exact requirements without a wheel for this machine to the newest releases that have one.
 
-    The release is in the same form; it is empty if no release of the package has a wheel.
+    Both have the form ``text==1.0``; the release is empty if no release of the package has a wheel.
     """
     lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.exists() else []
     pins = [line.strip() for line in lines if re.fullmatch(r"\s*[\w.-]+==[\w.+-]+\s*", line)]

@@ -19,8 +19,8 @@ class Training:
     """The information that a runtime needs to run one trial.
 
     ``run`` and ``trial``: the numbers of the run and the trial. ``folder``: the trial's folder, which already contains
-    ``code`` (with nn.py), ``out`` and ``checkpoints``. ``image``: the name that ``prepare`` returned. ``stop_at``: the
-    validation accuracy (0 to 1) at which a fit stops; None to run all epochs. ``stop``: lets another thread end
+    ``code`` (with the script), ``out`` and ``checkpoints``. ``image``: the name that ``prepare`` returned. ``stop_at``:
+    the validation accuracy (0 to 1) at which a fit stops; None to run all epochs. ``stop``: lets another thread end
     training at once. ``on_output``: called in another thread with each chunk of output as it arrives; if it raises an
     exception, the log is still written, and ``train`` raises that exception. ``script``: the path of the script to run,
     relative to ``code``.
@@ -40,8 +40,8 @@ class Training:
 class Outcome:
     """How a trial's training ended.
 
-    ``exit_status``: as in a shell, 128 + n if signal n ended it. ``seconds``: how long it ran. ``reason``: TIMED_OUT,
-    OUT_OF_MEMORY or KILLED; None if the script ended on its own, with or without an error.
+    ``exit_status``: the script's, as in a shell: 128 + n if signal n ended it. ``seconds``: how long the script ran.
+    ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED; None if the script ended on its own, with or without an error.
     """
 
     exit_status: int
@@ -77,7 +77,7 @@ class Runtime(Protocol):
         ...
 
     def describe_packages(self, framework: str, code: Path) -> list[str]:
-        """Return notes for the developer on how the repository affected which packages ``prepare`` installed.
+        """Return notes for the developer on how the repository affected the choice of packages in ``prepare``.
 
         Raises RunFailed(NO_ENGINE) if the Docker engine does not answer.
         """
@@ -94,9 +94,10 @@ class Runtime(Protocol):
     def train(self, training: Training) -> Outcome:
         """Run the script until it ends, write its output to ``training.folder.log`` as it arrives, and return how it ended.
 
-        If ``training.stop`` ends it, the outcome is the same as for a killed script. If the files that the script
-        wrote total more than ``limits.output_mb``, the largest ones are removed, and the log says so. Raises
-        RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the server's ``data`` is not a folder.
+        If ``training.stop`` ends it, the outcome is the same as for a killed script. If the total size of the files
+        that the script wrote exceeds ``limits.output_mb``, the largest ones are removed, and the log says so. Raises
+        RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the path in the server's setting
+        ``data`` is not a folder.
         """
         ...
 

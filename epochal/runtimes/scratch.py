@@ -63,9 +63,10 @@ def data_folder(settings: ServerSettings) -> Path | None:
 def scratch_folders(folder: TrialFolder, limits: LimitSettings, datasets: Path, visible_at: Path) -> Iterator[Scratch]:
     """Yield the scratch folders of the trial in ``folder``, and remove them on exit.
 
-    ``datasets`` is the dataset cache, and ``visible_at`` is the path at which the script sees it. If the files that
-    the script wrote total more than ``limits.output_mb``, the biggest ones are removed on exit, and the log lists
-    them; after an exception, all files are kept. No training process may still be running on exit.
+    ``datasets`` is the dataset cache, and ``visible_at`` is the path at which the script sees it. If the total size of
+    the files that the script wrote exceeds ``limits.output_mb``, the biggest ones are removed on exit, and the log
+    lists them; after an exception, they are all kept. All training processes must have ended before the ``with`` block
+    does.
     """
     scratch = folder.path / "scratch"
     home, recorder = scratch / "home", scratch / "recorder"

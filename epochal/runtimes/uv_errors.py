@@ -22,8 +22,8 @@ _UNSOLVABLE = tuple(
         ),
         (
             r"Pins without a wheel: (?P<packages>[^;]+); instead: (?P<instead>.+)",
-            "{source}: these versions have no wheel for the server's Python and operating system, and building packages is "
-            "not allowed: {packages}. Require {instead}, remove packages for other systems, or ask the admin to "
+            "{source}: building packages is not allowed, and these versions have no wheel for the server's Python and "
+            "operating system: {packages}. Require {instead}, remove packages for other systems, or ask the admin to "
             'set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
         ),
         (

@@ -98,8 +98,8 @@ class Environment(BaseModel):
     def create_home(self, *files: str) -> None:
         """Create the folder EPOCHAL_HOME if it is missing.
 
-        ``files``: names of files in it. Raises SettingsError if the folder cannot be created, or if this user cannot
-        write to it or to those of the files that exist.
+        ``files``: names of files in it, which need not exist. Raises SettingsError if the folder cannot be created, or
+        if this user cannot write to the folder or to one of these files.
         """
         shown, remedy = f"EPOCHAL_HOME ({self.home})", "Set EPOCHAL_HOME to another folder"
         try:

@@ -105,8 +105,8 @@ class RepositorySettings(Table):
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts even if the model was trained on more of the test rows than duplicates\n"
-            "in the data would explain, but not on all of them. The report and the email then say so."
+            description="Whether an accuracy counts even if some test rows, but not all, were used in training, and\n"
+            "they are too many to be duplicates in the data. The report and the email then mention these rows."
         ),
     ] = False
     script: Annotated[
@@ -196,7 +196,7 @@ def read_repository_settings(code: Path) -> RepositorySettings:
 
 
 def _is_json_settings(path: Path) -> bool:
-    """Return whether a JSON file contains only settings, unlike the output of a command."""
+    """Return whether all keys in a JSON file are settings; if not, it may be the saved output of a command."""
     with suppress(OSError, ValueError):
         values = json.loads(path.read_text(encoding="utf-8-sig"))
         return isinstance(values, dict) and values.keys() <= RepositorySettings.model_fields.keys()
@@ -212,7 +212,8 @@ def _has_tool_table(path: Path) -> bool:
 def read_projects(content: str) -> tuple[str, ...]:
     """Return the paths of the projects that an epochal.toml with this ``content`` lists; empty if it lists none.
 
-    Raises SettingsError if it lists projects and is invalid; ``read_repository_settings`` reports all other mistakes.
+    Raises SettingsError if it lists projects and a setting is invalid. All other mistakes, such as invalid TOML, are
+    ignored here; ``read_repository_settings`` reports them.
     """
     with suppress(tomllib.TOMLDecodeError):
         values = tomllib.loads(content.removeprefix("\ufeff"))

@@ -114,4 +114,8 @@ Values = Annotated[
         custom_error_message="Input should be a range, as in { low = 1, high = 4 }, or choices, as in { choices = [8, 16] }",
     ),
 ]
-"""The values that a constant may take. A table with ``choices`` (or a synonym) is checked as Choices, any other as a Range."""
+"""The values that a constant may take.
+
+A table is checked as Choices if it contains ``choices``, or if it contains a synonym or a list but neither ``low`` nor
+``high``. Any other table is checked as a Range.
+"""

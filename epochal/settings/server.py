@@ -86,8 +86,8 @@ class SandboxSettings(Table):
     packages: Annotated[
         Literal["wheels", "any"],
         Field(
-            description="What requirements.txt may install: wheels (only wheels from the index), or any (also URLs, git,\n"
-            "other indexes, and source packages, which run code when they are installed)."
+            description='What requirements.txt may install: "wheels" (only wheels from the index) or "any" (also\n'
+            "URLs, git, other indexes, and source packages, which run code when they are installed)."
         ),
     ] = "wheels"
 
@@ -122,8 +122,8 @@ class GatewaySettings(Table):
     secret_file: Annotated[
         FilePath,
         Field(
-            description="The path of the file that holds the webhook's secret; if empty, "
-            "$EPOCHAL_HOME/webhook-secret (created on first start)."
+            description="The file with the webhook's secret; by default, $EPOCHAL_HOME/webhook-secret (created\n"
+            "on first start)."
         ),
     ] = ""
 
@@ -133,7 +133,12 @@ class MailSettings(Table):
 
     host: Annotated[str, Field(description="The SMTP server; if empty, no mail is sent.")] = ""
     port: Annotated[
-        int, Field(ge=1, le=65535, description="The SMTP port: 587 for starttls, 465 for tls, 25 for none.")
+        int,
+        Field(
+            ge=1,
+            le=65535,
+            description='The SMTP port, usually 587 for security = "starttls", 465 for "tls" and 25 for "none".',
+        ),
     ] = 587
     security: Annotated[
         Literal["starttls", "tls", "none"],
@@ -193,14 +198,14 @@ class JenkinsSettings(Table):
         int,
         Field(
             ge=10,
-            description="Jenkins aborts a build after this many minutes. Allow more time than a run may take (see [limits]\n"
-            "minutes and max_minutes), so that the run ends first.",
+            description="Jenkins aborts a build after this many minutes. Allow more time than a run may take (see\n"
+            "[limits] minutes, and [retrain] max_minutes in epochal.toml), so that the run ends first.",
         ),
     ] = 1440
     keep_builds: Annotated[int, Field(ge=1, description="How many builds of each job Jenkins keeps.")] = 200
     variables: Annotated[
         dict[str, str],
-        Field(description="Variables that the jobs export for agents whose environment lacks them; never secrets."),
+        Field(description="Variables that the jobs export, in case the agents lack them. Put no secrets here."),
     ] = {}  # noqa: RUF012 (pydantic copies it)
 
     @field_validator("variables")
@@ -247,8 +252,8 @@ class ServerSettings(Table):
     supersede: Annotated[
         Literal["queued", "running"],
         Field(
-            description="Which older runs of a branch a newer commit supersedes: only queued ones (queued), or also running ones\n"
-            "(running)."
+            description="The older runs that a newer commit on their branch supersedes: only queued ones (queued), or\n"
+            "also running ones (running)."
         ),
     ] = "queued"
     chain: Annotated[

@@ -95,7 +95,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def _correct_line(text: str, error: str) -> str:
-    """Return how to correct the line that an error names if it contains a common mistake; otherwise an empty string."""
+    """Return how to correct the mistake in the line that an error names; empty if it is not a common mistake."""
     position = re.search(r"\(at line (\d+), ", error)
     line = text.splitlines()[int(position[1]) - 1] if position else ""
     for pattern, remedy in _MISTAKES.items():
@@ -177,7 +177,9 @@ def _format_error(where: str, fault: Any, model: type[Table], values: dict[str, 
             return f"{where}: {written} should be {correct}. {'' if is_kept else remedy}".rstrip()
         plain = [name for name in value if name in model.model_fields]
         move = f"Move {join_words(plain)} to the top of the file, above all tables, and remove" if plain else "Remove"
-        return f"{where}: {written} is not a table of settings. {move} {written}; a list of projects begins with {correct}."
+        return (
+            f"{where}: {written} is not a table of settings. {move} {written}; a list of tables begins with {correct}."
+        )
     if fault["type"] == "values" and (place := _suggest_place(model, str(path[-1]), value)):
         return f"{where}: {key} is neither a range nor a set of choices. {place}"
     shown = repr(value)
@@ -214,7 +216,10 @@ def _describe_expected(model: type[Table], fault: Any, key: str) -> str:
 
 
 def _find_array_entry(model: type[Table], fault: Any) -> str:
-    """Return an entry's first setting if a validation error is about an array of tables; otherwise an empty string."""
+    """Return the line to write below ``[[…]]`` if a validation error is about an array of tables; otherwise empty.
+
+    The line, such as ``path = "digits"``, sets the first key to the value that was found, or to an example.
+    """
     field, value = _find_field(model, fault["loc"][:1]), fault["input"]
     if (
         _is_in_array(fault["loc"])
@@ -357,8 +362,8 @@ def _tables_of(annotation: Any) -> list[type[Table]]:
 def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
     """Return the text of a TOML file that lists every setting of ``model``, with its description and default.
 
-    All settings are commented out. ``title``: the first line of the text. ``proposed``: for a key that holds named
-    tables, the tables to suggest, which are also commented out.
+    All settings are commented out. ``title``: the first line of the text. ``proposed``: maps a key that holds named
+    tables to the tables to suggest, which are commented out, too.
     """
     lines = [
         f"# {title}",

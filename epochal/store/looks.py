@@ -58,11 +58,12 @@ def store_judgement(
 
 
 def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
-    """Return how many looks there were at the ``earlier`` test sets that count as the test set of ``accuracy``.
+    """Return how many looks there were at those ``earlier`` test sets that count as the test set of ``accuracy``.
 
-    If the rows of both test sets are known, the two must have a row in common, and the earlier test sets with known
-    rows must together contain at least the fraction ``MIN_SHARED`` of the rows of ``accuracy``. Otherwise, the sizes of
-    both must be known and equal, and their digests must be equal if both are known.
+    Each earlier test set is compared with the current one. If the rows of both are known, they count as the same if
+    they have a row in common, and if all earlier test sets with known rows together contain at least the fraction
+    ``MIN_SHARED`` of the current one's rows. Otherwise, they count as the same if their sizes are known and equal, and
+    their digests are equal or not both known.
     """
     looks: int = 0
     known = []

@@ -1,4 +1,4 @@
-"""Read and write the outbox, the table of messages. Each message is sent at least once, always with the same Message-ID."""
+"""Read and write the outbox, the table of messages. A message may be sent twice, but always has the same Message-ID."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta

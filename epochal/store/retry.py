@@ -31,7 +31,7 @@ class RetryPolicy:
         self._stopped.set()
 
     def run(self, transaction: Callable[[], _T]) -> _T:
-        """Run ``transaction`` and return its result; repeat it if the database does not answer before the commit.
+        """Run ``transaction`` and return its result; repeat it as long as the database does not answer.
 
         Raises DatabaseUnavailable once the time is up. Raises CommitLost, without repeating the transaction, if the
         connection is lost during the commit.

@@ -171,7 +171,10 @@ def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[st
 
 
 def _load(connection: Connection, *conditions: ColumnElement[bool], limit: int | None = None) -> list[Run]:
-    """Return the runs that meet ``conditions``, newest first, each with its trials or those of the run whose verdict it reuses."""
+    """Return the runs that meet ``conditions``, newest first, each with its trials.
+
+    A run that reuses a verdict gets the trials of ``reused_run`` instead, or only ``reused_trial`` if that is set.
+    """
     rows = connection.execute(select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(limit)).all()
     condition = trials.c.run.in_([row.reused_run or row.id for row in rows])
     by_run: dict[int, list[Trial]] = {}

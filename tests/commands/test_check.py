@@ -254,7 +254,7 @@ def test_repository_without_commits_gets_a_note(tmp_path: Path) -> None:
     status, output = check(str(tmp_path))
     assert status == 0
     assert output.splitlines()[-3:] == [
-        "note: A run trains the latest commit, and the repository has none yet.",
+        "note: A run trains the latest commit, but the repository has no commits yet.",
         '    In this folder, run git add --all and git commit -m "First version".',
         "1 note; a run can start",
     ]
@@ -306,7 +306,9 @@ def test_renamed_metric_is_recognised(tmp_path: Path) -> None:
     [
         (
             "from sklearn.svm import SVC\nprint(SVC().fit(x, y).score(v, w))\n",
-            ["metric: nn.py does not use Keras, and only a metric that Keras' evaluate() returns can be chosen."],
+            [
+                "metric: nn.py does not use Keras, and this setting can choose only a metric that Keras' evaluate() returns."
+            ],
         ),
         ("from sklearn.svm import SVC\nopen(out + '/accuracy.json', 'w')\nSVC().score(v, w)\n", []),
         ("from sklearn.svm import SVC\nfrom scikeras.wrappers import KerasClassifier\nSVC().score(v, w)\n", []),

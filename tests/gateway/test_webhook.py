@@ -320,7 +320,7 @@ _EVENTS = st.builds(
 _TYPES = st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.binary() | _EVENTS | _EVENTS.map(lambda event: b"payload=" + event), content_type=_TYPES)
 def test_any_signed_body_is_answered_in_json(address: str, body: bytes, content_type: str) -> None:
     """Whatever it contains, the body is accepted, ignored or refused, and never causes an internal error."""

@@ -5,15 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
-
 from epochal.errors import Reason
 from epochal.messages.mail.compose import Report
 from epochal.records import Accuracy, AccuracySource, Commit, Origin, Run, State, Trial, TrialState
 from tests.trials import measured
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Hypothesis' settings for tests that must not fail because a busy machine is slow."""
 
 SHA = "3f2a1b9c0d5e4f60718293a4b5c6d7e8f9012345"
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

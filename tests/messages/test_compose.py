@@ -368,7 +368,6 @@ def test_long_commit_message_is_cut() -> None:
     assert "… (lines left out: 940)" in _compose_text(report)
 
 
-@reports.unhurried
 @given(untrusted_text, untrusted_text, untrusted_text, untrusted_text, untrusted_text)
 @example(ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END, ENCODED_LINE_END)
 @example(*INJECTIONS[:5])
@@ -398,7 +397,6 @@ def test_untrusted_text_injects_nothing(repository: str, branch: str, message: s
     )
 
 
-@reports.unhurried
 @given(untrusted_text, untrusted_text)
 def test_mail_is_ascii_in_short_lines(branch: str, message: str) -> None:
     """No mail server has a reason to rewrite lines of at most 76 ASCII characters."""

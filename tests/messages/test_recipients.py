@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from epochal.messages.recipients import Recipients, choose_recipients
 from epochal.records import Commit
 from epochal.settings import MailSettings
-from tests.messages.reports import unhurried
 
 
 def _choose(address: str, *, domains: tuple[str, ...] = ("example.com",), to: tuple[str, ...] = ()) -> Recipients:
@@ -96,7 +95,6 @@ def test_malformed_addresses_are_refused(address: str) -> None:
     assert listed.problem == f'"to" under [mail] in server.toml must list only bare addresses, but contains {address!a}'
 
 
-@unhurried
 @given(
     st.one_of(
         st.text(st.characters()),

@@ -99,7 +99,7 @@ def test_second_rise_is_within_the_interval() -> None:
 _accuracies = st.lists(st.floats() | st.floats(0, 1) | st.floats(0.7, 0.8), max_size=40)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(_accuracies, st.floats(0, 1), st.integers(-1, 10**9))
 def test_any_numbers_give_a_forecast(curve: list[float], threshold: float, last_epoch: int) -> None:
     """A forecast is reproducible and consistent, and a curve that was at the threshold is not hopeless."""
@@ -114,7 +114,7 @@ def test_any_numbers_give_a_forecast(curve: list[float], threshold: float, last_
     assert result.description
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(0.1, 0.9), st.floats(2, 40), st.integers(8, 60), st.floats(0, 1), st.floats(0, 1))
 def test_higher_threshold_is_reached_no_sooner(
     level: float, pace: float, epochs: int, one: float, other: float

@@ -31,7 +31,6 @@ from epochal.results.wording import (
     describe_verdict,
     format_with_threshold,
 )
-from tests.messages.reports import unhurried
 from tests.trials import measured
 
 
@@ -59,7 +58,6 @@ def test_numbers_outside_of_0_to_1_are_rejected(accuracy: float, threshold: floa
             compare(accuracy, threshold)
 
 
-@unhurried
 @given(st.floats(0, 1), st.floats(0, 1))
 @example(0.7999999999999999, 0.8)
 @example(0.1 + 0.2, 0.3)
@@ -85,7 +83,6 @@ def test_wilson_intervals_match_the_literature(correct: int, samples: int, low: 
     assert wilson_interval(correct / samples, samples) == pytest.approx((low, high), abs=5e-5)
 
 
-@unhurried
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n - 1), st.just(n))), st.floats(1e-6, 0.4))
 def test_bounds_are_ordered(counts: tuple[int, int], error: float) -> None:
     """An interval contains its accuracy and stays within 0 to 1. More right answers or more error raise the bound."""
@@ -98,7 +95,6 @@ def test_bounds_are_ordered(counts: tuple[int, int], error: float) -> None:
     assert bound <= lower_bound(correct, samples, min(2 * error, 0.49))
 
 
-@unhurried
 @given(st.integers(1, 300), st.floats(0.3, 0.99), st.floats(1e-4, 0.3))
 def test_error_is_never_more_than_permitted(samples: int, bar: float, error: float) -> None:
     """A model exactly at the bar passes with at most the permitted probability.
@@ -112,7 +108,6 @@ def test_error_is_never_more_than_permitted(samples: int, bar: float, error: flo
     assert math.fsum(chance[least - 1 :]) >= error * (1 - 1e-9)
 
 
-@unhurried
 @given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0, 1))
 @example((3, 3), 1.0)
 @example((0, 3), 0.0)
@@ -124,7 +119,6 @@ def test_binomial_tail_matches_scipy(counts: tuple[int, int], accuracy: float) -
     assert binomial_tail(*counts, accuracy) == pytest.approx(expected, rel=1e-7, abs=1e-200)
 
 
-@unhurried
 @given(st.integers(1, 10**4).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))), st.floats(1e-6, 0.4))
 def test_lower_bound_matches_scipy(counts: tuple[int, int], error: float) -> None:
     """The Clopper-Pearson bound is a quantile of the beta distribution."""

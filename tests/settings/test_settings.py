@@ -62,7 +62,7 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ),
         (
             "[project]\nname = 'digits'",
-            "[project] is not a table of settings. Remove [project]; a list of projects begins with [[project]], in double "
+            "[project] is not a table of settings. Remove [project]; a list of tables begins with [[project]], in double "
             'brackets, with path = "projects/digits" on the next line.',
         ),
         (

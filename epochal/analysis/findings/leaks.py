@@ -1,4 +1,4 @@
-"""Find data leakage: fitting on rows or copying them before the split, and validating or testing on the wrong data."""
+"""Find data leakage: fitting on or duplicating rows before the split, and validating or testing on the wrong data."""
 
 import ast
 import re
@@ -65,8 +65,9 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 class _Leak:
     """A call that processes all rows, and so leaks data if they are later split into training and test data.
 
-    ``what``: the name of the function or class. ``copies``: a verb for what the call does to rows, such as
-    "duplicates"; empty if it only learns from them. ``step``: the statement that contains the call.
+    ``what``: the name of the function or class, or the expression that draws rows. ``copies``: a verb for what the call
+    does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
+    call.
     """
 
     what: str
@@ -76,7 +77,7 @@ class _Leak:
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield a finding for each call that fits on all rows or copies rows before the train-test split."""
+    """Yield a finding for each call that fits on all rows or duplicates rows before they are split."""
     for source, scope in find_used(sources):
         yield from _Flow(source).follow(scope)
 
@@ -171,7 +172,7 @@ class _Flow:
                 self._assign(target, value, leak)
 
     def find_returned_copies(self, scope: Scope) -> _Leak | None:
-        """Return the call that copies the rows that a function returns as its only value or as the first of several."""
+        """Return the leak in a function that duplicates rows and returns them as its only or first value."""
         returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
         if len(returns) != 1:
             return None
@@ -345,7 +346,7 @@ class _Flow:
         return _Leak(ast.unparse(node), node.lineno, "duplicates", step)
 
     def _drawn_from(self, call: ast.Call) -> str:
-        """Return the variable whose row numbers a call draws with replacement; empty if it does not draw any."""
+        """Return the variable whose row indices a call draws with replacement; empty if it does not draw any."""
         method = last_name(call.func)
         position = _DRAW_SIZES.get(method)
         size = keyword(call, "size", position)
@@ -355,7 +356,7 @@ class _Flow:
         return next(filter(None, map(self._counted, call.args[:position])), "")
 
     def _counted(self, node: ast.expr) -> str:
-        """Return the variable whose row count or index an expression gives; empty for any other expression."""
+        """Return the variable whose number of rows or ``index`` an expression gives; empty for any other expression."""
         match node:
             case ast.Name():
                 return self._sizes.get(node.id, "")
@@ -435,7 +436,7 @@ class _Flow:
     def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak in the arguments of a function that joins or converts them.
 
-        Joining a copied column to other columns does not make the rows copies.
+        If only some of the joined columns are duplicated, the joined rows are not duplicates, so there is no leak.
         """
         leak = self._first_leak(call.args, step)
         axis = keyword(call, "axis")
@@ -451,7 +452,7 @@ class _Flow:
         return next((scope for scope in self._source.scopes if name and scope.name == name), None)
 
     def _leak_of_function(self, call: ast.Call, function: Scope, step: Step) -> _Leak | None:
-        """Return the call, inside a function, that copies the rows that the function returns."""
+        """Return the leak caused by a call to ``function``, if it receives all rows and returns duplicates of them."""
         if any(self._is_part_name(root_name(each)) for each in (*call.args, *(each.value for each in call.keywords))):
             return None
         if function.name not in self._returned:
@@ -536,7 +537,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _used_objects(call: ast.Call) -> Iterator[str]:
-    """Yield the variables used as a call's function or arguments; any of them may hold the model that it evaluates."""
+    """Yield the variables used as a call's function or arguments; any of them may hold the evaluated model."""
     for node in (call.func, *call.args, *(each.value for each in call.keywords)):
         if isinstance(node, ast.Name):
             yield node.id

@@ -40,7 +40,7 @@ _CLASSES = re.compile(
 )
 """Matches functions that load or generate data with classes as labels."""
 _LOGS = frozenset({"info", "warning", "error", "critical", "log"})
-"""Methods of loggers whose messages are usually shown."""
+"""Logger methods whose messages are usually shown."""
 _KERAS = ("keras", "tensorflow", "tf_keras")
 
 
@@ -304,8 +304,8 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
     """Return the call, printed line or metric that gives a script's accuracy, with its file and line; None if unknown.
 
     This is the last call to ``evaluate``, ``score``, ``accuracy_score`` or ``cross_val_score``. If there is no such
-    call, it is the last line that prints an accuracy; failing that, the last accuracy among the metrics in calls to
-    ``compile``, measured on the validation data.
+    call, it is the last line that prints an accuracy; failing that, if the script validates, it is the last accuracy
+    among the metrics in calls to ``compile``, as measured on the validation data.
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []

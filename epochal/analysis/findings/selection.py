@@ -28,15 +28,15 @@ _SPLITS = frozenset({"train_test_split", "split"})
 _COLUMN_ATTRIBUTES = frozenset({"columns", "corr", "corrwith"})
 _COLUMN_ORIGINS = frozenset(f".{name}" for name in _COLUMN_ATTRIBUTES)
 _RANKINGS = frozenset({"argpartition", "argmax", "argsort", "get_support", "max", "nlargest", "sort_values", "sorted"})
-"""Functions that rank columns. Only a ranking, or a comparison by size, is taken for a choice."""
+"""Functions that rank columns. Only a ranking, or a comparison by size, counts as a choice."""
 _RANKED = ">"
-"""The origin of values that a ranking or a comparison by size has produced."""
+"""The origin (see ``_Origins``) recorded for values that a ranking or a comparison by size has produced."""
 _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
 _NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 _NAME = "''"
-"""The origin of constants."""
+"""The origin recorded for constants."""
 _PART = ""
-"""The origin of values that come from a split, and so from only some of the rows."""
+"""The origin recorded for values that come from a split, and so from only some of the rows."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Choice:
     """A choice of columns.
 
     ``origins``: what determined the choice (see ``_Origins``); ``data``: the origins of the data whose columns are
-    chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if none were left out.
+    chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
     """
 
     step: Step
@@ -67,7 +67,8 @@ class _Origins:
 
     A column ``df["price"]`` has the origin ``['price']``. Rows taken from a variable ``x`` by a slice or an index have
     the origin ``x[]``. ``imported``: the imported names, which are not origins. ``results``: for each function in the
-    code, the columns that its result is computed from. ``loops``: loop variables, whose values are not row indices.
+    code, the columns that its result is computed from. ``loops``: loop variables and parameters of lambdas, which are
+    assumed not to be row indices.
     """
 
     imported: Collection[str]
@@ -76,7 +77,7 @@ class _Origins:
     loops: set[str] = field(default_factory=set)
 
     def of(self, node: ast.AST) -> frozenset[str]:
-        """Return the origins of an expression. Names and sizes of data are not origins: they do not depend on its values."""
+        """Return the origins of an expression. Names and sizes of data have none: they do not depend on the values."""
         match node:
             case ast.Name(id=name):
                 known = self.names.get(name, frozenset())
@@ -205,7 +206,7 @@ class _Choices:
         return self._origins.of(node) - {_PART} if node else frozenset()
 
     def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
-        """Yield each choice in data that a call splits, or of which it takes only some rows, and a phrase that says where."""
+        """Yield each choice in data that a call splits or uses in part, with a phrase such as "before the split"."""
         name = last_name(call.func)
         position = 1 if name in CROSS_VALIDATIONS else 0
         if len(call.args) <= position or name not in _LABELLED | CROSS_VALIDATIONS:
@@ -317,7 +318,7 @@ def _is_name(node: ast.expr) -> bool:
 
 
 def _find_data(node: ast.expr) -> str:
-    """Return the variable whose rows an expression contains, perhaps converted; empty for a result computed from them."""
+    """Return the variable whose rows an expression holds, perhaps converted; empty for values such as ``x.mean()``."""
     while isinstance(node, ast.Attribute | ast.Call):
         if isinstance(node, ast.Call):
             if last_name(node.func) not in _CONVERSIONS:

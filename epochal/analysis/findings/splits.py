@@ -21,7 +21,7 @@ _SPLITTERS = frozenset({"train_test_split", "ShuffleSplit", "StratifiedShuffleSp
 _FOLDS = frozenset({"KFold", "StratifiedKFold", "StratifiedGroupKFold"})
 _FROM_DIRECTORY = re.compile(r"keras\.(?:utils|preprocessing)\.(?:image\.)?(?:image|text|audio)_dataset_from_directory")
 CROSS_VALIDATIONS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
-"""The functions in sklearn.model_selection that test a model on parts of the data that they are given."""
+"""The functions in sklearn.model_selection that split the given data and test a model on each part."""
 TRAIN_NAME = re.compile(r"(?:^|_)(?:train|training|tr)", re.IGNORECASE)
 TEST_NAME = re.compile(r"(?:^|_)(?:test|val|valid|validation|dev|holdout)", re.IGNORECASE)
 _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev)", re.IGNORECASE)

@@ -89,7 +89,7 @@ dependencies are unknown, so no module is reported as missing.
 """
 
 _MISSPELLED = 0.9
-"""A submodule's name is taken to be misspelled if it is at least this similar to that of a known one."""
+"""A submodule's name is taken to be misspelled if it is at least this similar to the name of a known submodule."""
 
 _OTHER_LISTS = ("pyproject.toml", "environment.yml", "environment.yaml", "uv.lock", "Pipfile", "setup.py")
 """Files other than requirements.txt that list the packages that the code needs."""
@@ -322,7 +322,7 @@ def find_refused_requirements(folder: Path) -> Iterator[Finding]:
 def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
     """Yield findings about the script and modules next to it that hide a package or a standard-library module of the same name.
 
-    A file is reported only if it does not define a name that the code uses, or if NumPy needs the hidden module.
+    A file is reported only if it lacks a name that the code uses, or if NumPy needs the hidden module.
     ``files``: the paths of all files in the next commit.
     """
     yield from _find_hidden_submodules(sources, files)
@@ -344,7 +344,7 @@ def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) ->
 
 
 def _find_hidden_submodules(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each file beside the script that has the name of a package of which only submodules are imported."""
+    """Yield a finding for each file beside the script that hides a package, if the code imports only its submodules."""
     folder, reported = PurePosixPath(sources[0].path).parent, {source.path for source in sources}
     for source, step in find_certain(sources):
         node = step.node
@@ -372,7 +372,7 @@ def _names_used(source: Source, module: str) -> set[str]:
 
 
 def _names_defined(module: Source) -> set[str]:
-    """Return all names that a module defines or imports from others, at any depth."""
+    """Return all names that a module defines or imports from other modules, even inside functions and classes."""
     itself = PurePosixPath(module.path).stem
     names = {name for name, full in module.names.items() if full.partition(".")[0] != itself}
     for node in module.nodes:

@@ -142,7 +142,10 @@ def _find_optional(step: Step) -> set[ast.AST]:
 
 
 def _is_used(call: ast.Call, step: Step) -> bool:
-    """Return whether a statement uses an attribute of a call's result. IPython.get_ipython() returns None in a script."""
+    """Return whether a statement uses an attribute of a call's result.
+
+    For IPython.get_ipython(), this fails in a script, where it returns None.
+    """
     return any(isinstance(node, ast.Attribute) and node.value is call for node in step.nodes)
 
 
@@ -220,7 +223,7 @@ def _locate(source: Source, call: ast.Call, seen_from: Source) -> str:
 
 
 def _chooses_spawn(source: Source, node: ast.expr | None) -> bool:
-    """Return whether ``node`` is a call that chooses a start method that makes each process import the script."""
+    """Return whether ``node`` is a call that chooses ``spawn`` or ``forkserver``, whose processes import the script."""
     if not isinstance(node, ast.Call) or not _SETS_START_METHOD.fullmatch(source.callee(node)):
         return False
     return text_of(keyword(node, "method", 0)) in ("spawn", "forkserver")
@@ -268,7 +271,7 @@ def _only_defines(source: Source, is_script: bool) -> bool:
 
 
 def _runs_module(folder: Path, path: str, module: PurePosixPath) -> bool:
-    """Return whether the file at ``path`` is not a test, imports ``module`` and does something when it is run."""
+    """Return whether the file at ``path`` imports ``module``, does something when it is run, and is not a test."""
     is_test = any(part.startswith("test") for part in PurePosixPath(path).parts)
     parsed = Module.read(folder / path) if path.endswith(".py") and not is_test else None
     if parsed is None:
@@ -321,7 +324,7 @@ def _is_argument(index: ast.expr) -> bool:
 
 
 def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield a finding for each statement that always runs and fails without a GPU, or indexes a list of GPUs."""
+    """Yield a finding for each statement that always runs and either fails without a GPU or indexes a list of GPUs."""
     gpus: set[str] = set()
     stored = Counter(
         node.id
@@ -366,7 +369,7 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str]) -> object:
-    """Return the value of a condition if there is no GPU, with () standing for an empty list; None if the value is unknown."""
+    """Return the value that a condition has without a GPU, with () for an empty list; None if the value is unknown."""
     match node:
         case ast.Name(id=name) if name in gpus:
             return ()
@@ -505,7 +508,7 @@ def find_downloads(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _describe_download(source: Source, call: ast.Call) -> str:
-    """Return what a call downloads; empty if it downloads nothing. ``addresses``: the variables that hold a URL."""
+    """Return what a call downloads; empty if it downloads nothing."""
     if has_unknown_arguments(call):
         return ""
     full, name = source.callee(call), last_name(call.func)

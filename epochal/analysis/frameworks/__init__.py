@@ -48,8 +48,8 @@ class DatasetCache:
 class LogLines:
     """Regular expressions for the lines that a framework prints on its own; empty if it prints no such lines.
 
-    ``progress``: matches the beginning of a line that shows progress; case is ignored. ``reports``: matches anywhere in
-    a line that contains an accuracy but does not state it as the code's result.
+    ``progress``: matches the beginning of a line that shows progress; case is ignored. ``reports``: matches some part
+    of a line that mentions an accuracy, but not as the code's result.
     """
 
     progress: str = ""
@@ -143,7 +143,7 @@ def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedA
 
 
 def _walk_unguarded(tree: ast.Module) -> tuple[list[ast.AST], list[ast.AST]]:
-    """Return the nodes of a module outside code that may depend on a version, and the outermost nodes of that code."""
+    """Return a module's nodes outside any ``try`` or version check, and the outermost of its other nodes."""
     nodes, guarded, stack = list[ast.AST](), list[ast.AST](), list[ast.AST]([tree])
     while stack:
         node = stack.pop()

@@ -202,7 +202,7 @@ _REMOVED_FROM_TENSORFLOW = {
 
 _OPTIMIZER = {
     "lr": "learning_rate=…",
-    "decay": "a schedule such as keras.optimizers.schedules.InverseTimeDecay for learning_rate (decay is ignored)",
+    "decay": "a schedule such as keras.optimizers.schedules.InverseTimeDecay for learning_rate (decay=… is ignored)",
     "schedule_decay": "the optimizer without this argument",
 }
 _LAYER = {
@@ -313,7 +313,7 @@ def _is_method(node: ast.AST, methods: dict[str, set[str]]) -> bool:
 
 
 def _describe_owner(node: ast.expr) -> str:
-    """Return ``reader`` for that name, ``Reader()`` for a call to it with any arguments, or else an empty string."""
+    """Return ``x`` for the name ``x``, ``Reader()`` for a call such as ``Reader(path)``, or else an empty string."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         return f"{node.func.id}()"
     return node.id if isinstance(node, ast.Name) else ""

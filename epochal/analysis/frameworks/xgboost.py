@@ -50,7 +50,7 @@ def find_removed_apis(source: str) -> list[RemovedApi]:
 
 
 def _find_values(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return the values of the variables and attributes that are assigned only once, by their names in the source."""
+    """Return the value of each variable or attribute that is assigned only once, keyed by its name in the source."""
     assigned: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):

@@ -58,7 +58,7 @@ def find_definitions(unit: Unit, node: ast.AST, classes: Mapping[str, ast.ClassD
 
 
 def _name_dictionary(unit: Unit, node: ast.Dict) -> str:
-    """Return the key under which a dictionary contains ``node``, or else the variable that ``node`` is assigned to, if any."""
+    """Return the key of ``node`` in an outer dictionary, or else the variable that ``node`` is assigned to, if any."""
     match next(unit.ancestors(node), None):
         case ast.Dict() as outer:
             key = outer.keys[outer.values.index(node)]

@@ -109,15 +109,15 @@ class Epochs:
         return self.number_with(hyperparameters.get(self.name, self.constant.value))
 
     def value_for(self, number: int) -> int:
-        """Return the smallest value of the literal with which the code trains for at least ``number`` epochs."""
+        """Return the smallest value of the literal that makes the code train for at least ``number`` epochs."""
         return math.ceil((number - self.offset) / self.factor)
 
 
 def find_epochs(tracer: Tracer) -> tuple[Epochs, ...]:
     """Return the literals that may set the number of epochs, the most likely first; no two have the same name.
 
-    Literals that set the number of epochs of a call or loop that trains come first, followed by others whose names
-    suggest a number of epochs.
+    First come the literals that a training call or loop uses as its number of epochs or steps, then others whose names
+    suggest such a number.
     """
     finder = _Finder(tracer)
     found: dict[tuple[str, int], Epochs] = {}
@@ -137,9 +137,10 @@ def is_epochs_name(name: str) -> bool:
 
 
 def find_iterations_argument(call: ast.Call) -> str:
-    """Return the argument with which ``call`` could set an estimator's number of iterations.
+    """Return the name of an argument that ``call`` could pass to set an estimator's number of iterations.
 
-    The result is empty if the call already passes one of these arguments, or does not create an estimator that trains in epochs.
+    The result is empty if the call already passes such an argument or passes ``**`` arguments, or if it does not create
+    an estimator whose iterations count as epochs.
     """
     name = last_name(call.func)
     arguments = _ITERATIONS.get(name, ()) if name not in _SOLVERS else ()
@@ -181,7 +182,7 @@ class _Finder:
                     yield from search(unit, [node for node in unit.nodes if (node in self._tracer.running) is runs])
 
     def find_named(self) -> Iterator[Traced]:
-        """Yield all numbers in the code whose names suggest a number of epochs or iterations."""
+        """Yield the literals that set a variable, attribute, key or option named like a number of epochs or steps."""
         yield from self._by_name(is_epochs_name)
         yield from self._by_name(_is_steps_name)
 
@@ -239,7 +240,7 @@ class _Finder:
         return loop if one_more and model and not made_in_loop else None
 
     def _in_calls(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the arguments of other calls that seem to set a number of epochs, as in ``Trainer(max_epochs=5)``."""
+        """Yield the literals that seem to set epochs in calls other than ``fit``, as in ``Trainer(max_epochs=5)``."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":
@@ -317,7 +318,7 @@ class _Finder:
             yield Traced(traced.constant, traced.factor, traced.offset - start)
 
     def _trace_condition(self, unit: Unit, test: ast.expr, label: Label) -> Iterator[Traced]:
-        """Yield the literals that set ``epochs`` in a loop's condition, such as ``epoch < epochs``."""
+        """Yield the literals that set the limit in the condition of a loop or ``break``, such as ``epoch < epochs``."""
         for each in ast.walk(test):
             if isinstance(each, ast.Compare) and isinstance(each.ops[0], _COMPARISONS):
                 names = last_name(each.left), last_name(each.comparators[0])
@@ -331,7 +332,7 @@ def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
 
 
 def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | ast.While]:
-    """Return the loops nested in others, and those in functions called by a loop that also trains directly."""
+    """Return the loops nested in others, and those in functions called by a loop with training code of its own."""
     functions = {loop: getattr(unit.function(loop), "name", "") for loop in loops}
     local = frozenset(functions.values())
     called = {

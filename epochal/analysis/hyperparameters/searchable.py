@@ -1,4 +1,4 @@
-"""Find the named literals that a search may change, besides the constants at the script's top level."""
+"""Find the named literals that a search may change, in the script, its modules and its configuration files."""
 
 import ast
 import itertools
@@ -24,14 +24,14 @@ _CASTS = frozenset({"int", "float", "str", "bool", "Option", "Argument", "Field"
 _NOT_HYPERPARAMETERS = re.compile(
     r"print|add_argument|option|argument|open|log|info|format|train_test_split|read_\w+|(?:load|fetch)_\w+"
 )
-"""Matches the names of functions whose keyword arguments are not hyperparameters, or are already found as options."""
+"""Matches the names of functions whose keyword arguments are not hyperparameters, or are options (found elsewhere)."""
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:
     """Return the literals that a search may change, both by name and by qualified name (``train.learning_rate``).
 
-    They are the values of local variables, constants in other modules, options, attributes, keys and keyword arguments,
-    the values in configuration files, and the defaults of parameters unless every call passes a value.
+    They are the values of variables, options, attributes, keys and keyword arguments in any of the modules, the values
+    in configuration files, and the defaults of parameters unless every call passes a value.
     """
     found: dict[str, dict[tuple[str, int], Constant]] = {}
     for constant in sorted(_find_all(tracer), key=lambda each: (each.path, each.start)):

@@ -195,7 +195,10 @@ class Tracer(Evaluator):
         return [*in_files, *certain, *doubtful] if kind == "config" else [*certain, *in_files, *doubtful]
 
     def _expand(self, unit: Unit, base: ast.expr, keys: tuple[str, ...]) -> tuple[ast.expr, tuple[str, ...]]:
-        """Replace a variable with the expression assigned to it: ``train.epochs`` becomes ``cfg.train.epochs``."""
+        """Replace a variable with the expression assigned to it.
+
+        For example, ``train.epochs`` becomes ``cfg.train.epochs`` after ``train = cfg.train``.
+        """
         for _ in range(MAX_DEPTH):
             scope = unit.find_scope(base, base.id) if isinstance(base, ast.Name) else None
             if scope is None or not isinstance(base, ast.Name):
@@ -217,7 +220,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the configuration files' values for the last of ``keys``, best match for all ``keys`` first."""
+        """Return configuration values whose key is the last of ``keys``, those that match most ``keys`` first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")

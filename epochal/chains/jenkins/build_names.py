@@ -57,8 +57,8 @@ class BuildNames:
 def name_build(build: Build, job: str, run: Run, snapshot: JenkinsSnapshot) -> tuple[str, str]:
     """Return the display name and the description for a build of ``run``.
 
-    ``job`` is "pull", "train" or "retrain". Neither text contains ``<``, ``>`` or ``&``, so both look the same with
-    any markup formatter that Jenkins may use.
+    ``job`` is "pull", "train" or "retrain". Neither text contains ``<``, ``>`` or ``&``, so neither is taken for
+    markup, whichever markup formatter Jenkins uses.
     """
     commit = run.commit
     name = f"{display_name(commit)} {commit.branch} {commit.sha[:7]}"

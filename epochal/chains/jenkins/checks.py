@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _AGENT_CHECK_JOB = """\
 <?xml version="1.0" encoding="utf-8"?>
 <project>
-  <description>The command epochal jenkins check uses this job to check an agent's setup.</description>
+  <description>This temporary job checks an agent's setup for the command "epochal jenkins check".</description>
   <quietPeriod>0</quietPeriod>
   {node}
   <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>
@@ -130,7 +130,8 @@ def _check_jobs(client: JenkinsClient, definitions: list[Definition]) -> str:
     wrong = [f"{name}: {state}" for name, state in states.items() if state != "unchanged"]
     if NOT_OWN in states.values():
         raise CheckFailed(
-            f"{'; '.join(wrong)}. Rename or delete those not created by Epochal, or set [jenkins] prefix."
+            f"{'; '.join(wrong)}. Rename or delete those not created by Epochal, "
+            "or set [jenkins] prefix in server.toml."
         )
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}. Run epochal jenkins apply.")
@@ -154,7 +155,10 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     wrong = [text for name, text in hints.items() if theirs.get(name) != ours[name]]
     sqlite = Home(environment.home).database_url(settings.database).startswith("sqlite")
     if sqlite and theirs.get("machine") != ours["machine"]:
-        wrong.append("the agent runs on another machine, so SQLite would lose writes: set database to a PostgreSQL URL")
+        wrong.append(
+            "the agent runs on another machine, so SQLite would lose writes: "
+            "change the database setting in server.toml to a PostgreSQL URL"
+        )
     if wrong:
         raise CheckFailed(f"{'; '.join(wrong)}.")
     return "the agent uses the gateway's scripts, database and EPOCHAL_HOME"

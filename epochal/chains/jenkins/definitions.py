@@ -84,7 +84,9 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
         )
     unknown = sorted(set(without) - set(OPTIONAL_PLUGINS))
     if unknown:
-        raise SettingsError(f"Not optional: {', '.join(unknown)}. Optional plugins: {', '.join(OPTIONAL_PLUGINS)}.")
+        raise SettingsError(
+            f"--without cannot name {', '.join(unknown)}. The optional plugins are: {', '.join(OPTIONAL_PLUGINS)}."
+        )
     view = f"{settings.jenkins.prefix}Epochal"
     # JSON is valid YAML, and it quotes any character that a URL may contain.
     xmls = _run_job_builder(json.dumps(_escape_braces(_project(settings, without))))

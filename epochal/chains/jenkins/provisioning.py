@@ -25,7 +25,7 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
     """Create or update the jobs and the view, and return how many of them changed.
 
     ``without`` names plugins that the jobs should not use. Raises JenkinsError before any change if Jenkins is too old
-    or lacks plugins. Also raises it, but keeps the changes made so far, if Jenkins has a job or view of the same name
+    or lacks plugins. Also raises it, but keeps the changes made so far, if one of the names belongs to a job or view
     that Epochal did not create, or if Jenkins drops part of a definition.
     """
     definitions = render(settings, without)
@@ -77,7 +77,7 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
 def compare_definition(definition: Definition, current: str | None) -> str:
     """Return how a definition compares with the one in Jenkins, worded for the user: for example, ``unchanged``.
 
-    *current* is the config.xml in Jenkins, or None if Jenkins has no job or view of that name.
+    *current* is the config.xml in Jenkins, or None if Jenkins has no job or view with the definition's name.
     """
     if current is None:
         return "missing"
@@ -92,7 +92,7 @@ def compare_definition(definition: Definition, current: str | None) -> str:
 def require_usable_jenkins(client: JenkinsClient, definitions: list[Definition]) -> None:
     """Raise JenkinsError if Jenkins is too old or lacks a plugin that the definitions use.
 
-    Jenkins would silently drop the elements of a plugin that it lacks.
+    If Jenkins lacked a plugin, it would silently drop the plugin's elements from the definitions.
     """
     version = client.version()
     if version_key(version) < version_key(MIN_VERSION):
@@ -141,7 +141,10 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
 
 
 def _require_own(client: JenkinsClient, definition: Definition, current: str | None) -> None:
-    """Raise JenkinsError if Epochal did not create *current*, the job or view of the same name in Jenkins."""
+    """Raise JenkinsError if Jenkins has a job or view with the definition's name that Epochal did not create.
+
+    *current* is its config.xml, or None if Jenkins has no such job or view.
+    """
     if current is not None and read_seal(current) is None:
         raise JenkinsError(
             f"{client.url} has a {definition.kind} named {definition.name} that Epochal did not create. Rename or "

@@ -15,8 +15,8 @@ class Build:
     item: the number of the queue item that became this build, or -1 if Jenkins does not report it.
     timestamp: Jenkins' timestamp for the build, as Unix time in milliseconds.
     aborted_by_person: whether a user or Epochal stopped the build; Jenkins does not distinguish the two.
-    interrupted: whether a user or Jenkins stopped the build, for example at its time limit. Like ``aborted_by_person``,
-    it is False for a build that ended because Jenkins shut down.
+    interrupted: whether a user, Epochal or Jenkins stopped the build; Jenkins does so at the build's time limit, for
+    example. Like ``aborted_by_person``, it is False for a build that ended because Jenkins shut down.
     """
 
     job: str

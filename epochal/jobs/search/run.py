@@ -51,7 +51,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 
 
 def _describe_failures(trials: Sequence[Trial], space: Sequence[Dimension]) -> str:
-    """Say how many trials of a search failed, and with which choices no trial succeeded."""
+    """Say how many trials of a search failed, and name the choices that failed each time (if tried more than once)."""
     failed = [trial for trial in trials if trial.state is TrialState.FAILED and trial.reason is not Reason.INTERRUPTED]
     if not failed:
         return ""
@@ -63,7 +63,7 @@ def _describe_failures(trials: Sequence[Trial], space: Sequence[Dimension]) -> s
         if len(tried := [each for each in trials if each.hyperparameters.get(dimension.constant.name) == choice]) > 1
         and all(each in failed for each in tried)
     ]
-    return f" ({len(failed)} failed{', including all with ' + join_words(bad) if bad else ''})"
+    return f" ({len(failed)} failed{', including all with ' + join_words(bad, 'or') if bad else ''})"
 
 
 def join(app: App, number: int) -> None:

@@ -1,4 +1,4 @@
-"""The search space: which constants in nn.py a search may change, and to which values. Performs no I/O."""
+"""The search space: the constants in nn.py that a search may change, and their possible values. Performs no I/O."""
 
 import ast
 import difflib
@@ -20,7 +20,7 @@ _MAX_NAMES = 20
 _NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
 """Constants that a search may change but that messages do not suggest, because they do not affect the model."""
 _SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
-"""Matches the names of seeds, and of arguments and functions that take one, in lower case and without underscores."""
+"""Matches names of seeds, and of arguments and functions that take a seed, in lower case and without underscores."""
 _TEST_SHARE = re.compile(
     r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share|start|offset)|trainsize"
     r"|(?:test|val|valid|validation)?fold(?:index|idx|id|no|number)?"
@@ -59,8 +59,8 @@ def find_searchable(script: Script) -> dict[str, Constant]:
     """Return the constants that a search may change, by name.
 
     Such a constant is assigned exactly once at the script's top level, from a literal that no other name shares. A
-    literal elsewhere (for example, the value of an option, key or argument) can be searched, too, if no other literal
-    has its name. The number of epochs is left out.
+    literal elsewhere is named after the variable, option, key or argument that it sets; it is included, too, if no
+    other literal has that name. The number of epochs is left out.
     """
     found, lines = script.constants, script.assigned_lines
     literal_positions = [constant.start for constant in found]
@@ -92,7 +92,7 @@ def find_keywords(script: Script, name: str) -> Iterator[str]:
 def _find_constant(script: Script, name: str) -> Constant | None:
     """Return the constant that the [search] entry ``name`` changes; None if there is not exactly one such constant.
 
-    The constant is renamed to ``name``, which may be qualified.
+    The returned constant has this name, which may be qualified, as in ``train.learning_rate``.
     """
     if constant := find_searchable(script).get(name):
         return constant

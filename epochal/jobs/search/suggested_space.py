@@ -31,9 +31,9 @@ _SKLEARN_KINDS = {
 def suggest(script: Script) -> dict[str, Range | Choices]:
     """Suggest a range or choices for each constant of ``script`` (nn.py) whose name matches a known hyperparameter.
 
-    If the name does not match, the names of the arguments that the constant is passed as are tried, such as ``n_neighbors=k``.
-    The result lists the constants in script order, and ``read_space`` accepts it for the same script. Other constants,
-    such as seeds, image sizes and class counts, are left out.
+    If the name does not match, the keywords with which the constant is passed to functions are tried, as in
+    ``n_neighbors=k``. The result lists the constants in script order, and ``read_space`` accepts it for the same
+    script. Other constants, such as seeds, image sizes and class counts, are left out.
     """
     searchable = find_searchable(script)
     has_height = any(name.lower() == "height" for name in searchable)

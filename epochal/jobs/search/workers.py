@@ -65,7 +65,10 @@ class Workers:
     """The threads of this process that run the trials of a search, within the server's limits."""
 
     def __init__(self, active: ActiveRun, study: Study, epochs: int | None) -> None:
-        """Prepare to run the trials of ``study``. ``epochs``: the number of epochs for new trials; None for the script's number."""
+        """Prepare to run the trials of ``study``.
+
+        ``epochs``: the number of epochs for new trials; None to keep the number that the script sets.
+        """
         self._active = active
         self._database = active.app.database
         self._settings = active.plan.settings.retrain
@@ -101,8 +104,8 @@ class Workers:
     def finish(self, end: GiveUp | EndCause) -> GiveUp | EndCause:
         """Judge the measured trials that have no verdict yet, and return why the search ended.
 
-        Call this method once no process is training. Returns ``end`` unless the run was stopped or a trial reached the
-        threshold.
+        Call this method only when no process is training any longer. Returns ``end`` unless the run was stopped or a
+        trial reached the threshold.
         """
         self._judge_measured()
         return self._find_end() or end
@@ -285,8 +288,8 @@ def count_parallel_trials(settings: ServerSettings) -> int:
     """Return how many trials of a search this machine runs at the same time.
 
     This is ``limits.trials``, if it is set. Otherwise, it is the number of trials for which the machine has enough cores
-    (``limits.cpus``) and memory (``limits.memory_mb``), divided by the number of runs that train in parallel, but at
-    least 1; if a trial may use all cores, it is 1.
+    (``limits.cpus`` each) and memory (``limits.memory_mb`` each), divided by the number of runs that train in parallel,
+    but at least 1. If a trial may use all cores, the result is 1.
     """
     limits = settings.limits
     if limits.trials:

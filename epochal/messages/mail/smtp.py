@@ -48,7 +48,7 @@ def send(
     if settings.user and not f"{settings.user}{password}".isascii():
         # smtplib would raise an error whose text contains the password.
         raise MailError(
-            "the user under [mail] and the password must be ASCII, because Python's smtplib can send nothing else",
+            '"user" under [mail] and the password must be ASCII, because the smtplib module can send nothing else',
             temporary=False,
         )
     try:
@@ -84,7 +84,10 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
     if isinstance(error, smtplib.SMTPResponseException):
         reply = _format_reply(error.smtp_code, error.smtp_error)
         if isinstance(error, smtplib.SMTPAuthenticationError):
-            what = f"rejected the login for {settings.user} ({error.smtp_code}): check the user under [mail] and the password"
+            what = (
+                f"rejected the login for {settings.user} ({error.smtp_code}): "
+                'check "user" under [mail] and the password'
+            )
         elif isinstance(error, smtplib.SMTPSenderRefused):
             what = f'refused the sender {error.sender} ({reply}): check "from" under [mail]'
         else:

@@ -3,7 +3,7 @@
 The recorder runs alongside nn.py in the training environment. It uses only the standard library and, once a framework
 is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends
 training; it is recorded as a fault. The recorder ends the script only if a fit can neither resume nor train from the
-beginning, or if all processes that the script spawns fail before they do any work.
+beginning, or if several processes that the script spawned have failed to import it.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
 from 1 in the order of their first use, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,
@@ -82,14 +82,14 @@ such a call returns.
 null or, in ``score``, a digest of the labels. The ``sketch`` in a ``test_set`` event contains the 1,024 smallest hashes
 of the rows (base64 of sorted 64-bit little-endian numbers). ``samples`` is null if the number of rows cannot be known
 without reading the data. ``weights`` identifies the state of the model: it differs between models, and changes when a
-model is trained further. ``trained`` says whether the model was fitted in this trial or in one that it resumed from; it
-is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the kind of
-its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label. ``seen``
-says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``); ``new_labels`` is
-the share of the test rows whose labels are not among the training labels, if each row has one label; ``checked`` is
-false if the test rows could not be checked completely, and ``why`` gives the reason; ``"redrawn": true`` is added if the test
-set is drawn anew each time it is read, from rows that the model may have been fitted on. ``validated`` is true if a fit
-used at least 5% of these rows for validation.
+model is trained further. ``trained`` says whether the model was fitted in this trial or in one that this trial resumed
+from, and is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the
+kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label.
+``seen`` says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``);
+``new_labels`` is the share of the test rows whose labels are not among the training labels, if each row has one label;
+``checked`` is false if the test rows could not be checked completely, and ``why`` gives the reason; ``"redrawn": true``
+is added if the test set is drawn anew each time it is read, from rows that the model may have been fitted on.
+``validated`` is true if a fit used at least 5% of these rows for validation.
 
 accuracy.json holds the result of the last call to evaluate that measured an accuracy, unless the script itself has
 written that file:

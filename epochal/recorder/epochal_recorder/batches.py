@@ -14,8 +14,8 @@ def watch(x, y, see, end_pass=None, restart=None, steps=None, note_first=None):
 
     ``y`` is None if there are no labels. ``end_pass()`` is called each time all data has been read and, for a
     generator, also after every ``steps`` batches. It is not called for a tf.data.Dataset, where each epoch is a pass.
-    With other data, the end of an epoch does not mark the end of a pass, because Keras reads ahead. ``restart()`` is
-    called if a PyDataset is read again from its beginning, so that the incomplete pass is not counted.
+    With other data, Keras reads ahead, so a pass does not end when an epoch does. ``restart()`` is called if a
+    PyDataset is read again from its beginning, so that the incomplete pass is not counted.
     ``note_first(x, y)`` is called with the first batch of each epoch of a tf.data.Dataset or a generator; an epoch has
     ``steps`` batches, or all batches if ``steps`` is None.
 
@@ -48,7 +48,7 @@ def unpack_batch(batch):
 
 
 def shares_reshuffled_source(dataset, others):
-    """Return whether ``dataset`` is part of a reshuffled dataset from which one of ``others`` was also made.
+    """Return whether ``dataset`` was made from part of a reshuffled dataset that one of ``others`` was made from, too.
 
     ``dataset`` is a tf.data pipeline; ``others`` are datasets that a model was fitted on. If a dataset is shuffled
     anew each time it is read, a take or skip after the shuffle yields different rows each time, so the model may have
@@ -118,7 +118,7 @@ def _observe_pydataset(dataset, kind, see, end_pass, restart):
     is_keras_2 = not hasattr(dataset, "num_batches")
 
     class Observed(kind):
-        """A PyDataset that passes each batch to ``see`` once per pass, although Keras reads the first batches twice."""
+        """A PyDataset that shows each batch to ``see`` once per pass, although Keras reads the first batches twice."""
 
         @property
         def num_batches(self):

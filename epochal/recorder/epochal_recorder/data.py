@@ -15,7 +15,7 @@ _MAX_BYTES = 8_000_000
 def describe(data):
     """Return a JSON description of ``data``: for each array, its shape, its type and a digest of up to 64 rows.
 
-    A tf.data.Dataset is described by the specification and number of its elements, and by the arrays that it was made
+    A tf.data.Dataset is described by its element specification, its number of elements and the arrays that it was made
     from; a PyDataset by its class, its length and its multidimensional arrays; data that can only be read in order, by
     its class alone.
     """

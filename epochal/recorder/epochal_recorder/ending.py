@@ -92,7 +92,7 @@ class Ending:
         return [getattr(function, "__name__", thread.name), path, code.co_firstlineno if code else 0]
 
     def is_own_process(self):
-        """Return whether this is the process that was started, rather than a fork of it."""
+        """Return whether this is the process that created this observer, rather than a fork of it."""
         return os.getpid() == self._process
 
 
@@ -168,7 +168,7 @@ def _wrap_exits(ending):
 
 
 def _interrupt_when_idle():
-    """Raise _ThreadsAreIdle in the main thread once this process and its descendants have been idle for a while."""
+    """Start a timer that raises _ThreadsAreIdle once this process and its descendants have been idle for a while."""
     window = [time.monotonic(), _processor_seconds()]
 
     def check(*_):

@@ -18,7 +18,7 @@ _MAX_ENTRIES = 200_000
 _LARGE_FOLDER = 100
 """A folder with more files than this counts as an unchanging dataset, unless files were added to it during the fit."""
 _SECONDS_OF_A_CLOCK = 0.05
-"""A file's modification time may be this many seconds too early, because it is the time of the kernel's last tick."""
+"""A file's modification time may be up to this many seconds early, because it is the time of the kernel's last tick."""
 _FIELD = re.compile(r"\{[^{}]*\}")
 """A placeholder in the path of a ModelCheckpoint, such as ``{epoch:02d}``."""
 
@@ -70,7 +70,10 @@ class WrittenFiles:
                 content.tofile(path)
 
     def _name_paths(self):
-        """Return the paths that callbacks name, by callback and attribute, perhaps with placeholders (``{epoch}``)."""
+        """Return the paths that callbacks name, keyed by callback and attribute.
+
+        The paths may contain placeholders (``{epoch}``).
+        """
         paths = {}
         for number, callback in enumerate(self._callbacks):
             code = read_callback(callback)

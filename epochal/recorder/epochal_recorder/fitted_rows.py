@@ -19,17 +19,17 @@ from .rows import NotHashable, as_array, form_of, hash_labels, leaves_of, sample
 MAX_ROWS = 4_000_000
 """At most this many row hashes are kept for each fit (32 MB): the smallest ones, which are a random sample."""
 _SIGNIFICANT = 4.0
-"""A test is refused only if the share of known rows exceeds the expected share by more than this many standard errors.
+"""A test is refused only if s exceeds e (see the module's docstring) by more than this many standard errors.
 
-With four standard errors, none of 800 clean splits of data with many repeats is refused (benchmarks/seen_rows.py).
+With four, none of 800 clean splits of data with many repeated rows is refused (benchmarks/seen_rows.py).
 """
 _SMALL = 0.05
-"""A test is refused only if the share of known rows exceeds the expected share by more than this.
+"""A test is refused only if s exceeds e (see the module's docstring) by more than this.
 
 With random labels and two balanced classes, a smaller excess raises the accuracy by at most half that excess.
 """
 MAX_CLASSES = 1000
-"""If a fit has more labels than this, not all of them are kept."""
+"""If a fit has more distinct labels than this, only some of them are kept."""
 _MAX_TRIED_LABELS = 100
 """If a fit has more labels than this, it also keeps the hashes of its rows without their labels.
 
@@ -60,8 +60,8 @@ _STATE = (
 )
 """Attributes of a fit that a checkpoint stores, besides ``identity`` and ``ceiling``."""
 _KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
-"""The keys under which a checkpoint stores attributes of a fit, where they differ from the attributes' names."""
-_UNEQUAL = "there are not as many labels as rows"
+"""A checkpoint's keys for attributes of a fit, where the keys differ from the attributes' names."""
+_UNEQUAL = "the number of labels differs from the number of rows"
 _NEARLY_ALL = 0.9
 _PASSES_OF_NEW_ROWS = 3
 
@@ -118,7 +118,7 @@ class FittedRows:
         """Add rows of the current pass.
 
         ``rows``: the hashes of the rows without labels. ``labels``: the labels themselves. ``data``: the rows
-        themselves, of which a sample is kept; may be None. Raises NotHashable if there are not as many labels as rows.
+        themselves, or None; a sample of them is kept. Raises NotHashable unless there are as many labels as rows.
         """
         arrays = [as_array(leaf) for leaf in leaves_of(labels)]
         if any(len(array) != len(rows) for array in arrays):
@@ -227,7 +227,7 @@ class FittedRows:
             self._parts.append((rows, None, labels))
 
     def _take_parts(self):
-        """Remove the current pass's rows; return hashes of the rows with labels, the rows alone, and the labels."""
+        """Remove the current pass's rows; return hashes of rows with labels, of rows without labels, and of labels."""
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]
@@ -377,7 +377,7 @@ def compare_unlabelled(rows, fits):
 
 
 def find_labels(rows, fits):
-    """Return a mask of the rows that a model was fitted on with any label, and the hashes of those labels.
+    """Return a mask of the rows that a model was fitted on, whatever their labels, and the hashes of these labels.
 
     ``rows``: hashes of rows without labels. Both results have one element per row; a label's hash is 0 if its row is
     not in the mask. Returns None if there are too many labels to try: more than 100, or more than 1000 if
@@ -479,10 +479,11 @@ def _twin_share(fits):
 
 
 def _find_copied_classes(train_repeats):
-    """Map each class whose rows were copied before the split to the share of them that would repeat without the copying.
+    """Find the classes whose rows were duplicated before the split.
 
-    A copied class has more repeats than chance would explain, and either at least 80% of its rows repeat, or it has
-    fewer distinct rows than another class whose rows do not repeat.
+    Returns a dict from each such class to the share of its rows that would repeat without the duplication. In such a
+    class, more rows repeat than chance would explain, and either at least 80% of its rows repeat, or it has fewer
+    distinct rows than another class whose rows do not repeat.
     """
     shares = {label: _repeated_share(pairs) for label, (pairs, _) in train_repeats.items()}
     big = {
@@ -500,7 +501,7 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all rows of a fit and a test set together occur the same number of times (two or more)."""
+    """Return whether nearly all distinct rows occur equally often, at least twice, in a fit and a test set together."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)
@@ -529,7 +530,7 @@ def _share_at_size(share, rows, more):
 
 
 def _repeats_by_class(rows, labels):
-    """Return the sorted unique hashes of the labels, and how often the rows of each repeat (``FittedRows.repeats``)."""
+    """Return the sorted unique hashes of labels, and how often each label's rows repeat (``FittedRows.repeats``)."""
     classes, codes = numpy.unique(labels, return_inverse=True)
     if len(classes) > MAX_CLASSES:
         classes, codes = numpy.zeros(1, numpy.uint64), numpy.zeros(len(rows), int)

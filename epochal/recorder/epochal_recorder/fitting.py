@@ -58,7 +58,7 @@ class Fit:
         self._validation = None
         self._watches_validation = False
         self._is_tf_dataset = self._validates_on_tf_dataset = False
-        """Whether the training or validation data is a tf.data.Dataset, whose first batch Keras reads twice."""
+        """Whether the training (or validation) data is a tf.data.Dataset, whose first batch Keras reads twice."""
         self._why_unseen = ""
         self._is_regression = is_regression(model)
         self._has_diverged = False
@@ -317,7 +317,7 @@ class Fit:
             self._shared.validation_sets.append(self._validation.hashes)
 
     def _fill_history(self, *_):
-        """Add the metrics of the epochs up to the checkpoint to the history that fit returns to the script."""
+        """Put the metrics of the epochs up to the checkpoint into the history that fit returns to the script."""
         history = self.model.history
         if self._resumption and not history.epoch and not history.history:
             measured = self._resumption.history

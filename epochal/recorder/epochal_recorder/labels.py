@@ -113,7 +113,7 @@ class Labels:
             self._count_places(array)
 
     def _count_places(self, array):
-        """Count how often each label occurs at each position of the segmentation masks, if they are all the same size.
+        """Count how often each label occurs at each position, if the labels are segmentation masks of the same size.
 
         If the masks are alike, the most frequent label at each position predicts them better than the most frequent
         label overall.

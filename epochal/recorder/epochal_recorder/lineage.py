@@ -56,11 +56,9 @@ class Lineage:
             fitted.hashes, fitted.counts = known.hashes, known.counts
 
     def remember(self, arrays, identities):
-        """Record that weights with these values come from the fits with these ``identities``.
+        """Record that the weights in ``arrays`` (one array per variable) come from the fits with these ``identities``.
 
-        ``arrays`` has one array per variable.
-
-        Values that are already known keep their fits, because the newest fit has not changed them (as in frozen layers).
+        Weights that are already known keep their fits, because the newest fit has not changed them (in frozen layers).
         """
         identities = frozenset(identities)
         changed = []
@@ -83,7 +81,7 @@ class Lineage:
                 self._samples[shape] = [*others[-_MAX_SAMPLES:], (sample, identities)]
 
     def remember_untrained(self, arrays):
-        """Record weights that no fit has produced: a fit starts with them, or they come from an older file.
+        """Record weights that no known fit has produced: those that a fit starts with, and those loaded from a file.
 
         Weights that are already known, and those that this trial has saved (``remember_saved``), are left out.
         """

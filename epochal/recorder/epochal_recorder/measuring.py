@@ -23,7 +23,7 @@ from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
 SKETCH = 1024
 """The maximum number of row hashes in a test set's sketch. The smallest hashes are used."""
 MIN_TEST_ROWS = 16
-"""Fewer predicted rows than this count as a demonstration, not as a test."""
+"""A prediction for fewer rows than this counts as a demonstration, not as a test."""
 _UNCHECKED = {
     "rows": 0,
     "share": 0.0,
@@ -132,7 +132,7 @@ class TestRows:
 
     @property
     def hashes_in_order(self):
-        """Hashes of the rows without their labels, in the order read; if too many, only the smallest ones, sorted."""
+        """Hashes of the rows without their labels, in the order they were read; if too many, the smallest, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def extend(self, other):
@@ -221,7 +221,7 @@ class SharedState:
         return self._prediction_count < _MAX_EVENTS
 
     def note_transformation(self, rows, results, fits):
-        """Record that a transformation that was fitted in ``fits`` turned ``rows`` into ``results`` (both as hashes).
+        """Record that a transformation, fitted in ``fits``, turned ``rows`` into ``results`` (both are hashes of rows).
 
         For rows that the transformation was fitted on, the results contain information about the rows' labels. So a
         model that is fitted on any of these results counts as fitted on all of them.
@@ -256,10 +256,10 @@ class SharedState:
             self.output.write_event(event="called", time=time.time())
 
     def collect_prediction(self, test_rows, origin, answers, names):
-        """Collect a prediction for fewer rows than a test has, because a script may predict its test rows one by one.
+        """Collect a prediction that is too small to be a test, because a script may predict its test rows one by one.
 
-        The arguments are those of ``record_prediction``, which counts successive predictions of one model as a single
-        prediction.
+        The arguments are those of ``record_prediction``. ``record_collected`` records successive predictions of one
+        model as a single one.
         """
         collected = self._collected
         if collected is None or (collected.origin.weights, collected.names) != (origin.weights, names):
@@ -269,9 +269,11 @@ class SharedState:
             collected.parts.append((test_rows, answers))
 
     def record_collected(self, count=None):
-        """Record the collected predictions as one, unless they have fewer rows than a test or an earlier prediction.
+        """Record the collected predictions as a single prediction, unless it is too small.
 
-        ``count``: the number of rows that the script is comparing; if more were collected, only the last are recorded.
+        It is too small if it has fewer than ``MIN_TEST_ROWS`` rows, or fewer rows than an earlier prediction.
+        ``count``: the number of rows that the script is comparing with labels; if more were collected, only the last
+        of them are recorded.
         """
         collected, self._collected = self._collected, None
         if collected is None or not self.has_room:

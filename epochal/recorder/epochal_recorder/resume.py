@@ -51,7 +51,7 @@ class Resumption:
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self._has_run_schedule = False
-        """Whether a learning rate schedule in the script was called and may have changed variables that it uses."""
+        """Whether the recorder has called a learning rate schedule of the script, which may have changed variables."""
         self._changed_key = None
         """The resume key of a checkpoint that was refused because the training setup has changed."""
         self.history = {}
@@ -169,7 +169,7 @@ class Resumption:
         return ""
 
     def _known_key(self, content):
-        """Return a checkpoint's resume key, but with this fit's schedules where they give the same learning rates.
+        """Return a checkpoint's resume key, with this fit's schedules if they give the checkpoint's learning rates.
 
         A schedule may read the number of epochs even if its learning rates up to the checkpoint do not depend on it.
         """

@@ -89,7 +89,7 @@ def _describe_callback(callback, epochs):
 
 
 def _describe_optimizer(optimizer):
-    """Return the class and the plain attributes of an optimizer that Keras cannot serialise."""
+    """Return the class of an optimizer that Keras cannot serialise, and those of its attributes that are plain data."""
     plain = {name: describe_plain(value) for name, value in vars(optimizer).items()} if optimizer is not None else {}
     return {"class_name": type(optimizer).__name__} | {name: each for name, each in plain.items() if each is not None}
 

@@ -2,7 +2,7 @@
 
 A row is the data of one sample, that is, of one index along the first axis. Numbers are hashed as 32-bit floats,
 one-hot labels as the index of their class, and dictionaries in sorted key order. Zeros at the end
-of a row, which pad it to the length of other rows, are ignored.
+of a row are ignored, because they may only pad it to the length of other rows.
 """
 
 import contextlib
@@ -227,7 +227,7 @@ def _multipliers(count):
 
 
 def _finalize(hashes):
-    """Mix the bits of each number in ``hashes``, so that each bit of the result depends on all of them (splitmix64)."""
+    """Mix the bits of each number in ``hashes``: each new bit depends on all bits of that number (splitmix64)."""
     mixed = (hashes ^ (hashes >> numpy.uint64(30))) * _MIX_2
     mixed = (mixed ^ (mixed >> numpy.uint64(27))) * _MIX_3
     return mixed ^ (mixed >> numpy.uint64(31))

@@ -254,7 +254,7 @@ def _own_functions(kind):
 
 
 def _function_of(value):
-    """Return the plain function behind a method, property or tf.function; None for anything else."""
+    """Return a function as it is, and a method, property or tf.function as the function behind it; otherwise None."""
     for name in ("__func__", "fget", "python_function"):
         value = getattr(value, name, None) or value
     return value if isinstance(value, types.FunctionType) else None

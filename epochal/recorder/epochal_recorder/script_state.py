@@ -70,7 +70,7 @@ class ScriptState:
     def restore(self, states):
         """Restore the state that ``capture`` returned, for callbacks and PyDatasets of the same classes in the same order.
 
-        Raises ValueError if an object that is restored in place is missing or has a different number of variables.
+        Raises ValueError if an object that must be restored in place is missing or its number of variables has changed.
         """
         slots = self._slots()
         for name, state in states.items():

@@ -149,7 +149,7 @@ def _wrap_method(function, method, shared):
 
 
 def _end_fit(call, stack, shared):
-    """Mark the estimator of a finished fit as trained, and record its search and iterations, if any."""
+    """Mark the estimator of a finished fit as trained; record its hyperparameter search and its iterations, if any."""
     estimator, outermost = call.estimator, stack[0] if stack else call
     if outermost.method in _FITS:
         estimator.__dict__[_MARK] = _TRAINING, tuple(sorted(outermost.identities)), uuid.uuid4().hex[:16]
@@ -209,7 +209,7 @@ def _begin_fit(call, shared):
 
 
 def _read_earlier_fits(estimator, final, shared):
-    """Return the identities of the fits that an estimator learned from before it is trained further.
+    """Return the identities of the earlier fits of an estimator that is about to be trained further.
 
     ``final``: the estimator itself, or the last step of a pipeline.
     """
@@ -469,9 +469,9 @@ def _find_prediction(labels, answers, shared):
 def _is_for_script(frame):
     """Return whether the script itself requested what ``frame`` measures, either directly or through a scorer.
 
-    A measurement is not for the script if it is part of another score (which is recorded instead), of a fit or a
-    cross-validation (even with the script's own scorer), or of a joblib job (such jobs can end in any order, so it is
-    unclear which measurement is the last).
+    The script has not requested a measurement that is part of a fit, of a cross-validation (even with the script's own
+    scorer) or of another score, which is recorded instead. Measurements in joblib jobs do not count either: the jobs
+    can end in any order, so it is unclear which measurement is the last.
     """
     above = frame.f_back
     while above:
