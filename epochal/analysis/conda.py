@@ -59,7 +59,9 @@ def conda_to_pip(text: str, source: str) -> str:
     try:
         content = yaml.safe_load(text)
         dependencies = content["dependencies"]
-    except (yaml.YAMLError, TypeError, KeyError, RecursionError):
+    except (yaml.YAMLError, RecursionError):
+        raise _refusal(source, "the file is not valid YAML") from None
+    except (TypeError, KeyError):
         raise _refusal(source, "the file has no list of dependencies") from None
     if not isinstance(dependencies, list):
         raise _refusal(source, "the dependencies are not a list")

@@ -33,7 +33,7 @@ def register_webhook(repository_url: str, address: str, secret: bytes, token: st
     """
     host, _, name = identity(repository_url).partition("/")
     if host != "github.com" or name.count("/") != 1:
-        return f"{host}/{name} is not on github.com; add its webhook by hand"
+        return f"{host}/{name} is not a repository on github.com; add its webhook by hand"
     headers = {
         "Accept": "application/vnd.github+json",
         "X-GitHub-Api-Version": _API_VERSION,

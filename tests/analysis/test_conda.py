@@ -37,7 +37,7 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
         ("dependencies: numpy\n", "not a list"),
         ("name: digits\n", "no list of dependencies"),
         ("- numpy\n", "no list of dependencies"),
-        ("{", "no list of dependencies"),
+        ("{", "the file is not valid YAML"),
         ("", "no list of dependencies"),
     ],
 )

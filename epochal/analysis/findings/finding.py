@@ -8,7 +8,7 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     NOTE = "note"
-    """For information only: neither training nor the verdict is affected."""
+    """Worth knowing, but not likely to make training fail or the accuracy be refused."""
     WARNING = "warning"
     """Training may fail, or the measured accuracy may be inflated or refused."""
     ERROR = "error"

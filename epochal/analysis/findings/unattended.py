@@ -435,7 +435,7 @@ def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> I
             (value, text_of(value), pattern)
             for call in step.calls
             if reads_file(source, call) and call.args
-            for value in _parts(call.args[0])
+            for value in [_find_start(call.args[0])]
             for pattern in (_DRIVE, _HOME, _ROOT)
         ]
         paths += [
@@ -463,15 +463,15 @@ def _explain_foreign_path(path: str, files: Collection[str]) -> str:
     return 'Commit the file and use its path in the repository, or read it from the folder os.environ["EPOCHAL_DATA"].'
 
 
-def _parts(node: ast.expr) -> list[ast.expr]:
+def _find_start(node: ast.expr) -> ast.expr:
     """Return the expression that starts a path: ``node`` or the first part of a concatenation, f-string or join."""
     if isinstance(node, ast.BinOp):
-        return _parts(node.left)
+        return _find_start(node.left)
     if isinstance(node, ast.JoinedStr) and node.values:
-        return [node.values[0]]
+        return node.values[0]
     if isinstance(node, ast.Call) and node.args and last_name(node.func) in ("join", "Path"):
-        return _parts(node.args[0])
-    return [node]
+        return _find_start(node.args[0])
+    return node
 
 
 def reads_file(source: Source, call: ast.Call) -> bool:
@@ -513,10 +513,10 @@ def _describe_download(source: Source, call: ast.Call) -> str:
         return ""
     full, name = source.callee(call), last_name(call.func)
     if call.args and (full.startswith("pandas.read_") or full in ("numpy.loadtxt", "numpy.genfromtxt")):
-        start = _parts(call.args[0])[0]
+        start = _find_start(call.args[0])
         start = start.value if isinstance(start, ast.FormattedValue) else start
         if isinstance(start, ast.Name) and start.id in source.constants:
-            start = _parts(source.constants[start.id])[0]
+            start = _find_start(source.constants[start.id])
         if _URL.match(text_of(start)):
             return "a file"
     what = next((what for pattern, what in _DOWNLOADS.items() if re.fullmatch(pattern, full)), "")
