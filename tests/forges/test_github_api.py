@@ -171,5 +171,5 @@ def test_unreachable_host_is_reported() -> None:
 @pytest.mark.parametrize("url", ["https://gitlab.com/ada/digits", "/srv/git/digits.git", "https://github.com/ada"])
 def test_repository_elsewhere_is_not_registered(github: tuple[GitHub, str], url: str) -> None:
     """The token is not sent anywhere."""
-    assert "not on github.com" in register_webhook(url, _ADDRESS, SECRET, _TOKEN, github[1])
+    assert "not a repository on github.com" in register_webhook(url, _ADDRESS, SECRET, _TOKEN, github[1])
     assert github[0].requests == []

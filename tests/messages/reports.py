@@ -10,7 +10,6 @@ from epochal.messages.mail.compose import Report
 from epochal.records import Accuracy, AccuracySource, Commit, Origin, Run, State, Trial, TrialState
 from tests.trials import measured
 
-
 SHA = "3f2a1b9c0d5e4f60718293a4b5c6d7e8f9012345"
 STARTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FOLDER = Path("/srv/epochal/runs/7")
