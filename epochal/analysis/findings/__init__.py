@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epochal.analysis.detection import Detection
 from epochal.analysis.findings.finding import Finding, Severity
-from epochal.analysis.findings.leaks import find_fitted_before_split, find_loaded_models, find_wrong_data
+from epochal.analysis.findings.leaks import find_fitted_before_split
 from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_missing_accuracy
 from epochal.analysis.findings.selection import find_chosen_before_split
 from epochal.analysis.findings.source import Source, read_sources
@@ -34,6 +34,7 @@ from epochal.analysis.findings.unattended import (
     find_uncalled_functions,
     find_unguarded_processes,
 )
+from epochal.analysis.findings.wrong_data import find_loaded_models, find_wrong_data
 
 __all__ = [
     "Finding",

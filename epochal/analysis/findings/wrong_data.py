@@ -1,0 +1,267 @@
+"""Find models that are validated or tested on the wrong data, such as training data or rows that a loaded model knows."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+
+from epochal.analysis.findings.finding import Finding, Severity
+from epochal.analysis.findings.source import (
+    Scope,
+    Source,
+    Step,
+    find_used,
+    has_unknown_arguments,
+    keyword,
+    root_name,
+)
+from epochal.analysis.syntax import last_name, text_of
+
+MEASURING = frozenset(
+    {"evaluate", "score", "predict", "predict_proba", "predict_classes", "evaluate_generator", "predict_generator"}
+    | {"accuracy_score", "cross_val_score", "cross_validate", "cross_val_predict", "classification_report"}
+    | {"test_on_batch", "predict_on_batch", "best_score_", "oob_score_", "from_predictions", "from_estimator"}
+)
+"""Functions, methods and attributes that measure a model or predict with it."""
+_COMPARISONS = frozenset({"accuracy_score", "classification_report"})
+_PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
+_LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
+_LOADS_ANYTHING = re.compile(r"(?:joblib|pickle|torch|dill|cloudpickle)\.load")
+_MODEL_METHODS = frozenset(
+    {"fit", "partial_fit", "train_on_batch", "predict", "predict_proba", "score", "evaluate", "load_state_dict"}
+)
+_MODEL_FILE = re.compile(r"\.(?:keras|h5|hdf5|joblib|pkl|pickle|pt|pth|weights)$")
+_BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"})
+
+
+def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each call that loads a model from the committed ``files``, if the script also trains."""
+    if not any(
+        last_name(call.func) in ("fit", "partial_fit", "train_on_batch") for each in sources for call in each.calls
+    ):
+        return
+    for source, scope in find_used(sources):
+        texts = {
+            target.id: text_of(value)
+            for step in scope.steps
+            for target, value in step.assigned
+            if isinstance(target, ast.Name)
+        }
+        for call in (call for step in scope.steps for call in step.calls):
+            names = [each for argument in call.args[:1] for each in ast.walk(argument) if isinstance(each, ast.expr)]
+            paths = [text_of(each) or texts.get(getattr(each, "id", ""), "") for each in names]
+            path = next((each.removeprefix("./") for each in paths if each.removeprefix("./") in files), "")
+            if path and _MODEL_FILE.search(path) and _loads_model(source, scope, call):
+                yield Finding(
+                    "loaded_model",
+                    source.path,
+                    call.lineno,
+                    f"{source.path} loads {path}. If that model was trained on rows that are now test data, the "
+                    "accuracy is too high.",
+                    "Train from scratch, or test on rows that the model has never seen.",
+                )
+
+
+def _loads_model(source: Source, scope: Scope, call: ast.Call) -> bool:
+    """Return whether a call loads a model rather than data, judging by its function or by how the scope uses the result."""
+    name = source.callee(call) or last_name(call.func)
+    if not _LOADS_ANYTHING.fullmatch(name):
+        return bool(_LOADS_MODEL.fullmatch(name))
+    results = {
+        target.id
+        for step in scope.steps
+        for target, value in step.assigned
+        if value is call and isinstance(target, ast.Name)
+    }
+    for use in (each for step in scope.steps for each in step.calls):
+        method = last_name(use.func)
+        operands = use.args if method == "load_state_dict" else [getattr(use.func, "value", None)]
+        if method in _MODEL_METHODS and any(each is call or getattr(each, "id", "") in results for each in operands):
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A call to ``fit``.
+
+    ``owner``, ``data``, ``validation``: strings that identify the fitted object, its training data and its validation
+    data; equal non-empty strings mean the same value. ``validates``: whether the call has validation data.
+    """
+
+    call: ast.Call
+    owner: str
+    data: str
+    validation: str
+    validates: bool
+
+
+@dataclass(frozen=True)
+class _Measurement:
+    """A call to ``evaluate``, ``score`` or ``predict``, or a call that compares the result of ``predict`` with labels.
+
+    ``owner``, ``data``: as in ``_Fit``. ``model``: the name of the variable that holds the measured object.
+    """
+
+    call: ast.Call
+    owner: str
+    data: str
+    model: str
+
+
+def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Find calls to ``fit`` that validate on training or test data, and scripts that test only on training data."""
+    measured, training_only = 0, []
+    for source, scope in find_used(sources):
+        fits, measurements = _read_calls(source, scope)
+        for fit in fits:
+            yield from _check_validation(source, fit, measurements)
+        for measurement in measurements:
+            same = [fit for fit in fits if (fit.owner, fit.data) == (measurement.owner, measurement.data)]
+            others = [fit for fit in fits if fit.owner == measurement.owner and fit.data != measurement.data]
+            if measurement.data and same and not others and not any(fit.validates for fit in same):
+                training_only.append((source, measurement, same[-1]))
+    for source in sources:
+        measured += sum(_is_measuring(node) for node in source.nodes)
+    elsewhere = {name for source in sources for call in source.calls for name in _used_objects(call)}
+    reported = [
+        each
+        for each in training_only
+        if last_name(each[1].call.func) in ("evaluate", "score", "accuracy_score") and each[1].model not in elsewhere
+    ]
+    if reported and measured == len(training_only):
+        source, measurement, fit = reported[-1]
+        yield Finding(
+            "tested_on_training_data",
+            source.path,
+            measurement.call.lineno,
+            f"{last_name(measurement.call.func)}() uses the same data as fit() on line {fit.call.lineno}, "
+            "and accuracy on training data does not count.",
+            "Split off test data with train_test_split(…, random_state=0), and evaluate the model on it.",
+        )
+
+
+def _used_objects(call: ast.Call) -> Iterator[str]:
+    """Yield the variables used as a call's function or arguments; any of them may hold the evaluated model."""
+    for node in (call.func, *call.args, *(each.value for each in call.keywords)):
+        if isinstance(node, ast.Name):
+            yield node.id
+
+
+def _is_measuring(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in MEASURING
+    return isinstance(node, ast.Name) and node.id in MEASURING
+
+
+class _Variables:
+    """The variables of a scope: how often each has been assigned so far, and which function created its value."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._versions: Counter[str] = Counter()
+        self._makers: dict[str, str] = {}
+
+    def assign(self, step: Step) -> None:
+        """Record the assignments in a statement."""
+        for target, value in step.assigned:
+            for node in ast.walk(target):
+                if isinstance(node, ast.Name):
+                    self._versions[node.id] += 1
+                    self._makers[node.id] = self.maker(value)
+
+    def maker(self, value: ast.expr | None) -> str:
+        """Return the full name of the function that a chain of calls starts with; empty if it was not imported."""
+        while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):
+            if isinstance(value, ast.Call) and (name := self._source.callee(value)):
+                return name
+            value = value.func if isinstance(value, ast.Call) else value.value
+        return self._makers.get(value.id, "") if isinstance(value, ast.Name) else ""
+
+    def identify(self, node: ast.expr | None) -> str:
+        """Return a string that identifies the value of an expression; empty if the value is unknown."""
+        if node is None or not all(isinstance(each, _PLAIN) for each in ast.walk(node)):
+            return ""
+        names = sorted({each.id for each in ast.walk(node) if isinstance(each, ast.Name)})
+        return " ".join([ast.unparse(node), *(str(self._versions[name]) for name in names)]) if names else ""
+
+    def identify_owner(self, call: ast.Call, step: Step) -> str:
+        """Return a string that identifies the object whose method is called: ``clf`` in ``clf = SVC().fit(x, y)``."""
+        assert isinstance(call.func, ast.Attribute)
+        node = step.node
+        if isinstance(node, ast.Assign) and node.value is call and isinstance(call.func.value, ast.Call):
+            target = node.targets[0]
+            if isinstance(target, ast.Name):
+                return f"{target.id} {self._versions[target.id] + 1}"
+        return self.identify(call.func.value)
+
+
+def _read_calls(source: Source, scope: Scope) -> tuple[list[_Fit], list[_Measurement]]:
+    fits: list[_Fit] = []
+    measurements: list[_Measurement] = []
+    variables = _Variables(source)
+    predictions: dict[str, _Measurement] = {}
+    for step in scope.steps:
+        for call in step.calls:
+            if last_name(call.func) in _COMPARISONS:
+                found = (predictions.get(variables.identify(each)) for each in call.args)
+                measurements += [replace(each, call=call) for each in found if each]
+            if not isinstance(call.func, ast.Attribute) or has_unknown_arguments(call):
+                continue
+            data = variables.identify(keyword(call, "x", 0) or keyword(call, "X"))
+            if call.func.attr == "fit":
+                fits.append(_read_fit(call, variables.identify_owner(call, step), data, variables))
+            elif call.func.attr in ("evaluate", "score", "predict", "predict_proba"):
+                # score(x) without labels is a likelihood.
+                enough = call.func.attr != "score" or len(call.args) + len(call.keywords) > 1
+                owner, model = variables.identify(call.func.value), root_name(call.func)
+                measurements.append(_Measurement(call, owner, data if enough else "", model))
+        variables.assign(step)
+        for target, value in step.assigned:
+            predictions |= {variables.identify(target): each for each in measurements if each.call is value}
+    return fits, measurements
+
+
+def _read_fit(call: ast.Call, owner: str, data: str, variables: _Variables) -> _Fit:
+    validation = keyword(call, "validation_data")
+    validates = validation is not None or keyword(call, "validation_split") is not None
+    if isinstance(validation, ast.Tuple | ast.List):
+        return _Fit(call, owner, data, variables.identify(validation.elts[0]) if validation.elts else "", validates)
+    # Any other object, such as a generator, may give different rows each time it is read.
+    known = variables.maker(validation).startswith(("keras.", "tensorflow."))
+    return _Fit(call, owner, data, variables.identify(validation) if known else "", validates)
+
+
+def _check_validation(source: Source, fit: _Fit, measurements: list[_Measurement]) -> Iterator[Finding]:
+    if not fit.validation:
+        return
+    if fit.validation == fit.data:
+        yield Finding(
+            "validated_on_training_data",
+            source.path,
+            fit.call.lineno,
+            "fit() validates on its training data, so val_accuracy says nothing about unseen data and does not count.",
+            "Split off validation data, or pass validation_split=0.2.",
+        )
+        return
+    counting = [
+        each
+        for each in measurements
+        if each.owner == fit.owner
+        and last_name(each.call.func) in ("evaluate", "accuracy_score")
+        and each.data != fit.data
+    ]
+    last = counting[-1] if counting else None  # the last measurement counts
+    callbacks = {last_name(call.func) for call in source.calls} & _BEST_EPOCH
+    if last and last.data == fit.validation and last_name(last.call.func) == "evaluate":
+        chosen = f", and {sorted(callbacks)[0]} acts on the validation results" if callbacks else ""
+        yield Finding(
+            "validated_on_test_data",
+            source.path,
+            fit.call.lineno,
+            f"fit() validates on the data that evaluate() uses on line {last.call.lineno}{chosen}, "
+            "so the accuracy may be too high.",
+            "Split off separate validation data, or pass validation_split=0.2.",
+            Severity.WARNING if callbacks else Severity.NOTE,
+        )
