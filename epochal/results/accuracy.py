@@ -1,9 +1,7 @@
 """Choose the accuracy of a trial from the numbers that were measured, written or printed."""
 
-import json
 import math
 import re
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -14,56 +12,31 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words, plural
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
-from epochal.results.measurements import Kind, Labels, Measurement, Measurements, count_models, find_latest
-from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
+from epochal.results.measurements import Kind, Measurement, Measurements, count_models, find_latest
 from epochal.results.printed import PrintedAccuracy, PrintedLines
+from epochal.results.refusals import (
+    ALL_ROWS,
+    COMPILE,
+    OTHER_METRICS,
+    OWN_ACCURACY,
+    explain_label_refusal,
+    explain_leak,
+    explain_missing_accuracy,
+    explain_row_refusal,
+    explain_targets,
+    find_leak,
+    is_other_metric,
+)
+from epochal.results.stated import TOLERANCE, is_same_number, parse_accuracy_json, rounding_error, validate
 from epochal.results.written import WrittenFile
 
-_TOLERANCE = 0.0005
-"""Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
-_ALL_ROWS = 0.9995
-"""If at least this share of the test rows was used in training, the test set is treated as training data."""
-_MAX_COPIED = 0.05
-"""If the script duplicates rows before it splits them, at most this share of the test rows may be used in training."""
-_SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
-"""Matches findings about estimators that learn from labels; the recorder counts the rows they get as training rows."""
 _LOADED_FILE = re.compile(r" loads (\S+)\. ")
 """Matches the path in the message of a finding about a loaded model."""
-_OWN_ACCURACY = (
-    "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
-    'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}. '
-    "Choose a tolerance so small that always predicting the mean would miss the threshold."
-)
 _COUNTS_CLOSE = re.compile(r"^[^\d%]*(?:\bwithin|±)\s*\(?\d", re.IGNORECASE)
 """Matches printed lines that state what share of a regression's predictions is close enough to the targets."""
 _MIN_RESPLITS = 3
 """If at least this many models were evaluated on different splits, a note says so. Two may just be unrelated models."""
-_COMPILE = 'Compile the model with metrics=["accuracy"].'
-_OTHER_METRICS = frozenset(
-    {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
-    | {
-        "MeanSquaredError",
-        "RootMeanSquaredError",
-        "MeanAbsoluteError",
-        "MeanAbsolutePercentageError",
-        "CosineSimilarity",
-    }
-    | {
-        "MeanSquaredLogarithmicError",
-        "LogCoshError",
-        "Poisson",
-        "KLDivergence",
-        "Hinge",
-        "SquaredHinge",
-        "CategoricalHinge",
-    }
-    | {"BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "ConcordanceCorrelation"}
-)
-"""The Keras metric classes that do not measure a share of correct answers."""
-_REGRESSION_METRICS = re.compile(
-    r"mae|mse|rmse|mape|msle|r2_?score|.*(?:error|squared|logcosh|cosine_similarity).*", re.IGNORECASE
-)
 _NO_ACCURACY = (
     "finished but reported no accuracy: no accuracy.json in $EPOCHAL_OUT, no evaluate() with an accuracy "
     "metric, no score() or accuracy_score(), no printed test accuracy{last}, no .json or .txt file with a test "
@@ -158,10 +131,10 @@ class _Chooser:
         if accuracy is None:
             self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
-        accuracy = _validate(accuracy)
-        chosen = _find_leak(self._findings.leaks, "chosen_before_split")
+        accuracy = validate(accuracy)
+        chosen = find_leak(self._findings.leaks, "chosen_before_split")
         if chosen and accuracy.source is not AccuracySource.SCRIPT:
-            raise RunFailed(Reason.NO_ACCURACY, _explain_leak(chosen))
+            raise RunFailed(Reason.NO_ACCURACY, explain_leak(chosen))
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _check_metric(self) -> None:
@@ -175,7 +148,7 @@ class _Chooser:
         setting = f'epochal.toml: metric = "{self._metric}"'
         if evaluated and self._metric not in reported:
             problem = f"{setting}, but evaluate() reported only {join_words(reported)}."
-        elif self._metric == "loss" or any(each.classes.get(self._metric) in _OTHER_METRICS for each in evaluated):
+        elif self._metric == "loss" or any(each.classes.get(self._metric) in OTHER_METRICS for each in evaluated):
             problem = f"{setting} is not an accuracy."
         elif not evaluated and not self._findings.fits:
             problem = f"{setting}, but only a metric that Keras' evaluate() returns can be chosen."
@@ -185,14 +158,14 @@ class _Chooser:
         if accuracies:
             remedy = f"Name an accuracy ({join_words(accuracies, 'or')}), or remove the setting."
         else:
-            remedy = f"Remove the setting. {_COMPILE}" if evaluated else "Remove the setting."
+            remedy = f"Remove the setting. {COMPILE}" if evaluated else "Remove the setting."
         raise RunFailed(Reason.NO_ACCURACY, f"{problem} {remedy}")
 
     def _from_json(self) -> Accuracy | None:
         if self._findings.accuracy_json is None:
             return None
-        found = _parse_accuracy_json(self._findings.accuracy_json)
-        return None if found is None else self._match_measurement(found, _TOLERANCE)
+        found = parse_accuracy_json(self._findings.accuracy_json)
+        return None if found is None else self._match_measurement(found, TOLERANCE)
 
     def _from_measurements(self) -> Accuracy | None:
         last = self._last_measured()
@@ -222,8 +195,8 @@ class _Chooser:
         if (
             last_trained
             and line
-            and _is_same_number(
-                line.value, last_trained.metrics[self._metric_name(last_trained)], _rounding_error(line.value)
+            and is_same_number(
+                line.value, last_trained.metrics[self._metric_name(last_trained)], rounding_error(line.value)
             )
         ):
             return last_trained
@@ -235,15 +208,15 @@ class _Chooser:
         for line in reversed(self._findings.printed.all_tests):
             value = self._resolve_unit(line)
             mean = self._last_cross_validation()
-            if mean and _is_same_number(value, mean.metrics["accuracy"], _rounding_error(value)):
+            if mean and is_same_number(value, mean.metrics["accuracy"], rounding_error(value)):
                 return self._from_cross_validation()
             try:
                 printed_accuracy = Accuracy(value, AccuracySource.OUTPUT, line.samples)
                 is_share = bool(_COUNTS_CLOSE.search(line.text))
-                accuracy = self._match_measurement(printed_accuracy, _rounding_error(value), is_share=is_share)
+                accuracy = self._match_measurement(printed_accuracy, rounding_error(value), is_share=is_share)
             except RunFailed:
                 continue  # an earlier line may still count
-            return _validate(accuracy, f", {line.text!r},")
+            return validate(accuracy, f", {line.text!r},")
         return None
 
     def _resolve_unit(self, line: PrintedAccuracy) -> float:
@@ -259,7 +232,7 @@ class _Chooser:
         if number > 1:
             return share if percentages.unsigned else line.value
         measured = [each.metrics[self._metric_name(each)] for each in self._measurements]
-        error = _rounding_error(number)
+        error = rounding_error(number)
         if any(abs(number - each) <= error for each in measured):
             return number
         if self._findings.printed.shows_percents(line) or any(abs(share - each) <= error / 100 for each in measured):
@@ -284,7 +257,7 @@ class _Chooser:
         values = [line.value for line in found.values()]
         if not values:
             return None
-        if max(values) - min(values) > 2 * max(map(_rounding_error, values)):
+        if max(values) - min(values) > 2 * max(map(rounding_error, values)):
             stated = ", ".join(f"{line.value:.4g} in {name}" for name, line in found.items())
             raise RunFailed(
                 Reason.NO_ACCURACY,
@@ -293,7 +266,7 @@ class _Chooser:
             )
         line = next(iter(found.values()))
         accuracy = Accuracy(self._resolve_unit(line), AccuracySource.FILE, line.samples)
-        return self._match_measurement(accuracy, _rounding_error(accuracy.value))
+        return self._match_measurement(accuracy, rounding_error(accuracy.value))
 
     def _last_cross_validation(self) -> Measurement | None:
         """Return the last cross-validation that measured an accuracy, or None.
@@ -323,8 +296,8 @@ class _Chooser:
             return None
         if refusal := self._explain_refusal(last):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
-        if copied := next((leak for leak in self._findings.leaks if _copies_folds(leak)), None):
-            raise RunFailed(Reason.NO_ACCURACY, _explain_leak(copied))
+        if copied := find_leak(self._findings.leaks, "copied_before_folds"):
+            raise RunFailed(Reason.NO_ACCURACY, explain_leak(copied))
         return self._build_accuracy(last, AccuracySource.CROSS_VALIDATION)
 
     def _from_validation(self) -> Accuracy:
@@ -342,7 +315,7 @@ class _Chooser:
             raise self._no_accuracy_error()
         validation = self._findings.recorded.validations.get((fit.model, fit.call))
         if validation is None or not validation.overlap.checked:
-            self._refuse_if_same(value, _TOLERANCE)
+            self._refuse_if_same(value, TOLERANCE)
         if validation is None:
             return Accuracy(value, AccuracySource.VALIDATION, evidence=Evidence(metric=name))
         validation = replace(validation, metrics={name.removeprefix("val_"): value})
@@ -359,7 +332,7 @@ class _Chooser:
         """
         for each in reversed(self._sound):
             measured = each.metrics[self._metric_name(each)]
-            if _is_same_number(accuracy.value, measured, tolerance):
+            if is_same_number(accuracy.value, measured, tolerance):
                 found = self._build_accuracy(each, accuracy.source)
                 own = accuracy if accuracy.samples and accuracy.samples != found.samples else found
                 is_percentage = abs(accuracy.value - measured) > tolerance
@@ -368,7 +341,7 @@ class _Chooser:
         last_answer = max(
             (each.at for each in self._sound_predictions), default=self._findings.recorded.last_direct_call
         )
-        earliest = last_answer if tolerance > 2 * _TOLERANCE else -math.inf
+        earliest = last_answer if tolerance > 2 * TOLERANCE else -math.inf
         self._refuse_if_same(accuracy.value, tolerance, earliest)
         self._refuse_loss(accuracy.value, tolerance, earliest)
         if error := self._find_other_metric(accuracy.value, tolerance):
@@ -376,7 +349,7 @@ class _Chooser:
         refused = self._refused_predictions[-1] if self._refused_predictions else None
         if refused and not self._sound_predictions and self._findings.recorded.last_direct_call <= refused.at:
             is_share = is_share or accuracy.source is AccuracySource.SCRIPT
-            if is_share and _explain_targets(refused.labels_of("")):
+            if is_share and explain_targets(refused.labels_of("")):
                 return self._accept_share(accuracy, refused)
             raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused))
         return self._match_prediction(accuracy)
@@ -386,7 +359,7 @@ class _Chooser:
 
         Raises RunFailed if the model was trained on the test rows.
         """
-        if refusal := _explain_row_refusal(prediction, self._findings.leaks, self._accepts_repeats):
+        if refusal := explain_row_refusal(prediction, self._findings.leaks, self._accepts_repeats):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
         found = self._add_evidence(accuracy, prediction)
         # A constant answer is close enough to some targets, but to how many is not known.
@@ -401,7 +374,7 @@ class _Chooser:
             loss = each.metrics.get("loss")
             if each.kind is not Kind.EVALUATE or loss is None or self._metric_name(each) or each.at < earliest:
                 continue
-            if _is_same_number(value, loss, tolerance):
+            if is_same_number(value, loss, tolerance):
                 raise self._build_metric_error(value, "loss", each)
 
     def _find_other_metric(self, value: float, tolerance: float) -> RunFailed | None:
@@ -416,9 +389,9 @@ class _Chooser:
             (name, each)
             for each in evaluated
             for name, measured in each.metrics.items()
-            if name != "loss" and _is_same_number(value, measured, tolerance)
+            if name != "loss" and is_same_number(value, measured, tolerance)
         ]
-        if not same or not all(_is_other_metric(name, each) for name, each in same):
+        if not same or not all(is_other_metric(name, each) for name, each in same):
             return None
         name, last = same[-1]
         return self._build_metric_error(value, last.classes.get(name, name), last)
@@ -426,9 +399,9 @@ class _Chooser:
     def _build_metric_error(self, value: float, metric: str, evaluated: Measurement) -> RunFailed:
         """Return the error for a stated accuracy that is really another metric, returned by evaluate()."""
         where = f" on line {evaluated.line}" if evaluated.line else ""
-        remedy = f"{_COMPILE.removesuffix('.')}, and report the accuracy that evaluate() then returns."
+        remedy = f"{COMPILE.removesuffix('.')}, and report the accuracy that evaluate() then returns."
         if evaluated.labels_of("").kind == "numbers":
-            remedy = _OWN_ACCURACY
+            remedy = OWN_ACCURACY
         return RunFailed(
             Reason.NO_ACCURACY,
             f"{self._script} states {value:.4g} as its accuracy, but that is the {metric} that evaluate(){where} "
@@ -442,7 +415,7 @@ class _Chooser:
         ignored; by default, all measurements are compared.
         """
         for each in reversed(self._refused):
-            if each.at >= earliest and _is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
+            if each.at >= earliest and is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
 
     def _match_prediction(self, accuracy: Accuracy) -> Accuracy:
@@ -493,7 +466,7 @@ class _Chooser:
             where = f" on line {measurement.line}" if measurement.line else ""
             return (
                 f"{self._script} measured {value:.4g}{where}. This is R² from a regressor's score() or from r2_score(), not "
-                f"an accuracy{self._explain_unused_line(value)}. {_OWN_ACCURACY}"
+                f"an accuracy{self._explain_unused_line(value)}. {OWN_ACCURACY}"
             )
         if measurement.is_selected:
             return (
@@ -515,7 +488,7 @@ class _Chooser:
             if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
                 return self._explain_refusal(same[-1])
         labels = measurement.labels_of(self._metric_name(measurement))
-        return _explain_label_refusal(measurement, labels, self._metric_name(measurement)) or _explain_row_refusal(
+        return explain_label_refusal(measurement, labels, self._metric_name(measurement)) or explain_row_refusal(
             measurement, self._findings.leaks, self._accepts_repeats
         )
 
@@ -525,7 +498,7 @@ class _Chooser:
         if printed.unparsed:
             return f", and the line {printed.unparsed!r} {printed.why_unparsed}"
         line = printed.test
-        if line is None or _is_same_number(line.value, r2, _rounding_error(line.value)):
+        if line is None or is_same_number(line.value, r2, rounding_error(line.value)):
             return ""
         return f", and the line {line.text!r} may state another regression metric"
 
@@ -533,7 +506,7 @@ class _Chooser:
         """Return how to evaluate a model that was trained in this run instead of one that was loaded."""
         if self._findings.fits or any(each.trained for each in self._findings.recorded.measurements):
             return "Evaluate the model that fit() trained."
-        loaded = _find_leak(self._findings.leaks, "loaded_model")
+        loaded = find_leak(self._findings.leaks, "loaded_model")
         file = _LOADED_FILE.search(loaded.message) if loaded else None
         if loaded is None or file is None:
             return (
@@ -553,10 +526,10 @@ class _Chooser:
                 return RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused[-1]))
         measurements = [each for each in self._findings.recorded.measurements if each.kind is Kind.EVALUATE]
         line = self._findings.printed.test
-        if line and (error := self._find_other_metric(line.value, _rounding_error(line.value))):
+        if line and (error := self._find_other_metric(line.value, rounding_error(line.value))):
             return error
         if measurements:
-            return RunFailed(Reason.NO_ACCURACY, _explain_missing_accuracy(measurements[-1], self._script))
+            return RunFailed(Reason.NO_ACCURACY, explain_missing_accuracy(measurements[-1], self._script))
         last = self._findings.printed.last_share
         last = f" (the last printed line, {last!r}, does not say that it is a test accuracy)" if last else ""
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
@@ -564,7 +537,7 @@ class _Chooser:
     def _explain_refused_score(self, search: Measurement) -> list[str]:
         """Return a note if the last score was refused because a hyperparameter search had seen its rows."""
         last = self._refused[-1] if self._refused else None
-        if last is None or last.kind is not Kind.SCORE or not search.candidates or last.overlap.share < _ALL_ROWS:
+        if last is None or last.kind is not Kind.SCORE or not search.candidates or last.overlap.share < ALL_ROWS:
             return []
         where = f"score() on line {last.line} of {self._script}" if last.line else "score()"
         return [
@@ -588,16 +561,16 @@ class _Chooser:
                 f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision for a "
                 "single class, print the accuracy as 'Test accuracy: 0.83'."
             ]
-        if accuracy.source is AccuracySource.SCRIPT and self._is_best(accuracy.value, _TOLERANCE):
+        if accuracy.source is AccuracySource.SCRIPT and self._is_best(accuracy.value, TOLERANCE):
             return self._describe_resplits(
                 f"the accuracy in accuracy.json, {shown}, which is the highest of those measured"
             )
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
         prints_other = bool(lines) and not any(
-            _is_same_number(line.value, accuracy.value, _rounding_error(line.value)) for line in lines
+            is_same_number(line.value, accuracy.value, rounding_error(line.value)) for line in lines
         )
-        if not prints_other or self._is_best(lines[-1].value, _rounding_error(lines[-1].value)):
+        if not prints_other or self._is_best(lines[-1].value, rounding_error(lines[-1].value)):
             used = f"the last accuracy, {shown}, which may be the best rather than a typical one"
             if resplits := self._describe_resplits(used):
                 return resplits
@@ -610,7 +583,7 @@ class _Chooser:
     def _is_best(self, value: float, tolerance: float) -> bool:
         """Return whether ``value`` equals the highest of the accuracies that count, and not, for example, their mean."""
         values = [each.metrics[self._metric_name(each)] for each in self._sound]
-        return bool(values) and _is_same_number(value, max(values), tolerance)
+        return bool(values) and is_same_number(value, max(values), tolerance)
 
     def _describe_resplits(self, used: str) -> list[str]:
         """Return a note if the script tested models on different splits of its data. ``used``: what the verdict uses."""
@@ -642,28 +615,7 @@ def explain_empty_test(findings: Findings) -> str:
     """Return what to do if the script's last measurement was a call to evaluate() with no samples; empty otherwise."""
     last = findings.recorded.measurements[-1:]
     is_empty = bool(last) and last[0].kind is Kind.EVALUATE and not last[0].metrics
-    return _explain_missing_accuracy(last[0], findings.script) if is_empty else ""
-
-
-def _explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
-    """Return why a call to evaluate() measured no accuracy, and what to do about it."""
-    where = f"evaluate() on line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
-    if not evaluated.metrics:
-        return f"{where} received no samples. Check the path, filter or split that leaves the test set empty."
-    problem = f"{where} measured no accuracy (metrics: {', '.join(evaluated.metrics)})."
-    names = [name for name in evaluated.metrics if name != "loss" and not _is_other_metric(name, evaluated)]
-    if evaluated.labels_of("").kind == "numbers":
-        return f"{problem} {_OWN_ACCURACY}"
-    if not names:
-        return f"{problem} {_COMPILE}"
-    return f'{problem} {_COMPILE[:-1]}, or name the accuracy metric in epochal.toml, for example metric = "{names[0]}".'
-
-
-def _is_other_metric(name: str, evaluated: Measurement) -> bool:
-    """Return whether a metric that evaluate() returned is known not to be an accuracy."""
-    if name in evaluated.accuracies:
-        return False
-    return evaluated.classes.get(name) in _OTHER_METRICS or bool(_REGRESSION_METRICS.fullmatch(name))
+    return explain_missing_accuracy(last[0], findings.script) if is_empty else ""
 
 
 def _describe_cross_validation(mean: Measurement, shown: str) -> str:
@@ -693,160 +645,3 @@ def _add_labels(prediction: Measurement, measurements: Sequence[Measurement]) ->
     if found.is_r2:  # the accuracy that a regression states is a share of close answers, for which no chance is known
         labels = {output: replace(each, chance=None, answer="") for output, each in labels.items()}
     return replace(prediction, labels=labels)
-
-
-def _explain_targets(labels: Labels) -> str:
-    """Return why accuracy is meaningless for these targets, and what to do; empty if it is meaningful."""
-    if labels.kind == "numbers":
-        return (
-            "The targets are not whole numbers, so the script trains a regression model, for which accuracy is "
-            f"meaningless. {_OWN_ACCURACY}"
-        )
-    if labels.kind == "inputs":
-        return (
-            "The targets are the inputs themselves, as in an autoencoder, for which accuracy is meaningless. "
-            f"{_OWN_ACCURACY}"
-        )
-    return ""
-
-
-def _explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -> str:
-    if refusal := _explain_targets(labels):
-        return refusal
-    if labels.answers == 1:
-        return (
-            f"All test labels are {labels.answer!r}, so a model that always gives this answer is never wrong. "
-            "Test on data that contains every class."
-        )
-    is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
-    if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
-        return (
-            f"{name} counts each zero in a one-hot label as a correct answer. "
-            'Compile the model with metrics=["categorical_accuracy"] instead.'
-        )
-    if "TopK" in measurement.classes.get(name, ""):
-        return (
-            f"{name} counts an answer as correct if the true class is among the k most likely. "
-            'Compile the model with metrics=["accuracy"] instead.'
-        )
-    if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
-        return (
-            f"Each row has several labels, and {name} counts them one by one. Measure the share of rows whose labels "
-            "are all correct, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
-        )
-    return ""
-
-
-def _find_leak(leaks: Sequence[Finding], kind: str) -> Finding | None:
-    return next((leak for leak in leaks if leak.kind == kind), None)
-
-
-def _copies_folds(leak: Finding) -> bool:
-    """Return whether a finding is about rows duplicated before a cross-validation, rather than before a split."""
-    return leak.kind == "copied_before_split" and "cross_val" in leak.message
-
-
-def _explain_leak(leak: Finding) -> str:
-    return f"{leak.path} line {leak.line}: {leak.message} The accuracy does not count. {leak.remedy}"
-
-
-def _explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
-    overlap = measurement.overlap
-    if overlap.redrawn:
-        return (
-            "The test set changes each time it is read and includes training rows, because its tf.data pipeline calls "
-            "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
-            "first."
-        )
-    if chosen := _find_leak(leaks, "chosen_before_split"):
-        return _explain_leak(chosen)
-    uses_all = overlap.share >= _ALL_ROWS
-    copied = _find_leak([leak for leak in leaks if not _copies_folds(leak)], "copied_before_split")
-    is_refused = overlap.refused or (copied and overlap.share > _MAX_COPIED)
-    if not is_refused or (accepts_repeats and not uses_all):
-        return ""
-    what = "validation" if measurement.kind is Kind.VALIDATION else "test"
-    # The recorder estimates this share from rows that repeat, and cannot know that the script copied them.
-    is_known = overlap.expected >= 0.005 and not copied
-    expected = f" (a clean split would yield {overlap.expected:.0%})" if is_known else ""
-    share = "All" if uses_all else f"{overlap.share:.0%} of the"
-    fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
-    if copied:
-        remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
-    elif fitted:
-        remedy = f"{fitted.path} line {fitted.line}: {fitted.message} {fitted.remedy}"
-    elif uses_all:
-        remedy = "Split the data first, for example with train_test_split(), and train on one part only."
-    else:
-        remedy = (
-            "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
-            "repeated_rows = true in epochal.toml."
-        )
-    return f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. {remedy}"
-
-
-def _parse_accuracy_json(text: str) -> Accuracy | None:
-    """Return the accuracy that nn.py wrote to accuracy.json; None if the recorder wrote the file."""
-    fault = "which is not a JSON object"
-    try:
-        content = json.loads(text)
-        if content.get("source") == "evaluate":
-            return None
-        fault = 'in which "accuracy" is not a number' if "accuracy" in content else 'which has no key "accuracy"'
-        return Accuracy(
-            read_number(content["accuracy"]), AccuracySource.SCRIPT, read_samples(content), read_test_set(content)
-        )
-    except PARSE_ERRORS:
-        raise RunFailed(
-            Reason.NO_ACCURACY,
-            f"accuracy.json contains {text[:80]!r}, {fault}. Change the code that writes the file so that it writes "
-            'a number from 0 to 1, as in {"accuracy": 0.83}.',
-        ) from None
-
-
-def _is_same_number(stated: float, measured: float, tolerance: float) -> bool:
-    """Return whether ``stated`` (perhaps a percentage) equals ``measured``. ``tolerance``: in the unit of ``stated``."""
-    return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
-
-
-def _rounding_error(value: float) -> float:
-    """Return the largest rounding error of a number with as many decimals as ``value`` has, assuming at least two."""
-    exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
-    decimals = max(2, -exponent) if isinstance(exponent, int) else 2
-    return max(_TOLERANCE, 0.501 * 10.0**-decimals)
-
-
-def _shortest_decimal(value: float) -> float:
-    """Return the shortest decimal that rounds to the same 32-bit float as ``value``, because Keras computes in 32-bit floats.
-
-    324 out of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
-    that is not a 32-bit float is returned unchanged.
-    """
-    if not math.isfinite(value) or abs(value) > 1 or struct.unpack("f", struct.pack("f", value))[0] != value:
-        return value
-    decimals = (float(f"{value:.{digits}g}") for digits in range(1, 10))
-    return next(short for short in decimals if struct.unpack("f", struct.pack("f", short))[0] == value)
-
-
-def _validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
-    """Return an accuracy with its value as the shortest decimal. Raises RunFailed if it is not between 0 and 1.
-
-    ``quote``: the line that states the accuracy, enclosed in commas, for the error message.
-    """
-    if not math.isfinite(accuracy.value):
-        raise RunFailed(
-            Reason.ACCURACY_NOT_FINITE,
-            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value}, not a finite number. "
-            f"{Reason.ACCURACY_NOT_FINITE.remedy}",
-        )
-    if not 0 <= accuracy.value <= 1:
-        is_json = accuracy.source is AccuracySource.SCRIPT  # its numbers have no percent sign
-        remedy = "Write it as a number from 0 to 1, such as 0.832." if is_json else "Write it as 0.832 or 83.2%."
-        if 1 < accuracy.value <= 100:
-            share = float(Decimal(str(accuracy.value)) / 100)
-            remedy = f"If it is a percentage, write {share:g}" + ("." if is_json else f" or {accuracy.value:g}%.")
-        raise RunFailed(
-            Reason.ACCURACY_OUT_OF_RANGE,
-            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value:g}, not between 0 and 1. {remedy}",
-        )
-    return replace(accuracy, value=_shortest_decimal(accuracy.value))

@@ -1,5 +1,6 @@
 """How the accuracy of a trial is chosen: the order of the sources, and the numbers that are refused."""
 
+import ast
 import base64
 import json
 import math
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epochal.analysis.findings import Finding
+from epochal.analysis.findings import Finding, find_leaks
+from epochal.analysis.findings.source import parse_source
 from epochal.analysis.percentages import Percentages
 from epochal.errors import Reason, RunFailed
 from epochal.records import Epoch
@@ -568,6 +570,22 @@ def test_contradicting_files_are_refused() -> None:
     explanation = _explain_refusal(files={"metrics.json": '{"accuracy": 0.6}', "acc.txt": "0.7"})
     assert "0.6 in metrics.json" in explanation
     assert "0.7 in acc.txt. Print the one that counts, as in 'Test accuracy: 0.83', or write it to" in explanation
+
+
+def test_cross_validation_of_copied_rows_is_refused() -> None:
+    """No recorded measurement shows that the folds share rows, because the models of the folds are not kept."""
+    mean = _make_event(0.9633, "cross_validation", folds=5, candidates=0, test_set=None, trained=None)
+    script = """\
+import numpy as np
+from sklearn.model_selection import cross_val_score
+x, y = np.concatenate([x, x]), np.concatenate([y, y])
+print(cross_val_score(model, x, y).mean())
+"""
+    leaks = find_leaks((parse_source("nn.py", ast.parse(script)),), ())
+    with pytest.raises(
+        RunFailed, match=r"nn.py line 3: concatenate\(\) repeats rows before cross_val_score\(\) on line 4"
+    ):
+        choose_accuracy(Findings(None, parse_measurements(json.dumps(mean)), printed(""), leaks=leaks))
 
 
 def test_cross_validation_counts_if_no_model_was_tested() -> None:

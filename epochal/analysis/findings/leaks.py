@@ -167,7 +167,7 @@ class _Flow:
                     f"Pass the original rows to {folds}, and use {leak.what} on the training rows of each fold alone."
                 )
             return Finding(
-                "copied_before_split",
+                "copied_before_folds" if folds else "copied_before_split",
                 self._source.path,
                 leak.line,
                 f"{leak.what} {leak.copies} rows {where}, so copies of training rows end up in the test data.",

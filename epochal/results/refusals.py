@@ -1,0 +1,157 @@
+"""Explain why a measurement does not count as an accuracy, and what to do about it."""
+
+import re
+from collections.abc import Sequence
+
+from epochal.analysis.findings import Finding
+from epochal.results.measurements import Kind, Labels, Measurement
+
+OWN_ACCURACY = (
+    "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
+    'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}. '
+    "Choose a tolerance so small that always predicting the mean would miss the threshold."
+)
+COMPILE = 'Compile the model with metrics=["accuracy"].'
+ALL_ROWS = 0.9995
+"""If at least this share of the test rows was used in training, the test set is treated as training data."""
+_MAX_COPIED = 0.05
+"""If the script duplicates rows before it splits them, at most this share of the test rows may be used in training."""
+_SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
+"""Matches findings about estimators that learn from labels; the recorder counts the rows they get as training rows."""
+OTHER_METRICS = frozenset(
+    {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
+    | {
+        "MeanSquaredError",
+        "RootMeanSquaredError",
+        "MeanAbsoluteError",
+        "MeanAbsolutePercentageError",
+        "CosineSimilarity",
+    }
+    | {
+        "MeanSquaredLogarithmicError",
+        "LogCoshError",
+        "Poisson",
+        "KLDivergence",
+        "Hinge",
+        "SquaredHinge",
+        "CategoricalHinge",
+    }
+    | {"BinaryCrossentropy", "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "ConcordanceCorrelation"}
+)
+"""The Keras metric classes that do not measure a share of correct answers."""
+_REGRESSION_METRICS = re.compile(
+    r"mae|mse|rmse|mape|msle|r2_?score|.*(?:error|squared|logcosh|cosine_similarity).*", re.IGNORECASE
+)
+
+
+def explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
+    """Return why a call to evaluate() measured no accuracy, and what to do about it."""
+    where = f"evaluate() on line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
+    if not evaluated.metrics:
+        return f"{where} received no samples. Check the path, filter or split that leaves the test set empty."
+    problem = f"{where} measured no accuracy (metrics: {', '.join(evaluated.metrics)})."
+    names = [name for name in evaluated.metrics if name != "loss" and not is_other_metric(name, evaluated)]
+    if evaluated.labels_of("").kind == "numbers":
+        return f"{problem} {OWN_ACCURACY}"
+    if not names:
+        return f"{problem} {COMPILE}"
+    return f'{problem} {COMPILE[:-1]}, or name the accuracy metric in epochal.toml, for example metric = "{names[0]}".'
+
+
+def is_other_metric(name: str, evaluated: Measurement) -> bool:
+    """Return whether a metric that evaluate() returned is known not to be an accuracy."""
+    if name in evaluated.accuracies:
+        return False
+    return evaluated.classes.get(name) in OTHER_METRICS or bool(_REGRESSION_METRICS.fullmatch(name))
+
+
+def explain_targets(labels: Labels) -> str:
+    """Return why accuracy is meaningless for these targets, and what to do; empty if it is meaningful."""
+    if labels.kind == "numbers":
+        return (
+            "The targets are not whole numbers, so the script trains a regression model, for which accuracy is "
+            f"meaningless. {OWN_ACCURACY}"
+        )
+    if labels.kind == "inputs":
+        return (
+            "The targets are the inputs themselves, as in an autoencoder, for which accuracy is meaningless. "
+            f"{OWN_ACCURACY}"
+        )
+    return ""
+
+
+def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -> str:
+    """Return why the labels make the metric ``name`` meaningless, and what to do; empty if they do not."""
+    if refusal := explain_targets(labels):
+        return refusal
+    if labels.answers == 1:
+        return (
+            f"All test labels are {labels.answer!r}, so a model that always gives this answer is never wrong. "
+            "Test on data that contains every class."
+        )
+    is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
+    if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
+        return (
+            f"{name} counts each zero in a one-hot label as a correct answer. "
+            'Compile the model with metrics=["categorical_accuracy"] instead.'
+        )
+    if "TopK" in measurement.classes.get(name, ""):
+        return (
+            f"{name} counts an answer as correct if the true class is among the k most likely. "
+            'Compile the model with metrics=["accuracy"] instead.'
+        )
+    if labels.kind == "several" and measurement.kind in (Kind.EVALUATE, Kind.VALIDATION):
+        return (
+            f"Each row has several labels, and {name} counts them one by one. Measure the share of rows whose labels "
+            "are all correct, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
+        )
+    return ""
+
+
+def find_leak(leaks: Sequence[Finding], kind: str) -> Finding | None:
+    """Return the first finding of a kind, such as ``chosen_before_split``."""
+    return next((leak for leak in leaks if leak.kind == kind), None)
+
+
+def explain_leak(leak: Finding) -> str:
+    """Say that a finding makes the accuracy meaningless, and what to do."""
+    return f"{leak.path} line {leak.line}: {leak.message} The accuracy does not count. {leak.remedy}"
+
+
+def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
+    """Return why the test rows make an accuracy meaningless, and what to do; empty if they do not.
+
+    ``accepts_repeats``: whether rows that were also used in training are accepted, unless all were.
+    """
+    overlap = measurement.overlap
+    if overlap.redrawn:
+        return (
+            "The test set changes each time it is read and includes training rows, because its tf.data pipeline calls "
+            "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
+            "first."
+        )
+    if chosen := find_leak(leaks, "chosen_before_split"):
+        return explain_leak(chosen)
+    uses_all = overlap.share >= ALL_ROWS
+    copied = find_leak(leaks, "copied_before_split")
+    is_refused = overlap.refused or (copied and overlap.share > _MAX_COPIED)
+    if not is_refused or (accepts_repeats and not uses_all):
+        return ""
+    what = "validation" if measurement.kind is Kind.VALIDATION else "test"
+    # The recorder estimates this share from rows that repeat, and cannot know that the script copied them.
+    is_known = overlap.expected >= 0.005 and not copied
+    expected = f" (a clean split would yield {overlap.expected:.0%})" if is_known else ""
+    share = "All" if uses_all else f"{overlap.share:.0%} of the"
+    fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
+    if copied:
+        remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
+    elif fitted:
+        remedy = f"{fitted.path} line {fitted.line}: {fitted.message} {fitted.remedy}"
+    elif uses_all:
+        remedy = "Split the data first, for example with train_test_split(), and train on one part only."
+    else:
+        remedy = (
+            "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
+            "repeated_rows = true in epochal.toml."
+        )
+    return f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. {remedy}"

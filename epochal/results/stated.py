@@ -1,0 +1,81 @@
+"""Read and compare the numbers that a script states as its accuracy."""
+
+import json
+import math
+import struct
+from dataclasses import replace
+from decimal import Decimal
+
+from epochal.errors import Reason, RunFailed
+from epochal.records import Accuracy, AccuracySource
+from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
+
+TOLERANCE = 0.0005
+"""Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
+
+
+def parse_accuracy_json(text: str) -> Accuracy | None:
+    """Return the accuracy that nn.py wrote to accuracy.json; None if the recorder wrote the file."""
+    fault = "which is not a JSON object"
+    try:
+        content = json.loads(text)
+        if content.get("source") == "evaluate":
+            return None
+        fault = 'in which "accuracy" is not a number' if "accuracy" in content else 'which has no key "accuracy"'
+        return Accuracy(
+            read_number(content["accuracy"]), AccuracySource.SCRIPT, read_samples(content), read_test_set(content)
+        )
+    except PARSE_ERRORS:
+        raise RunFailed(
+            Reason.NO_ACCURACY,
+            f"accuracy.json contains {text[:80]!r}, {fault}. Change the code that writes the file so that it writes "
+            'a number from 0 to 1, as in {"accuracy": 0.83}.',
+        ) from None
+
+
+def is_same_number(stated: float, measured: float, tolerance: float) -> bool:
+    """Return whether ``stated`` (perhaps a percentage) equals ``measured``. ``tolerance``: in the unit of ``stated``."""
+    return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
+
+
+def rounding_error(value: float) -> float:
+    """Return the largest rounding error of a number with as many decimals as ``value`` has, assuming at least two."""
+    exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
+    decimals = max(2, -exponent) if isinstance(exponent, int) else 2
+    return max(TOLERANCE, 0.501 * 10.0**-decimals)
+
+
+def _shortest_decimal(value: float) -> float:
+    """Return the shortest decimal that rounds to the same 32-bit float as ``value``, because Keras computes in 32-bit floats.
+
+    324 out of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
+    that is not a 32-bit float is returned unchanged.
+    """
+    if not math.isfinite(value) or abs(value) > 1 or struct.unpack("f", struct.pack("f", value))[0] != value:
+        return value
+    decimals = (float(f"{value:.{digits}g}") for digits in range(1, 10))
+    return next(short for short in decimals if struct.unpack("f", struct.pack("f", short))[0] == value)
+
+
+def validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
+    """Return an accuracy with its value as the shortest decimal. Raises RunFailed if it is not between 0 and 1.
+
+    ``quote``: the line that states the accuracy, enclosed in commas, for the error message.
+    """
+    if not math.isfinite(accuracy.value):
+        raise RunFailed(
+            Reason.ACCURACY_NOT_FINITE,
+            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value}, not a finite number. "
+            f"{Reason.ACCURACY_NOT_FINITE.remedy}",
+        )
+    if not 0 <= accuracy.value <= 1:
+        is_json = accuracy.source is AccuracySource.SCRIPT  # its numbers have no percent sign
+        remedy = "Write it as a number from 0 to 1, such as 0.832." if is_json else "Write it as 0.832 or 83.2%."
+        if 1 < accuracy.value <= 100:
+            share = float(Decimal(str(accuracy.value)) / 100)
+            remedy = f"If it is a percentage, write {share:g}" + ("." if is_json else f" or {accuracy.value:g}%.")
+        raise RunFailed(
+            Reason.ACCURACY_OUT_OF_RANGE,
+            f"The accuracy {accuracy.source.description}{quote} is {accuracy.value:g}, not between 0 and 1. {remedy}",
+        )
+    return replace(accuracy, value=_shortest_decimal(accuracy.value))
