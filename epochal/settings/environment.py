@@ -98,8 +98,8 @@ class Environment(BaseModel):
     def create_home(self, *files: str) -> None:
         """Create the folder EPOCHAL_HOME if it is missing.
 
-        ``files``: names of files in it, which need not exist. Raises SettingsError if the folder cannot be created, or
-        if this user cannot write to the folder or to one of these files.
+        ``files``: names of files in it, which need not exist. Raises SettingsError if the folder cannot be created, if
+        this user cannot write to the folder or to one of these files, or if the folder contains a link to nothing.
         """
         shown, remedy = f"EPOCHAL_HOME ({self.home})", "Set EPOCHAL_HOME to another folder"
         try:
@@ -117,6 +117,12 @@ class Environment(BaseModel):
             raise SettingsError(
                 f"{shown} is not writable by the user {_user_name()}. {remedy}, or change the folder's owner."
             )
+        for path in self.home.iterdir():
+            if path.is_symlink() and not path.exists():
+                raise SettingsError(
+                    f"EPOCHAL_HOME: {path} is a link to {os.readlink(path)}, which does not exist. Mount or create it, or "
+                    "remove the link."
+                )
         for path in (self.home / name for name in files):
             if path.exists() and not os.access(path, os.W_OK):
                 raise SettingsError(

@@ -281,6 +281,14 @@ def test_database_of_another_user_is_reported(home: Path) -> None:
     assert f"EPOCHAL_HOME: {home}/epochal.db is not writable by the user" in done.stderr
 
 
+def test_link_to_a_disk_that_is_not_mounted_is_reported(home: Path) -> None:
+    """Epochal would otherwise store runs where nobody expects them, or fail in the middle of one."""
+    (home / "cache").symlink_to("/mnt/disk/cache")
+    done = epochal(home, "history")
+    assert done.returncode == 2
+    assert f"{home}/cache is a link to /mnt/disk/cache, which does not exist. Mount or create it" in done.stderr
+
+
 def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:
     """ngrok rejects the authtoken or cannot be reached. The message does not contain the authtoken."""
     done = epochal(home, "tunnel", EPOCHAL_NGROK_AUTHTOKEN="0123456789-not-a-token")
