@@ -283,10 +283,10 @@ def test_database_of_another_user_is_reported(home: Path) -> None:
 
 def test_link_to_a_disk_that_is_not_mounted_is_reported(home: Path) -> None:
     """Epochal would otherwise store runs where nobody expects them, or fail in the middle of one."""
-    (home / "cache").symlink_to("/mnt/disk/cache")
+    (home / "runs").symlink_to("/mnt/disk/runs")
     done = epochal(home, "history")
     assert done.returncode == 2
-    assert f"{home}/cache is a link to /mnt/disk/cache, which does not exist. Mount or create it" in done.stderr
+    assert f"{home}/runs is a link to /mnt/disk/runs, which does not exist. Mount or create it" in done.stderr
 
 
 def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:
