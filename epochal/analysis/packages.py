@@ -319,7 +319,7 @@ def can_provide(module: str, name: str) -> bool:
 
 
 def describe_module(module: str) -> str:
-    """Return a top-level module as named in messages: ``Python's random module`` or ``the package keras``."""
+    """Return how messages refer to a top-level module: ``Python's random module`` or ``the package keras``."""
     return f"Python's {module} module" if module in sys.stdlib_module_names else f"the package {module}"
 
 
