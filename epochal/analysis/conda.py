@@ -13,7 +13,10 @@ cpuonly cuda cuda-toolkit cuda-version cudatoolkit cudnn intel-openmp ipykernel 
 llvm-openmp mkl nb_conda_kernels nomkl notebook openssl pip python python_abi pytorch-cuda pytorch-mutex
 setuptools wheel
 """.split()  # noqa: SIM905 (a list of names reads better without quotes)
-"""Conda packages to leave out, because the training environment has them already, needs none, or gets them with pip packages."""
+"""Conda packages that are left out.
+
+The training environment has them already, does not need them, or gets them as part of pip packages.
+"""
 
 _RENAMED = {
     "dask-core": "dask",
