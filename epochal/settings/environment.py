@@ -120,7 +120,7 @@ class Environment(BaseModel):
         for path in self.home.iterdir():
             if path.is_symlink() and not path.exists():
                 raise SettingsError(
-                    f"EPOCHAL_HOME: {path} is a link to {os.readlink(path)}, which does not exist. Mount or create it, or "
+                    f"EPOCHAL_HOME: {path} is a link to {path.readlink()}, which does not exist. Mount or create it, or "
                     "remove the link."
                 )
         for path in (self.home / name for name in files):
