@@ -331,7 +331,7 @@ class Forecast:
     margin: half the width of the 90% interval for ``level``.
     expected: the epoch at which the curve is expected to reach the threshold; None if that is after ``last_epoch``.
     earliest, latest: the bounds of the 90% interval for ``expected``; each is None if it is after ``last_epoch``.
-    hopeless: True if the model has begun to learn but the upper end of a wider interval stays below the threshold.
+    hopeless: True if the model has begun to learn, but its accuracy will almost certainly stay below the threshold.
 
     If the curve is not hopeless and ``expected`` is None, the outcome is uncertain.
     """
@@ -422,7 +422,7 @@ class Run:
     """The progress of one commit through the three jobs.
 
     fingerprint: a digest of everything that the verdict depends on.
-    offered_fingerprint: the fingerprint that the commit would have with the change that the email offers.
+    offered_fingerprint: the fingerprint that the code would have after the change offered in the email.
     script: the path of the script or notebook, relative to the repository or to the project's folder.
     reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
     reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial

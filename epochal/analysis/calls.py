@@ -19,7 +19,7 @@ def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
 
 
 def makes_files(code: Path, path: str, line: int) -> bool:
-    """Return whether the calls on a line create a folder or open files only for writing, as in ``open(path, "w")``."""
+    """Return whether the calls on a line create a folder or open files, but open no file for reading."""
     calls = find_calls(code, path, line)
     opening = [call for call in calls if last_name(call.func) in _OPENERS]
     makes_folder = any(last_name(call.func) in ("mkdir", "makedirs") for call in calls)
@@ -51,7 +51,7 @@ def find_texts(code: Path, path: str, line: int) -> list[str]:
 
 
 def _find_opened(tree: ast.Module, line: int) -> dict[str, ast.Call]:
-    """Return the calls that open files for reading, by the variable that holds the result.
+    """Return the calls that open files for reading, keyed by the variable that holds the result.
 
     Only variables that the line can use are included. ``Path(…)`` counts as opening a file.
     """

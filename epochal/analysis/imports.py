@@ -84,7 +84,7 @@ def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> st
 
 
 def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
-    """Return the local module that was probably meant by the import of ``missing`` on a line although its path differs.
+    """Find the local module that an import of ``missing`` on a line probably means, although the module's path differs.
 
     The path may differ in letter case, or have extra folders. Returns the module's name as written in the statement,
     its path, and the statement to write instead (empty if the script cannot import from that path, for example because
@@ -150,7 +150,7 @@ def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:
 
 
 def find_close_name(code: Path, file: str, name: str) -> str:
-    """Return the name defined in the module ``file`` that is most similar to ``name``; empty if none is similar."""
+    """Return the name most similar to ``name`` that the module ``file`` defines; empty if none is similar."""
     lower = {each.lower(): each for each in _defined_names(code, file)}
     found = get_close_matches(name.lower(), sorted(lower), n=1)
     return lower[found[0]] if found else ""

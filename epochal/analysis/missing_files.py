@@ -37,8 +37,8 @@ def explain_missing_folder(folder: str, code: Path) -> str:
 def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: bool = False) -> str:
     """Return why the script cannot read the file ``name``, and what to do about it. ``code``: a copy of the commit.
 
-    ``name``: a path as the script gave it, relative to the folder or absolute. ``line``: the line of code that opened
-    it, if that is known. ``is_computed``: whether the script derived the path from a folder's path, so that its code
+    ``name``: a path as the script gave it, relative to ``code`` or absolute. ``line``: the line of code that opened the
+    file, if that is known. ``is_computed``: whether the script derived the path from a folder's path, so that its code
     does not contain the relative path.
     """
     path = name.replace("\\", "/")

@@ -65,7 +65,7 @@ _NOT_PACKAGES = {
     "tensorflow-gpu": "tensorflow",
     "yaml": "PyYAML",
 }
-"""Names, in lower case, for which the package index has no installable package, with the packages that are meant."""
+"""Names, in lower case, that no installable package has, with the packages that are meant."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask

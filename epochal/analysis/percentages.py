@@ -120,7 +120,7 @@ class _Products:
         return places[0], frozenset(map(_find_start, printing)), frozenset(map(_find_start, others))
 
     def _find_print(self, node: ast.AST) -> ast.AST:
-        """Return the call that prints ``node``: itself or one that contains it. If no call prints it, return ``node``."""
+        """Return the innermost printing call that is or contains ``node``; ``node`` itself if there is none."""
         found: ast.AST | None = node
         while found and not _is_print(found):
             found = self._parents.get(found)
@@ -259,9 +259,9 @@ def _is_print(node: ast.AST) -> bool:
 
 
 def _find_start(node: ast.AST) -> str:
-    """Return the constant text that the line printed by the call ``node`` starts with.
+    """Return the constant text at the start of the line that ``node`` prints or formats.
 
-    Empty if the call prints several lines, and for any other node.
+    Empty if there are several lines, or if ``node`` is neither a printing call nor text.
     """
     first = node.args[0] if isinstance(node, ast.Call) and _is_print(node) and node.args else node
     if isinstance(first, ast.JoinedStr) and first.values:

@@ -33,8 +33,8 @@ class Script:
     it imports, and of its configuration files, by path. ``constants``: the literals assigned to names at its top level,
     in order. ``epochs``: the literals that may set the number of epochs, the most likely first. ``assigned_lines``: for
     each name, the line numbers of its assignments, counted from 1. ``places``: the literals that a search may change,
-    by name and by qualified name. ``notebook``: the notebook that the script was exported from; None for a Python
-    file. For an exported script, ``path`` does not exist in the commit.
+    keyed by name and by qualified name. ``notebook``: the notebook that the script was exported from; None for a
+    Python file. For an exported script, ``path`` does not exist in the commit.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Run the same job scripts as Jenkins, with the same variables, and choose the next job by the exit status."""
+"""Run the same job scripts as Jenkins does, with the same variables, and choose the next job by the exit status."""
 
 import os
 import signal

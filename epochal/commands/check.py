@@ -260,7 +260,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return three lists of files: all in a commit of all changes, the new or changed ones, and those in Git LFS."""
+    """Return the files that a commit of all changes would contain, the new or changed ones, and those in Git LFS."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")

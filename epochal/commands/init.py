@@ -73,7 +73,7 @@ def init(
     branch: Annotated[
         list[str] | None,
         typer.Option(
-            help="A branch to push; this option may be repeated. If none is given or already set, epochal init asks."
+            help="A branch to push; this option may be repeated. If none is given and none is set, epochal init asks."
         ),
     ] = None,
     jenkinsfile: Annotated[
@@ -107,8 +107,8 @@ def _ask_branches(folder: Path, remote: str | None) -> list[str]:
 def initialise(folder: Path, remote: str | None, branches: tuple[str, ...], *, jenkinsfile: bool = False) -> list[str]:
     """Set up ``folder``, and return lines that report what was done and what was left alone.
 
-    ``remote`` is the URL or path of the remote origin, or None if the repository already has that remote. The hooks will
-    push ``branches``.
+    ``remote`` is the URL or path of the remote named origin, or None if the repository already has a remote of that
+    name. The hooks will push ``branches``.
 
     Raises UsageError, before changing anything, if ``folder`` has no script or is inside another repository, or if its
     remote origin differs from ``remote`` (or is missing, if ``remote`` is None). Also raises UsageError if git fails or

@@ -150,7 +150,7 @@ def _local_commit(path: Path, commit: str | None, branch: str | None, project: s
 
 
 def _normalise(project: str) -> str:
-    """Return the path of a project as epochal.toml lists it, without ``./`` and without slashes at either end."""
+    """Return a project's path without ``./`` and without slashes at either end, for comparison with epochal.toml."""
     return str(PurePosixPath(project.strip("/"))) if project else ""
 
 

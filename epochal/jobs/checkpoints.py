@@ -17,7 +17,7 @@ from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
 _TEST_SET_CHANGES = "the script tests on different rows each time it runs (is its split seeded?)"
-"""The reason for training from the beginning if an earlier trial tested on different rows after it had resumed."""
+"""The reason for training from the beginning if an earlier trial resumed and then tested on other rows than before."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many of a branch's newest runs keep their checkpoints."""
 
@@ -42,8 +42,8 @@ def provide_checkpoints(active: ActiveRun, number: int, proposal: Proposal) -> P
 
     A trial of a search gets only the checkpoints of ``proposal.source``. Checkpoints of another trial of this run are
     moved, so that they take up disk space only once. Checkpoints of an earlier run are linked or copied, so that the
-    earlier run keeps them; they are used only if the code of the two runs differs in the number of epochs and
-    nothing else.
+    earlier run keeps them; they are used only if the number of epochs is the only difference between the code of the
+    two runs.
     """
     if proposal.strategy is Strategy.SEARCH and proposal.source is None:
         return ProvidedCheckpoints()
@@ -84,7 +84,7 @@ def remove_old_checkpoints(active: ActiveRun) -> None:
 
 
 def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> ProvidedCheckpoints:
-    """Move the checkpoints of trial ``earlier`` to trial ``number`` of the same run, if the latter may use them."""
+    """Move the checkpoints of trial ``earlier`` to trial ``number`` of the same run, if that trial may use them."""
     source, target = (active.folder.trial(trial).checkpoints for trial in (earlier, number))
     if not _find_checkpoints(source):
         return ProvidedCheckpoints()

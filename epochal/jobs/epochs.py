@@ -13,7 +13,7 @@ from epochal.results.outputs import read_metrics, read_untrusted_text
 
 _MAX_FACTOR = 10
 _MAX_INEFFECTIVE = 2
-"""Once increasing a literal has had no effect in this many trials, no other literals are tried."""
+"""After this many trials in which increasing a literal had no effect, no other literals are tried."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,10 @@ def choose_epochs(active: ActiveRun) -> EpochsChoice:
 def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Training]) -> EpochsChoice:
     """Choose the literal of ``script`` that sets the number of epochs.
 
-    If the first trial shows which numbers of epochs the script may ask for, literals that set one of them come first.
-    If the script is certain to ask for one of them, literals that set more than ten times the largest are left out.
+    If the first trial shows which numbers of epochs the script may have requested, literals that set one of these
+    numbers come first. If one of them is certain to be the requested number, literals that set more than ten times the
+    largest of them are left out.
+
     ``trials``: the measured trials, in order, except those of a search. ``trainings``: the evidence of how long each
     trial trained, by trial number.
     """

@@ -22,7 +22,7 @@ _MAILED = frozenset({State.REACHED, State.EXHAUSTED, State.FAILED})
 def end_run(
     app: App, number: int, state: State, reason: Reason | None = None, explanation: str = "", detail: str = ""
 ) -> None:
-    """End the run in ``state``, and store the email about it, if any is due, in the same transaction.
+    """Give the run its final ``state``, and store the email about it, if one is due, in the same transaction.
 
     ``explanation`` and ``detail`` are shown to the user along with ``reason``. Raises the same errors as ``end_owned_run``.
     """

@@ -27,9 +27,10 @@ _LAST_OUTPUT = 256 * 1024
 
 
 def measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings: Findings) -> Choice:
-    """Return the accuracy that counts, chosen from ``findings``. Raises RunFailed if training failed or yielded no accuracy.
+    """Return the accuracy that counts, chosen from ``findings``, with notes for the developer.
 
-    If the script was exported from a notebook, the returned notes or the error's explanation name its cells.
+    Raises RunFailed if training failed or yielded no accuracy. If the script was exported from a notebook, the notes
+    and the error's explanation name the cells of the notebook.
     """
     script = active.script
     try:
@@ -122,7 +123,7 @@ def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> 
 def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
     """Return a note if the script did not end normally but its accuracy may still count; otherwise an empty string.
 
-    This is the case if the script ended itself with an error after measuring the accuracy, or left threads running.
+    It may count if the script ended with an error on purpose after measuring it, or left threads running.
     """
     if ending is None:
         return ""

@@ -123,9 +123,9 @@ def pull(app: App, run: Run) -> State:
 def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
     """Return the project for the run to train: empty if the repository is a single project, None if no project changed.
 
-    If the run names a project, raise RunFailed unless epochal.toml lists it. Otherwise, if a push changes several
-    projects, return the first and queue a run for each of the others; if a person started the run, raise RunFailed if
-    the repository has several projects.
+    If the run names a project, raise RunFailed unless epochal.toml lists it. Otherwise, if a push started the run,
+    return the first project that the push changed, and queue a run for each of the others that it changed. If a person
+    started the run, raise RunFailed if the repository has several projects.
     """
     sha = run.commit.sha
     try:

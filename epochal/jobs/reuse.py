@@ -63,8 +63,8 @@ def store_offered_fingerprint(active: ActiveRun) -> None:
 def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
     """End the run in the same way as the run ``earlier``, and reuse that run's verdict.
 
-    ``adopted``: the trial whose change the commit adopts, if any. If given, only this trial is shown with the run;
-    otherwise, all trials of ``earlier`` are.
+    ``adopted``: the trial whose change the commit adopts, if any. If it is given, the run shows only this trial;
+    otherwise, the run shows all trials of ``earlier``.
     """
     store_plan(active)
     add_notes(active.app.database, active.run.id, earlier.notes)

@@ -219,4 +219,4 @@ def _send_mail(app: App) -> None:
     try:
         drain_outbox(app, log)
     except DatabaseUnavailable as error:
-        log(f"mail: the email cannot be sent now ({error}); epochal serve or epochal mail will send it later")
+        log(f"mail: the email cannot be sent now ({error}); epochal serve or epochal mail --flush will send it")

@@ -91,9 +91,9 @@ _MIN_RISE = 0.01
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
     """Return the validation accuracy (0 to 1) at which the next trial may stop; None if it should run all its epochs.
 
-    The value starts at ``target``, the accuracy (0 to 1) that the gate requires on the test data. Each trial whose
-    validation accuracy reached the value, but whose measured accuracy was below ``target``, raises it by the difference
-    between the two accuracies, and by at least 0.01.
+    The value starts at ``target``, the accuracy (0 to 1) that the gate requires on the test data. If a trial's
+    validation accuracy reached the value, but its measured accuracy was below ``target``, the value is raised by the
+    difference between these two accuracies, or by 0.01 if that is more.
     """
     stop_at = target
     for trial in trials:
@@ -198,7 +198,7 @@ def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial],
 
 
 def _suggest_argument(script: Script) -> str:
-    """Suggest the argument for the number of epochs if the script creates an estimator that takes one; else nothing."""
+    """Suggest passing the number of epochs to an estimator in the script; empty if none takes such an argument."""
     for _, call in script.find_calls():
         if argument := find_iterations_argument(call):
             return f"Pass it to {last_name(call.func)}() as {argument}."
@@ -233,9 +233,9 @@ _MANY_NEW_LABELS = 0.1
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     """Return ``end``, with a cause and a remedy added if no trial is clearly better than always giving the same answer.
 
-    The new remedy is used instead of that of the reason. If ``end`` has its own remedy, the new one is added after it,
-    or replaces it if many test labels are new to the model. An end due to too few samples or a loss that is not finite
-    is returned unchanged, because its own remedy comes first.
+    If ``end`` has no remedy of its own, the new remedy is used instead of the one of ``end.reason``. Otherwise, it is
+    added to the remedy of ``end``, or replaces it if many test labels are new to the model. An end due to too few
+    samples or a loss that is not finite is returned unchanged, because its own remedy comes first.
     """
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None:

@@ -251,8 +251,8 @@ def _train_again(
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
     """Return whether a trial resumed and was not tested on the same test set as the model in its checkpoints.
 
-    Also return True if no accuracy was found after resuming. The model in the checkpoints of an interrupted trial may
-    never have been tested. In that case, return True unless the test rows were compared with the training rows.
+    Also return True if no accuracy was found after resuming. If the model in the checkpoints was never tested, for
+    example because its trial was interrupted, return True unless the test rows were compared with the training rows.
     """
     if not trial.epochs_resumed:
         return False
@@ -278,7 +278,7 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
 
 
 def _sets_size(constant: Constant) -> bool:
-    """Return whether a constant may set the size of batches or windows, and thereby change the rows that are tested."""
+    """Return whether a constant may set the size of batches or windows, and thereby change which rows are test data."""
     return bool(re.search(r"batch|steps|window|seq|length", constant.name, re.IGNORECASE))
 
 

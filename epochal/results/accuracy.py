@@ -94,8 +94,9 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     does not count makes the run fail; measurements and printed lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
-    accept test rows that were also used in training, unless all were. Raises RunFailed with the reason NO_ACCURACY (the
-    explanation says what does not count, why, and what to do), ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
+    accept test rows that were also used in training, unless all of them were. Raises RunFailed with the reason
+    NO_ACCURACY (the explanation says what does not count, why, and what to do), ACCURACY_NOT_FINITE or
+    ACCURACY_OUT_OF_RANGE.
     """
     return _Chooser(findings, metric, repeated_rows).choose()
 
@@ -326,9 +327,9 @@ class _Chooser:
     def _match_measurement(self, accuracy: Accuracy, tolerance: float, *, is_share: bool = False) -> Accuracy:
         """Return an accuracy that nn.py wrote or printed, with the evidence from the measurement that it matches.
 
-        ``is_share``: whether the accuracy is the share of predictions that are close to their targets, as in a
-        regression; accuracy.json may always state such a share. Raises RunFailed if the accuracy matches only a refused
-        measurement, or if it can only have been computed from refused predictions.
+        ``is_share``: whether the accuracy may be the share of predictions that are close to their targets, as in a
+        regression; for accuracy.json, this is assumed in any case. Raises RunFailed if the accuracy matches only a
+        refused measurement, or if it can only have been computed from refused predictions.
         """
         for each in reversed(self._sound):
             measured = each.metrics[self._metric_name(each)]
@@ -581,7 +582,7 @@ class _Chooser:
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _is_best(self, value: float, tolerance: float) -> bool:
-        """Return whether ``value`` equals the highest of the accuracies that count, and not, for example, their mean."""
+        """Return whether ``value`` is the highest of the accuracies that count, rather than their mean, for example."""
         values = [each.metrics[self._metric_name(each)] for each in self._sound]
         return bool(values) and is_same_number(value, max(values), tolerance)
 

@@ -431,7 +431,7 @@ def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
 
 
 def _find_split(text: str, mention: _Mention, between: str, following: str) -> Split:
-    """Return the data behind the accuracy: the data named last before the number, or else first after it."""
+    """Return the data behind the accuracy: the last data named before the number, or else the first named after it."""
     words = " ".join(_WORDS.findall(mention.name))
     joined = re.match(r"(test|train|val|valid|eval|dev)acc", words, re.IGNORECASE)
     name = f"{joined[1]} " if joined else words

@@ -21,8 +21,8 @@ class TrainedEpochs:
 
     ``total``: the number of epochs in all fits, including those before the checkpoint that a fit resumed from.
     ``targets``: the numbers of epochs that the script may have asked for. ``are_iterations``: whether the numbers
-    count boosting rounds or iterations of estimators instead of epochs. Retraining may not raise the limits of all
-    these estimators. ``converged``: whether every estimator stopped before its limit. ``is_asked``: whether
+    count boosting rounds or iterations of estimators instead of epochs. Retraining may raise the limits of only some
+    of these estimators. ``converged``: whether every estimator stopped before its limit. ``is_asked``: whether
     ``targets`` is sure to contain the number that the script asked for, even if training stopped early.
     """
 

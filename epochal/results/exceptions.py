@@ -135,8 +135,8 @@ def _parse_traceback(block: str) -> Raised | None:
 def unwrap(chain: Sequence[Raised]) -> list[Raised]:
     """Return a chain of exceptions without those that only wrap the real one, which then comes first.
 
-    Keras wraps exceptions from layers, TensorFlow those from traced functions and graphs, and multiprocessing, joblib
-    and PyTorch's DataLoader those from other processes.
+    Exceptions from layers are wrapped by Keras, exceptions from traced functions and graphs by TensorFlow, and
+    exceptions from other processes by multiprocessing, joblib or PyTorch's DataLoader.
     """
     chain = list(chain)
     remote = next((each for each in chain if each.name in ("_RemoteTraceback", "RemoteTraceback")), None)

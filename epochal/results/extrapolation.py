@@ -121,7 +121,7 @@ class _Fit:
         return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """Return the variance, due to uncertainty in the parameters, of the accuracy after each of ``epochs``.
+        """Return the variance of the accuracy after each of ``epochs`` that is due to uncertainty in the parameters.
 
         ``trust``: see ``precision``.
         """

@@ -12,7 +12,10 @@ from epochal.records import Fit, Forecast, StoppedBy, Trial
 WIDTH = 1.95
 """Half-width of a 90% interval, in standard deviations of the extrapolation. Calibrated with benchmarks/forecast.py."""
 _HOPELESS_WIDTH = 2.4
-"""Half-width of the interval for judging a curve hopeless. With WIDTH instead, one run in twenty would be abandoned too early."""
+"""Like ``WIDTH``, but for judging a curve hopeless.
+
+If ``WIDTH`` itself were used for that, one run in twenty would be abandoned too early.
+"""
 _MIN_EPOCHS = 8
 _MAX_POINTS = 200
 """To save time, a curve is reduced to at most this many points, and only about this many future epochs are forecast."""
@@ -77,11 +80,11 @@ def _average_blocks(points: Sequence[tuple[int, float]]) -> list[tuple[float, fl
 def forecast_trial(
     trial: Trial, fits: Sequence[Fit], script: Script, epochs: Epochs | None, threshold: float, last_epoch: int
 ) -> Forecast | None:
-    """Return the forecast up to ``last_epoch`` for a measured trial below ``threshold``, or None if no forecast is possible.
+    """Return a forecast up to ``last_epoch`` for a trial whose accuracy is below ``threshold``; None if impossible.
 
     A forecast is possible if the last fit measured a validation accuracy and trained for the number of epochs that
-    ``epochs``, a literal in ``script``, sets for the trial: no other fit would train longer if that literal were
-    increased. No forecast is possible if the script itself stopped the trial's fits, or if it has a learning rate
+    ``epochs``, a literal in ``script``, sets for the trial; otherwise, raising that literal would not make the fit
+    longer. No forecast is possible if the script itself stopped the trial's fits, or if it has a learning rate
     schedule, which more epochs may stretch. The validation accuracy has to reach ``threshold`` plus the gap, which is
     ``trial.validation_accuracy`` minus ``trial.accuracy``; if that sum is over 1, no forecast is possible. The standard
     deviation of the gap is taken to be the standard error of the trial's accuracy.

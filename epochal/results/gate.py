@@ -14,7 +14,7 @@ _CHANCE_ERROR = 0.05
 _TOLERANCE = 0.01
 """How far accuracy * samples may fall below the number of correct answers because the accuracy was rounded."""
 _NEARLY_ALL = 0.9
-"""If the most frequent label has at least this share of the rows, a possible cause is that they are sorted by label."""
+"""If at least this share of test rows has the same label, the data may have been sorted by label before the split."""
 _NEGLIGIBLE = 1e-16
 _BISECTIONS = 50
 _MAX_ANSWER_LENGTH = 40
@@ -48,10 +48,11 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
     """Judge an ``accuracy`` (0 to 1) that was measured on ``samples`` test samples.
 
     ``look``: the number of this look at the test set, counted from 1. The verdict is REACHED if the accuracy is at
-    least the threshold and, if ``evidence.chance`` is known, its 95% lower bound is above that chance level. If the
-    rule has a confidence, the lower bound with the error permitted at this look (see ``permitted_error``) must also be
-    above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts; if the rule has a confidence,
-    RunFailed(NO_SAMPLES) is raised instead. Raises ValueError if the accuracy or the threshold is not between 0 and 1.
+    least the threshold and, if ``evidence.chance`` is known, the accuracy's 95% lower bound is above that chance level.
+    If the rule has a confidence, the lower bound with the error permitted at this look (see ``permitted_error``) must
+    also be above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts; if the rule has a
+    confidence, RunFailed(NO_SAMPLES) is raised instead. Raises ValueError if the accuracy or the threshold is not
+    between 0 and 1.
     """
     verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):
@@ -202,7 +203,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain that the threshold is reached (look number {look} at this test set)"
     needed, decisive = max((math.floor(math.log(error) / math.log(bar)) + 1, bar) for bar, error in bars)
-    share = ", or more if a larger share of them has the same label" if decisive == evidence.chance else ""
+    share = ", or more if a larger share of them than now has the same label" if decisive == evidence.chance else ""
     sorted_rows = ""
     if evidence.chance is not None and evidence.chance >= _NEARLY_ALL:
         sorted_rows = "Shuffle the rows before the split if they are sorted by label. Otherwise, test"

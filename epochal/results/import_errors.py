@@ -133,7 +133,7 @@ def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_other(message: str, importer: str, place: Frame | None, code: Path) -> str:
-    """Return what to do about an error without Python's message for a missing module or name; empty if unknown."""
+    """Return what to do about an error whose message is not Python's for a missing module or name; empty if unknown."""
     if found := _OPTIONAL.search(message):
         name = found["missing"] or found["module"] or found["required"]
         return f"Add {find_package(name) or name} to {_REQUIREMENTS}."
@@ -260,7 +260,7 @@ def _explain_commit(module: str, code: Path) -> str:
 
 
 def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:
-    """Return what to do about an imported module that is in a Git submodule or at a different path; otherwise empty."""
+    """Return what to do if the imported module is in a Git submodule or not at the imported path; otherwise empty."""
     if submodule := find_submodule(str(Path(script).parent / f"{wanted.replace('.', '/')}.py"), code):
         return explain_submodule(submodule)
     found = find_misplaced_import(code, script, place.path, place.line, wanted)

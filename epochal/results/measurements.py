@@ -80,7 +80,7 @@ class Measurement:
 
     ``model``: identifies the model within this trial; ``weights``: identifies its weights at the time. ``measured_by``:
     for scikit-learn, the name of the estimator's class, or of the function that did the measuring. ``metrics``: the
-    measured values by name; ``classes``: the class of each metric. ``samples``: the number of test samples;
+    measured values by name; ``classes``: each metric's Keras class. ``samples``: the number of test samples;
     ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output, by name.
     ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown. ``is_dummy``:
     whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``is_selected``:

@@ -72,7 +72,7 @@ def read_test_set(content: dict[str, Any]) -> str | None:
 
 
 def parse_start_over(metrics_jsonl: str) -> str:
-    """Return the reason that a fit gave for starting the trial over; empty if no fit asked for that."""
+    """Return why the trial has to start over, as recorded by a fit; empty if no fit requires it."""
     reasons = [event.get("why") for event in parse_events(metrics_jsonl) if event.get("event") == "start_over"]
     return keep_printable(reasons[0] or "the fit could not resume") if reasons else ""
 

@@ -43,7 +43,7 @@ def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Fr
 
 
 def is_own_statement(raised: Raised, origin: Origin) -> bool:
-    """Return whether the exception came from a ``raise``, ``assert`` or assertion function in the pushed code."""
+    """Return whether a ``raise``, ``assert`` or assertion call in the pushed code raised the exception."""
     if not raised.own_frames:
         return False
     frame, name = raised.own_frames[-1], raised.name
@@ -59,7 +59,7 @@ def is_own_statement(raised: Raised, origin: Origin) -> bool:
 
 
 def _find_raised_exit(origin: Origin) -> list[Frame]:
-    """Return the script's ``raise SystemExit`` if there is just one and it is not in an ``except`` block."""
+    """Return the line of the script's only ``raise SystemExit``; empty if it is in an ``except`` block."""
     tree = _parse(origin.script, origin)
     if tree is None:
         return []

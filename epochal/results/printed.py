@@ -15,7 +15,7 @@ _MAX_LINE_BYTES = 4096
 """The maximum number of bytes kept from a line. The middle of a longer line is cut out."""
 _MAX_TEXT_LENGTH = 200
 _MAX_LINES = 10
-"""The maximum number of different lines of each kind. If there are more, the first five and the last five are kept."""
+"""The maximum number of different lines per ``Split``. If there are more, the first five and the last five are kept."""
 _MAX_FORMS = 100
 _FOLD_TABLE = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
 """Translates letters to lower case, and the carriage returns and backspaces of progress bars to line feeds."""

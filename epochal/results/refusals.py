@@ -17,7 +17,7 @@ ALL_ROWS = 0.9995
 _MAX_COPIED = 0.05
 """If the script duplicates rows before it splits them, at most this share of the test rows may be used in training."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
-"""Matches findings about estimators that learn from labels; the recorder counts the rows they get as training rows."""
+"""Matches findings about estimators that learn from labels; the rows they are fitted on count as training rows."""
 OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
     | {
@@ -121,7 +121,7 @@ def explain_leak(leak: Finding) -> str:
 def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
     """Return why the test rows make an accuracy meaningless, and what to do; empty if they do not.
 
-    ``accepts_repeats``: whether rows that were also used in training are accepted, unless all were.
+    ``accepts_repeats``: whether test rows that were also used in training are accepted; never if all of them were.
     """
     overlap = measurement.overlap
     if overlap.redrawn:

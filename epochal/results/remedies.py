@@ -40,7 +40,7 @@ _WANTED_MEMORY = re.compile(r"Unable to allocate (?P<size>[\d.]+ \w+)")
 _TRAINING_CALLS = frozenset({"fit", "partial_fit", "evaluate", "predict", "predict_proba", "score", "backward"})
 _NETWORKS = re.compile(r"-packages/(?:keras|tf_keras|tensorflow|torch)/")
 _KERAS_MODEL = re.compile(r"-packages/(?:tf_)?keras/(?:src/)?(?:engine|initializers|layers|models)/(?!preprocessing/)")
-"""Matches the paths of the modules with which Keras builds a model."""
+"""Matches the paths of the Keras modules that build a model."""
 _IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
 _NETWORK = re.compile(
     r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
@@ -156,7 +156,7 @@ _NOT_UTF_8 = re.compile(
     r"'utf-8' codec can't decode (?:(?P<mark>byte 0xf[ef] in position 0:)"
     r"|(?!byte 0x(?:8b in position 1|(?:[89]\w|d0) in position 0):))"
 )
-"""Matches the error for a text file that is not in UTF-8, but not the error for the first bytes of a binary file."""
+"""Matches the error for a text file that is not UTF-8, but not the one for a file that begins with binary data."""
 _MAX_TEXT = 1 << 24
 """The number of bytes at the start of a file that are decoded to detect its encoding."""
 _DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
@@ -303,7 +303,7 @@ def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) 
 def _explain_replaced(last: Raised) -> str:
     """Return what to write instead of a name that NumPy or SciPy has removed.
 
-    Empty if a library uses the name or the cause is different.
+    Empty if a library uses the name or the exception has another cause.
     """
     found = _REPLACED.match(last.message) if last.name == "AttributeError" else None
     users = [frame for frame in last.frames if not re.search(r"-packages/(?:numpy|scipy)/", frame.path)]
@@ -412,7 +412,7 @@ def _is_encoded(start: bytes, encoding: str) -> bool:
 
 
 def _shorten_path(path: str) -> str:
-    """Return ``path`` relative to the trial's code folder, with ``~`` for its home folder, or else unchanged."""
+    """Return ``path`` relative to the trial's code folder or, with ``~``, to its home folder; else unchanged."""
     return _IN_CODE.sub("", _IN_HOME.sub("~/", path))
 
 
@@ -510,7 +510,7 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call that selects a Matplotlib backend, in the line or else in the code; empty if there is none."""
+    """Return the call that selects a Matplotlib backend: in ``line`` or, failing that, in the code; else empty."""
     found = _BACKEND.search(line)
     return found[0] if found else _search_code(_BACKEND, origin)[1]
 

@@ -33,7 +33,7 @@ def describe_last_swallowed_fit(failed_fits: Sequence[FailedFit], findings: Find
 
 
 def _left_untrained(failed: FailedFit, findings: Findings, origin: Origin) -> bool:
-    """Return whether no later fit of the same model finished, and the failed fit was not stopped on purpose."""
+    """Return whether a failed fit left its model untrained: it was not stopped on purpose and no later one finished."""
     if failed.key is None:  # scikit-learn
         return True
     model, call = failed.key

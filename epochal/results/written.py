@@ -96,7 +96,8 @@ def find_written_files(code: Path, snapshot: Path) -> list[WrittenFile]:
 def _names_training(file: Path, snapshot: Path) -> bool:
     """Return whether a result file's path says that it is about training and not about a test.
 
-    Folders in the snapshot are left out, because a project may keep its code in a folder called training.
+    The names of folders that are also in the snapshot are ignored, because a project may keep its code in a folder
+    called training.
     """
     made = [folder.name for folder in file.parents if folder.name and not (snapshot / folder).exists()]
     return not _TEST.search(file.name) and (

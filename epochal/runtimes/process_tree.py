@@ -88,7 +88,7 @@ def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]
 
 
 def _kill(matches: Callable[[str], bool]) -> None:
-    """Kill the processes whose marker satisfies ``matches``, and any that they fork meanwhile, until none is left."""
+    """Kill the processes whose marker satisfies ``matches``, and any that they fork, until all end or one hangs."""
     while descriptors := list(_find_processes(matches)):
         for descriptor in descriptors:
             with suppress(ProcessLookupError):

@@ -77,7 +77,7 @@ def _export_lock(code: Path, name: str) -> str:
 
 
 def _read_project(code: Path, name: str) -> str:
-    """Return the dependencies in the [project] table; empty if there are none (a file may only configure tools)."""
+    """Return the dependencies in the [project] table; empty if there are none (some files only configure tools)."""
     try:
         dependencies = tomllib.loads(_read_text(code, name)).get("project", {}).get("dependencies", [])
     except tomllib.TOMLDecodeError as error:

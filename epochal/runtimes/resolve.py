@@ -78,9 +78,9 @@ def _normalize(name: str) -> str:
 
 
 def _read_wanted(text: str) -> dict[str, tuple[str, ...]]:
-    """Return the packages in a FRAMEWORK.in file, each with the other names under which its modules are published.
+    """Return the packages in a FRAMEWORK.in file, each with the names of other packages that contain its modules.
 
-    The other names are in a comment: ``tensorflow-cpu==2.21.*  # also as tensorflow, tf-nightly``.
+    These names are in a comment: ``tensorflow-cpu==2.21.*  # also as tensorflow, tf-nightly``.
     """
     wanted = {}
     for line in text.splitlines():
@@ -213,7 +213,7 @@ def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str
 def _find_pins_without_wheel(resolver: _Resolver, requirements: Path) -> dict[str, str]:
     """Map the exact requirements without a wheel for this machine to the newest releases that have one.
 
-    Both have the form ``text==1.0``; the release is empty if no release of the package has a wheel.
+    Both have the form ``name==1.0``; the release is empty if no release of the package has a wheel.
     """
     lines = requirements.read_text(encoding="utf-8").splitlines() if requirements.exists() else []
     pins = [line.strip() for line in lines if re.fullmatch(r"\s*[\w.-]+==[\w.+-]+\s*", line)]

@@ -20,7 +20,7 @@ from epochal.settings.toml import Table, parse, read_toml
 
 FILE_NAME = "epochal.toml"
 _OTHER_NAMES = frozenset({FILE_NAME, "epochal.tml", "epochal.yaml", "epochal.yml", "epochal.ini", "epochal.cfg"})
-"""Names, in lower case and without a leading dot, under which users might save the settings."""
+"""Names that users might give the settings file, in lower case and without a leading dot."""
 
 
 class RetrainSettings(Table):
@@ -105,8 +105,8 @@ class RepositorySettings(Table):
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts even if some test rows, but not all, were used in training, and\n"
-            "they are too many to be duplicates in the data. The report and the email then mention these rows."
+            description="Whether an accuracy counts even if more test rows (but not all) were used in training\n"
+            "than duplicates in the data can explain. The report and the email then mention these rows."
         ),
     ] = False
     script: Annotated[

@@ -116,6 +116,6 @@ Values = Annotated[
 ]
 """The values that a constant may take.
 
-A table is checked as Choices if it contains ``choices``, or if it contains a synonym or a list but neither ``low`` nor
-``high``. Any other table is checked as a Range.
+A table is checked as Choices if it contains ``choices``, or if it contains a synonym for that key, or a list, but
+neither ``low`` nor ``high``. Any other table is checked as a Range.
 """

@@ -140,7 +140,7 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
 
 
 def table_tag(table: type[Table]) -> str:
-    """Return the tag that identifies ``table`` if a key may hold any of several tables.
+    """Return the tag that identifies ``table`` where the value of a key may be any of several kinds of table.
 
     The tag becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
     """

@@ -83,7 +83,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
 
 def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Finding, ...]:
-    """Return the findings about test rows that may leak into training through loaded models or calls before the split.
+    """Return the findings about test rows that may leak into training through loaded models or steps before the split.
 
     ``files``: the paths of the committed files.
     """

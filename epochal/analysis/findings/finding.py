@@ -8,7 +8,7 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     NOTE = "note"
-    """Worth knowing, but not likely to make training fail or the accuracy be refused."""
+    """Worth knowing, but unlikely to make training fail or to get the accuracy refused."""
     WARNING = "warning"
     """Training may fail, or the measured accuracy may be inflated or refused."""
     ERROR = "error"
@@ -20,8 +20,8 @@ class Finding:
     """A problem found in the code, or something worth knowing about it.
 
     ``kind``: a name for this kind of problem, to filter by. ``path``: the file, relative to the checked folder.
-    ``line``: the line, counted from 1; 0 for the whole file. ``cell``: in a notebook, the code cell that ``line``
-    refers to, counted from 1; 0 for other files. ``message``: what is wrong. ``remedy``: what to do about it.
+    ``line``: the line, counted from 1 (in a notebook, within its cell); 0 for the whole file. ``cell``: the code cell
+    of a notebook, counted from 1; 0 for other files. ``message``: what is wrong. ``remedy``: what to do about it.
     """
 
     kind: str

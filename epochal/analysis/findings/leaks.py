@@ -1,4 +1,4 @@
-"""Find data leakage: calls that are fitted on rows or duplicate rows before the split."""
+"""Find data leakage: calls that fit on rows, or duplicate them, before the split."""
 
 import ast
 import re
@@ -296,7 +296,7 @@ class _Flow:
         return next(filter(None, map(self._counted, call.args[:position])), "")
 
     def _counted(self, node: ast.expr) -> str:
-        """Return the variable whose number of rows or ``index`` an expression gives; empty for any other expression."""
+        """Return ``x`` for ``len(x)``, ``x.shape[0]``, ``x.index`` or a variable set to one of them; else empty."""
         match node:
             case ast.Name():
                 return self._sizes.get(node.id, "")
@@ -360,7 +360,7 @@ class _Flow:
     def _leak_of_repeated(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak caused by joining rows with themselves, as in ``np.concatenate([x, x])``.
 
-        If the labels are joined in this way, the rows are joined with changed copies of themselves.
+        Labels joined with themselves count, too: the rows must then be joined with (changed) copies of themselves.
         """
         joined = call.args[0] if call.args else None
         parts = joined.elts if isinstance(joined, ast.List | ast.Tuple) else call.args[:2]

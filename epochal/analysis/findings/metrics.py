@@ -79,7 +79,7 @@ def _reports_accuracy(source: Source, scope: Scope) -> bool:
 
 
 def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tuple[str, ...]]]:
-    """Yield the file, line and metrics of each call to ``compile`` whose metrics are known."""
+    """Yield the file, line and metrics of each call to ``compile`` that has metrics, if all their names are known."""
     for source, scope in find_used(sources):
         for each in _read_compiles(source, scope):
             if each.metrics:
@@ -122,7 +122,7 @@ def _words(tree: ast.Module) -> Iterator[str]:
 
 
 def _separates_classes(node: ast.AST) -> bool:
-    """Return whether an expression compares with 0.5, as scripts do with the output for labels that are 0 or 1."""
+    """Return whether an expression compares a value with 0.5, as scripts do to turn a model's output into a label."""
     return isinstance(node, ast.Compare) and any(literal(each) == 0.5 for each in (node.left, *node.comparators))
 
 

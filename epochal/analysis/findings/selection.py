@@ -28,9 +28,9 @@ _SPLITS = frozenset({"train_test_split", "split"})
 _COLUMN_ATTRIBUTES = frozenset({"columns", "corr", "corrwith"})
 _COLUMN_ORIGINS = frozenset(f".{name}" for name in _COLUMN_ATTRIBUTES)
 _RANKINGS = frozenset({"argpartition", "argmax", "argsort", "get_support", "max", "nlargest", "sort_values", "sorted"})
-"""Functions that rank columns. Only a ranking, or a comparison by size, counts as a choice."""
+"""Functions that rank columns. Only a ranking, or a comparison such as ``>``, counts as a choice."""
 _RANKED = ">"
-"""The origin (see ``_Origins``) recorded for values that a ranking or a comparison by size has produced."""
+"""The origin (see ``_Origins``) recorded for values that a ranking or a comparison such as ``>`` has produced."""
 _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
 _NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 _NAME = "''"
@@ -206,7 +206,10 @@ class _Choices:
         return self._origins.of(node) - {_PART} if node else frozenset()
 
     def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
-        """Yield each choice in data that a call splits or uses in part, with a phrase such as "before the split"."""
+        """Yield each choice of columns in the data that a call splits or partly uses.
+
+        With each comes a phrase for the finding, such as "before the split".
+        """
         name = last_name(call.func)
         position = 1 if name in CROSS_VALIDATIONS else 0
         if len(call.args) <= position or name not in _LABELLED | CROSS_VALIDATIONS:
@@ -282,7 +285,7 @@ class _Choices:
 
 
 def _is_of_columns(call: ast.Call, position: int) -> bool:
-    """Return whether the argument ``axis`` of a call, by name or at a position, stands for columns."""
+    """Return whether a call's argument ``axis``, passed by name or at ``position``, stands for columns."""
     axis = keyword(call, "axis", position)
     return axis is not None and ast.unparse(axis) in ("1", "-1", "'columns'")
 

@@ -85,7 +85,7 @@ def _check_split(source: Source, step: Step, call: ast.Call, seeded: frozenset[s
                 "unseeded_split",
                 source.path,
                 call.lineno,
-                f"{name}() has a validation_split but no seed, which Keras does not accept.",
+                f"{name}() has a validation_split but no seed; Keras does not accept this.",
                 f"Pass the same seed in each call: {name}(…, seed=0).",
             )
 

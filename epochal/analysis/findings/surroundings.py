@@ -344,7 +344,7 @@ def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) ->
 
 
 def _find_hidden_submodules(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each file beside the script that hides a package, if the code imports only its submodules."""
+    """Find files beside the script that hide a package, if the code imports only submodules of the package."""
     folder, reported = PurePosixPath(sources[0].path).parent, {source.path for source in sources}
     for source, step in find_certain(sources):
         node = step.node

@@ -144,7 +144,7 @@ def _find_optional(step: Step) -> set[ast.AST]:
 def _is_used(call: ast.Call, step: Step) -> bool:
     """Return whether a statement uses an attribute of a call's result.
 
-    For IPython.get_ipython(), this fails in a script, where it returns None.
+    In a script, IPython.get_ipython() returns None, so using an attribute of its result fails.
     """
     return any(isinstance(node, ast.Attribute) and node.value is call for node in step.nodes)
 
@@ -212,7 +212,7 @@ def _context_of(call: ast.Call) -> ast.expr | None:
 
 
 def _is_forced(setting: ast.Call) -> bool:
-    """Return whether ``set_start_method`` may be called again."""
+    """Return whether a call to ``set_start_method`` passes ``force``, which allows it to be repeated."""
     return keyword(setting, "force", 1) is not None
 
 

@@ -49,7 +49,7 @@ class LogLines:
     """Regular expressions for the lines that a framework prints on its own; empty if it prints no such lines.
 
     ``progress``: matches the beginning of a line that shows progress; case is ignored. ``reports``: matches some part
-    of a line that mentions an accuracy, but not as the code's result.
+    of a line that mentions an accuracy other than the code's result.
     """
 
     progress: str = ""
@@ -58,7 +58,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """The methods of a framework that the recorder supports, as named in messages; empty if there is no such method.
+    """The names, for messages, of a framework's methods that the recorder supports; empty if there is no such method.
 
     ``measures``: the framework's method that measures an accuracy; the recorder records this accuracy and the test
     samples. ``resumes``: the framework's method that the recorder can resume from a checkpoint.
@@ -143,7 +143,7 @@ def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedA
 
 
 def _walk_unguarded(tree: ast.Module) -> tuple[list[ast.AST], list[ast.AST]]:
-    """Return a module's nodes outside any ``try`` or version check, and the outermost of its other nodes."""
+    """Return the nodes outside any ``try`` or version check, and the outermost ``try`` and version-check nodes."""
     nodes, guarded, stack = list[ast.AST](), list[ast.AST](), list[ast.AST]([tree])
     while stack:
         node = stack.pop()

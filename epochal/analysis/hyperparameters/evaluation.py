@@ -255,7 +255,7 @@ class Evaluator:
         return values[0] if len(values) == 1 else node
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs if the node ``use`` runs (None if unknown), and whether it probably runs."""
+        """Return whether a statement runs if ``use`` does (None if unknown), and whether it is at least likely to."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -440,7 +440,7 @@ class Evaluator:
             self._evaluating.discard(value)
 
     def find_owner_of_value(self, unit: Unit, value: ast.expr) -> Owner:
-        """Return the class that an expression instantiates or the dictionary that it creates, like ``find_owner``."""
+        """Act like ``find_owner`` for the class that an expression instantiates or the dictionary that it creates."""
         if isinstance(value, ast.Dict):
             return value, "item"
         name = last_name(value.func) if isinstance(value, ast.Call) else ""

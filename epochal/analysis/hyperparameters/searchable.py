@@ -28,7 +28,7 @@ _NOT_HYPERPARAMETERS = re.compile(
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:
-    """Return the literals that a search may change, both by name and by qualified name (``train.learning_rate``).
+    """Return the literals that a search may change, keyed both by name and by qualified name (``train.learning_rate``).
 
     They are the values of variables, options, attributes, keys and keyword arguments in any of the modules, the values
     in configuration files, and the defaults of parameters unless every call passes a value.

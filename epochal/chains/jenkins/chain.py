@@ -1,4 +1,4 @@
-"""The chain that uses Jenkins: it requests each run's jobs until Jenkins accepts them, and follows their builds.
+"""The chain that uses Jenkins: it requests each run's jobs, retrying until Jenkins accepts, and follows their builds.
 
 No important state is kept in memory. The next action is derived from the runs in the database and from the builds and
 queue items in Jenkins, so both Epochal and Jenkins can be killed at any time.

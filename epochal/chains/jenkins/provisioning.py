@@ -141,7 +141,7 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
 
 
 def _require_own(client: JenkinsClient, definition: Definition, current: str | None) -> None:
-    """Raise JenkinsError if Jenkins has a job or view with the definition's name that Epochal did not create.
+    """Raise JenkinsError if the job or view in Jenkins with the definition's name was not created by Epochal.
 
     *current* is its config.xml, or None if Jenkins has no such job or view.
     """

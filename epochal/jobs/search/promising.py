@@ -11,7 +11,7 @@ from epochal.settings import RetrainSettings
 def find_promising(trials: Sequence[Trial]) -> list[Trial]:
     """Return the measured trials of a search that are expected to reach the threshold with more epochs, best first.
 
-    Trials that a callback in the script stopped early are left out.
+    A trial is left out if a callback in the script stopped it early.
     """
     found = [
         trial

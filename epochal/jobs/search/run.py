@@ -51,7 +51,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 
 
 def _describe_failures(trials: Sequence[Trial], space: Sequence[Dimension]) -> str:
-    """Say how many trials of a search failed, and name the choices that failed each time (if tried more than once)."""
+    """Say how many trials of a search failed, and name each choice that was tried more than once and always failed."""
     failed = [trial for trial in trials if trial.state is TrialState.FAILED and trial.reason is not Reason.INTERRUPTED]
     if not failed:
         return ""

@@ -31,8 +31,8 @@ _SKLEARN_KINDS = {
 def suggest(script: Script) -> dict[str, Range | Choices]:
     """Suggest a range or choices for each constant of ``script`` (nn.py) whose name matches a known hyperparameter.
 
-    If the name does not match, the keywords with which the constant is passed to functions are tried, as in
-    ``n_neighbors=k``. The result lists the constants in script order, and ``read_space`` accepts it for the same
+    If the name does not match, but the constant is passed as a keyword argument, as in ``n_neighbors=k``, the keyword
+    is tried, too. The result lists the constants in script order, and ``read_space`` accepts it for the same
     script. Other constants, such as seeds, image sizes and class counts, are left out.
     """
     searchable = find_searchable(script)

@@ -44,7 +44,7 @@ _COMBINATION_FAILURES = frozenset(
 )
 """Failures that may be due to the hyperparameters of one trial.
 
-The search then continues with other values, except after TEST_SET_CHANGED.
+After such a failure, the search continues with other values; only TEST_SET_CHANGED ends it.
 """
 
 

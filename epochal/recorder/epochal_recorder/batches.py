@@ -48,7 +48,7 @@ def unpack_batch(batch):
 
 
 def shares_reshuffled_source(dataset, others):
-    """Return whether ``dataset`` was made from part of a reshuffled dataset that one of ``others`` was made from, too.
+    """Return whether ``dataset`` contains only part of a reshuffled dataset that is also a source of one of ``others``.
 
     ``dataset`` is a tf.data pipeline; ``others`` are datasets that a model was fitted on. If a dataset is shuffled
     anew each time it is read, a take or skip after the shuffle yields different rows each time, so the model may have

@@ -33,7 +33,7 @@ MAX_CLASSES = 1000
 _MAX_TRIED_LABELS = 100
 """If a fit has more labels than this, it also keeps the hashes of its rows without their labels.
 
-They are then compared with test rows without labels, instead of trying each label.
+Test rows without labels are then compared with these hashes, so that not every label has to be tried.
 """
 _UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
 _COPIED_EVENLY = 0.95
@@ -79,7 +79,7 @@ class FittedRows:
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Sorted hashes of the rows without their labels; empty if few enough labels are known to try all of them."""
+        """Sorted hashes of the rows without their labels; may be empty if the labels are few enough to try each one."""
         self.repeats = []
         """How often the rows of each class repeat in the first pass; empty if unknown.
 
@@ -501,7 +501,7 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all distinct rows occur equally often, at least twice, in a fit and a test set together."""
+    """Return whether nearly all distinct rows of a fit plus a test set occur equally often, and at least twice."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)

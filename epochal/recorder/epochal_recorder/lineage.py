@@ -58,7 +58,8 @@ class Lineage:
     def remember(self, arrays, identities):
         """Record that the weights in ``arrays`` (one array per variable) come from the fits with these ``identities``.
 
-        Weights that are already known keep their fits, because the newest fit has not changed them (in frozen layers).
+        Weights that are already known stay assigned to their earlier fits, because the newest fit has not changed them
+        (they belong to frozen layers, for example).
         """
         identities = frozenset(identities)
         changed = []

@@ -132,7 +132,7 @@ class TestRows:
 
     @property
     def hashes_in_order(self):
-        """Hashes of the rows without their labels, in the order they were read; if too many, the smallest, sorted."""
+        """Hashes of the rows without their labels, in reading order; if there are too many, the smallest, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def extend(self, other):
@@ -221,7 +221,7 @@ class SharedState:
         return self._prediction_count < _MAX_EVENTS
 
     def note_transformation(self, rows, results, fits):
-        """Record that a transformation, fitted in ``fits``, turned ``rows`` into ``results`` (both are hashes of rows).
+        """Record that a transformation learned in ``fits`` turned ``rows`` into ``results`` (both are hashes of rows).
 
         For rows that the transformation was fitted on, the results contain information about the rows' labels. So a
         model that is fitted on any of these results counts as fitted on all of them.
@@ -273,7 +273,7 @@ class SharedState:
 
         It is too small if it has fewer than ``MIN_TEST_ROWS`` rows, or fewer rows than an earlier prediction.
         ``count``: the number of rows that the script is comparing with labels; if more were collected, only the last
-        of them are recorded.
+        ones are recorded.
         """
         collected, self._collected = self._collected, None
         if collected is None or not self.has_room:

@@ -169,7 +169,7 @@ class Resumption:
         return ""
 
     def _known_key(self, content):
-        """Return a checkpoint's resume key, with this fit's schedules if they give the checkpoint's learning rates.
+        """Return a checkpoint's resume key, but with this fit's schedules where they yield the same learning rates.
 
         A schedule may read the number of epochs even if its learning rates up to the checkpoint do not depend on it.
         """

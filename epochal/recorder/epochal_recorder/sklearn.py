@@ -46,7 +46,7 @@ _numbers = weakref.WeakKeyDictionary()
 
 @dataclass(eq=False)
 class _Call:
-    """A call to an estimator's method that is in progress and may make further calls."""
+    """A call in progress to an estimator's method. It may make further calls."""
 
     method: str
     estimator: Any
@@ -469,9 +469,9 @@ def _find_prediction(labels, answers, shared):
 def _is_for_script(frame):
     """Return whether the script itself requested what ``frame`` measures, either directly or through a scorer.
 
-    The script has not requested a measurement that is part of a fit, of a cross-validation (even with the script's own
-    scorer) or of another score, which is recorded instead. Measurements in joblib jobs do not count either: the jobs
-    can end in any order, so it is unclear which measurement is the last.
+    A measurement does not count as requested if it is part of a fit, of a cross-validation (even with the script's own
+    scorer) or of another score, which is recorded instead. Nor does a measurement in a joblib job: the jobs can end in
+    any order, so it is unclear which measurement is the last.
     """
     above = frame.f_back
     while above:

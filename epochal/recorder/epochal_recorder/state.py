@@ -155,7 +155,7 @@ def _holds_state(value, compiled):
 
 
 def _find_operation_seeds():
-    """Return the random.Random instance that TensorFlow seeds eager operations from; None if the script set no seed."""
+    """Return the random.Random instance that seeds TensorFlow's eager operations; None if the script set no seed."""
     context = sys.modules.get("tensorflow.python.eager.context")
     return getattr(context.context(), "_rng", None) if context else None
 
