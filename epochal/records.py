@@ -333,7 +333,7 @@ class Forecast:
     earliest, latest: the bounds of the 90% interval for ``expected``; each is None if it is after ``last_epoch``.
     hopeless: True if the model has begun to learn, but its accuracy will almost certainly stay below the threshold.
 
-    If the curve is not hopeless and ``expected`` is None, the outcome is uncertain.
+    If the curve is not hopeless and ``expected`` is None, the forecast is undecided.
     """
 
     threshold: float
