@@ -69,7 +69,7 @@ def explain_targets(labels: Labels) -> str:
     """Return why accuracy is meaningless for these targets, and what to do; empty if it is meaningful."""
     if labels.kind == "numbers":
         return (
-            "The targets are not whole numbers, so the script trains a regression model, for which accuracy is "
+            "The targets are numbers rather than classes, so the script trains a regression model, for which accuracy is "
             f"meaningless. {OWN_ACCURACY}"
         )
     if labels.kind == "inputs":

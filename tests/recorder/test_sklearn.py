@@ -322,3 +322,23 @@ def test_script_without_scikit_learn_imports_no_recorder_module(tmp_path: Path) 
     script = "import sys\nprint(sorted(name for name in sys.modules if name.startswith('epochal_recorder.')))\n"
 
     assert run(sys.executable, script, tmp_path).stdout == "['epochal_recorder.ending', 'epochal_recorder.raised']\n"
+
+
+REGRESSIONS = """
+import numpy as np
+from sklearn.ensemble import RandomForestRegressor
+rng = np.random.default_rng(0)
+x = rng.normal(size=(300, 5))
+for targets in (rng.integers(20, 90, 300), rng.integers(0, 5, 300), rng.integers(0, 2, 300).astype(float)):
+    RandomForestRegressor(5, random_state=0).fit(x[:200], targets[:200]).predict(x[200:])
+"""
+
+
+@pytest.mark.sklearn
+def test_predictions_of_many_integers_belong_to_a_regression(sklearn_python: Path, tmp_path: Path) -> None:
+    """An accuracy such as 100 minus the mean percentage error is none; few integers may be grades or classes."""
+    result = run(sklearn_python, REGRESSIONS, tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
+    labels = [event["labels"] for line in lines if (event := json.loads(line))["event"] == "predict"]
+    assert labels == [{"": {"kind": "numbers"}}, {}, {}]

@@ -6,6 +6,8 @@ from .rows import NotHashable, as_array, leaves_of
 
 _MAX_ANSWERS = 100_000
 _MAX_ANSWER_LENGTH = 40
+_MAX_GRADES = 20
+"""A regression with more different integers than this as its targets does not predict grades or classes."""
 _MAX_ANSWERS_AT_PLACES, _MAX_PLACES = 64, 1_000_000
 
 
@@ -176,11 +178,12 @@ class Labels:
 
 
 def are_regression_targets(labels, data, is_regression=False):
-    """Return whether the labels are regression targets, that is, numbers that are not all integers.
+    """Return whether the labels are regression targets.
 
-    Class probabilities that add up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising
-    autoencoder. Numbers from 0 to 1 may be the probabilities of one class, so they count only if ``is_regression`` is
-    set, which means that the fit minimises a regression loss.
+    These are numbers that are not all integers or, if ``is_regression`` is set, more than 20 different integers.
+    ``is_regression`` means that the fit minimises a regression loss. Class probabilities that add up to 1 do not count,
+    nor do labels of the same shape as ``data``, as in a denoising autoencoder. Numbers from 0 to 1 may be the
+    probabilities of one class, so they count only if ``is_regression`` is set.
     """
     leaves = leaves_of(labels)
     for leaf in leaves:
@@ -189,9 +192,13 @@ def are_regression_targets(labels, data, is_regression=False):
         except NotHashable:
             return False
         is_whole = array.dtype.kind != "f" or (array == numpy.round(array)).all()
-        if is_whole or getattr(data, "shape", None) == array.shape:
+        if getattr(data, "shape", None) == array.shape:
             return False
-        if array.ndim > 1 and array.shape[-1] > 1:
+        if is_whole:
+            is_column = array.dtype.kind in "iuf" and array.size == len(array)
+            if not (is_regression and is_column and len(numpy.unique(array)) > _MAX_GRADES):
+                return False
+        elif array.ndim > 1 and array.shape[-1] > 1:
             if numpy.allclose(array.sum(axis=-1), 1, atol=1e-4):
                 return False
         elif not is_regression and not (array.min() < 0 or array.max() > 1):
