@@ -45,6 +45,8 @@ _OTHER_TEST_ROWS = (
     "The script tests on different rows in different trials, so the threshold may be reached by luck. Seed the split "
     "(random_state=0, or np.random.default_rng(0)), or do not shuffle the test data."
 )
+_MAX_LEFT_OVER = 0.1
+"""Batches or windows of another size leave over at most this share of the test rows; a filter may leave out more."""
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
@@ -268,13 +270,21 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
     measured = (trial for trial in active.load().trials if trial.number != started.number and trial.accuracy)
     first = next(measured, None)
     is_search = started.proposal.strategy is Strategy.SEARCH
-    if first is None or first.accuracy is None or (is_search and any(map(_sets_size, started.proposal.changes))):
+    if first is None or first.accuracy is None:
+        return None
+    if is_search and any(map(_sets_size, started.proposal.changes)) and _are_of_similar_size(first, choice):
         return None
     # A searched constant may change the preprocessing, but if the split has no seed, rows that are shared only in part
     # are explained by the split.
     same_preprocessing = not is_search or any(find_unseeded_splits(read_sources(active.script)))
     is_other = is_other_test_set(first.accuracy, choice.accuracy, same_preprocessing=same_preprocessing)
     return first if is_other else None
+
+
+def _are_of_similar_size(first: Trial, choice: Choice) -> bool:
+    """Return whether two test sets differ by few enough rows to be those left over by batches or windows."""
+    sizes = [each.samples for each in (first.accuracy, choice.accuracy) if each and each.samples]
+    return len(sizes) < 2 or min(sizes) >= (1 - _MAX_LEFT_OVER) * max(sizes)
 
 
 def _sets_size(constant: Constant) -> bool:

@@ -138,12 +138,38 @@ print(accuracy, file=open(passed, "a"))
     assert (result.folder / "trials" / str(by_filters[6].number) / "code" / "model.keras").read_text() == "6"
 
 
+def _record_score(rows: str, chance: str = "0.5", split: str = "") -> str:
+    """Return code that records a score on ``rows`` (an expression for their hashes) with this chance level."""
+    return f"""
+import base64, struct
+try:
+    from sklearn.model_selection import train_test_split
+    {split or None}
+except ImportError:
+    pass
+rows = sorted({rows})
+with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file:
+    sketch = base64.b64encode(struct.pack(f"<{{len(rows)}}Q", *rows)).decode()
+    print(json.dumps({{"event": "test_set", "id": sketch[:16], "rows": len(rows), "sketch": sketch}}), file=file)
+    seen = {{"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False, "checked": True, "why": ""}}
+    score = {{"event": "score", "measures": "accuracy", "metrics": {{"accuracy": 0.1}}, "of": "SVC", "dummy": False}}
+    score |= {{"estimator": 1, "samples": len(rows), "test_set": sketch[:16], "weights": "", "trained": True}}
+    score |= {{"labels": {{"": {{"kind": "classes", "answers": 4, "answer": "a", "chance": {chance}}}}}}}
+    print(json.dumps(score | {{"validated": False, "time": 1.0, "seen": seen}}), file=file)
+"""
+
+
 @pytest.mark.parametrize(
     ("rows", "chance", "split", "reason"),
     [
-        ("range(filters, 40)", "filters / 4", "", Reason.TEST_SET_CHANGED),
-        ("range(filters, 40)", "0.5", "", Reason.SPACE_USED_UP),
-        ("range(filters, 40)", "0.5", "train_test_split(range(9), stratify=[0] * 9)", Reason.TEST_SET_CHANGED),
+        ("range(filters, filters + 20)", "filters / 4", "", Reason.TEST_SET_CHANGED),
+        ("range(filters, filters + 20)", "0.5", "", Reason.SPACE_USED_UP),
+        (
+            "range(filters, filters + 20)",
+            "0.5",
+            "train_test_split(range(9), stratify=[0] * 9)",
+            Reason.TEST_SET_CHANGED,
+        ),
         ("(filters * 100 + row for row in range(20))", "filters / 4", "", Reason.SPACE_USED_UP),
     ],
     ids=["other rows", "part of the rows preprocessed differently", "stratified without a seed", "other preprocessing"],
@@ -157,24 +183,23 @@ def test_search_ends_if_trials_are_tested_on_other_rows(
     equally labelled rows of which only some are shared, unless the split has no seed.
     """
     _limit_trials_at_once(home, 1)
-    training = f"""
-import base64, struct
-try:
-    from sklearn.model_selection import train_test_split
-    {split or None}
-except ImportError:
-    pass
-hashes = struct.pack("<20Q", *sorted(list({rows})[:20]))
-with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file:
-    sketch = base64.b64encode(hashes).decode()
-    print(json.dumps({{"event": "test_set", "id": sketch[:16], "rows": 20, "sketch": sketch}}), file=file)
-    seen = {{"rows": 20, "share": 0.0, "expected": 0.0, "refused": False, "checked": True, "why": ""}}
-    score = {{"event": "score", "measures": "accuracy", "metrics": {{"accuracy": 0.1}}, "of": "SVC", "dummy": False}}
-    score |= {{"estimator": 1, "samples": 20, "test_set": sketch[:16], "weights": "", "trained": True}}
-    score |= {{"labels": {{"": {{"kind": "classes", "answers": 4, "answer": "a", "chance": {chance}}}}}}}
-    print(json.dumps(score | {{"validated": False, "time": 1.0, "seen": seen}}), file=file)
-"""
-    repository = _make_search_repository(tmp_path, training, "filters = { choices = [1, 2] }")
+    repository = _make_search_repository(tmp_path, _record_score(rows, chance, split), "filters = { choices = [1, 2] }")
+    result = drive(home, store_push(home, repository))
+    assert (result.run.state, result.run.reason) == (State.EXHAUSTED, reason), result.printed
+
+
+@pytest.mark.parametrize(
+    ("window", "reason"),
+    [(2, Reason.SPACE_USED_UP), (10, Reason.TEST_SET_CHANGED)],
+    ids=["left-over rows", "half the rows"],
+)
+def test_search_over_a_length_may_leave_over_a_few_rows(
+    home: Path, tmp_path: Path, window: int, reason: Reason
+) -> None:
+    """Windows of another length leave over a few rows, but a filter for the length would leave the easiest rows."""
+    _limit_trials_at_once(home, 1)
+    training = "window = 1\n" + _record_score("range(20 - window)")
+    repository = _make_search_repository(tmp_path, training, f"window = {{ choices = [1, {window}] }}")
     result = drive(home, store_push(home, repository))
     assert (result.run.state, result.run.reason) == (State.EXHAUSTED, reason), result.printed
 
