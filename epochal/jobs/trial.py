@@ -274,10 +274,13 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
         return None
     if is_search and any(map(_sets_size, started.proposal.changes)) and _are_of_similar_size(first, choice):
         return None
-    # A searched constant may change the preprocessing, but if the split has no seed, rows that are shared only in part
-    # are explained by the split.
-    same_preprocessing = not is_search or any(find_unseeded_splits(read_sources(active.script)))
-    is_other = is_other_test_set(first.accuracy, choice.accuracy, same_preprocessing=same_preprocessing)
+    splits = find_unseeded_splits(read_sources(active.script))
+    is_other = is_other_test_set(
+        first.accuracy,
+        choice.accuracy,
+        same_preprocessing=not is_search,  # a searched constant may change it
+        is_unseeded=any(each.kind == "unseeded_split" for each in splits),
+    )
     return first if is_other else None
 
 

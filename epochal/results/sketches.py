@@ -34,20 +34,25 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     return share
 
 
-def is_other_test_set(first: Accuracy, second: Accuracy, *, same_preprocessing: bool) -> bool:
+def is_other_test_set(
+    first: Accuracy, second: Accuracy, *, same_preprocessing: bool = True, is_unseeded: bool = False
+) -> bool:
     """Return whether two test sets are certain to differ, because of their sizes or because they share only some rows.
 
     ``same_preprocessing``: whether the rows of both were preprocessed in the same way. If not, test sets of the same
     size and with the same chance level may contain the same rows. Test sets of the same size that seem to share no rows
-    are never certain to differ.
+    are not certain to differ either, unless ``is_unseeded`` says that a split without a seed chooses the test rows.
     """
     if None not in (first.samples, second.samples) and first.samples != second.samples:
         return True
     if first.test_rows is None or second.test_rows is None:
         return False
+    shared = estimate_shared_rows(first.test_rows, [second.test_rows])
+    if is_unseeded:
+        return shared < 1
     if not same_preprocessing and first.evidence.chance == second.evidence.chance:
         return False
-    return 0 < estimate_shared_rows(first.test_rows, [second.test_rows]) < 1
+    return 0 < shared < 1
 
 
 def _upper_limit(hashes: tuple[int, ...]) -> int:

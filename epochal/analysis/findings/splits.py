@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.source import (
@@ -19,12 +20,13 @@ from epochal.analysis.syntax import last_name
 
 _SPLITTERS = frozenset({"train_test_split", "ShuffleSplit", "StratifiedShuffleSplit", "GroupShuffleSplit"})
 _FOLDS = frozenset({"KFold", "StratifiedKFold", "StratifiedGroupKFold"})
+_GENERATORS = frozenset({"numpy.random.default_rng", "numpy.random.RandomState"})
 _FROM_DIRECTORY = re.compile(r"keras\.(?:utils|preprocessing)\.(?:image\.)?(?:image|text|audio)_dataset_from_directory")
 CROSS_VALIDATIONS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
 """The functions in sklearn.model_selection that split the given data and test a model on each part."""
 TRAIN_NAME = re.compile(r"(?:^|_)(?:train|training|tr)", re.IGNORECASE)
 TEST_NAME = re.compile(r"(?:^|_)(?:test|val|valid|validation|dev|holdout)", re.IGNORECASE)
-_VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev)", re.IGNORECASE)
+_VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 
 _EVERYTHING = frozenset({"numpy", "python", "tensorflow", "torch"})
 _SEEDS = {
@@ -50,6 +52,7 @@ def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     yield from _check_split(source, step, call, seeded)
         if "numpy" not in seeded:
             yield from _check_sample_and_drop(source, scope)
+        yield from _Shuffles(source, is_seeded="numpy" in seeded).follow(scope)
 
 
 def _seeds_of(source: Source) -> frozenset[str]:
@@ -108,7 +111,7 @@ def _splits_off_validation(step: Step, call: ast.Call) -> bool:
 
 def _unseeded(source: Source, call: ast.Call, name: str, argument: str, uses: str = "tests") -> Finding:
     return Finding(
-        "unseeded_split",
+        "unseeded_split" if uses == "tests" else "unseeded_validation_split",
         source.path,
         call.lineno,
         f"{name}() has no seed, so each trial {uses} on different rows and cannot resume from a checkpoint.",
@@ -130,6 +133,76 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
             samples.pop(name, None)
             if (sample := _read_sample(source, value)) and _has_no(sample, "random_state"):
                 samples[name] = sample
+
+
+class _Shuffles:
+    """The rows that a scope shuffles with NumPy without a seed, and the slices that it takes of them."""
+
+    def __init__(self, source: Source, *, is_seeded: bool) -> None:
+        """Start with no shuffled rows. ``is_seeded``: whether NumPy's global random number generator has a seed."""
+        self._source = source
+        self._is_seeded = is_seeded
+        self._generators: set[str] = set()
+        """The variables that hold a generator without a seed."""
+        self._calls: dict[str, ast.Call] = {}
+        """The calls that shuffled the rows in each variable."""
+        self._parts: dict[str, set[str]] = {}
+
+    def follow(self, scope: Scope) -> Iterator[Finding]:
+        """Find splits such as ``order = rng.permutation(n)``, ``order[:800]`` and ``order[800:]``."""
+        for step in scope.steps:
+            for node in step.nodes:
+                name = root_name(node.value) if isinstance(node, ast.Subscript) else ""
+                if name in self._calls and isinstance(node, ast.Subscript) and (part := _name_part(node)):
+                    self._parts.setdefault(name, set()).add(part)
+                    if self._parts[name] == {"first", "last"}:
+                        yield _unseeded_shuffle(self._source, self._calls.pop(name))
+            for call in step.calls:
+                if self._shuffles(call, "shuffle") and call.args:
+                    self._calls[root_name(call.args[0])] = call
+            for target, value in step.assigned:
+                self._assign(root_name(target), value)
+
+    def _assign(self, name: str, value: ast.expr | None) -> None:
+        call = None
+        if isinstance(value, ast.Call) and self._shuffles(value, "permutation"):
+            call = value
+        elif isinstance(value, ast.Subscript):
+            call = self._calls.get(root_name(value.slice))
+        self._generators.discard(name)
+        self._calls.pop(name, None)
+        self._parts.pop(name, None)
+        if isinstance(value, ast.Call) and self._creates_generator(value):
+            self._generators.add(name)
+        if call:
+            self._calls[name] = call
+
+    def _creates_generator(self, call: ast.Call) -> bool:
+        """Return whether a call creates a generator without a seed."""
+        is_unseeded = not call.keywords and (not call.args or is_literal(call.args[0], None))
+        return is_unseeded and self._source.callee(call) in _GENERATORS
+
+    def _shuffles(self, call: ast.Call, method: str) -> bool:
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != method:
+            return False
+        is_global = self._source.callee(call) == f"numpy.random.{method}"
+        return not self._is_seeded if is_global else root_name(call.func.value) in self._generators
+
+
+def _name_part(node: ast.Subscript) -> str:
+    """Return "first" for a slice such as ``x[:n]``, "last" for one such as ``x[n:]``; otherwise an empty string."""
+    match node.slice:
+        case ast.Slice(lower=None, upper=ast.expr()):
+            return "first"
+        case ast.Slice(lower=ast.expr(), upper=None):
+            return "last"
+    return ""
+
+
+def _unseeded_shuffle(source: Source, call: ast.Call) -> Finding:
+    is_inner = any(isinstance(each, ast.Name) and TRAIN_NAME.search(each.id) for each in ast.walk(call))
+    found = _unseeded(source, call, last_name(call.func), "", "validates" if is_inner else "tests")
+    return replace(found, remedy="Draw from np.random.default_rng(0), or call np.random.seed(0) first.")
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:

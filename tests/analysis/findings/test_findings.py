@@ -40,6 +40,22 @@ FOUND = {
         "unseeded_split",
         4,
     ),
+    "permutation": (
+        "import numpy as np\norder = np.random.permutation(9)\ntest, train = x[order[6:]], x[order[:6]]\n",
+        "unseeded_split",
+        2,
+    ),
+    "permutation_of_a_generator": (
+        "import numpy as np\nrng = np.random.default_rng()\norder = rng.permutation(9)\nx = x[order]\n"
+        "train = x[:6]\ntest = x[6:]\n",
+        "unseeded_split",
+        3,
+    ),
+    "shuffled_in_place": (
+        "import numpy as np\nnp.random.shuffle(rows)\ntrain, test = rows[:6], rows[6:]\n",
+        "unseeded_split",
+        2,
+    ),
     "split_in_function": (SPLIT + "def load():\n    return train_test_split(x)\nload()\n", "unseeded_split", 3),
     "kfold": ("from sklearn import model_selection\nmodel_selection.KFold(5, shuffle=True)\n", "unseeded_split", 2),
     "shuffle_split": ("from sklearn.model_selection import ShuffleSplit\nShuffleSplit(5)\n", "unseeded_split", 2),
@@ -537,6 +553,12 @@ SOUND = {
     "model.compile('adam', 'mse', metrics=['accuracy'])\n",
     "squared_error_of_labels_0_and_1": ONE
     + "model.compile('adam', 'mse', metrics=['accuracy'])\nprint(model.predict(x) > 0.5)\n",
+    "seeded_permutation": "import numpy as np\nnp.random.seed(0)\norder = np.random.permutation(9)\n"
+    "a, b = x[order[:6]], x[order[6:]]\n",
+    "permutation_of_a_seeded_generator": "import numpy as np\nrng = np.random.default_rng(0)\norder = rng.permutation(9)\n"
+    "a, b = x[order[:6]], x[order[6:]]\n",
+    "shuffled_batches": "import numpy as np\nfor epoch in range(9):\n    order = np.random.permutation(90)\n"
+    "    for i in range(0, 90, 9):\n        step(x[order[i:i + 9]])\n",
     "fork": "import multiprocessing as mp\nmp.set_start_method('fork')\nmp.Pool(2)\nmp.get_context('fork').Pool(2)\n",
     "own_load_data": "from data import load_data\nload_data()\n",
 }
@@ -570,6 +592,7 @@ def test_is_silent(name: str) -> None:
         ("x_train, x_test = train_test_split(x)", "tests"),
         ("x_dev, x_test = train_test_split(x_all)", "tests"),
         ("x_train, x_val, y_train, y_val = train_test_split(x, y)", "validates"),
+        ("x_tr, x_va, y_tr, y_va = train_test_split(x, y)", "validates"),
         ("x_fit, x_test_dev = train_test_split(x_train)", "validates"),
         ("a, b = train_test_split(x_dev)", "validates"),
     ],

@@ -171,8 +171,9 @@ with open(os.path.join(os.environ["EPOCHAL_OUT"], "metrics.jsonl"), "a") as file
             Reason.TEST_SET_CHANGED,
         ),
         ("(filters * 100 + row for row in range(20))", "filters / 4", "", Reason.SPACE_USED_UP),
+        ("(filters * 100 + row for row in range(20))", "0.5", "train_test_split(range(9))", Reason.TEST_SET_CHANGED),
     ],
-    ids=["other rows", "part of the rows preprocessed differently", "stratified without a seed", "other preprocessing"],
+    ids=["other rows", "part of the rows", "stratified without a seed", "other preprocessing", "both without a seed"],
 )
 def test_search_ends_if_trials_are_tested_on_other_rows(
     home: Path, tmp_path: Path, rows: str, chance: str, split: str, reason: Reason
@@ -180,7 +181,7 @@ def test_search_ends_if_trials_are_tested_on_other_rows(
     """A search over a constant that moves the split would find the easiest rows, as does one with an unseeded split.
 
     Rows that have nothing in common with the first trial's may be the same rows, preprocessed in another way. So may
-    equally labelled rows of which only some are shared, unless the split has no seed.
+    equally labelled rows of which only some are shared. If the split has no seed, they are not.
     """
     _limit_trials_at_once(home, 1)
     repository = _make_search_repository(tmp_path, _record_score(rows, chance, split), "filters = { choices = [1, 2] }")
