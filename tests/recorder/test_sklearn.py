@@ -342,3 +342,19 @@ def test_predictions_of_many_integers_belong_to_a_regression(sklearn_python: Pat
     lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
     labels = [event["labels"] for line in lines if (event := json.loads(line))["event"] == "predict"]
     assert labels == [{"": {"kind": "numbers"}}, {}, {}]
+
+
+@pytest.mark.sklearn
+def test_models_of_a_loop_are_counted(sklearn_python: Path, tmp_path: Path) -> None:
+    """Each iteration replaces the model of the one before, which may then be deleted."""
+    script = (
+        BEGINNING
+        + """
+from sklearn.model_selection import KFold
+for train, test in KFold(3).split(x):
+    DecisionTreeClassifier(random_state=0).fit(x[train], y[train]).score(x[test], y[test])
+"""
+    )
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert len({event["estimator"] for event in read_events(tmp_path)}) == 3

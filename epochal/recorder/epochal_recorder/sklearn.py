@@ -41,6 +41,7 @@ _iterations = itertools.count()
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
+_next_number = itertools.count(1)
 """The number given to each measured estimator, starting at 1."""
 
 
@@ -307,7 +308,8 @@ def _identify(estimator):
     final = getattr(estimator, "_final_estimator", estimator)
     is_dummy = "DummyClassifier" in kinds or type(final).__name__ == "DummyClassifier"
     with suppress(TypeError):  # an estimator that cannot be hashed gets no number
-        _numbers.setdefault(estimator, len(_numbers) + 1)
+        if estimator not in _numbers:
+            _numbers[estimator] = next(_next_number)
     return {"of": type(estimator).__name__, "dummy": is_dummy, "estimator": _numbers.get(estimator)}
 
 
