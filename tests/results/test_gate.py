@@ -382,8 +382,8 @@ def test_evidence_gives_chance_and_odds() -> None:
     assert several.accuracy
     several = replace(several, accuracy=replace(several.accuracy, looks=20))
     assert describe_evidence(several, 0.8)[2:] == [
-        "The script evaluated 20 models (or epochs of a model) on these test rows or some of them. If it chose the best of them, this accuracy "
-        "is probably too high.",
+        "The script evaluated 20 models (or epochs of a model) on these test rows or some of them. If it chose the "
+        "best of them, this accuracy is probably too high.",
         "This was look number 23 at this test set.",
     ]
     new = _judge_trial(200, 360, Rule(0.8), 3, Evidence(new_labels=0.25))
