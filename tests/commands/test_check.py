@@ -337,8 +337,12 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "is_metric"),
     [
-        ("logging.info('Test accuracy: %.3f', right)", True),
-        ("self.logger.info(f'Test accuracy: {right}')", True),
+        ("logging.basicConfig(level='INFO')\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("log = setup_logging()\nself.logger.info(f'Test accuracy: {right}')", True),
+        ("logging.basicConfig(level=20)\nlogging.getLogger(__name__).info('Test accuracy: %.3f', right)", True),
+        ("logging.warning('Test accuracy: %.3f', right)", True),
+        ("logging.getLogger(__name__).info('Test accuracy: %.3f', right)", False),
+        ("logging.info('Test accuracy: %.3f', right)", False),
         ("logging.debug('Test accuracy: %.3f', right)", False),
         ("window.info('Test accuracy')", False),
     ],

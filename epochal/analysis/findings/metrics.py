@@ -41,6 +41,9 @@ _CLASSES = re.compile(
 """Matches functions that load or generate data with classes as labels."""
 _LOGS = frozenset({"info", "warning", "error", "critical", "log"})
 """Logger methods whose messages are usually shown."""
+_CONFIGURES_LOGGING = re.compile(
+    r"(?:basic|dict|file)Config|addHandler|(?!getLogger$)\w*(?:set|get|init|make|create)\w*log\w*", re.IGNORECASE
+)
 _KERAS = ("keras", "tensorflow", "tf_keras")
 
 
@@ -285,15 +288,28 @@ def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
     )
 
 
-def _says_accuracy(node: ast.stmt) -> bool:
-    """Return whether a statement prints or logs text that mentions accuracy."""
+def _says_accuracy(node: ast.stmt, *, shows_info: bool = True) -> bool:
+    """Return whether a statement prints or logs text that mentions accuracy.
+
+    ``shows_info``: whether messages that are logged with ``info`` are shown.
+    """
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
         return False
-    function = node.value.func
-    logs = isinstance(function, ast.Attribute) and function.attr in _LOGS and "log" in last_name(function.value).lower()
+    function, logs = node.value.func, False
+    if isinstance(function, ast.Attribute) and function.attr in (_LOGS if shows_info else _LOGS - {"info"}):
+        logger = function.value.func if isinstance(function.value, ast.Call) else function.value
+        logs = "log" in last_name(logger).lower()
     if last_name(function) != "print" and not logs:
         return False
     return any(_SAYS_ACCURACY.search(text) for text in _texts_of(node))
+
+
+def _shows_info(sources: tuple[Source, ...]) -> bool:
+    """Return whether a script may configure logging. Python's logging shows only warnings and errors by default."""
+    others = {"loguru", "absl", "lightning", "pytorch_lightning", "structlog"}
+    imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
+    calls = (last_name(call.func) for source in sources for call in source.calls)
+    return bool(imported & others) or any(map(_CONFIGURES_LOGGING.fullmatch, calls))
 
 
 def _texts_of(node: ast.stmt) -> Iterator[str]:
@@ -309,6 +325,7 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []
+    shows_info = _shows_info(sources)
     for source, scope in find_used(sources):
         for step in scope.steps:
             for call in step.calls:
@@ -316,7 +333,8 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
                 is_method = isinstance(call.func, ast.Attribute)
                 if (name in ("evaluate", "score") and is_method) or name in ("accuracy_score", "cross_val_score"):
                     measured.append((f"{name}()", source.path, call.lineno))
-            if _says_accuracy(step.node) and not any(_is_r2(source, call) for call in step.calls):
+            says_accuracy = _says_accuracy(step.node, shows_info=shows_info)
+            if says_accuracy and not any(_is_r2(source, call) for call in step.calls):
                 printed.append(("the printed line", source.path, step.node.lineno))
     validates = any(
         last_name(call.func) == "fit"
