@@ -208,9 +208,11 @@ def check_lines(checked: list[Checked]) -> list[str]:
         for severity in reversed(Severity)
     ]
     found = ", ".join(plural(count, severity) for severity, count in counts if count)
-    outcome = (
-        "a run can start" if all(each.can_start for each in checked) else "a run would fail before training starts"
-    )
+    outcome = "a run can start"
+    if not all(each.can_start for each in checked):
+        outcome = "a run would fail before training starts"
+    elif any(finding.kind == _NO_COMMITS.kind for each in checked for finding in each.findings):
+        outcome = "a run can start after the first commit"
     return [*lines, f"{found or 'nothing found'}; {outcome}"]
 
 

@@ -256,7 +256,7 @@ def test_repository_without_commits_gets_a_note(tmp_path: Path) -> None:
     assert output.splitlines()[-3:] == [
         "note: A run trains the latest commit, but the repository has no commits yet.",
         '    In this folder, run git add --all and git commit -m "First version".',
-        "1 note; a run can start",
+        "1 note; a run can start after the first commit",
     ]
 
 
