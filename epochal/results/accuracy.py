@@ -589,7 +589,8 @@ class _Chooser:
     def _describe_resplits(self, used: str) -> list[str]:
         """Return a note if the script tested models on different splits of its data. ``used``: what the verdict uses."""
         last = self._last_measured()
-        count = self._findings.recorded.count_resplits(last, self._sound) if last else 0
+        tested = [*self._sound, *self._sound_predictions]
+        count = self._findings.recorded.count_resplits(last, tested) if last else 0
         if count < _MIN_RESPLITS:
             return []
         return [
