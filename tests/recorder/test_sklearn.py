@@ -215,7 +215,7 @@ def predict_each(rows):
 
 predict_each(x[:5])
 accuracy_score(y, predict_each(x))
-predict_each(x[:40])
+predict_each(x[:14])
 tree.fit(x, y)
 predict_each(x + 1)
 """
@@ -228,6 +228,56 @@ predict_each(x + 1)
         ("score", 150, 1.0),
         ("predict", 150, 0.0),
     ]
+
+
+LOOPS = f"""{BEGINNING}
+x = np.random.default_rng(0).normal(size=(300, 4))
+y = np.arange(300) % 3
+train, test, everything = (x[:200], y[:200]), (x[200:], y[200:]), (x, y)
+tree = DecisionTreeClassifier(random_state=0).fit(*train)
+def accuracy(rows, labels):
+    return sum(tree.predict([row])[0] == label for row, label in zip(rows, labels)) / len(labels)
+def predict_each(rows):
+    return [tree.predict([row])[0] for row in rows]
+"""
+
+
+@pytest.mark.sklearn
+@pytest.mark.parametrize(
+    ("own", "recorded"),
+    [
+        ("accuracy(*train)\naccuracy(*test)", [(200, 1.0), (100, 0.0)]),
+        ("accuracy(*test)\naccuracy(*train)", [(100, 0.0), (200, 1.0)]),
+        ("print(accuracy(*train), accuracy(*test))", [(200, 1.0), (100, 0.0)]),
+        ("accuracy(*test)\npredict_each(x[:30])\npredict_each(x[:9])", [(100, 0.0)]),
+        ("predict_each(x[:30])\npredict_each(x[:9])\naccuracy(*test)", [(30, 1.0), (100, 0.0)]),
+        ("tree.predict(x[:200])\nfor row in x[200:]:\n    tree.predict([row])", [(200, 1.0), (100, 0.0)]),
+        ("tree.predict(x[:200])\naccuracy(x[200:219], y[200:219])", [(200, 1.0)]),
+        ("tree.predict(x[200:])\naccuracy(x[200:240], y[200:240])", [(100, 0.0)]),
+        ("accuracy(*everything)", [(300, 0.6667)]),
+        ("for row in np.random.default_rng(1).permutation(x[:200]):\n    tree.predict([row])", [(200, 1.0)]),
+        ("for row in x:\n    predict_each([row])", [(300, 0.6667)]),
+        ("for at in range(0, 300, 10):\n    predict_each(x[at:at + 10])", [(300, 0.6667)]),
+        (
+            "for row in x:\n    if row[0] > 0:\n        tree.predict([row])\n    else:\n        tree.predict([row])",
+            [(300, 0.6667)],
+        ),
+        ("\n".join(f"tree.predict(x[{at}:{at + 10}])" for at in range(0, 300, 10)), [(300, 0.6667)]),
+        (
+            "answers = predict_each(x[:200])\nanswers += predict_each(x[200:])\naccuracy_score(y, answers)",
+            [(300, 0.6667)] * 2,
+        ),
+    ],
+)
+def test_loops_over_single_rows_are_told_apart(
+    sklearn_python: Path, tmp_path: Path, own: str, recorded: list[tuple[int, float]]
+) -> None:
+    """A loop over the test rows is not mixed with one over training rows; a loop over all rows stays whole."""
+    result = run(sklearn_python, f"{LOOPS}\n{own}\n", tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    found = [each for each in events if each["event"] in ("predict", "score", "fault")]
+    assert [(each["samples"], each["seen"]["share"]) for each in found] == recorded
 
 
 @pytest.mark.sklearn

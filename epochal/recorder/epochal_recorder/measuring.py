@@ -5,6 +5,7 @@ import base64
 import collections
 import functools
 import hashlib
+import sys
 import threading
 import time
 import uuid
@@ -185,11 +186,31 @@ class TestRows:
 
 @dataclass
 class _Collected:
-    """Predictions of one model for a few rows each. ``parts``: the rows and the answers of each prediction."""
+    """Predictions of one model for a few rows each.
+
+    ``parts``: the rows and the answers of each prediction. ``places``: where the script made it (``_find_place``).
+    """
 
     origin: Origin
     names: dict
     parts: list
+    places: list
+
+    def split_loops(self):
+        """Return the parts as one list for each loop that predicted at least ``MIN_TEST_ROWS`` rows.
+
+        A loop comes back to its places, so places that alternate belong to the same loop, and a place that the script
+        has left for good belongs to another loop than the next one. If no loop has enough rows, all parts are returned
+        as a single list.
+        """
+        last = {place: at for at, place in enumerate(self.places)}
+        loops, end = [], -1
+        for at, place in enumerate(self.places):
+            if at > end:
+                loops.append([])
+            end = max(end, last[place])
+            loops[-1].append(self.parts[at])
+        return [loop for loop in loops if _count_rows(loop) >= MIN_TEST_ROWS] or [self.parts]
 
 
 class SharedState:
@@ -264,33 +285,43 @@ class SharedState:
         collected = self._collected
         if collected is None or (collected.origin.weights, collected.names) != (origin.weights, names):
             self.record_collected()
-            collected = self._collected = _Collected(origin, names, [])
+            collected = self._collected = _Collected(origin, names, [], [])
         if len(collected.parts) < _MAX_COLLECTED:
             collected.parts.append((test_rows, answers))
+            collected.places.append(_find_place())
 
     def record_collected(self, count=None):
-        """Record the collected predictions as a single prediction, unless it is too small.
+        """Record the collected predictions, those of each loop as a single prediction.
 
-        It is too small if it has fewer than ``MIN_TEST_ROWS`` rows, or fewer rows than an earlier prediction.
-        ``count``: the number of rows that the script is comparing with labels; if more were collected, only the last
-        ones are recorded.
+        ``count``: the number of rows that the script is comparing with labels. If the last loop predicted more, only
+        its last rows are recorded; if it predicted fewer, the loops count as one.
         """
         collected, self._collected = self._collected, None
-        if collected is None or not self.has_room:
+        if collected is None:
             return
-        least = max((each.test_rows.count for each in self.predictions), default=MIN_TEST_ROWS)
-        start, found = len(collected.parts), 0
-        while start and (count is None or found < count):
-            start -= 1
-            found += collected.parts[start][0].count
-        if found < least:
+        loops = collected.split_loops()
+        if count is not None and _count_rows(loops[-1]) < count:
+            loops = [collected.parts]
+        if count is not None:
+            loops[-1] = _take_last(loops[-1], count)
+        for loop in loops:
+            self._record_loop(loop, collected)
+
+    def _record_loop(self, parts, collected):
+        """Record ``parts`` of the collected predictions as a single prediction, unless they are a demonstration.
+
+        They are one if they have fewer rows than an earlier prediction or, if that one was for training rows, which a
+        smaller test set may follow, than a tenth of it.
+        """
+        limits = [each.test_rows.count / (10 if each.is_refused else 1) for each in self.predictions]
+        if not self.has_room or _count_rows(parts) < max(limits, default=MIN_TEST_ROWS):
             return
         with self.output.recording_faults():
             test_rows = TestRows()
-            for rows, _ in collected.parts[start:]:
+            for rows, _ in parts:
                 test_rows.extend(rows)
-            answers = zip(*(each for _, each in collected.parts[start:]), strict=False)
-            together = [numpy.concatenate(parts) for parts in answers]
+            answers = zip(*(each for _, each in parts), strict=False)
+            together = [numpy.concatenate(each) for each in answers]
             self.record_prediction(test_rows, collected.origin, together, collected.names)
 
     def record_prediction(self, test_rows, origin, answers, names, returned=None, results=None):
@@ -306,7 +337,8 @@ class SharedState:
         self._is_call_recorded = False
         if results is not None and not test_rows.why_unseen:
             self.note_transformation(test_rows.hashes_in_order, results, self.lineage.rows_of(origin.identities))
-        self.predictions.append(Prediction(test_rows, origin, answers, names, returned))
+        is_refused = fields["seen"]["refused"]
+        self.predictions.append(Prediction(test_rows, origin, answers, names, returned, is_refused))
         self.output.write_event(event="predict", **names, **fields)
 
     def describe(self, test_rows, origin, counts_padding=False):
@@ -377,7 +409,7 @@ class SharedState:
 class Prediction:
     """The answers that a model gave. If the script compares them with labels later, they identify the model."""
 
-    def __init__(self, test_rows, origin, answers, names, returned=None):
+    def __init__(self, test_rows, origin, answers, names, returned=None, is_refused=False):
         self._returned = None
         with suppress(TypeError):  # a list cannot have weak references
             self._returned = weakref.ref(returned)
@@ -385,6 +417,8 @@ class Prediction:
         self.origin = origin
         self.names = names
         """The fields of the event that identify the model, such as its number or class."""
+        self.is_refused = is_refused
+        """Whether the model was fitted on so many of the rows that a test on them is meaningless."""
         self._answers = {digest_answers(each) for each in answers if each is not None}
 
     def has_returned(self, answers):
@@ -394,6 +428,29 @@ class Prediction:
     def has_answers(self, answers):
         """Return whether ``answers`` are those of the prediction, even if the classes have different names."""
         return len(answers) == self.test_rows.count and digest_answers(answers) in self._answers
+
+
+def _find_place():
+    """Return the place from which the script called the recorder: the instruction that each caller is executing."""
+    frame, place = sys._getframe(1), []
+    while frame:
+        place.append((id(frame.f_code), frame.f_lasti))
+        frame = frame.f_back
+    return tuple(place)
+
+
+def _count_rows(parts):
+    """Return the number of rows in ``parts`` of the collected predictions."""
+    return sum(rows.count for rows, _ in parts)
+
+
+def _take_last(parts, count):
+    """Return the last of ``parts`` that together have at least ``count`` rows; all of them if they have fewer."""
+    start, found = len(parts), 0
+    while start and found < count:
+        start -= 1
+        found += parts[start][0].count
+    return parts[start:]
 
 
 def digest_answers(answers):
