@@ -273,6 +273,12 @@ def clean(line: str) -> str:
     return _ANSI.sub("", line)
 
 
+def cut_log_prefix(line: str) -> str:
+    """Return a line without the time, level and the like that a logger has put before the script's own text."""
+    prefix = _LOG_PREFIX.match(line)
+    return line[prefix.end() :] if prefix else line
+
+
 def read_line(line: str) -> Reading | None:
     """Return what a line without control sequences says about accuracy; None for progress bars, warnings and the like.
 
@@ -282,9 +288,7 @@ def read_line(line: str) -> Reading | None:
     if any(pattern.match(line) for pattern in _PROGRESS) or any(pattern.search(line) for pattern in _IGNORED_LINES):
         return None
     translated = translate(_TENSOR.sub(r"\1", unicodedata.normalize("NFKC", line)))
-    text = _PROGRESS_BAR.sub(" ", translated)
-    if prefix := _LOG_PREFIX.match(text):
-        text = text[prefix.end() :]
+    text = cut_log_prefix(_PROGRESS_BAR.sub(" ", translated))
     if row := _REPORT_ROW.match(text):
         return Reading(Statement(Split.UNNAMED, float(row["number"]), int(row["samples"]), None, False, len(line)))
     mentions = _find_mentions(text)

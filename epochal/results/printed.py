@@ -8,7 +8,7 @@ accuracy but cannot be parsed, so that the line can be quoted and no other numbe
 import re
 from dataclasses import dataclass
 
-from epochal.results.accuracy_lines import Split, Unread, clean, read_line
+from epochal.results.accuracy_lines import Split, Unread, clean, cut_log_prefix, read_line
 from epochal.results.languages import MENTION, RECALL
 
 _MAX_LINE_BYTES = 4096
@@ -29,9 +29,9 @@ class PrintedAccuracy:
 
     ``value``: the accuracy, normally from 0 to 1; it may be out of range, infinite or NaN. ``samples``: the number of
     test samples; None if the line does not state it. ``at``: when the line arrived (see ``PrintedLines.feed``).
-    ``text``: at most 200 printable characters of the line. ``number``: the number as printed, but only if its unit is
-    uncertain (see ``accuracy_lines.Statement``). ``is_precision``: whether the line's word for accuracy may also mean
-    precision.
+    ``text``: at most 200 printable characters of the line, without a logger's prefix. ``number``: the number as
+    printed, but only if its unit is uncertain (see ``accuracy_lines.Statement``). ``is_precision``: whether the line's
+    word for accuracy may also mean precision.
     """
 
     value: float
@@ -150,19 +150,17 @@ class PrintedLines:
         reading = read_line(line)
         if reading is None:
             return
+        found, own = reading.statement, cut_log_prefix(line)
+        text = _extract_text(own, (found.end if found else len(line)) - len(line) + len(own))
         if reading.has_percents and len(self._percent_forms) < _MAX_FORMS:
-            end = reading.statement.end if reading.statement else len(line)
-            self._percent_forms.add(_form_of(_extract_text(line, end)))
-        found = reading.statement
+            self._percent_forms.add(_form_of(text))
         if reading.unread:
             self.unparsed, self._unread = _extract_text(line, len(line)), reading.unread
         self._heading, heading = reading.heading or (None if found else self._heading), self._heading
         if found is None:
             return
         split = heading if heading and found.split is Split.UNNAMED else found.split
-        accuracy = PrintedAccuracy(
-            found.value, found.samples, at, _extract_text(line, found.end), found.number, found.is_precision
-        )
+        accuracy = PrintedAccuracy(found.value, found.samples, at, text, found.number, found.is_precision)
         lines = self._by_split[split]
         lines.pop(accuracy.text, None)  # lines are ordered by their last appearance
         lines[accuracy.text] = accuracy

@@ -499,6 +499,8 @@ def test_number_that_may_be_a_percentage_is_refused(
         ("Test accuracy: 97", _MULTIPLIES, [], 0.97),
         ("Test accuracy: 0.00", _MULTIPLIES, [], 0.0),
         ("batch acc 97.3\nTest accuracy: 0.91", _DISTINCT, [], 0.91),
+        ("10:11:12 batch acc 97.3\n10:11:12,123 INFO Test accuracy: 0.91", _DISTINCT, [], 0.91),
+        ("INFO:nn:batch acc 97.3\nINFO:nn:Test accuracy: 0.91", _DISTINCT, [], 0.91),
         # Another line of the same form, or another number on the line, can only be a percentage.
         ("Epoch 9 test accuracy: 1.52\nEpoch 10 test accuracy: 0.91", Percentages(), [], 0.0091),
         ("Train accuracy: 1.37, test accuracy: 0.91", Percentages(), [], 0.0091),
