@@ -218,6 +218,14 @@ _OTHER_NUMBER_BEFORE = re.compile(
     r"[:=,]\s*$|(?<![a-z])(?:reach\w*|until|than|if|loss|dropout|lr|rate)\W*$", re.IGNORECASE
 )
 """Matches the text before a number that is not an accuracy, although the word for accuracy follows it."""
+# How close to its target a prediction counts as right: "within 25 %", "(within 3 points of the true value)", "±10%".
+_TOLERANCE = re.compile(
+    r"\(\s*(?:within\b|±|\+/?-)[^()]*\)|(?:\bwithin\s*[±$€£]?|±(?=[^:=]*[:=]))\s*\d++(?:[.,]\d++)?+"
+    r"(?!\s*(?:epochs?|steps?|iter\w*|batch\w*|[mnuµ]?s|sec\w*|min\w*|h|hours?|days?)\b)"
+    r"(?:\s*(?:%|(?:per\s?cent|pct|points?|units?|years?|dollars?|euros?|degrees?|[cmk]m|k?g|standard deviations?)\b))?"
+    r"(?:\s+of\s+(?:(?:the|its|their)\s+)?(?:true|actual|real|observed|measured)\b(?:\s+\w+)?)?",
+    re.IGNORECASE,
+)
 _SPREAD = re.compile(
     r"\W*(?:with\s+(?:a\s+)?)?(?:standard deviation|std)|\s*(?:\(|±|\+/?-|on\b|over\b|after\b|$)", re.IGNORECASE
 )
@@ -289,6 +297,7 @@ def read_line(line: str) -> Reading | None:
         return None
     translated = translate(_TENSOR.sub(r"\1", unicodedata.normalize("NFKC", line)))
     text = cut_log_prefix(_PROGRESS_BAR.sub(" ", translated))
+    text = _TOLERANCE.sub(lambda tolerance: f" {'_' * (len(tolerance[0]) - 2)} ", text)
     if row := _REPORT_ROW.match(text):
         return Reading(Statement(Split.UNNAMED, float(row["number"]), int(row["samples"]), None, False, len(line)))
     mentions = _find_mentions(text)

@@ -206,6 +206,7 @@ def test_share_of_close_predictions_counts_for_a_regression() -> None:
     assert "R²" in _explain_refusal(prediction, _R2, written='{"accuracy": 0.44}')
     assert "a regression" in _explain_refusal(prediction, log="Test accuracy: 0.91")
     assert _read_accuracy(prediction, _R2, log="R2: 0.44\nTest accuracy (within 3): 0.91") == (0.91, "output")
+    assert _read_accuracy(prediction, _R2, log="10:11:12 Accuracy within 25 %: 91.0%") == (0.91, "output")
     assert "R²" in _explain_refusal(prediction, _R2, log="Test accuracy (within 3): 0.44")
     assert "mean would miss the threshold" in _explain_refusal(prediction, _R2)
 
