@@ -17,6 +17,7 @@ from epochal.results.printed import PrintedAccuracy, PrintedLines
 from epochal.results.refusals import (
     ALL_ROWS,
     COMPILE,
+    LEARNED,
     OTHER_METRICS,
     OWN_ACCURACY,
     explain_label_refusal,
@@ -133,9 +134,11 @@ class _Chooser:
             self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = validate(accuracy)
-        chosen = find_leak(self._findings.leaks, "chosen_before_split")
-        if chosen and accuracy.source is not AccuracySource.SCRIPT:
-            raise RunFailed(Reason.NO_ACCURACY, explain_leak(chosen))
+        learned = find_leak(self._findings.leaks, *LEARNED)
+        if accuracy.source in (AccuracySource.CROSS_VALIDATION, AccuracySource.VALIDATION):
+            learned = learned or find_leak(self._findings.leaks, "learned_before_folds")
+        if learned and accuracy.source is not AccuracySource.SCRIPT:
+            raise RunFailed(Reason.NO_ACCURACY, explain_leak(learned))
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _check_metric(self) -> None:

@@ -18,6 +18,8 @@ _MAX_COPIED = 0.05
 """If the script duplicates rows before it splits them, at most this share of the test rows may be used in training."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
 """Matches findings about estimators that learn from labels; the rows they are fitted on count as training rows."""
+LEARNED = ("chosen_before_split", "learned_before_split")
+"""The kinds of findings about data that depend on the test labels; random labels seem predictable from such data."""
 OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
     | {
@@ -108,9 +110,9 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
     return ""
 
 
-def find_leak(leaks: Sequence[Finding], kind: str) -> Finding | None:
-    """Return the first finding of a kind, such as ``chosen_before_split``."""
-    return next((leak for leak in leaks if leak.kind == kind), None)
+def find_leak(leaks: Sequence[Finding], *kinds: str) -> Finding | None:
+    """Return the first finding of one of the ``kinds``, such as ``loaded_model``."""
+    return next((leak for leak in leaks if leak.kind in kinds), None)
 
 
 def explain_leak(leak: Finding) -> str:
@@ -130,8 +132,8 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
-    if chosen := find_leak(leaks, "chosen_before_split"):
-        return explain_leak(chosen)
+    if learned := find_leak(leaks, *LEARNED):
+        return explain_leak(learned)
     uses_all = overlap.share >= ALL_ROWS
     copied = find_leak(leaks, "copied_before_split")
     is_refused = overlap.refused or (copied and overlap.share > _MAX_COPIED)

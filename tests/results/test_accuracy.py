@@ -380,9 +380,10 @@ def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str
     assert f"meaningless. {remedy}" in failure.value.explanation
 
 
-def test_accuracy_on_columns_chosen_with_the_test_labels_is_refused() -> None:
+@pytest.mark.parametrize("kind", ["chosen_before_split", "learned_before_split"])
+def test_accuracy_on_columns_chosen_with_the_test_labels_is_refused(kind: str) -> None:
     """The columns with the highest correlation predict even random labels, although no test row was trained on."""
-    leak = Finding("chosen_before_split", "nn.py", 4, "The columns are chosen using all labels.", "Split first.")
+    leak = Finding(kind, "nn.py", 4, "The columns are chosen using all labels.", "Split first.")
     with pytest.raises(RunFailed) as failure:
         choose_accuracy(Findings(None, parse_measurements(json.dumps(_make_event(0.9))), printed(""), leaks=(leak,)))
     assert failure.value.explanation == (

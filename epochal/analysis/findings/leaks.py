@@ -5,6 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.source import (
@@ -20,14 +22,26 @@ from epochal.analysis.findings.source import (
 )
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TEST_NAME, TRAIN_NAME
 from epochal.analysis.findings.wrong_data import MEASURING
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import last_name, text_of
 
 # Classes that learn from rows how to transform the data. Encoders of labels and categories are left out on purpose.
 _FITTED = re.compile(
     r"sklearn\.(?:preprocessing\.(?:StandardScaler|MinMaxScaler|RobustScaler|MaxAbsScaler|QuantileTransformer"
-    r"|PowerTransformer|KBinsDiscretizer|TargetEncoder)|decomposition\.\w+|feature_selection\.(?!VarianceThreshold)\w+"
-    r"|impute\.\w+|discriminant_analysis\.\w+)"
+    r"|PowerTransformer|KBinsDiscretizer)|decomposition\.\w+|impute\.\w+)"
 )
+# Classes that also learn from the labels, so that even random labels seem to depend on the transformed data.
+_LEARNING = re.compile(
+    r"sklearn\.(?:feature_selection\.(?!VarianceThreshold)[A-Z]\w+|discriminant_analysis\.\w+|cross_decomposition\.\w+"
+    r"|preprocessing\.TargetEncoder|neighbors\.NeighborhoodComponentsAnalysis)"
+    r"|category_encoders\.(?:\w+\.)?(?:TargetEncoder|LeaveOneOutEncoder|CatBoostEncoder|JamesSteinEncoder|MEstimateEncoder"
+    r"|WOEEncoder)|mlxtend\.feature_selection\.(?:Sequential|Exhaustive)FeatureSelector|boruta\.BorutaPy"
+)
+_PIPELINES = re.compile(
+    r"sklearn\.(?:pipeline\.(?:Pipeline|make_pipeline|FeatureUnion|make_union)"
+    r"|compose\.(?:ColumnTransformer|make_column_transformer))"
+)
+_CHOOSING = frozenset({"get_support", "get_feature_names_out", "support_", "ranking_"})
+"""Methods and attributes of a fitted selector that tell which columns it selects."""
 _OVERSAMPLERS = re.compile(r"imblearn\.(?:over_sampling|combine)\.\w+")
 _DATA_ATTRIBUTES = frozenset({"values", "T", "iloc", "loc"})
 _DATA_METHODS = frozenset(
@@ -35,9 +49,12 @@ _DATA_METHODS = frozenset(
 )
 _DATA_FUNCTIONS = frozenset(
     {"array", "asarray", "c_", "column_stack", "concat", "concatenate", "DataFrame", "expand_dims", "hstack", "vstack"}
-    | {"append", "stack", "shuffle", "Series"}
+    | {"append", "stack", "shuffle", "Series", "ascontiguousarray", "float32", "nan_to_num", "clip", "abs", "log1p"}
+    | {"tensor", "as_tensor", "from_numpy", "FloatTensor", "constant", "convert_to_tensor", "cast", "csr_matrix"}
 )
-"""Functions in NumPy, pandas and sklearn.utils whose results contain rows from their arguments."""
+"""Functions whose results contain rows from their arguments, which may be converted."""
+_DATA_PACKAGES = frozenset({"numpy", "pandas", "scipy", "sklearn", "tensorflow", "torch"})
+_SELECTING_METHODS = frozenset({"dropna", "sample"})
 _JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})
 _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
@@ -45,6 +62,7 @@ _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
+_SEARCHES = re.compile(r"sklearn\.model_selection\.\w+SearchCV")
 _REPEATS = "repeats"
 
 
@@ -54,27 +72,47 @@ class _Leak:
 
     ``what``: the name of the function or class, or the expression that draws rows. ``copies``: a verb for what the call
     does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
-    call.
+    call. ``path``: the file that contains it, if it is not the one that is searched. ``learns``: whether the call learns
+    from labels. ``columns``: the only columns that depend on the call; empty if all may do so.
     """
 
     what: str
     line: int
     copies: str
     step: Step
+    path: str = ""
+    learns: bool = False
+    columns: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A fitted transformer, or the columns that it selects. ``rows``: the data that it was fitted on."""
+
+    leak: _Leak
+    rows: str
+
+
+_Functions = dict[tuple[str, str], tuple[Source, Scope]]
+"""The functions of the code, by the name of the module and their own name."""
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each call that fits on all rows or duplicates rows before they are split."""
+    functions = {(Path(source.path).stem, scope.name): (source, scope) for source in sources for scope in source.scopes}
+    returned: dict[tuple[str, str], _Leak | None] = {}
     for source, scope in find_used(sources):
-        yield from _Flow(source).follow(scope)
+        yield from _Flow(source, functions, returned).follow(scope)
 
 
 class _Flow:
     """The flow of data through a scope, from calls that process all rows to the split into training and test data."""
 
-    def __init__(self, source: Source, returned: dict[str, _Leak | None] | None = None) -> None:
+    def __init__(self, source: Source, functions: _Functions, returned: dict[tuple[str, str], _Leak | None]) -> None:
+        """Start with no leaks. ``returned``: the leaks in the results of the functions examined so far."""
         self._source = source
-        self._returned = {} if returned is None else returned
+        self._functions = functions
+        self._returned = returned
         self._leaks: dict[str, _Leak] = {}
         self._calls: dict[str, ast.Call] = {}
         self._sizes: dict[str, str] = {}
@@ -84,35 +122,66 @@ class _Flow:
             for target, value in step.assigned
             if isinstance(value, ast.Call) and (name := root_name(target))
         }
-        self._fitted: dict[str, ast.Call] = {}
+        self._fitted: dict[str, _Fit] = {}
+        self._choices: dict[str, _Fit] = {}
+        self._origins: dict[str, str] = {}
         self._parts: set[str] = set()
-        self._sliced: dict[int, set[str]] = {}
+        self._test_indices: set[str] = set()
+        self._tested_elsewhere: set[int] = set()
+        self._sound_splits: dict[bool, int] = {}
+        self._sliced: dict[int, set[tuple[str, str]]] = {}
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
-        reported = set()
+        found: dict[tuple[str, int], tuple[_Leak, str, str]] = {}
+        last: dict[tuple[str, int], int] = {}
         for step in scope.steps:
-            for call in step.calls:
-                self._note_fit(call)
-                leak = self._find_split_leak(call, step)
-                if leak and leak.line not in reported:
-                    reported.add(leak.line)
-                    split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
-                    folds = split if self._source.callee(call) in _CROSS_VALIDATIONS else ""
-                    yield self._report(leak, f"before {split} on line {call.lineno}", folds)
-            # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
-            changes = [
-                (target, value, self._leak_of(value, step) if value else None) for target, value in step.assigned
-            ]
-            for target, value, leak in changes:
-                name = root_name(target)
-                part = "train" if TRAIN_NAME.search(name) else "test" if TEST_NAME.search(name) else ""
-                if leak and self._completes_split(value, part, leak) and leak.line not in reported:
-                    reported.add(leak.line)
-                    yield self._report(leak, f"before the split on line {step.node.lineno}")
-                self._assign(target, value, leak)
+            self._note_folds(step)  # for a comprehension, whose variables are used in the same step
+            for leak, where, folds in self._find_in_step(step):
+                found.setdefault((leak.path, leak.line), (leak, where, folds))
+                last[leak.path, leak.line] = step.node.lineno
+            self._note_folds(step)
+        for place, (leak, where, folds) in found.items():
+            # If the test data were read from elsewhere, all rows are training rows. A later split is that of the result.
+            learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(bool(folds), 0)
+            yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
 
-    def find_returned_copies(self, scope: Scope) -> _Leak | None:
-        """Return the leak in a function that duplicates rows and returns them as its only or first value."""
+    def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
+        """Yield each leak that a statement completes, the place of the split, and the cross-validation, if any."""
+        place = f"line {step.node.lineno}"
+        for node in step.nodes:
+            if isinstance(node, ast.Call):
+                yield from self._find_in_call(node, step)
+            if isinstance(node, ast.Call | ast.Subscript) and (leak := self._find_late(node, step)):
+                yield leak, f"and then transforms a part of them on {place}", ""
+            if isinstance(node, ast.Subscript) and _row_index(node) in self._test_indices:
+                leak = self._leak_of(node.value, step)
+                if leak and step.follows(leak.step):
+                    yield leak, f"before the split used on {place}", ""
+        # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
+        changes = [
+            (target, value, *((self._leak_of(value, step), self._choice_of(value, step)) if value else (None, None)))
+            for target, value in step.assigned
+        ]
+        for target, value, leak, choice in changes:
+            name = root_name(target)
+            part = "train" if TRAIN_NAME.search(name) else "test" if TEST_NAME.search(name) else ""
+            if leak and self._completes_split(value, part, leak):
+                yield leak, f"before the split on {place}", ""
+            self._assign(target, value, leak, step)
+            if choice and not leak and isinstance(target, ast.Name) and not _is_result(value):
+                self._choices[name] = choice
+
+    def _find_in_call(self, call: ast.Call, step: Step) -> Iterator[tuple[_Leak, str, str]]:
+        self._note_fit(call, step)
+        if leak := self._find_split_leak(call, step):
+            split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
+            folds = self._folds_of(call)
+            yield leak, f"before {folds or split} on line {call.lineno}", folds
+        elif self._splits(call) and self._is_all_rows(call):
+            self._sound_splits[bool(self._folds_of(call))] = call.lineno
+
+    def find_returned(self, scope: Scope) -> _Leak | None:
+        """Return the leak in a function that returns copies of rows, or data that depend on labels, as its first value."""
         returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
         if len(returns) != 1:
             return None
@@ -120,13 +189,139 @@ class _Flow:
         step, value = returns[0]
         first = value.elts[0] if isinstance(value, ast.Tuple | ast.List) and value.elts else value
         leak = self._leak_of(first, step) if first else None
-        return leak if leak and leak.copies and not step.branch and step.follows(leak.step) else None
+        is_kept = leak and (leak.copies or leak.learns) and not step.branch and step.follows(leak.step)
+        return replace(leak, path=leak.path or self._source.path) if leak and is_kept else None
 
-    def _note_fit(self, call: ast.Call) -> None:
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "fit" and self._is_all_rows(call):
-            name = root_name(call.func.value)
-            if _FITTED.fullmatch(self._class_of(call.func.value)) and name:
-                self._fitted[name] = call
+    def _note_fit(self, call: ast.Call, step: Step) -> None:
+        """Record what a call to fit() or fit_transform() fits on all rows, and forget what it fits on a part of them."""
+        if last_name(call.func) in ("fit", "fit_transform") and isinstance(call.func, ast.Attribute):
+            owner = call.func.value
+            if isinstance(owner, ast.Name):
+                self._fitted.pop(owner.id, None)
+                if fit := self._fit_of(call, step):
+                    self._fitted[owner.id] = fit
+
+    def _fit_of(self, node: ast.expr, step: Step) -> _Fit | None:
+        """Return how an expression was fitted, such as a variable or ``SelectKBest().fit(x, y)``, if on all rows."""
+        if isinstance(node, ast.Name):
+            return self._fitted.get(node.id)
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            return None
+        if node.func.attr not in ("fit", "fit_transform") or not self._is_all_rows(node):
+            return None
+        learner = self._learner(node.func.value)
+        name = learner or self._class_of(node.func.value)
+        learns = bool(learner) and (len(node.args) > 1 or any(each.arg in ("y", "Y") for each in node.keywords))
+        if not learner and not _FITTED.fullmatch(name):
+            return None
+        leak = _Leak(f"{name.rpartition('.')[2]}()", node.lineno, "", step, learns=learns)
+        return _Fit(leak, self._rows_of(node.args[0]))
+
+    def _learner(self, node: ast.expr) -> str:
+        """Return the class that learns from labels of which ``node`` is an instance or which is a step of its pipeline."""
+        name = self._class_of(node)
+        if _LEARNING.fullmatch(name):
+            return name
+        created = self._calls.get(node.id) if isinstance(node, ast.Name) else node
+        if not isinstance(created, ast.Call) or not _PIPELINES.fullmatch(self._source.callee(created)):
+            return ""
+        inner = (each for each in ast.walk(created) if isinstance(each, ast.Call | ast.Name) and each is not created)
+        return next((each for each in map(self._class_of, inner) if _LEARNING.fullmatch(each)), "")
+
+    def _note_folds(self, step: Step) -> None:
+        """Record the variables that hold the indices of the rows of a fold, as in ``for a, b in folds.split(x, y)``."""
+        for node in step.nodes:
+            match node:
+                case ast.For() | ast.comprehension():
+                    target, value = node.target, node.iter
+                case ast.Assign(targets=[ast.Tuple() as target]):
+                    value = node.value
+                case _:
+                    continue
+            names = [each.id for each in ast.walk(target) if isinstance(each, ast.Name)]
+            if len(names) > 1 and self._yields_folds(value):
+                self._parts |= set(names[-2:])
+                self._test_indices.add(names[-1])
+
+    def _yields_folds(self, node: ast.expr) -> bool:
+        """Return whether an expression yields the indices of the rows of folds."""
+        if isinstance(node, ast.Name) and node.id in self._calls:
+            return self._yields_folds(self._calls[node.id])
+        return any(
+            isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and each.func.attr == "split"
+            and self._class_of(each.func.value).startswith("sklearn.model_selection.")
+            for each in ast.walk(node)
+        )
+
+    def _find_late(self, node: ast.Call | ast.Subscript, step: Step) -> _Leak | None:
+        """Return the leak of a transformer that is fitted on all rows and transforms a part of them, split off before."""
+        if isinstance(node, ast.Subscript):
+            fit, rows = self._choice_of(_column_index(node), step), node.value
+        elif isinstance(node.func, ast.Attribute) and node.func.attr == "transform" and node.args:
+            fit, rows = self._fit_of(node.func.value, step), node.args[0]
+        else:
+            return None
+        if not fit or not fit.rows:
+            return None
+        name, origin = root_name(rows), self._rows_of(rows)
+        if _PART_NAME.search(name) and not _is_within(origin, fit.rows):
+            self._tested_elsewhere.add(fit.leak.line)
+        is_split_off = origin.startswith(f"{fit.rows}[") and (self._is_part(rows) or TEST_NAME.search(name))
+        return fit.leak if is_split_off and step.follows(fit.leak.step) else None
+
+    def _choice_of(self, node: ast.AST | None, step: Step) -> _Fit | None:
+        """Return the fitted selector that the chosen columns in an expression come from."""
+        for each in ast.walk(node) if node else ():
+            if isinstance(each, ast.Name) and each.id in self._choices:
+                return self._choices[each.id]
+            if isinstance(each, ast.Attribute) and each.attr in _CHOOSING:
+                fit = self._fit_of(each.value, step)
+                if fit and fit.leak.learns:
+                    return fit
+        return None
+
+    def _rows_of(self, node: ast.expr) -> str:
+        """Return a name for the rows in an expression; equal for data with the same rows, and empty if not known."""
+        match node:
+            case ast.Name():
+                return self._origins.get(node.id, node.id)
+            case ast.Attribute():
+                rows = self._rows_of(node.value)
+                return rows if node.attr in _DATA_ATTRIBUTES or not rows else f"{rows}.{node.attr}"
+            case ast.Subscript():
+                rows = self._rows_of(node.value)
+                return f"{rows}[{ast.unparse(node.slice)}]" if rows and self._may_select_rows(node) else rows
+            case ast.BinOp():
+                return self._rows_of(node.left)
+            case ast.Call(func=ast.Attribute(attr="fit_transform" | "transform" | "fit_resample"), args=[rows, *_]):
+                return self._rows_of(rows)
+            case ast.Call(args=[rows, *_]) if last_name(node.func) in _DATA_FUNCTIONS and self._source.callee(node):
+                return self._rows_of(rows)
+            case ast.Call(func=ast.Attribute(attr=method, value=owner)) if method in _DATA_METHODS - _SELECTING_METHODS:
+                is_of_rows = method == "drop" and not keyword(node, "columns") and not keyword(node, "axis", 1)
+                return "" if is_of_rows else self._rows_of(owner)
+        return ""
+
+    def _may_select_rows(self, node: ast.Subscript) -> bool:
+        """Return whether a subscript may select some of the rows, unlike ``x[:, 1]``, ``df["a"]`` or ``df[["a", "b"]]``."""
+        match node.slice:
+            case ast.Tuple(elts=[first, *_]):
+                index = first
+            case ast.Name(id=name) if name in self._choices:
+                return False
+            case ast.Name(id=name):
+                index = self._source.constants.get(name, node.slice)
+            case _:
+                index = node.slice
+        if isinstance(index, ast.Slice):
+            return index.lower is not None or index.upper is not None
+        if _column_names(index) or isinstance(index, ast.Constant):
+            return False
+        return not any(
+            isinstance(each, ast.Attribute) and each.attr in {"columns", *_CHOOSING} for each in ast.walk(index)
+        )
 
     def _find_split_leak(self, call: ast.Call, step: Step) -> _Leak | None:
         if not self._splits(call):
@@ -135,87 +330,160 @@ class _Flow:
             rows = call.args[0] if call.args and part else None
             leak = self._leak_of(rows, step) if rows else None
             return leak if leak and step.follows(leak.step) and self._completes_split(rows, part, leak) else None
-        data = call.args if self._source.callee(call) == _SPLIT else call.args[1:2]
+        is_fit = last_name(call.func) == "fit"
+        data = call.args[:2] if is_fit else call.args if self._source.callee(call) == _SPLIT else call.args[1:2]
         leaks = [leak for argument in data if (leak := self._leak_of(argument, step)) and step.follows(leak.step)]
+        if learned := next((leak for leak in leaks if leak.learns), None):
+            return learned
         # Equal labels are no copies of rows, unless they are joined with themselves. Rows of the same group stay together.
         found = [self._leak_of(each, step) for each in data[:2]]
         copied = found[0] if found and found[0] and found[0].copies else None
         if not copied and len(found) > 1 and found[1] and found[1].copies == _REPEATS:
             copied = replace(found[1], copies="repeats the labels of")
-        if copied and step.follows(copied.step) and not keyword(call, "groups"):
+        if (
+            copied
+            and step.follows(copied.step)
+            and not keyword(call, "groups")
+            and not keyword(call, "validation_split")
+        ):
             return copied
-        return next((leak for leak in leaks if not leak.copies), None)
+        return next((leak for leak in leaks if not leak.copies and not is_fit), None)
 
     def _splits(self, call: ast.Call) -> bool:
         """Return whether a call splits the data passed to it."""
-        return self._source.callee(call) in {_SPLIT, *_CROSS_VALIDATIONS}
+        return self._source.callee(call) == _SPLIT or bool(self._folds_of(call))
+
+    def _folds_of(self, call: ast.Call) -> str:
+        """Return what splits the data passed to a call into training and validation data, such as GridSearchCV()."""
+        if self._source.callee(call) in _CROSS_VALIDATIONS:
+            return f"{last_name(call.func)}()"
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
+            return ""
+        name = self._class_of(call.func.value)
+        if _SEARCHES.fullmatch(name):
+            scores = (each for each in self._source.nodes if isinstance(each, ast.Attribute))
+            return f"{name.rpartition('.')[2]}()" if any(each.attr == "best_score_" for each in scores) else ""
+        return "fit()" if keyword(call, "validation_split") else ""
 
     def _completes_split(self, rows: ast.expr | None, part: str, leak: _Leak) -> bool:
-        """Return whether using a slice as ``part`` ("train" or "test") completes a split, as in ``x[:n]`` and ``x[n:]``."""
-        if not isinstance(rows, ast.Subscript) or not has_row_slice(rows):
+        """Return whether using some rows as ``part`` ("train" or "test") completes a split.
+
+        This is so for ``x[:n]`` and ``x[n:]``, and for ``x[mask]`` and ``x[~mask]``.
+        """
+        if not isinstance(rows, ast.Subscript):
+            return False
+        is_slice = has_row_slice(rows) or _row_index(rows) in self._parts
+        index = "" if is_slice else _row_index(rows)
+        if not is_slice and not index:
             return False
         parts = self._sliced.setdefault(leak.line, set())
-        parts.add(part)
-        return part == "test" and "train" in parts
+        parts.add((part, index))
+        others = index[1:] if index.startswith("~") else f"~{index}" if index else ""
+        return part == "test" and ("train", others) in parts
 
     def _report(self, leak: _Leak, where: str, folds: str = "") -> Finding:
-        """Return the finding about a leak. ``folds``: the cross-validation that splits the data, if any."""
+        """Return the finding about a leak. ``folds``: what splits the data into training and validation data, if it is not
+        a split into training and test data.
+        """
+        if leak.path and leak.path != self._source.path:
+            where += f" of {self._source.path}"
+        has_pipeline = folds and folds != "fit()"
         if leak.copies:
             remedy = f"Split first, then use {leak.what} on the training rows alone."
             if folds:
                 remedy = (
                     f"Pass the original rows to {folds}, and use {leak.what} on the training rows of each fold alone."
                 )
-            return Finding(
-                "copied_before_folds" if folds else "copied_before_split",
-                self._source.path,
-                leak.line,
-                f"{leak.what} {leak.copies} rows {where}, so copies of training rows end up in the test data.",
-                remedy,
-            )
-        remedy = "Split first, fit on the training rows, and only transform the test rows."
-        if folds:
-            remedy = (
-                f"Pass the original data and make_pipeline({leak.what}, model) to {folds}, so that {leak.what} is fitted "
-                "separately in each fold."
-            )
-        return Finding(
-            "fitted_before_split",
-            self._source.path,
-            leak.line,
-            f"{leak.what} is fitted on all rows {where}, so it has seen the test rows.",
-            remedy,
-        )
+            kind = "copied_before"
+            message = f"{leak.what} {leak.copies} rows {where}, so copies of training rows end up in the test data."
+        else:
+            remedy = "Split first, fit on the training rows, and only transform the test rows."
+            if has_pipeline:
+                remedy = (
+                    f"Pass the original data and make_pipeline({leak.what}, model) to {folds}, so that {leak.what} is fitted "
+                    "separately in each fold."
+                )
+            kind = "learned_before" if leak.learns else "fitted_before"
+            seen = "learned from the test labels" if leak.learns else "seen the test rows"
+            message = f"{leak.what} is fitted on all rows {where}, so it has {seen}."
+        # accuracy_score() may compare what cross_val_predict() returns, so that no cross-validation is recorded.
+        is_compared = leak.learns and folds == "cross_val_predict()"
+        split = "folds" if folds and kind != "fitted_before" and not is_compared else "split"
+        return Finding(f"{kind}_{split}", leak.path or self._source.path, leak.line, message, remedy)
 
-    def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None) -> None:
+    def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None, step: Step) -> None:
         is_split = isinstance(value, ast.Call) and self._source.callee(value) == _SPLIT
         is_part = self._is_part(value)
         several = isinstance(target, ast.Tuple | ast.List)
         resampled = isinstance(value, ast.Call) and (
             last_name(value.func) in ("fit_resample", "resample", "shuffle") or self._function(value) is not None
         )
-        for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+        targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+        origins = [self._origin(value, position, len(targets)) for position in range(len(targets))]
+        for position, (each, origin) in enumerate(zip(targets, origins, strict=True)):
             name = root_name(each)
             if isinstance(each, ast.Name):
-                self._leaks.pop(name, None)
-                self._fitted.pop(name, None)
-                self._parts.discard(name)
-                self._classes.pop(name, None)
-                self._calls.pop(name, None)
-                self._sizes.pop(name, None)
-                if isinstance(value, ast.Call) and not several:
-                    self._classes[name] = self._class_of(value)
-                    self._calls[name] = value
-                if value and (counted := self._counted(value)):
-                    self._sizes[name] = counted
+                self._forget(name)
+                self._origins[name] = origin or f"{name}@{step.node.lineno}"
+                self._note_value(name, None if several else value, step)
             elif name in self._leaks and self._leaks[name].copies:
                 self._leaks.pop(name)  # the copies may differ now
             if is_split or is_part:
                 self._parts.add(name)
+                if is_split and position % 2:
+                    self._test_indices.add(name)
             elif leak and leak.copies and (not isinstance(each, ast.Name) or self._is_part_name(name)):
                 continue
-            elif leak and name and (not several or resampled):
-                self._leaks[name] = leak
+            elif leak and name and (not several or (resampled and not (leak.learns and position))):
+                self._leaks[name] = self._of_columns(leak, each)
+
+    def _of_columns(self, leak: _Leak, target: ast.expr) -> _Leak:
+        """Return the leak in a variable of which ``target`` sets some columns, perhaps in addition to earlier ones."""
+        if not leak.learns or not isinstance(target, ast.Subscript):
+            return leak
+        earlier = self._leaks.get(root_name(target))
+        names = _column_names(_column_index(target))
+        is_known = names and (not earlier or earlier.columns)
+        return replace(leak, columns=names | (earlier.columns if earlier else frozenset()) if is_known else frozenset())
+
+    def _note_value(self, name: str, value: ast.expr | None, step: Step) -> None:
+        """Record the object or size that a variable is set to."""
+        if isinstance(value, ast.Call):
+            fit = self._fit_of(value, step) if last_name(value.func) == "fit" else None
+            self._classes[name] = self._class_of(value)
+            self._calls[name] = value
+            if fit:
+                self._fitted[name] = fit
+        if value and (counted := self._counted(value)):
+            self._sizes[name] = counted
+
+    def _forget(self, name: str) -> None:
+        """Forget what is known about a variable that is assigned anew."""
+        known: tuple[dict[str, Any], ...] = (
+            self._leaks,
+            self._fitted,
+            self._choices,
+            self._classes,
+            self._calls,
+            self._sizes,
+        )
+        for each in known:
+            each.pop(name, None)
+        self._parts.discard(name)
+        self._test_indices.discard(name)
+
+    def _origin(self, value: ast.expr | None, position: int, count: int) -> str:
+        """Return a name for the rows in one of ``count`` variables that are assigned together; empty if not known."""
+        if value is None or count == 1:
+            return self._rows_of(value) if value else ""
+        if not isinstance(value, ast.Call):
+            return ""
+        is_split = self._source.callee(value) == _SPLIT
+        argument = position // 2 if is_split else position
+        if argument >= len(value.args) or not (is_split or last_name(value.func) in ("fit_resample", "shuffle")):
+            return ""
+        rows = self._rows_of(value.args[argument])
+        return f"{rows}[{position % 2}]" if rows and is_split else rows
 
     def _class_of(self, node: ast.expr) -> str:
         """Return the full name of an object's class, even if the object is created and fitted in one expression."""
@@ -232,7 +500,7 @@ class _Flow:
         """Return whether a call receives all rows: no argument is a part of them or has a name like ``x_train``."""
         data = (*call.args, *(each.value for each in call.keywords))
         return bool(call.args) and not any(
-            self._is_part(each) or _selects_rows(each) or _PART_NAME.search(root_name(each)) for each in data
+            self._is_part(each) or _selects_rows(each) or _is_named_part(each) for each in data
         )
 
     def _is_part(self, node: ast.expr | None) -> bool:
@@ -240,8 +508,10 @@ class _Flow:
         match node:
             case ast.Name():
                 return node.id in self._parts
-            case ast.Attribute() | ast.Subscript():
+            case ast.Attribute():
                 return self._is_part(node.value)
+            case ast.Subscript():
+                return self._is_part(node.value) or _row_index(node).lstrip("~") in self._parts
             case ast.BinOp():
                 return self._is_part(node.left) or self._is_part(node.right)
             case ast.Call() if last_name(node.func) != "fit":  # a fitted object may transform all rows
@@ -256,9 +526,7 @@ class _Flow:
             case ast.Name():
                 return self._leaks.get(node.id)
             case ast.Subscript():
-                return (
-                    self._leak_of(node.value, step) or self._leak_of(node.slice, step) or self._leak_of_draw(node, step)
-                )
+                return self._leak_of_subscript(node, step)
             case ast.Attribute() if node.attr in _DATA_ATTRIBUTES:
                 return self._leak_of(node.value, step)
             case ast.Tuple() | ast.List():
@@ -276,6 +544,17 @@ class _Flow:
             case ast.Call():
                 return self._leak_of_call(node, step)
         return None
+
+    def _leak_of_subscript(self, node: ast.Subscript, step: Step) -> _Leak | None:
+        choice = self._choice_of(_column_index(node), step)
+        if choice and _is_within(self._rows_of(node.value), choice.rows):
+            return choice.leak
+        leak = self._leak_of(node.value, step)
+        index = _column_index(node)
+        names = _column_names(self._source.constants.get(root_name(index), index))
+        if leak and leak.columns and names and not names & leak.columns:
+            return None
+        return leak or self._leak_of(node.slice, step) or self._leak_of_draw(node, step)
 
     def _leak_of_draw(self, node: ast.Subscript, step: Step) -> _Leak | None:
         """Return the leak caused by an index that may repeat a row, as in ``x[rng.integers(0, len(x), n)]``."""
@@ -316,7 +595,7 @@ class _Flow:
             return leak
         callee = self._source.callee(call)
         package, _, name = callee.rpartition(".")
-        if package.partition(".")[0] in ("numpy", "pandas", "sklearn") and name in _DATA_FUNCTIONS:
+        if package.partition(".")[0] in _DATA_PACKAGES and name in _DATA_FUNCTIONS:
             return self._leak_of_joined(call, step)
         if function := self._function(call):
             return self._leak_of_function(call, function, step)
@@ -325,15 +604,25 @@ class _Flow:
         method, owner = call.func.attr, call.func.value
         if method == "apply" and not self._is_part_name(root_name(owner)):
             return self._first_leak(call.args, step)
+        if method in ("fit_transform", "transform", "fit_resample") and call.args:
+            return self._leak_of_transformed(call, owner, step)
+        leak = self._leak_of(owner, step) if method in _DATA_METHODS else None
+        is_dropped = method == "drop" and leak and leak.columns and leak.columns <= _texts_in(call)
+        return None if is_dropped else leak
+
+    def _leak_of_transformed(self, call: ast.Call, owner: ast.expr, step: Step) -> _Leak | None:
+        """Return the leak in transformed rows: an earlier one that the transformation cannot undo, or its own."""
+        method = last_name(call.func)
+        earlier = self._leak_of(call.args[0], step)
+        if earlier and (earlier.learns or earlier.copies):
+            return earlier
         name = self._class_of(owner)
-        if method == "fit_transform" and _FITTED.fullmatch(name) and self._is_all_rows(call):
-            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, "", step)
         if method == "fit_resample" and _OVERSAMPLERS.fullmatch(name) and self._is_all_rows(call):
             return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, "duplicates or interpolates", step)
-        fitted = self._fitted.get(root_name(owner)) if method == "transform" else None
-        if fitted and call.args and root_name(call.args[0]) == root_name(fitted.args[0]):
-            return _Leak(f"{name.rpartition('.')[2]}()", fitted.lineno, "", step)
-        return self._leak_of(owner, step) if method in _DATA_METHODS else None
+        if method == "fit_transform" and (fit := self._fit_of(call, step)):
+            return fit.leak
+        fit = self._fit_of(owner, step) if method == "transform" else None
+        return replace(fit.leak, step=step) if fit and _is_within(self._rows_of(call.args[0]), fit.rows) else None
 
     def _leak_of_copies(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak caused by a function that returns some of the rows several times, if it receives all rows."""
@@ -386,20 +675,79 @@ class _Flow:
         columns = call.args[0].elts if isinstance(call.args[0], ast.Tuple | ast.List) else []
         return leak if columns and all(self._leak_of(each, step) == leak for each in columns) else None
 
-    def _function(self, call: ast.Call) -> Scope | None:
-        """Return the function that is called, if it is defined in this file."""
-        name = call.func.id if isinstance(call.func, ast.Name) else ""
-        return next((scope for scope in self._source.scopes if name and scope.name == name), None)
+    def _function(self, call: ast.Call) -> tuple[Source, Scope] | None:
+        """Return the function that is called, with its file, if it is defined in the code."""
+        module, _, name = self._source.callee(call).rpartition(".")
+        if not name and isinstance(call.func, ast.Name):
+            module, name = Path(self._source.path).stem, call.func.id
+        return self._functions.get((module.rpartition(".")[2], name)) if name else None
 
-    def _leak_of_function(self, call: ast.Call, function: Scope, step: Step) -> _Leak | None:
-        """Return the leak caused by a call to ``function``, if it receives all rows and returns duplicates of them."""
-        if any(self._is_part_name(root_name(each)) for each in (*call.args, *(each.value for each in call.keywords))):
+    def _leak_of_function(self, call: ast.Call, function: tuple[Source, Scope], step: Step) -> _Leak | None:
+        """Return the leak in the result of a call to ``function``, if it receives all rows."""
+        data = (*call.args, *(each.value for each in call.keywords))
+        if any(self._is_part(each) or _selects_rows(each) or _is_named_part(each) for each in data):
             return None
-        if function.name not in self._returned:
-            self._returned[function.name] = None  # for functions that call themselves
-            self._returned[function.name] = _Flow(self._source, self._returned).find_returned_copies(function)
-        leak = self._returned[function.name]
+        source, scope = function
+        key = (source.path, scope.name)
+        if key not in self._returned:
+            self._returned[key] = None  # for functions that call themselves
+            self._returned[key] = _Flow(source, self._functions, self._returned).find_returned(scope)
+        leak = self._returned[key]
         return replace(leak, step=step) if leak else None
+
+
+def _row_index(node: ast.Subscript) -> str:
+    """Return the variable that selects rows in a subscript, such as ``mask`` or ``~mask``; empty if there is none."""
+    rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+    if isinstance(rows, ast.UnaryOp) and isinstance(rows.op, ast.Invert) and isinstance(rows.operand, ast.Name):
+        return f"~{rows.operand.id}"
+    return rows.id if isinstance(rows, ast.Name) else ""
+
+
+def _column_index(node: ast.Subscript) -> ast.expr | None:
+    """Return what selects columns in a subscript: ``b`` in ``x[a, b]`` and ``x[b]``; None if it is a slice."""
+    columns = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+    return None if isinstance(columns, ast.Slice) else columns
+
+
+def _texts_in(node: ast.AST) -> frozenset[str]:
+    """Return the strings in an expression, such as the names of columns in ``df[["a", "b"]]``."""
+    return frozenset(filter(None, map(text_of, ast.walk(node))))
+
+
+def _column_names(node: ast.expr | None) -> frozenset[str]:
+    """Return the names in an index such as ``"a"`` or ``["a", "b"]``; empty for other indices."""
+    elements = node.elts if isinstance(node, ast.List | ast.Tuple) else [node] if node else []
+    return _texts_in(node) if node and elements and all(map(text_of, elements)) else frozenset()
+
+
+def _is_within(rows: str, others: str) -> bool:
+    """Return whether ``rows`` are the same rows as ``others`` or some of them (see ``_Flow._rows_of``)."""
+    return bool(others) and (rows == others or rows.startswith(f"{others}["))
+
+
+def _is_named_part(node: ast.expr) -> bool:
+    """Return whether an expression is named like a part of the data, as are ``x_train``, ``self.x_val`` and ``d["train"]``."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr not in ("values", "train_test_split")
+            and _PART_NAME.search(node.attr)
+        ):
+            return True
+        if isinstance(node, ast.Subscript) and any(map(_is_part_key, _texts_in(node.slice))):
+            return True
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return isinstance(node, ast.Name) and bool(_PART_NAME.search(node.id))
+
+
+def _is_part_key(text: str) -> bool:
+    return bool(TRAIN_NAME.search(text) or TEST_NAME.search(text))
+
+
+def _is_result(node: ast.expr | None) -> bool:
+    """Return whether an expression is a model or number that says nothing about columns, such as a count of them."""
+    return isinstance(node, ast.Call) and last_name(node.func) in {"fit", "sum", "len", *MEASURING}
 
 
 def _uses_one_variable(node: ast.expr) -> bool:

@@ -19,6 +19,12 @@ SMOTE = (
     SPLIT
     + "from imblearn.over_sampling import SMOTE\nfrom sklearn.utils import resample\nimport numpy as np\nimport pandas as pd\n"
 )
+SELECT = (
+    SPLIT + "from sklearn.feature_selection import SelectKBest\nfrom sklearn.preprocessing import StandardScaler\n"
+    "from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score\nselect = SelectKBest(k=9)\n"
+)
+SPLIT_Z = "a, b, c, d = train_test_split(z, y, random_state=1)\n"
+SPLIT_X = "a, b, c, d = train_test_split(x, y, random_state=1)\n"
 MODEL = "import keras\nmodel = keras.Sequential([keras.layers.Dense(8), keras.layers.Dense({})])\n"
 ONE, TEN, SOFTMAX = MODEL.format("1"), MODEL.format("10"), MODEL.format("10, activation='softmax'")
 SIGMOID = MODEL.format("10, activation='sigmoid'")
@@ -118,6 +124,131 @@ FOUND = {
         + "from sklearn.model_selection import cross_val_score\nz = scaler.fit_transform(x)\ncross_val_score(m, z, y)\n",
         "fitted_before_split",
         5,
+    ),
+    "scaler_after_the_split": (
+        SCALE
+        + "scaler.fit(x)\na, b = train_test_split(x, random_state=1)\na, b = scaler.transform(a), scaler.transform(b)\n",
+        "fitted_before_split",
+        4,
+    ),
+    "scaler_in_folds": (
+        SCALE + "from sklearn.model_selection import KFold\nz = scaler.fit_transform(x)\n"
+        "s = [m.fit(z[a], y[a]).score(z[b], y[b]) for a, b in KFold(5).split(z)]\n",
+        "fitted_before_split",
+        5,
+    ),
+    "selector": (SELECT + "z = select.fit_transform(x, y)\n" + SPLIT_Z, "learned_before_split", 6),
+    "selector_then_scaler": (
+        SELECT + "x = select.fit_transform(x, y)\nx = StandardScaler().fit_transform(x).astype('float32')\n" + SPLIT_X,
+        "learned_before_split",
+        6,
+    ),
+    "selector_then_scaler_before_slices": (
+        SELECT + "x = SelectKBest().fit_transform(x, y)\nx = StandardScaler().fit_transform(x)\nm.fit(x[:80], y[:80])\n"
+        "print(m.score(x[80:], y[80:]))\n",
+        "learned_before_split",
+        6,
+    ),
+    "selector_before_mask": (
+        SELECT + "z = select.fit_transform(x, y)\nm.fit(z[old], y[old])\nprint(m.score(z[~old], y[~old]))\n",
+        "learned_before_split",
+        6,
+    ),
+    "selector_in_two_steps": (
+        SELECT + "s = SelectKBest().fit(x, y)\nz = s.transform(x)\n" + SPLIT_Z,
+        "learned_before_split",
+        6,
+    ),
+    "selector_after_the_split": (
+        SELECT + "s = SelectKBest().fit(x, y)\n" + SPLIT_X + "a, b = s.transform(a), s.transform(b)\n",
+        "learned_before_split",
+        6,
+    ),
+    "selected_columns": (
+        SELECT
+        + "select.fit(x, y)\nkept = select.get_support(indices=True)\nz = StandardScaler().fit_transform(x[:, kept])\n"
+        + SPLIT_Z,
+        "learned_before_split",
+        6,
+    ),
+    "selected_names": (
+        SELECT + "x = df.drop(columns='y')\nselect.fit(x, y)\nkept = x.columns[select.get_support()]\n"
+        "a, b = train_test_split(df[kept], random_state=1)\n",
+        "learned_before_split",
+        7,
+    ),
+    "selected_columns_after_the_split": (
+        SELECT + "mask = select.fit(x, y).support_\n" + SPLIT_X + "a, b = a[:, mask], b[:, mask]\n",
+        "learned_before_split",
+        6,
+    ),
+    "selector_in_pipeline_of_all_rows": (
+        SELECT
+        + "from sklearn.pipeline import make_pipeline\nz = make_pipeline(StandardScaler(), select).fit_transform(x, y)\n"
+        + SPLIT_Z,
+        "learned_before_split",
+        7,
+    ),
+    "selector_before_loop": (
+        SELECT
+        + "z = select.fit_transform(x, y)\nfolds = StratifiedKFold(5)\nfor i, (a, b) in enumerate(folds.split(z, y)):\n"
+        "    m.fit(z[a], y[a])\n    print(m.score(z[b], y[b]))\n",
+        "learned_before_split",
+        6,
+    ),
+    "selector_in_function": (
+        SELECT
+        + "def prepare(x, y):\n    x = select.fit_transform(x, y)\n    return StandardScaler().fit_transform(x), y\n"
+        "x, y = prepare(x, y)\n" + SPLIT_X,
+        "learned_before_split",
+        7,
+    ),
+    "selector_before_search": (
+        SELECT
+        + "z = select.fit_transform(x, y)\nsearch = GridSearchCV(m, grid).fit(z, y)\nprint(search.best_score_)\n",
+        "learned_before_folds",
+        6,
+    ),
+    "selector_before_folds": (
+        SELECT + "z = select.fit_transform(x, y)\ncross_val_score(m, z, y)\n",
+        "learned_before_folds",
+        6,
+    ),
+    "selector_before_predictions_in_folds": (
+        SELECT
+        + "from sklearn.model_selection import cross_val_predict\nz = select.fit_transform(x, y)\n"
+        + "print((cross_val_predict(m, z, y) == y).mean())\n",
+        "learned_before_split",
+        7,
+    ),
+    "selector_before_validation_split": (
+        SELECT + "z = select.fit_transform(x, y)\nmodel.fit(z, y, validation_split=0.2)\n",
+        "learned_before_folds",
+        6,
+    ),
+    "selector_before_an_earlier_split": (
+        SELECT + "z = select.fit_transform(x, y)\n" + SPLIT_Z + "m.fit(a, c)\nm.score(b, d)\n" + SPLIT_X,
+        "fitted_before_split",
+        6,
+    ),
+    "selector_of_separate_training_data": (
+        SELECT + "z = select.fit_transform(x, y)\n" + SPLIT_Z + "x_test = select.transform(x_test)\n",
+        "fitted_before_split",
+        6,
+    ),
+    "least_squares": (
+        SPLIT
+        + "from sklearn.cross_decomposition import PLSRegression\npls = PLSRegression(2).fit(x, y)\nz = pls.transform(x)\n"
+        + SPLIT_Z,
+        "learned_before_split",
+        3,
+    ),
+    "encoded_column": (
+        SPLIT
+        + "from sklearn.preprocessing import TargetEncoder\ndf['town'] = TargetEncoder().fit_transform(df[['town']], df['y'])\n"
+        "x = df.drop(columns='y')\n" + SPLIT_X,
+        "learned_before_split",
+        3,
     ),
     "smote": (
         SMOTE + "x, y = SMOTE().fit_resample(x, y)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
@@ -397,6 +528,43 @@ SOUND = {
     "scaler_before_windows": SCALE + "z = scaler.fit_transform(z)\nfirst, rest = z[:9], z[9:]\nx_test = z[0]\n",
     "scaler_then_read_again": SCALE
     + "x = scaler.fit_transform(x)\nx = load()\na, b = train_test_split(x, random_state=1)\n",
+    "selector_in_pipeline": SELECT
+    + "from sklearn.pipeline import make_pipeline\nm = make_pipeline(StandardScaler(), select, m)\ncross_val_score(m, x, y)\n"
+    "m.fit(x, y, validation_split=0.2)\nprint(GridSearchCV(m, grid).fit(x, y).best_score_)\n",
+    "selector_of_training_rows": SELECT
+    + SPLIT_X
+    + "select.fit(a, c)\nkept = select.get_support()\na, b = a[:, kept], select.transform(b)\n",
+    "selector_of_training_rows_of_object": SELECT
+    + "z = select.fit_transform(self.x_train, self.y_train)\ncross_val_score(m, z, self.y_train)\n",
+    "selector_fitted_again": SELECT
+    + "select.fit(x, y)\nprint(select.get_support())\n"
+    + SPLIT_X
+    + "a = select.fit_transform(a, c)\nb = select.transform(b)\n",
+    "selector_fitted_at_the_end": SELECT + SPLIT_X + "m.fit(a, c)\nm.score(b, d)\nselect.fit(x, y)\n",
+    "selector_in_each_fold": SELECT
+    + "for a, b in StratifiedKFold(5).split(x, y):\n    z = select.fit(x[a], y[a]).transform(x)\n    m.fit(z[a], y[a])\n"
+    "    print(m.score(z[b], y[b]))\n    n = select.fit_transform(x[a], y[a])\n    cross_val_score(m, n, y[a])\n",
+    "selector_of_masked_rows": SELECT
+    + "select.fit(x[old], y[old])\nz = select.transform(x)\nm.fit(z[old], y[old])\nprint(m.score(z[~old], y[~old]))\n",
+    "selector_of_other_data": SELECT
+    + "select.fit(cells, kinds)\nz = select.transform(x)\n"
+    + SPLIT_Z
+    + "select.transform(cells[:5])\n",
+    "selector_in_function_of_training_rows": SELECT
+    + "def prepare(x, y):\n    return select.fit_transform(x, y)\n"
+    + SPLIT_X
+    + "a = prepare(a, c)\na, b, c, d = train_test_split(a, c, random_state=1)\n",
+    "selector_before_search_without_its_score": SELECT
+    + "z = select.fit_transform(x, y)\nm = GridSearchCV(m, grid).fit(z, y)\n",
+    "selector_without_labels": SPLIT
+    + "from sklearn.feature_selection import VarianceThreshold\nx = VarianceThreshold().fit_transform(x, y)\n"
+    + SPLIT_X,
+    "column_for_a_picture": SPLIT
+    + "from sklearn.discriminant_analysis import LinearDiscriminantAnalysis\nlda = LinearDiscriminantAnalysis(n_components=1)\n"
+    "df['axis'] = lda.fit_transform(x, df['y'])[:, 0]\ndf.plot('axis', 'y')\nx, y = df[['a', 'b']], df['y']\n"
+    + SPLIT_X
+    + "x = df.drop(columns=['axis', 'y'])\n"
+    + SPLIT_X,
     "labels": SCALE + "y = LabelEncoder().fit_transform(y)\na, b = train_test_split(x, y, random_state=1)\n",
     "scaler_for_size_only": SCALE
     + "z = scaler.fit_transform(x)\nn = z.shape[0]\na, b = train_test_split(x, test_size=n, random_state=1)\n",
@@ -683,6 +851,19 @@ def test_remedy_helps_with_a_cross_validation(text: str, remedy: str) -> None:
     """A split before the cross-validation would not help, because its folds would still have been seen."""
     (found,) = find_in_sources(read(text))
     assert found.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    "call", ["from prep import prepare\nz = prepare(x, y)\n", "import prep\nz = prep.prepare(x, y)\n"]
+)
+def test_leak_in_a_function_of_another_file_is_found(call: str) -> None:
+    """The finding names the line to change, and the file with the split."""
+    script = parse_source("nn.py", ast.parse(SPLIT + call + SPLIT_Z))
+    function = "def prepare(x, y):\n    return select.fit_transform(x, y)\n"
+    module = parse_source("prep.py", ast.parse(SELECT + function))
+    (found,) = find_in_sources((script, module))
+    assert (found.kind, found.path, found.line) == ("learned_before_split", "prep.py", 7)
+    assert "before train_test_split() on line 4 of nn.py, so it has learned from the test labels." in found.message
 
 
 def test_lost_pictures_are_reported_once() -> None:
