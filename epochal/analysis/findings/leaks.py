@@ -3,7 +3,7 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 """NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
+_PART_KEY = re.compile(r"train|test|(?:^|_)(?:val|valid|validation|dev|holdout)(?:$|_)", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
 _SEARCHES = re.compile(r"sklearn\.model_selection\.\w+SearchCV")
@@ -127,6 +128,7 @@ class _Flow:
         self._origins: dict[str, str] = {}
         self._parts: set[str] = set()
         self._test_indices: set[str] = set()
+        self._changed: set[str] = set()
         self._tested_elsewhere: set[int] = set()
         self._sound_splits: dict[bool, int] = {}
         self._sliced: dict[int, set[tuple[str, str]]] = {}
@@ -299,6 +301,9 @@ class _Flow:
                 return self._rows_of(rows)
             case ast.Call(args=[rows, *_]) if last_name(node.func) in _DATA_FUNCTIONS and self._source.callee(node):
                 return self._rows_of(rows)
+            case ast.Call(func=ast.Attribute(attr="sample" | "query" | "head" | "tail", value=owner)):
+                rows = self._rows_of(owner)
+                return f"{rows}[{ast.unparse(node)}]" if rows else ""
             case ast.Call(func=ast.Attribute(attr=method, value=owner)) if method in _DATA_METHODS - _SELECTING_METHODS:
                 is_of_rows = method == "drop" and not keyword(node, "columns") and not keyword(node, "axis", 1)
                 return "" if is_of_rows else self._rows_of(owner)
@@ -426,8 +431,8 @@ class _Flow:
                 self._forget(name)
                 self._origins[name] = origin or f"{name}@{step.node.lineno}"
                 self._note_value(name, None if several else value, step)
-            elif name in self._leaks and self._leaks[name].copies:
-                self._leaks.pop(name)  # the copies may differ now
+            else:
+                self._change(name)
             if is_split or is_part:
                 self._parts.add(name)
                 if is_split and position % 2:
@@ -436,6 +441,12 @@ class _Flow:
                 continue
             elif leak and name and (not several or (resampled and not (leak.learns and position))):
                 self._leaks[name] = self._of_columns(leak, each)
+
+    def _change(self, name: str) -> None:
+        """Record that some values of a variable are set, so that copies of rows in it may differ now."""
+        self._changed.add(name)
+        if name in self._leaks and self._leaks[name].copies:
+            self._leaks.pop(name)
 
     def _of_columns(self, leak: _Leak, target: ast.expr) -> _Leak:
         """Return the leak in a variable of which ``target`` sets some columns, perhaps in addition to earlier ones."""
@@ -470,6 +481,7 @@ class _Flow:
         for each in known:
             each.pop(name, None)
         self._parts.discard(name)
+        self._changed.discard(name)
         self._test_indices.discard(name)
 
     def _origin(self, value: ast.expr | None, position: int, count: int) -> str:
@@ -558,14 +570,38 @@ class _Flow:
 
     def _leak_of_draw(self, node: ast.Subscript, step: Step) -> _Leak | None:
         """Return the leak caused by an index that may repeat a row, as in ``x[rng.integers(0, len(x), n)]``."""
-        index = self._calls.get(node.slice.id) if isinstance(node.slice, ast.Name) else node.slice
+        rows_index = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+        index = self._calls.get(rows_index.id) if isinstance(rows_index, ast.Name) else rows_index
         rows = root_name(node.value)
         if not isinstance(index, ast.Call) or self._drawn_from(index) != rows or self._is_part_name(rows):
             return None
         return _Leak(ast.unparse(node), node.lineno, "duplicates", step)
 
+    def _repeated_from(self, call: ast.Call) -> str:
+        """Return the variable whose row indices a call repeats, as in ``df.index.repeat(3)``; empty if it does not.
+
+        If a column says how often, the data count equal rows, and repeating them yields the original ones.
+        """
+        is_function = self._source.callee(call) == "numpy.repeat"
+        if last_name(call.func) != "repeat" or not isinstance(call.func, ast.Attribute):
+            return ""
+        rows = (call.args[0] if call.args else None) if is_function else call.func.value
+        counts = keyword(call, "repeats", int(is_function))
+        counts = self._source.constants.get(root_name(counts), counts) if isinstance(counts, ast.Name) else counts
+        is_column = isinstance(counts, ast.Attribute | ast.Subscript) or (
+            isinstance(counts, ast.Call) and last_name(counts.func) in {"pop", "get", *_DATA_METHODS}
+        )
+        if rows is None or is_column or is_literal(counts, 1):
+            return ""
+        while isinstance(rows, ast.Call) and rows.args and last_name(rows.func) in ("arange", "array", "range"):
+            rows = rows.args[0]
+        is_converted = isinstance(rows, ast.Attribute) and rows.attr == "values"
+        return self._counted(rows.value if is_converted and isinstance(rows, ast.Attribute) else rows)
+
     def _drawn_from(self, call: ast.Call) -> str:
-        """Return the variable whose row indices a call draws with replacement; empty if it does not draw any."""
+        """Return the variable whose row indices a call draws with replacement or repeats; empty if it does neither."""
+        if repeated := self._repeated_from(call):
+            return repeated
         method = last_name(call.func)
         position = _DRAW_SIZES.get(method)
         size = keyword(call, "size", position)
@@ -631,6 +667,9 @@ class _Flow:
             copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
         elif callee == "numpy.repeat":
             copies = is_literal(keyword(call, "axis", 2), 0)
+        elif method == "repeat" and isinstance(call.func, ast.Attribute):
+            copies = is_literal(keyword(call, "axis", 1), 0) and not _is_named_part(call.func.value)
+            copies = copies and not self._is_part(call.func.value)
         elif callee == "numpy.tile":
             counts = keyword(call, "reps", 1)
             several = isinstance(counts, ast.Tuple | ast.List) and counts.elts and not is_literal(counts.elts[0], 1)
@@ -651,16 +690,20 @@ class _Flow:
 
         Labels joined with themselves count, too: the rows must then be joined with (changed) copies of themselves.
         """
-        joined = call.args[0] if call.args else None
-        parts = joined.elts if isinstance(joined, ast.List | ast.Tuple) else call.args[:2]
-        if isinstance(joined, ast.BinOp) and isinstance(joined.op, ast.Mult) and isinstance(joined.left, ast.List):
-            parts = joined.left.elts * 2
         axis = keyword(call, "axis")
         if axis is not None and not is_literal(axis, 0):
             return None
-        counts = Counter(each.id for each in parts if isinstance(each, ast.Name) and not self._is_part_name(each.id))
-        repeated = any(count > 1 for count in counts.values())
+        joined = [each for each in _joined_parts(call) if isinstance(each, ast.Name | ast.Subscript)]
+        parts = [each for each in joined if not self._is_part(each) and not _is_named_part(each)]
+        counts = Counter(map(ast.unparse, parts))
+        repeated = any(count > 1 for count in counts.values()) or self._joins_subset(parts)
         return _Leak(f"{last_name(call.func)}()", call.lineno, _REPEATS, step) if repeated else None
+
+    def _joins_subset(self, parts: Sequence[ast.expr]) -> bool:
+        """Return whether data are joined with some of their own rows, as in ``pd.concat([df, df[df.y == 1]])``."""
+        wholes = {rows for each in parts if isinstance(each, ast.Name) and (rows := self._rows_of(each))}
+        subsets = [self._rows_of(each) for each in parts if root_name(each) not in self._changed]
+        return any(rows != whole and _is_within(rows, whole) for rows in subsets for whole in wholes)
 
     def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak in the arguments of a function that joins or converts them.
@@ -704,6 +747,26 @@ def _row_index(node: ast.Subscript) -> str:
     return rows.id if isinstance(rows, ast.Name) else ""
 
 
+def _joined_parts(call: ast.Call) -> list[ast.expr]:
+    """Return what a function joins, with repeated elements twice: ``a, b, b`` in ``pd.concat([a] + [b] * 3)``."""
+    if not call.args or (isinstance(call.args[0], ast.Name | ast.Subscript) and len(call.args) > 1):
+        return call.args[:2]
+    return _elements(call.args[0])
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    match node:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            return elements
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _elements(left) + _elements(right)
+        case (
+            ast.BinOp(left=elements, op=ast.Mult(), right=times) | ast.BinOp(left=times, op=ast.Mult(), right=elements)
+        ) if isinstance(elements, ast.List):
+            return _elements(elements) * (1 if is_literal(times, 1) else 2)
+    return []
+
+
 def _column_index(node: ast.Subscript) -> ast.expr | None:
     """Return what selects columns in a subscript: ``b`` in ``x[a, b]`` and ``x[b]``; None if it is a slice."""
     columns = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
@@ -729,20 +792,12 @@ def _is_within(rows: str, others: str) -> bool:
 def _is_named_part(node: ast.expr) -> bool:
     """Return whether an expression is named like a part of the data, as are ``x_train``, ``self.x_val`` and ``d["train"]``."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
-        if (
-            isinstance(node, ast.Attribute)
-            and node.attr not in ("values", "train_test_split")
-            and _PART_NAME.search(node.attr)
-        ):
+        if isinstance(node, ast.Attribute) and _PART_KEY.search(node.attr):
             return True
-        if isinstance(node, ast.Subscript) and any(map(_is_part_key, _texts_in(node.slice))):
+        if isinstance(node, ast.Subscript) and any(map(_PART_KEY.search, _texts_in(node.slice))):
             return True
         node = node.func if isinstance(node, ast.Call) else node.value
     return isinstance(node, ast.Name) and bool(_PART_NAME.search(node.id))
-
-
-def _is_part_key(text: str) -> bool:
-    return bool(TRAIN_NAME.search(text) or TEST_NAME.search(text))
 
 
 def _is_result(node: ast.expr | None) -> bool:

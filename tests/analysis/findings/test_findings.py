@@ -338,6 +338,49 @@ FOUND = {
         "copied_before_split",
         6,
     ),
+    "rare_rows_joined_several_times": (
+        SMOTE
+        + "df = pd.concat([df] + [rare] * 3 + 2 * [df[df.y == 0]])\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "rare_rows_joined_again": (
+        SMOTE + "rare = df[df.y == 1]\ndf = pd.concat([df, rare])\na, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        7,
+    ),
+    "index_repeated": (
+        SMOTE
+        + "n = np.where(df.y == 1, 4, 1)\ndf = df.loc[df.index.repeat(n)].reset_index(drop=True)\n"
+        + "a, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        7,
+    ),
+    "row_numbers_repeated": (
+        SMOTE
+        + "more = np.repeat(np.arange(len(x)), 3)\nx, y = x[more], y[more]\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        7,
+    ),
+    "method_repeats": (
+        SMOTE + "x = x.repeat(3, axis=0)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        "copied_before_split",
+        6,
+    ),
+    "index_joined_several_times": (
+        SMOTE
+        + "from sklearn.model_selection import cross_validate\nmore = np.concatenate([np.flatnonzero(y == 0)] + [rare] * n)\n"
+        + "cross_validate(m, x[more], y[more])\n",
+        "copied_before_folds",
+        7,
+    ),
+    "copies_in_loop": (
+        SMOTE
+        + "from sklearn.model_selection import KFold\nx = np.repeat(x, 3, axis=0)\nfor a, b in KFold(5).split(x):\n"
+        + "    m.fit(x[a], y[a])\n    print(m.score(x[b], y[b]))\n",
+        "copied_before_split",
+        7,
+    ),
     "validates_on_training": (
         "import keras\nmodel.fit(x, y, validation_data=(x, y))\n" + TEST,
         "validated_on_training_data",
@@ -606,6 +649,20 @@ SOUND = {
     + "x = np.repeat(centres, 50, axis=0)\nx[:, 0] += rng.normal(size=150)\na, b = train_test_split(x, random_state=1)\n",
     "joined_parts": SMOTE
     + "x, y = np.concatenate([x[:9], x[20:]]), np.concatenate([y[:9], y[20:]])\na, b = train_test_split(x, y, random_state=1)\n",
+    "joined_tables": SMOTE + "x = pd.concat([red, white])\na, b = train_test_split(x, random_state=1)\n",
+    "joined_once": SMOTE + "x = pd.concat([red] * 1 + [white])\na, b = train_test_split(x, random_state=1)\n",
+    "joined_classes": SMOTE
+    + "x = pd.concat([df[df.y == 0].sample(9), df[df.y == 1]])\na, b = train_test_split(x, random_state=1)\n",
+    "joined_with_changed_rows": SMOTE
+    + "fake = df[df.y == 1].copy()\nfake['x'] = 0\ndf = pd.concat([df, fake])\na, b = train_test_split(df, random_state=1)\n",
+    "labels_made_by_joining": SMOTE
+    + "y = np.concatenate([[0] * 50, [1] * 50])\na, b, c, d = train_test_split(x, y, random_state=1)\n"
+    "y = np.concatenate([np.zeros(9)] + [np.ones(9)] * 2)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+    "counted_rows": SMOTE + "df = df.loc[df.index.repeat(df['n'])]\na, b = train_test_split(df, random_state=1)\n"
+    "n = z.pop('n')\nz = z.loc[z.index.repeat(n)]\na, b = train_test_split(z, random_state=1)\n",
+    "repeated_training_rows_in_each_fold": SMOTE
+    + "from sklearn.model_selection import KFold\nfor a, b in KFold(5).split(x):\n    rare = a[y[a] == 1]\n"
+    "    c = np.concatenate([a] + [rare] * 3)\n    m.fit(x[c], y[c])\n    print(m.score(x[b], y[b]))\n",
     "joined_after_the_split": SMOTE
     + "a, b, c, d = train_test_split(x, y, random_state=1)\na, c = np.concatenate([a, -a]), np.concatenate([c, c])\n"
     "a, e, c, f = train_test_split(a, c, random_state=1)\n",
