@@ -139,12 +139,11 @@ a, b, c, d = train_test_split(X, y, random_state=0)
     "columns_sorted_by_a_key": (
         """\
 columns = sorted(df.columns, key=lambda c: abs(df[c].corr(y)))[-10:]
-a, b, c, d = train_test_split(df[columns], y, random_state=0)
 X = df[columns]
 print(cross_val_score(m, X, y))
 """,
-        6,
-        "before cross_val_score() on line 7",
+        5,
+        "before cross_val_score() on line 6",
     ),
     "cross_validation_of_columns": (
         """\
@@ -186,6 +185,139 @@ _WAYS_TO_TAKE_COLUMNS = (
     "frame.loc[:, names]",
     "frame.drop(columns=frame.columns[worst])",
     "frame.drop(frame.columns[worst], axis='columns')",
+)
+
+_WAYS_TO_CHOOSE = {
+    "condition": """\
+y, keep = df["t"], []
+for c in df.columns:
+    if c != "t" and abs(df[c].corr(y)) > 0.1:
+        keep.append(c)
+X = df[keep]""",
+    "guard": """\
+target = "t"
+y, keep = df[target], []
+for c in df.columns:
+    r = abs(np.corrcoef(df[c], df[target])[0, 1])
+    if c == target or r < 0.1:
+        continue
+    keep.append(c)
+X = df[keep]""",
+    "best_so_far": """\
+y = df.pop("t")
+top, best = 0, None
+for c in df.columns:
+    r = abs(df[c].corr(y))
+    if r > top:
+        top, best = r, c
+X = df[[best]]""",
+    "key_of_columns": """\
+y = df.pop("t")
+X = df[sorted(df.columns, key=lambda c: abs(df[c].corr(y)))[-9:]]""",
+    "columns_added_in_a_loop": """\
+y, X = df["t"], pd.DataFrame()
+for c in df.columns.drop("t"):
+    if abs(df[c].corr(y)) > 0.1:
+        X[c] = df[c]""",
+    "means_of_groups": """\
+means = df.groupby("t").mean()
+gap = (means.loc[0] - means.loc[1]).abs()
+best = gap.sort_values(ascending=False).head(40).index
+X, y = df[best], df["t"]""",
+    "means_of_masked_rows": """\
+gap = (df[df.t == 1].mean() - df[df.t == 0].mean()).abs()
+X, y = df[gap.nlargest(9).index], df["t"]""",
+    "applied_function": """\
+X, y = df.drop(columns="t"), df["t"]
+corr = X.apply(lambda column: abs(np.corrcoef(column, y)[0, 1]))
+X = X[corr.nlargest(40).index.tolist()]""",
+    "series_of_scores": """\
+X, y = df.drop(columns="t"), df["t"]
+scores = pd.Series(mutual(X, y), index=X.columns).sort_values()
+X = X[scores.tail(20).index]""",
+    "dictionary": """\
+y = df.pop("t")
+p = {c: pearsonr(df[c], y)[1] for c in df}
+X = df[[c for c, value in sorted(p.items(), key=lambda item: item[1])[:40]]]""",
+    "dictionary_filled_in_a_loop": """\
+scores = {}
+for c in df.columns.drop("t"):
+    a, b = df.loc[df.t == 0, c].mean(), df.loc[df.t == 1, c].mean()
+    scores[c] = abs(a - b)
+keep = sorted(scores, key=scores.get, reverse=True)[:30]
+X, y = df[keep], df["t"]""",
+    "sorted_pairs": """\
+X, y = df.drop(columns="t").values, df["t"].values
+scored = [(abs(np.corrcoef(X[:, j], y)[0, 1]), j) for j in range(X.shape[1])]
+scored.sort(reverse=True)
+X = X[:, [j for s, j in scored[:40]]]""",
+    "pairs_in_a_zip": """\
+y = df.pop("t")
+scores = [abs(df[c].corr(y)) for c in df.columns]
+X = df[[c for c, score in zip(df.columns, scores) if score > 0.1]]""",
+    "dropped_before_the_labels": """\
+target = df["t"]
+weak = [c for c in df.columns if c != "t" and abs(df[c].corr(target)) < 0.2]
+df = df.drop(columns=weak)
+X = df.drop(columns="t")
+y = target""",
+    "dropped_in_place": """\
+corr = df.corr()["t"].abs()
+df.drop(columns=corr[corr < 0.2].index, inplace=True)
+X, y = df.drop(columns="t"), df["t"]""",
+    "dropped_in_a_loop": """\
+corr = df.corr()["t"].abs()
+for c in df.columns.drop("t"):
+    if corr[c] < 0.2:
+        df = df.drop(columns=c)
+X, y = df.drop(columns="t"), df["t"]""",
+    "dropped_in_place_in_a_loop": """\
+corr = df.corr()["t"].abs()
+for c in df.columns:
+    if corr[c] < 0.2:
+        df.drop(c, axis=1, inplace=True)
+X, y = df.drop(columns="t"), df["t"]""",
+    "deleted_in_a_loop": """\
+X, y = df.drop(columns="t"), df["t"]
+for c in list(X.columns):
+    if abs(X[c].corr(y)) < 0.2:
+        del X[c]""",
+    "popped_in_a_loop": """\
+X, y = df.drop(columns="t"), df["t"]
+for c in list(X.columns):
+    if abs(X[c].corr(y)) < 0.2:
+        X.pop(c)""",
+    "function_that_returns_names": """\
+def best(frame, target, n=30):
+    scores = {}
+    for name in frame.columns:
+        if name == target:
+            continue
+        a, b = frame.loc[frame[target] == 0, name], frame.loc[frame[target] == 1, name]
+        scores[name] = abs(a.mean() - b.mean())
+    return sorted(scores, key=scores.get, reverse=True)[:n]
+X, y = df[best(df, "t")].to_numpy(), df["t"].to_numpy()""",
+    "function_that_returns_a_part": """\
+def strong(frame, target="t"):
+    keep = [c for c in frame.columns if c != target and abs(frame[c].corr(frame[target])) > 0.1]
+    return frame[keep]
+X, y = strong(df), df["t"]""",
+    "labels_assigned_to_the_frame": """\
+X, y = load()
+frame = pd.DataFrame(X)
+frame["t"] = y
+X = frame[frame.corr()["t"].abs().drop("t").nlargest(9).index]""",
+    "encoded_labels": """\
+df["t"] = df["t"].map({"a": 0, "b": 1})
+X, y = df[df.corr()["t"].abs().nlargest(9).index[1:]], df["t"]""",
+}
+
+_CHOICES_INSIDE_A_CALL = (
+    "a, b, c, d = train_test_split(df[keep], df['t'], random_state=0)",
+    "a, b, c, d = train_test_split(df[keep].values, y, random_state=0)",
+    "print(cross_val_score(m, df[keep], y).mean())",
+    "m.fit(df[keep], y, validation_split=0.2)",
+    "m.fit(df[keep][:800], y[:800])",
 )
 
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
@@ -333,6 +465,165 @@ a, b, c, d = train_test_split(X, y, random_state=0)
     "rows_taken": "rows = np.argsort(y)[:100]\nX = np.take(X, rows, axis=0)\ny = y.take(rows)" + _SPLIT,
     "rows_deleted": "worst = np.argsort(np.abs(y - y.mean()))[-9:]\nX = np.delete(X, worst, 0)" + _SPLIT,
     "columns_taken_for_their_spread": "X = np.take(X, np.argsort(X.std(0))[-9:], axis=1)" + _SPLIT,
+    "spread_and_name": "keep = [c for c in df.columns if c != 't' and df[c].var() > 1e-4]\nX, y = df[keep], df['t']"
+    + _SPLIT
+    + "m.fit(a, c)\n",
+    "missing_values_and_name": "keep = [c for c in df.columns if c != 't' and df[c].isna().mean() < 0.5]\n"
+    "X, y = df[keep], df['t']" + _SPLIT + "m.fit(a, c)\n",
+    "values_and_name": "keep = [c for c in df.columns if df[c].nunique() > 1 and c != 't']\nX, y = df[keep], df['t']"
+    + _SPLIT
+    + "m.fit(a, c)\n",
+    "spread_and_names": "keep = [c for c in df.columns if c not in (TARGET,) and df[c].std() > 0.001]\n"
+    "X, y = df[keep], df[TARGET]" + _SPLIT + "m.fit(a, c)\n",
+    "labels_named_by_an_option": """\
+target = args.target
+y, keep = df[target], []
+for c in df.columns:
+    if c == target or df[c].isna().mean() > 0.4:
+        continue
+    keep.append(c)
+X = df[keep]"""
+    + _SPLIT,
+    "rarest_class": """\
+rare = df["t"].value_counts().idxmin()
+keep = [c for c in df.columns if c != "t" and df[c].var() > 0]
+X, y = df[keep], (df["t"] == rare).astype(int)"""
+    + _SPLIT
+    + "m.fit(a, c)\n",
+    "loop_over_missing_values": """\
+for c in df.columns:
+    if df[c].isna().mean() > 0.5:
+        df = df.drop(columns=c)
+X, y = df.drop(columns="t"), df["t"]"""
+    + _SPLIT
+    + "m.fit(a, c)\n",
+    "dropped_in_place_for_missing_values": """\
+df.drop(columns=[c for c in df if df[c].isna().mean() > 0.5], inplace=True)
+X, y = df.drop(columns="t"), df["t"]"""
+    + _SPLIT,
+    "spread_in_a_dictionary": """\
+y = df.pop("t")
+spread = {c: df[c].var() for c in df}
+X = df[sorted(spread, key=spread.get)[-50:]]"""
+    + _SPLIT,
+    "applied_spread": """\
+X, y = df.drop(columns="t"), df["t"]
+X = X[X.apply(lambda column: column.var()).nlargest(50).index]"""
+    + _SPLIT,
+    "columns_correlated_with_each_other": """\
+X, y = df.drop(columns="t"), df["t"]
+corr, bad = X.corr().abs(), set()
+for i, first in enumerate(X.columns):
+    for second in X.columns[i + 1:]:
+        if corr.loc[first, second] > 0.95:
+            bad.add(second)
+X = X.drop(columns=bad)"""
+    + _SPLIT,
+    "redundant_columns_dropped_before_the_labels": """\
+corr = df.drop(columns="t").corr().abs()
+df = df.drop(columns=[c for c in corr.columns if any(corr[c] > 0.95)])
+X, y = df.drop(columns="t"), df["t"]"""
+    + _SPLIT,
+    "logarithms_of_columns": """\
+X, y = df.drop(columns="t"), df["t"]
+for c in X.columns:
+    if X[c].skew() > 1:
+        X[c] = np.log1p(X[c])
+bad = []
+for c in X.columns:
+    if X[c].isna().mean() > 0.3:
+        bad.append(c)
+X = X.drop(columns=bad)"""
+    + _SPLIT,
+    "strong_columns_only_printed": """\
+X, y = df.drop(columns="t"), df["t"]
+strong = []
+for c in X.columns:
+    if abs(X[c].corr(y)) > 0.5:
+        strong.append(c)
+print(strong)"""
+    + _SPLIT,
+    "rows_sorted_by_labels": """\
+order = df["t"].sort_values().head(500).index
+X, y = df["text"][order], df["t"][order]"""
+    + _SPLIT,
+    "rows_with_the_largest_labels": """\
+y = df["t"]
+rows = y.nlargest(50).index
+X, y = df.loc[rows], y[rows]"""
+    + _SPLIT,
+    "rows_for_which_a_function_holds": """\
+kept = df["text"].apply(lambda text: len(text) > 3)
+df = df[kept]
+X, y = df["text"], df["t"]"""
+    + _SPLIT,
+    "groups_of_rows": """\
+means = df.groupby("t").mean()
+for c in means.index:
+    if means.loc[c, "v"] > 3:
+        df = df[df["t"] != c]
+X, y = df.drop(columns="t"), df["t"]"""
+    + _SPLIT,
+    "number_of_classes": """\
+X, y = df.drop(columns="t"), df["t"]
+X = X[X.columns[:min(10, y.nunique())]]"""
+    + _SPLIT,
+    "generator_of_noise": """\
+rng = np.random.default_rng(0)
+X, y = np.load("x.npy"), np.load("y.npy") + rng.normal(size=9)
+X = X[:, rng.random(9) > 0.5]"""
+    + _SPLIT,
+    "limit_in_the_options": """\
+def main(args):
+    X, y = pd.read_csv("x.csv"), pd.read_csv(args.labels)["t"]
+    X = X.loc[:, X.std() > args.limit]
+    a, b, c, d = train_test_split(X, y, random_state=0)
+main(args)
+""",
+    "function_that_ignores_the_labels": """\
+def clean(X, y):
+    return X[[c for c in X.columns if X[c].var() > 0.1]], y
+X, y = clean(df.drop(columns="t"), df["t"])"""
+    + _SPLIT,
+    "function_that_leaves_out_the_labels_by_name": """\
+def keep(df, target):
+    return [c for c in df.columns if c != target and df[c].nunique() > 1]
+X, y = df[keep(df, "t")], df["t"]"""
+    + _SPLIT,
+    "dictionary_of_training_rows": """\
+train, test = train_test_split(df, random_state=0)
+scores = {}
+for c in train.columns.drop("t"):
+    scores[c] = abs(train[c].corr(train["t"]))
+keep = sorted(scores, key=scores.get)[-10:]
+m.fit(train[keep], train["t"])
+m.score(test[keep], test["t"])
+""",
+    "validation_of_training_rows": """\
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+keep = X_train.corrwith(y_train).abs().nlargest(9).index
+a, b, c, d = train_test_split(X_train[keep], y_train, random_state=0)
+m.fit(X_train[keep], y_train, validation_split=0.2)
+m.score(X_test[keep], y_test)
+""",
+    "function_of_training_columns": """\
+def choose(frame, target):
+    scores = {c: abs(frame[c].corr(frame[target])) for c in frame.columns if c != target}
+    return sorted(scores, key=scores.get)[-9:]
+train, test = train_test_split(df, random_state=0)
+keep = choose(train, "t")
+m.fit(train[keep], train["t"])
+m.score(test[keep], test["t"])
+""",
+    "columns_of_folds": """\
+for tr, te in KFold(5).split(X, y):
+    scores = {}
+    for c in X.columns:
+        scores[c] = abs(X[c].iloc[tr].corr(y.iloc[tr]))
+    keep = sorted(scores, key=scores.get)[-9:]
+    m.fit(X.iloc[tr][keep], y.iloc[tr])
+    m.score(X.iloc[te][keep], y.iloc[te])
+""",
     "pairs_of_columns": """\
 for pair in ([0, 1], [0, 2]):
     Z = iris.data[:, pair]
@@ -358,6 +649,28 @@ Z = {way}
 a, b, c, d = train_test_split(Z, y, random_state=0)
 """
     assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [8]
+
+
+@pytest.mark.parametrize("name", _WAYS_TO_CHOOSE)
+def test_choice_is_found_however_it_is_made(name: str) -> None:
+    """Conditions in loops, ranked series and dictionaries, and functions choose columns, as comprehensions do."""
+    text = "df = pd.read_csv('a.csv')\n" + _WAYS_TO_CHOOSE[name] + _SPLIT
+    (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
+    assert "before train_test_split() on line" in finding.message
+
+
+@pytest.mark.parametrize("call", _CHOICES_INSIDE_A_CALL)
+def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
+    """The columns may be taken in the argument of the function that splits the data."""
+    text = f"y = df['t']\nkeep = df.drop(columns='t').corrwith(y).abs().nlargest(30).index\n{call}\n"
+    assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [6]
+
+
+def test_remedy_for_cross_validation_chooses_in_each_fold() -> None:
+    """A choice on the training rows would not do: the folds are parts of them."""
+    text = "best = np.argsort([mutual(X[:, j], y) for j in range(9)])\ncross_val_score(m, X[:, best], y)\n"
+    (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
+    assert "make_pipeline(SelectKBest(…), model) to cross_val_score()" in finding.remedy
 
 
 @pytest.mark.parametrize("name", _CHOSEN)
