@@ -463,28 +463,29 @@ class _Choices:
         for step in self._scope.steps:
             for call in step.calls:
                 labels |= self._find_labels(call)
-                folds = last_name(call.func) if last_name(call.func) in CROSS_VALIDATIONS else ""
                 splits += [
-                    (choice, where, folds)
+                    (choice, where, last_name(call.func))
                     for choice, where in self._find_splits(call, step)
                     if step.follows(choice.step)
                 ]
             self._note(step)
         reported = set()
-        for choice, where, folds in splits:
+        for choice, where, name in splits:
             used = choice.origins & (labels - choice.data)
             if used and not _is_of_part(choice, labels) and choice.step.node.lineno not in reported:
                 reported.add(choice.step.node.lineno)
-                yield self._report(choice, where, folds)
+                yield self._report(choice, where, name)
 
-    def _report(self, choice: _Choice, where: str, folds: str) -> Finding:
-        """Return the finding about a choice. ``folds``: the cross-validation that splits the data, if any."""
+    def _report(self, choice: _Choice, where: str, name: str) -> Finding:
+        """Return the finding about a choice. ``name``: the function that splits or uses the data."""
         remedy = "Split first, and choose the columns using only the training rows."
-        if folds:
+        if name in CROSS_VALIDATIONS:
             remedy = (
-                f"Pass all columns and make_pipeline(SelectKBest(…), model) to {folds}(), so that the columns are chosen "
+                f"Pass all columns and make_pipeline(SelectKBest(…), model) to {name}(), so that the columns are chosen "
                 "separately in each fold."
             )
+        elif name == "split":
+            remedy = "Choose the columns separately in each fold, using only its training rows."
         return Finding(
             "chosen_before_split",
             self._source.path,

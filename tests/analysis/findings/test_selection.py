@@ -666,11 +666,19 @@ def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
     assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [6]
 
 
-def test_remedy_for_cross_validation_chooses_in_each_fold() -> None:
-    """A choice on the training rows would not do: the folds are parts of them."""
-    text = "best = np.argsort([mutual(X[:, j], y) for j in range(9)])\ncross_val_score(m, X[:, best], y)\n"
+@pytest.mark.parametrize(
+    ("use", "remedy"),
+    [
+        ("cross_val_score(m, X[:, best], y)", "make_pipeline(SelectKBest(…), model) to cross_val_score()"),
+        ("for tr, te in KFold(5).split(X[:, best], y):\n    m.fit(X[tr], y[tr])", "separately in each fold"),
+        ("a, b, c, d = train_test_split(X[:, best], y, random_state=0)", "Split first"),
+    ],
+)
+def test_remedy_for_folds_is_to_choose_in_each_fold(use: str, remedy: str) -> None:
+    """To split first and choose on the training rows would not do if the folds are parts of those rows."""
+    text = f"best = np.argsort([mutual(X[:, j], y) for j in range(9)])\n{use}\n"
     (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
-    assert "make_pipeline(SelectKBest(…), model) to cross_val_score()" in finding.remedy
+    assert remedy in finding.remedy
 
 
 @pytest.mark.parametrize("name", _CHOSEN)
