@@ -397,7 +397,8 @@ class _Origins:
         marks = _marks(guard)
         for target, value in step.assigned:
             if value:
-                self._assign(target, value, condition if self.of(value) & marks else frozenset())
+                is_decided = condition and self.of(value) & marks
+                self._assign(target, value, condition if is_decided else frozenset())
             elif isinstance(step.node, ast.For) and target is step.node.target:
                 self._assign(target, step.node.iter, frozenset())
         for call in step.calls:

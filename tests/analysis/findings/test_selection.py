@@ -214,6 +214,18 @@ X = df[[best]]""",
     "key_of_columns": """\
 y = df.pop("t")
 X = df[sorted(df.columns, key=lambda c: abs(df[c].corr(y)))[-9:]]""",
+    "limit_before_the_comparison": """\
+alpha = 0.05
+y, keep = df.pop("t"), ["age"]
+for c in df.columns:
+    result = ttest_ind(df[c][y == 0], df[c][y == 1])
+    if alpha > result.pvalue:
+        keep.append(c)
+X = df[keep]""",
+    "members_of_a_dictionary": """\
+y = df.pop("t")
+strong = {c: 1 for c in df.columns if abs(df[c].corr(y)) > 0.1}
+X = df[[c for c in df.columns if c in strong]]""",
     "columns_added_in_a_loop": """\
 y, X = df["t"], pd.DataFrame()
 for c in df.columns.drop("t"):
@@ -563,6 +575,26 @@ for c in means.index:
     if means.loc[c, "v"] > 3:
         df = df[df["t"] != c]
 X, y = df.drop(columns="t"), df["t"]"""
+    + _SPLIT,
+    "rows_deleted_in_a_loop": """\
+for i in reversed(range(len(X))):
+    if y[i] > 5:
+        del X[i]
+        y.pop(i)"""
+    + _SPLIT,
+    "rows_kept_in_a_loop": """\
+keep = []
+for i in range(len(X)):
+    if y[i] < 5:
+        keep.append(i)
+X, y = X[keep], y[keep]"""
+    + _SPLIT,
+    "rare_classes_deleted": """\
+counts = Counter(y)
+for label in counts:
+    if counts[label] < 5:
+        del groups[label]
+X = np.array(groups)"""
     + _SPLIT,
     "number_of_classes": """\
 X, y = df.drop(columns="t"), df["t"]
