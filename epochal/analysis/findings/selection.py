@@ -148,15 +148,17 @@ class _Kinds:
                 with self.bound(node):
                     return _VALUES if self.of(node.key) else ""
             case ast.List() | ast.Tuple() | ast.Set():
-                return _NAMES if any(self.of(each) == _NAMES for each in node.elts) else ""
+                kinds = {*map(self.of, node.elts)}
+                return _NAMES if _NAMES in kinds else _VALUES if _VALUES in kinds else ""
             case ast.Dict():
                 return _VALUES if any(each and self.of(each) == _NAMES for each in (*node.keys, *node.values)) else ""
         return ""
 
     def _of_call(self, call: ast.Call) -> str:
         name, function = last_name(call.func), call.func
+        first = self.of(call.args[0]) if call.args else ""
         if name in self.results:
-            return self.results[name].kind
+            return self.results[name].kind or first
         if isinstance(function, ast.Attribute) and not self._is_imported(function):
             kind = self.of(function.value)
             if name in _CORRELATIONS:
@@ -169,7 +171,7 @@ class _Kinds:
         given = [*call.args, *(each.value for each in call.keywords if each.arg in ("data", "index"))]
         if name == "DataFrame" and any(isinstance(each, ast.DictComp) for each in given):  # columns, not their names
             return ""
-        result = _NAMES if name in _NAMING else _VALUES if name in _VALUING else ""
+        result = _NAMES if name in _NAMING else _VALUES if name in _VALUING else first
         return result if any(map(self.of, given)) else ""
 
     def _is_imported(self, function: ast.expr) -> bool:

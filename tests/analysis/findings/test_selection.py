@@ -226,6 +226,15 @@ X = df[keep]""",
 y = df.pop("t")
 strong = {c: 1 for c in df.columns if abs(df[c].corr(y)) > 0.1}
 X = df[[c for c in df.columns if c in strong]]""",
+    "function_that_picks_names": """\
+def pick(names, scores):
+    return [names[i] for i in np.argsort(scores)[-9:]]
+y = df.pop("t")
+X = df[pick(df.columns, mutual(df, y))]""",
+    "joined_scores": """\
+y = df.pop("t")
+scores = pd.concat([df.corrwith(y).abs(), df.var()], axis=1)
+X = df[scores[scores[0] > 0.1].index]""",
     "columns_added_in_a_loop": """\
 y, X = df["t"], pd.DataFrame()
 for c in df.columns.drop("t"):
@@ -595,6 +604,11 @@ for label in counts:
     if counts[label] < 5:
         del groups[label]
 X = np.array(groups)"""
+    + _SPLIT,
+    "labels_chosen_by_their_values": """\
+target = min(df.columns, key=lambda c: df[c].nunique())
+features = [c for c in df.columns if c != target and df[c].std() > 0]
+X, y = df[features], df[target]"""
     + _SPLIT,
     "number_of_classes": """\
 X, y = df.drop(columns="t"), df["t"]
