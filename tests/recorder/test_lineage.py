@@ -10,7 +10,7 @@ from .test_recorder import RECORDER
 
 sys.path.insert(0, str(RECORDER))  # where Python finds the recorder during training
 
-from epochal_recorder.lineage import Lineage
+from epochal_recorder.lineage import LOADED, Lineage
 
 _SHAPES = ((40, 64), (64,), (64, 10), (10,))
 
@@ -59,6 +59,30 @@ def test_frozen_layers_come_from_no_fit(random: np.random.Generator) -> None:
         assert lineage.find_origin([*backbone, *head])[0] == frozenset()
         lineage.remember_untrained([*backbone, *head])
         lineage.remember([*backbone, *_train(head, random)], {str(fold)})
+
+
+def test_loaded_weights_are_told_from_those_of_this_trial(random: np.random.Generator) -> None:
+    """Weights that a fit knows, that the trial saved or that a library loads itself do not count as loaded."""
+    lineage, fitted, saved, backbone = Lineage(), *(_draw_weights(random) for _ in range(3))
+    lineage.remember(fitted, {"a fit"})
+    lineage.remember_saved(saved)
+    loaded = _draw_weights(random)
+    for weights in (fitted, saved, [*backbone[:2], *loaded[2:]]):
+        lineage.remember_loaded(weights)
+    assert lineage.find_origin(fitted) == ({"a fit"}, True)
+    assert lineage.find_origin(saved) == (frozenset(), False)
+    assert lineage.find_origin([*backbone[:2], *loaded[2:]]) == ({LOADED}, True)
+    lineage.remember_pretrained(backbone)
+    assert lineage.find_origin(backbone) == (frozenset(), True)
+    assert lineage.find_origin([*backbone[:2], *loaded[2:]]) == ({LOADED}, True)
+    assert [bool(rows.why_unseen) for rows in lineage.rows_of({LOADED})] == [True]
+
+
+def test_vectors_of_a_loaded_model_identify_nothing(random: np.random.Generator) -> None:
+    """A new model that is normalised with the same data has the same means as the loaded one."""
+    lineage, means = Lineage(), random.normal(size=12)
+    lineage.remember_loaded([means, *_draw_weights(random)])
+    assert lineage.find_origin([means, np.ones((3, 3))]) == (frozenset(), True)
 
 
 def test_weights_close_to_known_ones_have_the_same_origin(random: np.random.Generator) -> None:

@@ -21,13 +21,16 @@ from .data import count_samples
 from .evaluating import Evaluate, Predict
 from .fitting import Fit
 from .library import is_keras_2, library_of
-from .lineage import digest_of
+from .lineage import LOADED, digest_of
 from .measuring import MIN_TEST_ROWS, Origin, shared_state
 from .models import weights_of
+from .raised import CODE
 from .resume import Resumption
 
 _MAX_FITS = 32
 """The maximum number of fits that keep checkpoints; limited because a script may call fit in a loop."""
+_KERAS = frozenset({"keras", "tf_keras", "tensorflow"})
+"""The packages whose functions for loading call each other."""
 
 
 def observe(module, out, checkpoints, stop_at, started):
@@ -57,26 +60,51 @@ def observe(module, out, checkpoints, stop_at, started):
             setattr(module.Model, name, _wrap_to_observe(method, recorder, getattr(recorder, name), shared.output))
         with shared.output.recording_faults():
             shared.output.write_event(event="keras", started=started, time=time.time())
-    else:  # weights that are loaded were not trained in this trial, unless this trial saved them
-        for verb, note in (("save", shared.lineage.remember_saved), ("load", shared.lineage.remember_untrained)):
-            for name in (f"{verb}_model", f"{verb}_weights"):
-                if hasattr(module, name):
-                    setattr(module, name, _wrap_to_note_weights(getattr(module, name), note, shared.output))
+    else:
+        for name in ("save_model", "save_weights", "load_model", "load_weights"):
+            if hasattr(module, name):
+                setattr(module, name, _wrap_to_note_weights(getattr(module, name), name, shared))
 
 
-def _wrap_to_note_weights(function, note, output):
-    """Wrap ``function`` so that the weights of the model that it returns or receives are passed to ``note``."""
+def _wrap_to_note_weights(function, name, shared):
+    """Wrap ``function``, which Keras calls ``name``, so that the weights that it saves or loads are remembered."""
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
         returned = function(*args, **kwargs)
-        with output.recording_faults():
-            model = returned if returned is not None else args[0] if args else kwargs.get("model")
+        with shared.output.recording_faults():
+            call = signature.bind(*args, **kwargs).arguments
+            model = call.get("model", returned)
             if hasattr(model, "weights"):
+                note = shared.lineage.remember_saved
+                if name.startswith(
+                    "load"
+                ):  # these weights were not trained in this trial, unless this trial saved them
+                    is_own = _is_of_library(sys._getframe(1), call.get("filepath"))
+                    note = shared.lineage.remember_pretrained if is_own else shared.lineage.remember_loaded
                 note(weights_of(model))
         return returned
 
     return wrapper
+
+
+def _is_of_library(frame, path):
+    """Return whether a library, such as keras.applications, loads weights from a file outside of the script's folder.
+
+    ``frame``: the frame that called Keras' function for loading. ``path``: the file.
+    """
+    folder = os.path.realpath(os.environ.get(CODE) or os.getcwd())
+    if not isinstance(path, (str, os.PathLike)) or os.path.realpath(path).startswith(f"{folder}{os.sep}"):
+        return False
+    while frame is not None:
+        name = str(frame.f_globals.get("__name__"))
+        if ".applications." in name:
+            return True
+        if name.partition(".")[0] not in _KERAS:
+            return "site-packages" in frame.f_code.co_filename
+        frame = frame.f_back
+    return False
 
 
 def _wrap_to_observe(method, recorder, make_observer, output):
@@ -231,6 +259,8 @@ class _Recorder:
         running = [fit for fit in self.running if variables & {id(variable) for variable in fit.model.weights}]
         if not running and not any(map(digest_of, arrays)) and model in self._shared.fits_by_model:
             return Origin(self._shared.fits_by_model[model], True, "", origin.weights)
+        if not running and origin.identities == {LOADED}:
+            return Origin(frozenset(), None if origin.unchecked else False, origin.unchecked, origin.weights)
         if not running:
             return origin
         identities = origin.identities.union(*(fit.identities for fit in running))

@@ -5,11 +5,13 @@ layers, set_weights, a saved file or a copy. Unknown weights whose direction is 
 average over several epochs, for example) are taken to come from the same fits.
 """
 
+import contextlib
 import hashlib
+import itertools
 
 import numpy
 
-from .fitted_rows import FittedRows
+from .fitted_rows import FittedRows, is_in
 
 _SAMPLE = 512
 _MIN_COSINE = 0.25
@@ -19,6 +21,10 @@ For independent samples of 512 values, the similarity stays below 0.18 (4/√512
 """
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
+LOADED = "loaded"
+"""The identity that stands for all fits outside of this trial, whose results the script loads from files."""
+_MAX_RESULTS, _MAX_RESULT_COLUMNS, _MIN_RESULTS, _RESULT_ROWS = 4_000_000, 256, 16, 64
+_NEARLY_ALL = 0.9
 _MAX_ROWS_OF_ALL = 32_000_000
 """The approximate maximum number of row hashes that are kept for all fits together (288 MB)."""
 
@@ -33,6 +39,7 @@ class Lineage:
         self._samples = {}
         self._saved_digests = set()
         self._fits_by_digest = {}
+        self.loaded_results = LoadedResults()
 
     def register(self, identity):
         """Register a fit and return an empty ``FittedRows`` for its rows.
@@ -82,10 +89,40 @@ class Lineage:
                 self._samples[shape] = [*others[-_MAX_SAMPLES:], (sample, identities)]
 
     def remember_untrained(self, arrays):
-        """Record weights that no known fit has produced: those that a fit starts with, and those loaded from a file.
+        """Record weights that no fit has produced: those that a fit starts with.
 
         Weights that are already known, and those that this trial has saved (``remember_saved``), are left out.
         """
+        self._remember_unless_known(arrays, frozenset())
+
+    def remember_pretrained(self, arrays):
+        """Record weights that a library has loaded from its own files, even if a loaded model contained them, too."""
+        for digest in map(digest_of, arrays):
+            if self._identities_by_digest.get(digest) == {LOADED}:
+                self._identities_by_digest[digest] = frozenset()
+        self.remember_untrained(arrays)
+
+    def remember_loaded(self, arrays):
+        """Record weights that the script has loaded from a file. It is unknown which rows they were fitted on.
+
+        Weights that are already known or were saved by this trial are left out. So are vectors, because the means and
+        variances of the same data are the same in a model that is trained from scratch.
+        """
+        matrices = [array for array in arrays if numpy.ndim(array) > 1]
+        self._remember_unless_known(matrices, self.loaded())
+        self.remember_untrained(arrays)
+
+    def loaded(self):
+        """Return the identities that stand for the fits of a model that was loaded from a file."""
+        if LOADED not in self.fits:
+            self.register(LOADED).why_unseen = "the model builds on one that was loaded from a file"
+        return frozenset({LOADED})
+
+    def is_loaded(self, array):
+        """Return whether an array of weights comes from a model that the script has loaded from a file."""
+        return LOADED in self._identities_by_digest.get(digest_of(array), ())
+
+    def _remember_unless_known(self, arrays, identities):
         for array in arrays:
             digest = digest_of(array)
             if (
@@ -93,7 +130,7 @@ class Lineage:
                 and digest not in self._saved_digests
                 and len(self._identities_by_digest) < _MAX_DIGESTS
             ):
-                self._identities_by_digest.setdefault(digest, frozenset())
+                self._identities_by_digest.setdefault(digest, identities)
 
     def remember_saved(self, arrays):
         """Record weights that this trial saves to a file. A training loop that does not call fit may have produced them."""
@@ -146,6 +183,52 @@ class Lineage:
             return frozenset()
         known = self._samples.get(shape, ())
         return frozenset().union(*(of for other, of in known if float(sample @ other) > _MIN_COSINE))
+
+
+class LoadedResults:
+    """The numbers that loaded models have computed, by column, to recognise them among the features of a fit."""
+
+    def __init__(self):
+        self._digests = set()
+        self._values = numpy.empty(0, numpy.float32)
+
+    def add(self, results, rows):
+        """Record what a loaded model has computed for ``rows``, except the columns that it has only copied from them."""
+        copied = set(map(digest_of, _columns_of(rows)))
+        for column in itertools.islice(_columns_of(results), _MAX_RESULT_COLUMNS):
+            digest = digest_of(column)
+            if digest is not None and digest not in copied:
+                self._digests.add(digest)
+                if _is_mostly_distinct(column) and len(self._values) < _MAX_RESULTS:
+                    self._values = numpy.union1d(self._values, column)
+
+    def are_among(self, data):
+        """Return whether any column of ``data`` consists of results: of the same rows, or of some in another order."""
+        if not self._digests:
+            return False
+        return any(digest_of(column) in self._digests or self._contain(column) for column in _columns_of(data))
+
+    def _contain(self, column):
+        sample = column[:: max(1, len(column) // _RESULT_ROWS)]
+        return _is_mostly_distinct(sample) and bool(is_in(sample, self._values).mean() > _NEARLY_ALL)
+
+
+def _columns_of(data):
+    """Yield the columns of a matrix, data frame or vector of numbers; none for anything else."""
+    if isinstance(data, (list, tuple)):
+        with contextlib.suppress(ValueError):  # its parts may differ in length
+            data = numpy.asarray(data)
+    columns = numpy.atleast_2d(data.T) if isinstance(data, numpy.ndarray) and data.ndim in (1, 2) else ()
+    if hasattr(data, "items") and hasattr(data, "columns"):
+        columns = (numpy.asarray(column) for _, column in data.items())
+    for column in columns:
+        if column.dtype.kind in "fiub":
+            yield column.astype(numpy.float32)
+
+
+def _is_mostly_distinct(column):
+    """Return whether so few values of a column repeat that they identify where the column comes from."""
+    return len(column) >= _MIN_RESULTS and len(numpy.unique(column)) > _NEARLY_ALL * len(column)
 
 
 def digest_of(array):
