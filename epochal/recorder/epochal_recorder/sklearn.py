@@ -53,6 +53,7 @@ class _Call:
     estimator: Any
     x: Any
     y: Any
+    others: Any = ()
     identities: Any = ()
 
 
@@ -96,7 +97,11 @@ def _observe_estimators(module, shared):
     def setstate_and_mark(self, state):
         setstate(self, state)
         # An estimator that was saved without this mark was fitted without the recorder, or not at all.
-        self.__dict__.setdefault(_MARK, ("", (), ""))
+        if self.__dict__.setdefault(_MARK, ("", (), "")) == ("", (), ""):
+            with shared.output.recording_faults():
+                shared.lineage.remember_loaded(
+                    [each for each in map(self.__dict__.get, _fitted_attributes(self)) if _is_numeric(each)]
+                )
 
     base.__init_subclass__ = classmethod(init_subclass)
     base.__setstate__ = setstate_and_mark
@@ -121,7 +126,7 @@ def _wrap_method(function, method, shared):
         stack = _calls.__dict__.setdefault("stack", [])
         x = args[0] if args else kwargs.get("X")
         y = args[1] if len(args) > 1 else kwargs.get("y")
-        call = _Call(method, self, x, y)
+        call = _Call(method, self, x, y, (*args[2:], *kwargs.values()))
         if not stack and method in _FITS:
             with shared.output.recording_faults():
                 call.identities = _begin_fit(call, shared)
@@ -136,6 +141,8 @@ def _wrap_method(function, method, shared):
         finally:
             stack.pop()
         with shared.output.recording_faults():
+            if method in (*_PREDICTS, "transform"):
+                _note_use_of_loaded(call, stack, returned, shared)
             if method in _FITS:
                 _end_fit(call, stack, shared)
             elif method in _PREDICTS and not stack and shared.has_room and _is_for_script(sys._getframe()):
@@ -147,6 +154,21 @@ def _wrap_method(function, method, shared):
 
     wrapper.observed = True
     return wrapper
+
+
+def _note_use_of_loaded(call, stack, returned, shared):
+    """Record that a loaded estimator has computed something for a fit in progress, or for the script.
+
+    The script may pass the results to a later fit as features.
+    """
+    estimator = call.estimator
+    if not _is_loaded(estimator) or (call.method == "transform" and not _learns_from_labels(estimator)):
+        return
+    fits = [each for each in stack if each.method in _FITS]
+    if not stack:
+        shared.lineage.loaded_results.add(returned, call.x)
+    elif stack[0] in fits and not any(each.estimator is estimator for each in fits):
+        stack[0].identities = {*stack[0].identities, *shared.lineage.loaded()}
 
 
 def _end_fit(call, stack, shared):
@@ -184,7 +206,11 @@ def _begin_fit(call, shared):
     is_part = call.method == "partial_fit"
     final = getattr(call.estimator, "_final_estimator", call.estimator)
     is_incremental = is_part or getattr(final, "warm_start", False)
-    earlier = _read_earlier_fits(call.estimator, final, shared) if is_incremental else _fits_of_parts(call.estimator)
+    read_fits = _read_earlier_fits if is_incremental else _fits_of_parts
+    earlier = read_fits(call.estimator, shared)
+    starts_loaded = any(_is_numeric(each) and shared.lineage.is_loaded(each) for each in call.others)  # as coef_init
+    if starts_loaded or shared.lineage.loaded_results.are_among(call.x):
+        earlier |= shared.lineage.loaded()
     fitted = next((each for each in shared.lineage.rows_of(earlier) if is_part and each.in_parts), None)
     fitted = fitted or shared.lineage.register(uuid.uuid4().hex)
     try:
@@ -209,19 +235,25 @@ def _begin_fit(call, shared):
     return {fitted.identity, *earlier} - {each.identity for each in other}
 
 
-def _read_earlier_fits(estimator, final, shared):
-    """Return the identities of the earlier fits of an estimator that is about to be trained further.
+def _read_earlier_fits(estimator, shared):
+    """Return the identities of the earlier fits of an estimator that is about to be trained further, or of a part."""
+    return _read_mark(estimator)[1] | (shared.lineage.loaded() if _is_loaded(estimator) else set())
 
-    ``final``: the estimator itself, or the last step of a pipeline.
-    """
-    training, identities, _ = _read_mark(estimator)
-    if training == "" and any(
-        name.endswith("_") and not name.endswith("__") for name in getattr(final, "__dict__", ())
-    ):
-        earlier = shared.lineage.register(uuid.uuid4().hex)
-        earlier.why_unseen = "the model was loaded and trained further"
-        identities.add(earlier.identity)
-    return identities
+
+def _is_loaded(estimator):
+    """Return whether an estimator was fitted outside of the recorder's sight and then loaded from a file."""
+    return _read_mark(estimator)[0] == "" and bool(
+        _fitted_attributes(getattr(estimator, "_final_estimator", estimator))
+    )
+
+
+def _fitted_attributes(estimator):
+    """Return the names of the attributes that a fit has set, by scikit-learn's convention."""
+    return [name for name in getattr(estimator, "__dict__", ()) if name.endswith("_") and not name.endswith("__")]
+
+
+def _is_numeric(value):
+    return isinstance(value, numpy.ndarray) and value.dtype.kind == "f"
 
 
 def _read_mark(estimator):
@@ -242,7 +274,7 @@ def _read_mark(estimator):
     return training, identities, weights[:64]
 
 
-def _fits_of_parts(estimator):
+def _fits_of_parts(estimator, shared):
     """Return the fits of the parts that an estimator does not fit itself, because they are frozen or already fitted."""
     parts = [estimator] if type(estimator).__name__ == "FrozenEstimator" else []
     parts += [getattr(estimator, name) for name in ("estimator", "base_estimator") if hasattr(estimator, name)]
@@ -250,7 +282,7 @@ def _fits_of_parts(estimator):
     for part in [*parts, *_parts(estimator, "estimators"), *_parts(estimator, "steps")]:
         is_frozen = type(part).__name__ == "FrozenEstimator"
         if is_frozen or getattr(estimator, "cv", None) == "prefit" or getattr(estimator, "prefit", False) is True:
-            found |= _read_mark(part.estimator if is_frozen else part)[1]
+            found |= _read_earlier_fits(part.estimator if is_frozen else part, shared)
     return found
 
 
