@@ -43,11 +43,49 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
         ("import joblib\nx, y = joblib.load('base.pkl')\n", False),
         ("import joblib\nprint(joblib.load('base.pkl').predict(x))\n", True),
         ("import joblib\nmodel.load_state_dict(joblib.load('base.pkl'))\n", True),
+        ("path = HERE / 'old' / 'last.weights.h5'\nif path.exists():\n    model.load_weights(path)\n", True),
+        ("model.load_weights(os.path.join(FOLDER, 'last.weights.h5'))\nmodel.save('last.weights.h5')\n", True),
+        ("for fold in range(3):\n    model.load_weights(f'older/{fold}.h5')\n", False),
+        ("model.load_weights(f'old/{name}.weights.h5')\n", True),
+        ("model.load_weights(sorted(HERE.glob('old/*.h5'))[-1])\n", True),
+        ("model.load_weights(str(HERE / NAME) + '.weights.h5')\n", True),
+        ("def restore(path):\n    return keras.models.load_model(path)\nmodel = restore(HERE / 'base.keras')\n", True),
+        ("def restore(path=HERE / 'base.keras'):\n    return keras.models.load_model(path)\nrestore()\n", True),
+        ("def restore(path):\n    return keras.models.load_model(path)\nmodel = restore(HERE / 'best.keras')\n", False),
+        ("def restore(path):\n    return pickle.load(open(path, 'rb'))\nrestore('base.pkl').predict(x)\n", True),
+        ("def restore(path):\n    return pickle.load(open(path, 'rb'))\nx = restore('base.pkl')[0]\n", False),
+        ("with open(HERE / 'base.pkl', 'rb') as file:\n    model = pickle.load(file)\nmodel.predict(x)\n", True),
+        ("model.save(HERE / 'base.keras')\nmodel = keras.models.load_model(HERE / 'base.keras')\n", False),
+        (
+            "path = str(HERE / 'base.keras')\nkeep = keras.callbacks.ModelCheckpoint(path)\n"
+            "model.fit(x, callbacks=[keep])\nmodel = keras.models.load_model(path)\n",
+            False,
+        ),
+        (
+            "path = HERE / 'base.keras'\nkeep = keras.callbacks.ModelCheckpoint(path)\n"
+            "if path.exists():\n    model = keras.models.load_model(path)\n",
+            True,
+        ),
+        (
+            "if not os.path.exists('base.keras'):\n    model.fit(x)\n    model.save('base.keras')\n"
+            "model = keras.models.load_model('base.keras')\n",
+            True,
+        ),
+        (
+            "for _ in y:\n    if better:\n        model.save('base.keras')\nkeras.models.load_model('base.keras')\n",
+            False,
+        ),
+        (
+            "def keep(path):\n    model.save(path)\ndef main():\n    keep('base.keras')\n"
+            "    return keras.models.load_model('base.keras')\nmain()\n",
+            False,
+        ),
     ],
 )
 def test_model_that_the_commit_contains_is_noted(load: str, is_found: bool, tmp_path: Path) -> None:
     """Nobody can tell which rows a committed model was trained on."""
     (tmp_path / "nn.py").write_text(f"import keras, os, pickle\n{load}model.fit(x, y)\n")
-    for name in ("base.keras", "base.pkl", "rows.csv"):
+    (tmp_path / "old").mkdir()
+    for name in ("base.keras", "base.pkl", "rows.csv", "old/last.weights.h5"):
         (tmp_path / name).touch()
     assert [leak.kind for leak in read_code(tmp_path).leaks] == ["loaded_model"] * is_found

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import (
@@ -32,42 +33,185 @@ _MODEL_METHODS = frozenset(
     {"fit", "partial_fit", "train_on_batch", "predict", "predict_proba", "score", "evaluate", "load_state_dict"}
 )
 _MODEL_FILE = re.compile(r"\.(?:keras|h5|hdf5|joblib|pkl|pickle|pt|pth|weights)$")
+_TRAINING = frozenset({"fit", "partial_fit", "train_on_batch"})
+_WRITING = frozenset({"save", "save_weights", "save_model", "dump", "ModelCheckpoint"})
+_EXISTS = frozenset({"exists", "isfile", "is_file"})
+_FIELD = re.compile(r"\{[^{}]*\}|%\w")
+_MAX_STEPS = 8
 _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"})
 
 
 def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
     """Yield a finding for each call that loads a model from the committed ``files``, if the script also trains."""
-    if not any(
-        last_name(call.func) in ("fit", "partial_fit", "train_on_batch") for each in sources for call in each.calls
-    ):
+    models = sorted(path for path in files if _MODEL_FILE.search(path))
+    places = [_Place(source, scope, step, call) for source, scope in find_used(sources) for step, call in _calls(scope)]
+    fits = [place for place in places if last_name(place.call.func) in _TRAINING]
+    if not models or not any(last_name(call.func) in _TRAINING for each in sources for call in each.calls):
         return
-    for source, scope in find_used(sources):
-        texts = {
-            target.id: text_of(value)
-            for step in scope.steps
-            for target, value in step.assigned
-            if isinstance(target, ast.Name)
+    code = _Code(places)
+    writes = [place for place in places if last_name(place.call.func) in _WRITING]
+    for place in places:
+        if not _loads_model(place, places):
+            continue
+        found = [path for path in models if code.may_name(place, path)]
+        written = [each for each in writes if code.runs_first(each, place, fits)]
+        path = next((path for path in found if not any(code.may_name(each, path) for each in written)), "")
+        if path and not any(code.share_path(each, place) for each in written):
+            yield Finding(
+                "loaded_model",
+                place.source.path,
+                place.call.lineno,
+                f"{place.source.path} loads {path}. If that model was trained on rows that are now test data, the "
+                "accuracy is too high.",
+                "Train from scratch, or test on rows that the model has never seen.",
+            )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A call, with the statement, scope and file that contain it."""
+
+    source: Source
+    scope: Scope
+    step: Step
+    call: ast.Call
+
+
+def _calls(scope: Scope) -> Iterator[tuple[Step, ast.Call]]:
+    return ((step, call) for step in scope.steps for call in step.calls)
+
+
+class _Code:
+    """Which model files the calls of the code name, and in which order the calls run."""
+
+    def __init__(self, places: list[_Place]) -> None:
+        self._places = places
+
+    def may_name(self, place: _Place, path: str) -> bool:
+        """Return whether a call that loads or saves a model may name the file ``path``."""
+        argument = self._argument(place)
+        texts = self._texts(place, argument)
+        if any(text.removeprefix("./") == path for text in texts):
+            return True
+        if isinstance(self._resolve(place, argument), ast.Constant):
+            return False
+        if not any(map(_MODEL_FILE.search, texts)):  # the path is a parameter, for example
+            callers = self._callers(place.scope)
+            texts = [text for each in callers for node in _inputs(each.call) for text in self._texts(each, node)]
+            texts += [text for node in _defaults(place.scope) for text in self._texts(place, node)]
+        return any(_matches(text, path) for text in texts)
+
+    def share_path(self, one: _Place, other: _Place) -> bool:
+        """Return whether two calls get their path from the same expression."""
+        first, second = self._argument(one), self._argument(other)
+        return first is not None and second is not None and ast.dump(first) == ast.dump(second)
+
+    def runs_first(self, write: _Place, load: _Place, fits: list[_Place]) -> bool:
+        """Return whether a call that writes a file runs before a call that loads one, even if the file exists."""
+        start = self._position(write)
+        if last_name(write.call.func) in _BEST_EPOCH:  # such a callback writes during the next fit
+            start = min((at for at in map(self._position, fits) if at >= start), default=start)
+        tests = {
+            node.lineno: node.test
+            for node in write.source.nodes
+            if isinstance(node, ast.If) and any(last_name(each) in _EXISTS for each in ast.walk(node.test))
         }
-        for call in (call for step in scope.steps for call in step.calls):
-            names = [each for argument in call.args[:1] for each in ast.walk(argument) if isinstance(each, ast.expr)]
-            paths = [text_of(each) or texts.get(getattr(each, "id", ""), "") for each in names]
-            path = next((each.removeprefix("./") for each in paths if each.removeprefix("./") in files), "")
-            if path and _MODEL_FILE.search(path) and _loads_model(source, scope, call):
-                yield Finding(
-                    "loaded_model",
-                    source.path,
-                    call.lineno,
-                    f"{source.path} loads {path}. If that model was trained on rows that are now test data, the "
-                    "accuracy is too high.",
-                    "Train from scratch, or test on rows that the model has never seen.",
-                )
+        guards = [branch for branch in write.step.branch if branch[0] in tests]
+        return start < self._position(load) and all(branch in load.step.branch for branch in guards)
+
+    def _callers(self, scope: Scope) -> list[_Place]:
+        return [each for each in self._places if scope.name and last_name(each.call.func) == scope.name]
+
+    def _position(self, place: _Place, seen: tuple[str, ...] = ()) -> tuple[int, ...]:
+        """Return the lines of the calls that lead from the module to a call, which tell in which order calls run."""
+        name = place.scope.name
+        callers = [] if name in seen else self._callers(place.scope)
+        return (*min((self._position(each, (*seen, name)) for each in callers), default=()), place.call.lineno)
+
+    def _argument(self, place: _Place) -> ast.expr | None:
+        """Return the argument that names the file: its path, or the opened file."""
+        call = place.call
+        by_name = (keyword(call, name) for name in ("filepath", "filename", "path", "file", "f"))
+        position = 1 if last_name(call.func) in ("dump", "save_model") or _is_torch_save(call) else 0
+        return next(filter(None, by_name), None) or (call.args[position] if len(call.args) > position else None)
+
+    def _resolve(self, place: _Place, node: ast.expr | None) -> ast.expr | None:
+        """Return the value of a variable that is assigned once, and the first argument of ``open``."""
+        for _ in range(_MAX_STEPS):
+            if isinstance(node, ast.Name) and len(values := self._values(place, node.id)) == 1:
+                node = values[0]
+            elif isinstance(node, ast.Call) and last_name(node.func) == "open" and node.args:
+                node = node.args[0]
+            else:
+                break
+        return node
+
+    def _values(self, place: _Place, name: str) -> list[ast.expr]:
+        """Return what the scope of a call, or else its module, assigns to a variable."""
+        for scope in (place.scope, place.source.scopes[0]):
+            found = [
+                value
+                for step in scope.steps
+                for target, value in step.assigned
+                if isinstance(target, ast.Name) and target.id == name and value is not None
+            ]
+            if found:
+                return found
+        return []
+
+    def _texts(self, place: _Place, node: ast.expr | None) -> list[str]:
+        """Return the strings in an expression and in the variables that it mentions, with ``*`` for unknown parts."""
+        texts: list[str] = []
+        queue: list[ast.AST] = [node] if node else []
+        seen: set[str] = set()
+        for part in queue:
+            if isinstance(part, ast.JoinedStr):
+                texts.append("".join(text_of(value) or "*" for value in part.values))
+            elif text := text_of(part):
+                texts.append(_FIELD.sub("*", text))
+            elif isinstance(part, ast.Name) and part.id not in seen:
+                seen.add(part.id)
+                queue += self._values(place, part.id)
+            else:
+                queue += ast.iter_child_nodes(part)
+        return texts
 
 
-def _loads_model(source: Source, scope: Scope, call: ast.Call) -> bool:
-    """Return whether a call loads a model rather than data, judging by its function or by how the scope uses the result."""
-    name = source.callee(call) or last_name(call.func)
+def _matches(text: str, path: str) -> bool:
+    """Return whether a string names a file, in any folder. It may contain ``*``, and may be the end of the name."""
+    pattern = text.removeprefix("./")
+    pattern = f"*{pattern}" if pattern.startswith(".") else f"*/{pattern}"
+    return bool(_MODEL_FILE.search(pattern)) and fnmatchcase(f"/{path}", pattern)
+
+
+def _inputs(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(each.value for each in call.keywords)]
+
+
+def _defaults(scope: Scope) -> list[ast.expr]:
+    """Return the default values of a function's parameters."""
+    if isinstance(scope.node, ast.Module):
+        return []
+    arguments = scope.node.args
+    return [*arguments.defaults, *filter(None, arguments.kw_defaults)]
+
+
+def _is_torch_save(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and ast.unparse(call.func) == "torch.save"
+
+
+def _loads_model(place: _Place, places: list[_Place]) -> bool:
+    """Return whether a call loads a model rather than data, judging by its function or by how the result is used."""
+    name = place.source.callee(place.call) or last_name(place.call.func)
     if not _LOADS_ANYTHING.fullmatch(name):
         return bool(_LOADS_MODEL.fullmatch(name))
+    if isinstance(place.step.node, ast.Return) and place.step.node.value is place.call:
+        callers = [each for each in places if last_name(each.call.func) == place.scope.name]
+        return any(_is_used_as_model(each.scope, each.call) for each in callers)
+    return _is_used_as_model(place.scope, place.call)
+
+
+def _is_used_as_model(scope: Scope, call: ast.Call) -> bool:
     results = {
         target.id
         for step in scope.steps
