@@ -29,9 +29,15 @@ _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
 _LOADS_ANYTHING = re.compile(r"(?:joblib|pickle|torch|dill|cloudpickle)\.load")
-_MODEL_METHODS = frozenset(
-    {"fit", "partial_fit", "train_on_batch", "predict", "predict_proba", "score", "evaluate", "load_state_dict"}
+_MODEL_ATTRIBUTES = frozenset(
+    {"fit", "partial_fit", "train_on_batch", "predict", "predict_proba", "decision_function", "score", "evaluate"}
+    | {"coef_", "intercept_", "feature_importances_"}
 )
+_TAKES_MODELS = frozenset(
+    {"FrozenEstimator", "CalibratedClassifierCV", "SelectFromModel"}
+    | {f"{kind}{task}" for kind in ("Stacking", "Voting") for task in ("Classifier", "Regressor")}
+)
+"""The classes of scikit-learn whose arguments are models, or lists of named models."""
 _MODEL_FILE = re.compile(r"\.(?:keras|h5|hdf5|joblib|pkl|pickle|pt|pth|weights)$")
 _TRAINING = frozenset({"fit", "partial_fit", "train_on_batch"})
 _WRITING = frozenset({"save", "save_weights", "save_model", "dump", "ModelCheckpoint"})
@@ -50,13 +56,15 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
         return
     code = _Code(places)
     writes = [place for place in places if last_name(place.call.func) in _WRITING]
+    reported = set()
     for place in places:
         if not _loads_model(place, places):
             continue
         found = [path for path in models if code.may_name(place, path)]
         written = [each for each in writes if code.runs_first(each, place, fits)]
         path = next((path for path in found if not any(code.may_name(each, path) for each in written)), "")
-        if path and not any(code.share_path(each, place) for each in written):
+        if path and path not in reported and not any(code.share_path(each, place) for each in written):
+            reported.add(path)  # a function of the script may be called load_model, too
             yield Finding(
                 "loaded_model",
                 place.source.path,
@@ -86,6 +94,8 @@ class _Code:
 
     def __init__(self, places: list[_Place]) -> None:
         self._places = places
+        self._starts: dict[str, tuple[int, ...]] = {}
+        """The position of the first call of each function."""
 
     def may_name(self, place: _Place, path: str) -> bool:
         """Return whether a call that loads or saves a model may name the file ``path``."""
@@ -122,11 +132,13 @@ class _Code:
     def _callers(self, scope: Scope) -> list[_Place]:
         return [each for each in self._places if scope.name and last_name(each.call.func) == scope.name]
 
-    def _position(self, place: _Place, seen: tuple[str, ...] = ()) -> tuple[int, ...]:
+    def _position(self, place: _Place) -> tuple[int, ...]:
         """Return the lines of the calls that lead from the module to a call, which tell in which order calls run."""
         name = place.scope.name
-        callers = [] if name in seen else self._callers(place.scope)
-        return (*min((self._position(each, (*seen, name)) for each in callers), default=()), place.call.lineno)
+        if name not in self._starts:
+            self._starts[name] = ()  # for functions that call themselves
+            self._starts[name] = min(map(self._position, self._callers(place.scope)), default=())
+        return (*self._starts[name], place.call.lineno)
 
     def _argument(self, place: _Place) -> ast.expr | None:
         """Return the argument that names the file: its path, or the opened file."""
@@ -207,23 +219,27 @@ def _loads_model(place: _Place, places: list[_Place]) -> bool:
         return bool(_LOADS_MODEL.fullmatch(name))
     if isinstance(place.step.node, ast.Return) and place.step.node.value is place.call:
         callers = [each for each in places if last_name(each.call.func) == place.scope.name]
-        return any(_is_used_as_model(each.scope, each.call) for each in callers)
-    return _is_used_as_model(place.scope, place.call)
+        return any(_is_used_as_model(each, each.call) for each in callers)
+    return _is_used_as_model(place, place.call)
 
 
-def _is_used_as_model(scope: Scope, call: ast.Call) -> bool:
-    results = {
-        target.id
-        for step in scope.steps
-        for target, value in step.assigned
-        if value is call and isinstance(target, ast.Name)
-    }
-    for use in (each for step in scope.steps for each in step.calls):
-        method = last_name(use.func)
-        operands = use.args if method == "load_state_dict" else [getattr(use.func, "value", None)]
-        if method in _MODEL_METHODS and any(each is call or getattr(each, "id", "") in results for each in operands):
-            return True
-    return False
+def _is_used_as_model(place: _Place, call: ast.Call) -> bool:
+    targets = [target for step in place.scope.steps for target, value in step.assigned if value is call]
+    results = [part for target in targets for part in ast.walk(target) if isinstance(part, ast.Name | ast.Attribute)]
+    names = {ast.unparse(each) for each in results}
+    is_shared = any(isinstance(each, ast.Attribute) for each in results)  # the methods of a class use self.model
+    operands: list[ast.AST] = []
+    # Functions inside the scope may use the model, too.
+    for node in place.source.nodes if is_shared else ast.walk(place.scope.node):
+        if isinstance(node, ast.Attribute) and node.attr in _MODEL_ATTRIBUTES:
+            operands.append(node.value)
+        elif isinstance(node, ast.Call) and last_name(node.func) == "load_state_dict":
+            operands += node.args
+        elif isinstance(node, ast.Call) and last_name(node.func) in _TAKES_MODELS:
+            operands += [part for each in _inputs(node) for part in ast.walk(each)]
+    return any(
+        each is call or (isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in names) for each in operands
+    )
 
 
 @dataclass(frozen=True)
