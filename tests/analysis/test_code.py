@@ -48,6 +48,11 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
             "    def train(self):\n        self.model.partial_fit(x, y)\nModel().load(HERE / 'base.pkl')\n",
             True,
         ),
+        (
+            "class Model:\n    def __init__(self, path):\n        self.model = pickle.load(open(path, 'rb'))\n"
+            "    def train(self):\n        self.model.partial_fit(x, y)\nModel('base.pkl').train()\n",
+            True,
+        ),
         ("model = FrozenEstimator(pickle.load(open('base.pkl', 'rb')))\n", True),
         ("old = pickle.load(open('base.pkl', 'rb'))\nmodel = VotingClassifier([('old', old)])\n", True),
         ("old = pickle.load(open('base.pkl', 'rb'))\nx = np.hstack([x, old.decision_function(x)])\n", True),

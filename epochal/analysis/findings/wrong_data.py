@@ -50,7 +50,9 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
     """Yield a finding for each call that loads a model from the committed ``files``, if the script also trains."""
     models = sorted(path for path in files if _MODEL_FILE.search(path))
-    places = [_Place(source, scope, step, call) for source, scope in find_used(sources) for step, call in _calls(scope)]
+    scopes = {id(scope): (source, scope) for source, scope in find_used(sources)}
+    scopes |= {id(each): (source, each) for source in sources for each in source.scopes if each.name == "__init__"}
+    places = [_Place(source, scope, step, call) for source, scope in scopes.values() for step, call in _calls(scope)]
     fits = [place for place in places if last_name(place.call.func) in _TRAINING]
     if not models or not any(last_name(call.func) in _TRAINING for each in sources for call in each.calls):
         return
@@ -94,7 +96,7 @@ class _Code:
 
     def __init__(self, places: list[_Place]) -> None:
         self._places = places
-        self._starts: dict[str, tuple[int, ...]] = {}
+        self._starts: dict[ast.AST, tuple[int, ...]] = {}
         """The position of the first call of each function."""
 
     def may_name(self, place: _Place, path: str) -> bool:
@@ -106,7 +108,7 @@ class _Code:
         if isinstance(self._resolve(place, argument), ast.Constant):
             return False
         if not any(map(_MODEL_FILE.search, texts)):  # the path is a parameter, for example
-            callers = self._callers(place.scope)
+            callers = self._callers(place)
             texts = [text for each in callers for node in _inputs(each.call) for text in self._texts(each, node)]
             texts += [text for node in _defaults(place.scope) for text in self._texts(place, node)]
         return any(_matches(text, path) for text in texts)
@@ -129,16 +131,21 @@ class _Code:
         guards = [branch for branch in write.step.branch if branch[0] in tests]
         return start < self._position(load) and all(branch in load.step.branch for branch in guards)
 
-    def _callers(self, scope: Scope) -> list[_Place]:
-        return [each for each in self._places if scope.name and last_name(each.call.func) == scope.name]
+    def _callers(self, place: _Place) -> list[_Place]:
+        """Return the calls of the function that contains a call, or of its class if the function is ``__init__``."""
+        name = place.scope.name
+        if name == "__init__":
+            kinds = (node for node in place.source.nodes if isinstance(node, ast.ClassDef))
+            name = next((kind.name for kind in kinds if place.scope.node in kind.body), name)
+        return [each for each in self._places if name and last_name(each.call.func) == name]
 
     def _position(self, place: _Place) -> tuple[int, ...]:
         """Return the lines of the calls that lead from the module to a call, which tell in which order calls run."""
-        name = place.scope.name
-        if name not in self._starts:
-            self._starts[name] = ()  # for functions that call themselves
-            self._starts[name] = min(map(self._position, self._callers(place.scope)), default=())
-        return (*self._starts[name], place.call.lineno)
+        scope = place.scope.node
+        if scope not in self._starts:
+            self._starts[scope] = ()  # for functions that call themselves
+            self._starts[scope] = min(map(self._position, self._callers(place)), default=())
+        return (*self._starts[scope], place.call.lineno)
 
     def _argument(self, place: _Place) -> ast.expr | None:
         """Return the argument that names the file: its path, or the opened file."""
