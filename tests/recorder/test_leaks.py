@@ -151,6 +151,13 @@ head = compiled(keras.Sequential([keras.Input((12,)), *old.layers[:2], keras.lay
 head.fit(*train, verbose=0)
 measure("clean, not checked: frozen layers of a loaded model", head, *test)
 measure("clean new model beside a loaded one", fitted(*train), *test)
+names.append("predict: clean features of a loaded model")
+features = keras.Sequential([keras.Input((12,)), *old.layers[:2]]).predict(x[:300], verbose=0)[:, :12]
+names.append("predict: clean features of a loaded model")
+features = features, keras.Sequential([keras.Input((12,)), *old.layers[:2]]).predict(x[300:], verbose=0)[:, :12]
+measure("clean, not checked: fitted on features of a loaded model", fitted(features[0], y[:300]), features[1], y[300:])
+names.append("clean, not checked: SVM for features of a loaded model")
+SVC().fit(features[0], y[:300]).score(features[1], y[300:])
 keep = keras.callbacks.ModelCheckpoint("best.weights.h5", save_best_only=True, save_weights_only=True)
 kept = fitted(*train, validation_split=0.2, callbacks=[keep, keras.callbacks.EarlyStopping(restore_best_weights=True)])
 kept.load_weights("best.weights.h5")
@@ -354,6 +361,8 @@ print(json.dumps(names))
 
 _LOADED = "some training rows are unknown, because the model builds on one that was loaded from a file"
 
+_FEATURES = "predict: clean features of a loaded model"
+
 
 def _read_measurements(folder: Path, printed: str) -> dict[str, Any]:
     """Return the measurement events, keyed by their number and the name that the script gave them."""
@@ -383,19 +392,19 @@ def test_leaks_are_refused_in_keras(warm_keras_python: Path, tmp_path: Path) -> 
     measurements = _read_measurements(tmp_path / "script", result.stdout)
     assert _find_wrong({name: event for name, event in measurements.items() if event["event"] != "predict"}) == {}
     predicted = {name: event["seen"]["refused"] for name, event in measurements.items() if event["event"] == "predict"}
-    assert list(predicted.values()) == [True, False, True, False, False]
+    assert list(predicted.values()) == [False, False, True, False, True, False, False]
     labels = {
         name.partition("fractions, ")[2]: event["labels"] for name, event in measurements.items() if "fractions" in name
     }
     assert labels == {"binary_crossentropy": {}, "mean_absolute_error": {"": {"kind": "numbers"}}}
     unchecked = [name.partition(": ")[2] for name, event in measurements.items() if not event["seen"]["checked"]]
     loaded = [event["seen"]["why"] for name, event in measurements.items() if "not checked" in name]
-    assert loaded == [_LOADED] * 3
+    assert loaded == [_LOADED] * 5
     # Averages and models with both new and trained layers: which fits made their weights is uncertain.
     uncertain = ["an average of two models", "shared layers", "clean shared layers"]
     known = [name for name in unchecked if "not checked" not in name]
-    assert (len(unchecked), known) == (7, ["take and skip, augmented", *uncertain])
-    assert all(event["trained"] for event in measurements.values())
+    assert (len(unchecked), known) == (11, ["take and skip, augmented", *uncertain, *[_FEATURES] * 2])
+    assert all(event["trained"] for name, event in measurements.items() if _FEATURES not in name)
 
 
 @pytest.mark.sklearn

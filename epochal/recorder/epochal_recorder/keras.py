@@ -163,6 +163,15 @@ def _join_callbacks(model, callbacks, observer):
     return [*first, *(callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]), *last]
 
 
+class _PredictLoaded(Predict):
+    """Observer of a call to predict of a loaded model, whose results a later fit may use as features."""
+
+    def finish(self, returned):
+        """Record the prediction, and keep its numbers to recognise them among the features of a fit."""
+        super().finish(returned)
+        self._shared.lineage.loaded_results.add(returned, self._arguments.get("x"))
+
+
 @functools.cache
 def _make_recorder(*arguments):
     """Return the recorder of this process, which Keras 3 and Keras 2 share if a script imports both."""
@@ -218,6 +227,8 @@ class _Recorder:
             )
         fit = Fit(self._shared, names, model, original, resumption, why, self._stop_at)
         with self._shared.output.recording_faults():
+            if self._shared.lineage.loaded_results.are_among(original.get("x")):
+                fit.identities |= self._shared.lineage.loaded()
             fit.watch(arguments)
         if hasattr(original.get("x"), "element_spec"):
             self._fitted_datasets.append(original["x"])
@@ -238,7 +249,10 @@ class _Recorder:
         count = count_samples(arguments.get("x"))
         if (count is not None and count < MIN_TEST_ROWS) or not self._shared.has_room:
             return None
-        prediction = Predict(self._shared, self._number_of(model), model, dict(arguments), self._find_origin(model))
+        origin, lineage = self._find_origin(model), self._shared.lineage
+        is_loaded = not origin.trained and any(map(lineage.is_loaded, weights_of(model)))
+        kind = _PredictLoaded if is_loaded else Predict
+        prediction = kind(self._shared, self._number_of(model), model, dict(arguments), origin)
         self._watch(prediction, arguments, None)
         return prediction
 
