@@ -223,7 +223,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.metrics import accuracy_score
+from sklearn.metrics import accuracy_score, check_scoring, get_scorer, make_scorer
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_validate
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -355,6 +355,16 @@ names.append("clean out-of-fold predictions that are the same")
 accuracy_score(x[:, 0] > 0, cross_val_predict(stump, np.sign(x), x[:, 0] > 0))
 names.append("clean out-of-fold predictions")
 accuracy_score(y, cross_val_predict(tree, x, y))
+for rows in ("clean", "half of the training rows"):
+    data = test if rows == "clean" else (x[200:], y[200:])
+    for scorer in (get_scorer("accuracy"), make_scorer(accuracy_score), check_scoring(tree, scoring="accuracy")):
+        names.extend([f"{rows}, predicted by a scorer", f"{rows}, measured by a scorer"])
+        scorer(tree, *data)
+    for scorer in ("balanced_accuracy", "roc_auc"):
+        names.append(f"{rows}, predicted by another scorer")
+        get_scorer(scorer)(tree, *data)
+    names.append(f"{rows}, measured by a scorer that calls score()")
+    check_scoring(tree)(tree, *data)
 print(json.dumps(names))
 """
 )

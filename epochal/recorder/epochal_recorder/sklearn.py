@@ -22,11 +22,13 @@ from .output import as_json
 from .raised import describe, find_line_of_script
 from .rows import NotHashable, as_array, hash_rows
 
-_SCORING = frozenset({"score", "_score", "__call__", "_passthrough_scorer", "inner_f"})
-"""Names of scikit-learn functions that only return a score computed by another function.
+_SCORING = frozenset(
+    {"score", "_score", "__call__", "_passthrough_scorer", "inner_f", "_cached_call", "_get_response_values"}
+)
+"""Names of scikit-learn functions that only return a score or a prediction computed by another function.
 
-They are methods of Pipeline and of scorers (including those in scikit-learn before 1.4), and the wrapper function of a
-decorator that both use.
+They are methods of Pipeline and of scorers (including those in scikit-learn before 1.4), the wrapper function of a
+decorator that both use, and the functions through which scorers call predict() and the like.
 """
 _FITS = frozenset({"fit", "partial_fit", "fit_predict"})
 _PREDICTS = frozenset({"predict", "predict_proba", "decision_function"})
