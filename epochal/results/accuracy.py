@@ -1,6 +1,7 @@
 """Choose the accuracy of a trial from the numbers that were measured, written or printed."""
 
 import math
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,14 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words, plural
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
-from epochal.results.measurements import Kind, Measurement, Measurements, count_models, find_latest
+from epochal.results.measurements import (
+    Kind,
+    Measurement,
+    Measurements,
+    count_models,
+    find_latest,
+    group_for_averages,
+)
 from epochal.results.printed import PrintedAccuracy, PrintedLines
 from epochal.results.refusals import (
     ALL_ROWS,
@@ -122,6 +130,7 @@ class _Chooser:
         is_any_known = any(each.trained for each in sound)
         self._sound = [each for each in sound if each.trained or each.kind is not Kind.EVALUATE or not is_any_known]
         cross_validations = [each for each in findings.recorded.measurements if each.is_selected and each.accuracies]
+        self._averaged = [*self._measurements, *cross_validations]
         self._refused = [each for each in (*self._measurements, *cross_validations) if self._explain_refusal(each)]
 
     def choose(self) -> Choice:
@@ -332,7 +341,7 @@ class _Chooser:
 
         ``is_share``: whether the accuracy may be the share of predictions that are close to their targets, as in a
         regression; for accuracy.json, this is assumed in any case. Raises RunFailed if the accuracy matches only a
-        refused measurement, or if it can only have been computed from refused predictions.
+        refused measurement or the average of several, or if it can only have been computed from refused predictions.
         """
         for each in reversed(self._sound):
             measured = each.metrics[self._metric_name(each)]
@@ -347,6 +356,7 @@ class _Chooser:
         )
         earliest = last_answer if tolerance > 2 * TOLERANCE else -math.inf
         self._refuse_if_same(accuracy.value, tolerance, earliest)
+        self._refuse_average(accuracy.value, tolerance, earliest)
         self._refuse_loss(accuracy.value, tolerance, earliest)
         if error := self._find_other_metric(accuracy.value, tolerance):
             raise error
@@ -421,6 +431,31 @@ class _Chooser:
         for each in reversed(self._refused):
             if each.at >= earliest and is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
+
+    def _refuse_average(self, value: float, tolerance: float, earliest: float) -> None:
+        """Raise RunFailed if ``value`` is the average of several refused measurements, as of a model tested in each fold.
+
+        A value that is also an average of other measurements is accepted. ``earliest``: as in ``_refuse_if_same``.
+        """
+        refusal = ""
+        for group in group_for_averages(self._averaged):
+            values = [each.metrics[self._metric_name(each)] for each in group]
+            sizes = [each.samples or 1 for each in group]
+            pooled = sum(map(operator.mul, values, sizes)) / sum(sizes)
+            if not any(is_same_number(value, mean, tolerance) for mean in (sum(values) / len(values), pooled)):
+                continue
+            refusals = [self._explain_part_refusal(each) for each in group]
+            if not all(refusals):
+                return
+            if group[-1].at >= earliest:
+                refusal = refusals[-1]
+        if refusal:
+            raise RunFailed(Reason.NO_ACCURACY, refusal)
+
+    def _explain_part_refusal(self, part: Measurement) -> str:
+        """Return why a measurement does not count as part of a test; one part may lack a class that others contain."""
+        labels = {output: replace(each, answers=None) for output, each in part.labels.items()}
+        return self._explain_refusal(replace(part, labels=labels))
 
     def _match_prediction(self, accuracy: Accuracy) -> Accuracy:
         """Return an accuracy that nn.py computed itself, with the evidence from the prediction behind it."""

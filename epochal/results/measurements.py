@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,8 @@ _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
 """The classes of the Keras metrics that are accuracies, whatever name the script gives the metric."""
 _MAX_NAMES = 20
+_MAX_GROUPS = 10
+"""The measurements made on one line of a script are averaged in at most this many groups."""
 _SKETCH_BYTES = 8 * 1024
 
 
@@ -276,6 +278,24 @@ def _decode_sketch(text: str) -> bytes:
 def count_models(measurements: Iterable[Measurement]) -> int:
     """Return how many different models were evaluated."""
     return len({each.model for each in measurements})
+
+
+def group_for_averages(measurements: Sequence[Measurement]) -> Iterator[Sequence[Measurement]]:
+    """Yield the groups of measurements whose average a script may state, such as those of the folds of each model.
+
+    The measurements in a group follow one another, and were made on the same line of the script unless the group
+    contains all measurements. The groups of a line are equally large.
+    """
+    by_line: dict[tuple[Kind, int | None], list[Measurement]] = {}
+    for each in measurements:
+        by_line.setdefault((each.kind, each.line), []).append(each)
+    if len(by_line) > 1:
+        yield measurements
+    for found in by_line.values():
+        for count in range(1, _MAX_GROUPS + 1):
+            size, rest = divmod(len(found), count)
+            if size > 1 and not rest:
+                yield from (found[start : start + size] for start in range(0, len(found), size))
 
 
 def find_latest(measurements: Sequence[Measurement]) -> Measurement | None:

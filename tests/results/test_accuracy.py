@@ -429,6 +429,43 @@ def test_printed_number_may_equal_a_refused_measurement_by_chance() -> None:
     assert "80% of the test rows" in _explain_refusal(train, answered, log="Test accuracy: 0.8320")
 
 
+@pytest.mark.parametrize(
+    ("changes", "log", "is_refused"),
+    [
+        ([{"seen": _SEEN}] * 3, "Mean accuracy: 0.9123", True),
+        ([{"seen": _SEEN}] * 3, "Mean accuracy: 91.23%", True),
+        ([{"seen": _SEEN, "samples": samples} for samples in (100, 200, 300)], "Mean accuracy: 0.9349", True),
+        ([{"seen": _SEEN, "line": line} for line in (7, 8, 9)], "Mean accuracy: 0.9123", True),
+        ([{"seen": _SEEN, "line": line} for line in (7, 8, 8)], "Mean accuracy: 0.9434", True),
+        ([{"trained": False}] * 3, "Mean accuracy: 0.9123", True),
+        ([{"measures": "r2"}] * 3, "Mean accuracy: 0.9123", True),
+        # Such a number comes from elsewhere, such as oob_score_ or predictions that the recorder did not see.
+        ([{"seen": _SEEN}] * 3, "Mean accuracy: 0.8123", False),
+        # When each speaker gives a single answer, the mean over all of them is still meaningful.
+        ([{"labels": {"": _CLASSES[""] | {"answers": 1}}}] * 3, "Mean accuracy: 0.9123", False),
+        ([{"seen": _SEEN, "labels": {"": _CLASSES[""] | {"answers": 1}}}] * 3, "Mean accuracy: 0.9123", True),
+        ([{"labels": {"": _CLASSES[""] | {"answers": 1}}}, *[{"seen": _SEEN}] * 2], "Mean accuracy: 0.9123", False),
+    ],
+)
+@pytest.mark.parametrize("event", ["score", "evaluate"])
+def test_average_of_refused_measurements_is_refused(
+    changes: list[dict[str, Any]], log: str, is_refused: bool, event: str
+) -> None:
+    """A script may measure a model in each fold, and state only the mean, perhaps for several models in turn."""
+    folds = [
+        _make_event(accuracy, event, time=float(fold), **change)
+        for fold, (accuracy, change) in enumerate(zip((0.8501, 0.9012, 0.9856), changes, strict=True))
+    ]
+    others = [each | {"metrics": {"accuracy": 0.7}} for each in folds if not is_refused or "line" not in each]
+    for events in (folds, folds + others, others + folds):
+        if is_refused:
+            _explain_refusal(*events, log=log)
+        else:
+            assert _read_accuracy(*events, log=log)[1] == "output"
+    predicted = _make_event(0.0, "predict", metrics={}, time=9.0)
+    assert _read_accuracy(*folds, predicted, log="Mean accuracy: 0.91")[1] == "output"
+
+
 def test_direct_call_may_be_for_other_rows() -> None:
     """A script may call predict() on the training data for a confusion matrix, and then model(x_test)."""
     train = _make_event(0.0, "predict", metrics={}, labels={}, seen=_SEEN, time=1.0)
