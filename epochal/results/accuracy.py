@@ -129,7 +129,12 @@ class _Chooser:
         # A model of unknown origin may have been loaded, so it does not count if this run trained other models.
         is_any_known = any(each.trained for each in sound)
         self._sound = [each for each in sound if each.trained or each.kind is not Kind.EVALUATE or not is_any_known]
-        cross_validations = [each for each in findings.recorded.measurements if each.is_selected and each.accuracies]
+        cross_validations = [
+            each
+            for each in findings.recorded.measurements
+            if each.kind is Kind.CROSS_VALIDATION and each.accuracies and (each.is_selected or each.overlap.refused)
+        ]
+        self._training_means = [each for each in findings.recorded.measurements if each.is_training and each.accuracies]
         self._averaged = [*self._measurements, *cross_validations]
         self._refused = [each for each in (*self._measurements, *cross_validations) if self._explain_refusal(each)]
 
@@ -287,7 +292,7 @@ class _Chooser:
         Cross-validations of a DummyClassifier are used only if there are no others.
         """
         found = [each for each in self._findings.recorded.measurements if each.kind is Kind.CROSS_VALIDATION]
-        found = [each for each in found if "accuracy" in each.metrics]
+        found = [each for each in found if "accuracy" in each.metrics and not each.is_training]
         return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
 
     def _refuse_unparsed_line(self) -> None:
@@ -423,12 +428,12 @@ class _Chooser:
         )
 
     def _refuse_if_same(self, value: float, tolerance: float, earliest: float = -math.inf) -> None:
-        """Raise RunFailed if ``value`` equals a refused measurement.
+        """Raise RunFailed if ``value`` equals a refused measurement or the mean training accuracy of a cross-validation.
 
         ``earliest``: the time of the last prediction that may have yielded ``value`` instead. Earlier measurements are
         ignored; by default, all measurements are compared.
         """
-        for each in reversed(self._refused):
+        for each in reversed((*self._training_means, *self._refused)):
             if each.at >= earliest and is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
 
@@ -507,6 +512,11 @@ class _Chooser:
                 f"{self._script} measured {value:.4g}{where}. This is R² from a regressor's score() or from r2_score(), not "
                 f"an accuracy{self._explain_unused_line(value)}. {OWN_ACCURACY}"
             )
+        if measurement.is_training:
+            return (
+                f"{self._script} states {measurement.metrics['accuracy']:.4g} as its accuracy, but that is the mean accuracy on "
+                f"training rows that {measurement.measured_by}() returned. State the mean of its scores on test rows."
+            )
         if measurement.is_selected:
             return (
                 "The cross-validation was given features that had been selected using the labels of its rows, so its accuracy is "
@@ -527,8 +537,23 @@ class _Chooser:
             if same and not any(each.samples == measurement.samples for each in self._sound_predictions):
                 return self._explain_refusal(same[-1])
         labels = measurement.labels_of(self._metric_name(measurement))
-        return explain_label_refusal(measurement, labels, self._metric_name(measurement)) or explain_row_refusal(
-            measurement, self._findings.leaks, self._accepts_repeats
+        if refusal := explain_label_refusal(measurement, labels, self._metric_name(measurement)):
+            return refusal
+        refusal = explain_row_refusal(measurement, self._findings.leaks, self._accepts_repeats)
+        if refusal and measurement.kind is Kind.CROSS_VALIDATION and measurement.overlap.refused:
+            return self._explain_copied_folds(measurement)
+        return refusal
+
+    def _explain_copied_folds(self, mean: Measurement) -> str:
+        """Return why a cross-validation does not count whose test folds share rows with their training folds."""
+        if copied := find_leak(self._findings.leaks, "copied_before_folds"):
+            return explain_leak(copied)
+        remedy = "Cross-validate the original rows, and copy or oversample rows only in the training folds."
+        if mean.overlap.share < ALL_ROWS:
+            remedy += " If the data naturally has repeated rows, set repeated_rows = true in epochal.toml."
+        return (
+            f"In the cross-validation, {mean.overlap.share:.0%} of the rows of a test fold are also in its training folds, "
+            f"so the accuracy is meaningless. {remedy}"
         )
 
     def _explain_unused_line(self, r2: float) -> str:
@@ -567,6 +592,9 @@ class _Chooser:
         line = self._findings.printed.test
         if line and (error := self._find_other_metric(line.value, rounding_error(line.value))):
             return error
+        for each in reversed(self._training_means):
+            if line and is_same_number(line.value, each.metrics["accuracy"], rounding_error(line.value)):
+                return RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, explain_missing_accuracy(measurements[-1], self._script))
         last = self._findings.printed.last_share

@@ -86,7 +86,8 @@ class Measurement:
     ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output, by name.
     ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown. ``is_dummy``:
     whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``is_selected``:
-    whether the features for a cross-validation had been selected using the labels of its rows. ``at``: the time, in
+    whether the features for a cross-validation had been selected using the labels of its rows. ``is_training``: whether
+    the value is a cross-validation's mean accuracy on its training folds. ``at``: the time, in
     seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates
     in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(),
     score() or a metric; None if unknown.
@@ -105,6 +106,7 @@ class Measurement:
     is_dummy: bool = False
     is_r2: bool = False
     is_selected: bool = False
+    is_training: bool = False
     overlap: Overlap = Overlap()
     at: float = 0.0
     folds: int = 0
@@ -234,6 +236,7 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
         is_dummy=event.get("dummy") is True,
         is_r2=event.get("measures") == "r2",
         is_selected=event.get("selected") is True,
+        is_training=event.get("training") is True,
         overlap=Overlap(
             _read_share(overlap.get("share", 0.0)),
             _read_share(overlap.get("expected", 0.0)),

@@ -162,6 +162,102 @@ def test_cross_validation_knows_that_features_were_selected(sklearn_python: Path
     assert selected == [True, True, False, True, False]
 
 
+FOLDS = f"""{BEGINNING}
+import pandas as pd
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.model_selection import (GroupKFold, KFold, LeaveOneOut, PredefinedSplit, StratifiedKFold,
+                                     cross_val_predict, cross_validate)
+
+class Own(KFold):
+    pass
+
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(300, 4)), (rng.random(300) < 0.3).astype(int)
+rare = np.flatnonzero(y)
+balanced, twice = np.r_[np.arange(300), rare, rare, rare], rng.permutation(np.arange(600) % 300)
+coarse = np.round(x[:, :2])
+frame = pd.DataFrame(coarse, columns=list("ab")).assign(c=np.where(y, 1, 2))
+shuffled, seeded = KFold(5, shuffle=True), StratifiedKFold(4, shuffle=True, random_state=np.random.RandomState(3))
+dicts = [dict(zip("abcd", row)) for row in x.tolist()]
+
+clean = [
+    (x, y, dict()),
+    (x, y, dict(cv=3)),
+    (x.tolist(), y.tolist(), dict(cv=shuffled)),
+    (csr_matrix(x), y, dict(cv=KFold(4))),
+    (coarse, y, dict(cv=seeded)),
+    (frame, np.where(y, "yes", "no"), dict(cv=shuffled)),
+    (x[:40], y[:40], dict(cv=LeaveOneOut())),
+    (x[balanced], y[balanced], dict(cv=GroupKFold(5), groups=balanced)),
+    (x, y, dict(cv=list(shuffled.split(x)))),
+    (dicts, y, dict(cv=3)),
+]
+copied = [
+    (x[balanced], y[balanced], dict(cv=shuffled)),
+    (csr_matrix(x[balanced]), y[balanced], dict(cv=shuffled.split(x[balanced]))),
+    (pd.DataFrame(x[twice]), pd.Series(y[twice]), dict()),
+    (x[twice].tolist(), y[twice].tolist(), dict(cv=PredefinedSplit(np.arange(600) % 3))),
+    (np.repeat(x[:60], 2, axis=0), np.repeat(y[:60], 2), dict(cv=LeaveOneOut())),
+    (x, y, dict(cv=[(np.arange(300), each) for each in (np.arange(150), np.arange(150, 300))])),
+]
+unknown = [(x, y, dict(cv=Own(5)))]
+"""
+
+
+@pytest.mark.sklearn
+@pytest.mark.parametrize("measure", ["cross_val_score", "cross_validate", "cross_val_predict", "search"])
+def test_rows_that_folds_share_are_found(sklearn_python: Path, tmp_path: Path, measure: str) -> None:
+    """Copies made before a cross-validation leak into the training folds. Rows that recur by nature are accepted."""
+    script = f"""{FOLDS}
+def search(model, rows, labels, cv=None, **groups):
+    cv = list(cv) if hasattr(cv, "__next__") else cv  # the search would exhaust an iterator
+    GridSearchCV(model, {{"decisiontreeclassifier__max_depth": [3]}}, cv=cv).fit(rows, labels, **groups)
+
+np.random.seed(0)
+for rows, labels, options in (*clean, *copied, *unknown):
+    start = DictVectorizer() if rows is dicts else StandardScaler(with_mean=False)
+    {measure}(make_pipeline(start, DecisionTreeClassifier()), rows, labels, **options)
+    print(np.random.random())
+"""
+    result = run(sklearn_python, script, tmp_path)
+    without = run(sklearn_python, script, tmp_path, EPOCHAL_OUT="")
+    assert (result.returncode, result.stdout, result.stderr) == (0, without.stdout, without.stderr)
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [event for event in events if event["event"] == "fault"] == []
+    seen = [event["seen"] for event in events if event["event"] in ("cross_validation", "predict")]
+    assert [each["refused"] for each in seen] == [False] * 10 + [True] * 6 + [False], seen
+    assert [each["checked"] for each in seen] == [True] * 16 + [False], seen
+
+
+@pytest.mark.sklearn
+def test_mean_training_accuracies_are_recorded(sklearn_python: Path, tmp_path: Path) -> None:
+    """A script must not state them as its accuracy. Those that may be mistaken for a test accuracy are left out."""
+    script = f"""{BEGINNING}
+from sklearn.model_selection import cross_validate, learning_curve, validation_curve
+noise = np.random.default_rng(0).integers(0, 3, 150)
+model = DecisionTreeClassifier(random_state=0)
+for labels in (noise, y == 0):
+    options = dict(cv=3 if labels is noise else 10)
+    print(cross_validate(tree, x, labels, **options, return_train_score=True)["train_score"].mean())
+    print(cross_validate(tree, x, labels, **options, scoring=["f1_macro", "accuracy"], return_train_score=True)
+          ["train_accuracy"].mean())
+    print(learning_curve(tree, x, labels, **options, train_sizes=[0.9], return_times=True)[1].mean())
+    print(validation_curve(tree, x, labels, **options, param_name="max_depth", param_range=[4])[0].mean())
+learning_curve(tree, x, noise, scoring="f1_macro")
+validation_curve(LinearRegression(), x, noise, param_name="fit_intercept", param_range=[True, False])
+"""
+    script = script.replace("max_depth=2", "max_depth=3")
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [event for event in events if event["event"] == "fault"] == []
+    means = [event for event in events if event.get("training")]
+    assert [event["of"] for event in means] == ["cross_validate"] * 2 + ["learning_curve", "validation_curve"]
+    assert [event["metrics"]["accuracy"] for event in means] == pytest.approx(
+        [float(line) for line in result.stdout.splitlines()[:4]]
+    )
+
+
 @pytest.mark.sklearn
 def test_means_of_cross_validations_and_reports_are_recorded(sklearn_python: Path, tmp_path: Path) -> None:
     """For a search, the best candidate's mean is recorded. Scores of other kinds are left out."""

@@ -406,6 +406,21 @@ def test_val_accuracy_equal_to_a_refused_measurement_is_refused() -> None:
     assert _read_accuracy(*_EPOCHS, _make_event(0.7, seen=_SEEN), validation) == (0.7, "val_accuracy")
 
 
+def test_mean_training_accuracy_is_refused() -> None:
+    """It comes from cross_validate() or learning_curve(). A script that does not state it may have called them to plot."""
+    mean = _make_event(0.7, "cross_validation", folds=5, test_set=None, trained=None)
+    training = mean | {"metrics": {"accuracy": 0.99}, "of": "learning_curve", "training": True}
+    assert "that learning_curve() returned" in _explain_refusal(training, log="Accuracy: 0.990")
+    with pytest.raises(RunFailed, match="learning_curve"):
+        _choose(training, written='{"accuracy": 0.99}')
+    assert _read_accuracy(mean, training, log="Accuracy: 0.990") == (0.7, "cross_validation")
+    assert _read_accuracy(training, log="Accuracy: 0.991") == (0.991, "output")
+    assert _read_accuracy(training, log="Validation accuracy: 0.8") == (0.8, "val_accuracy")
+    predicted = _make_event(0.0, "predict", metrics={}, labels={}, time=2.0)
+    assert _read_accuracy(training, predicted, log="Accuracy: 0.99") == (0.99, "output")
+    assert "reported no accuracy" in _explain_refusal(training)
+
+
 def test_printed_accuracy_has_the_evidence_of_its_measurement() -> None:
     """The printed number is what score() returned, or was computed from what predict() returned."""
     of_score = _choose(_make_event(299 / 360, "score"), written='{"accuracy": 0.831}').accuracy
@@ -648,6 +663,12 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
         .notes[0]
         .startswith("score() on line 15 of nn.py does not count, because GridSearchCV was fitted on")
     )
+    copied = mean | {"seen": _SEEN}
+    for log in ("", "Test accuracy: 0.9633", "0.96 accuracy"):
+        assert "80% of the rows of a test fold" in _explain_refusal(copied, log=log)
+    assert _read_accuracy(copied, repeated=True) == (0.9633, "cross_validation")
+    assert _read_accuracy(copied, log="Test accuracy: 0.8") == (0.8, "output")
+    assert _choose(mean).accuracy.evidence.checked
     assert _read_accuracy(mean, _make_event(0.8, "score", time=0.5)) == (0.8, "score")
     assert _read_accuracy(mean, log="Test accuracy: 0.8") == (0.8, "output")
     assert "R²" in _explain_refusal(mean | {"measures": "r2"})

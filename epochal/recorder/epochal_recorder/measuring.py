@@ -70,6 +70,8 @@ class TestRows:
         self.forms = set()
         self.why_unseen = ""
         """Why the rows could not be seen; empty if they could."""
+        self.compared = None
+        """How the rows compare with the training rows if these are known otherwise than from the model's fits."""
         self.is_autoencoder = False
         self.is_redrawn = False
         """Whether a tf.data pipeline redraws the rows on each pass, from rows that may include training rows."""
@@ -154,7 +156,7 @@ class TestRows:
             self.why_unseen,
             self.forms,
         )
-        copy.is_redrawn = self.is_redrawn
+        copy.is_redrawn, copy.compared = self.is_redrawn, self.compared
         try:
             if not self.why_unseen:
                 labels = hash_labels(y)
@@ -229,8 +231,6 @@ class SharedState:
         self._sketched = 0
         """The number of bytes in all sketches so far."""
         self._prediction_count = 0
-        self.cross_validated_answers = collections.deque(maxlen=_MAX_PREDICTIONS)
-        """Weak references to answers that do not come from a single model, such as those of a cross-validation."""
         self._is_call_recorded = False
         self._lock = threading.Lock()
         self._collected = None
@@ -376,6 +376,8 @@ class SharedState:
         return fields | {"weights": origin.weights, "trained": origin.trained, "time": time.time()}
 
     def _compare_with_fits(self, test_rows, origin, fits):
+        if test_rows.compared is not None:
+            return _UNCHECKED | test_rows.compared
         why = test_rows.why_unseen or origin.unchecked
         reason = next((fit.why_unseen for fit in fits if fit.why_unseen), "")
         why = why or (f"some training rows are unknown, because {reason}" if reason else "")

@@ -1,5 +1,6 @@
 """Patch scikit-learn to record which rows its estimators are fitted on, and which scores the script requests."""
 
+import collections.abc
 import functools
 import hashlib
 import inspect
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy
 
+from .folds import compare_folds
 from .labels import are_regression_targets
 from .measuring import MIN_TEST_ROWS, Origin, TestRows, digest_answers, shared_state
 from .output import as_json
@@ -38,6 +40,8 @@ _TRAINING = os.environ.setdefault("EPOCHAL_TRAINING", uuid.uuid4().hex)
 """The identifier of this trial, shared by all of its processes."""
 _UNKNOWN = "the test rows are unknown"
 
+_DISTINCT = 0.01
+"""Accuracies that differ by less than this may look the same when they are printed."""
 _MAX_ITERATION_EVENTS = 2000
 _iterations = itertools.count()
 
@@ -55,6 +59,7 @@ class _Call:
     estimator: Any
     x: Any
     y: Any
+    groups: Any = None
     others: Any = ()
     identities: Any = ()
 
@@ -68,6 +73,8 @@ def observe(module, out, **_):
         module.cross_val_predict = _wrap_cross_val_predict(module.cross_val_predict, shared)
         for name in ("cross_val_score", "cross_validate"):
             setattr(module, name, _wrap_cross_validation(getattr(module, name), shared))
+        for name in ("learning_curve", "validation_curve"):
+            setattr(module, name, _wrap_curve(getattr(module, name), shared))
     else:  # sklearn.metrics imports its functions from these modules
         name = "accuracy_score" if module.__name__ == "sklearn.metrics._classification" else "r2_score"
         metric = getattr(module, name)
@@ -110,16 +117,44 @@ def _observe_estimators(module, shared):
 
 
 def _wrap_cross_val_predict(function, shared):
-    """Wrap ``cross_val_predict`` so that its predictions are not mistaken for those of a single estimator."""
+    """Wrap ``cross_val_predict`` so that its predictions are recorded, and not mistaken for those of one estimator."""
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
+        kwargs = _keep_folds(kwargs)
         returned = function(*args, **kwargs)
-        with suppress(TypeError):  # a list cannot have weak references
-            shared.cross_validated_answers.append(weakref.ref(returned))
+        with shared.output.recording_faults():
+            if shared.has_room and _is_for_script(sys._getframe()):
+                call = signature.bind(*args, **kwargs).arguments
+                _record_cross_val_predict(call, returned, shared)
         return returned
 
     return wrapper
+
+
+def _record_cross_val_predict(call, returned, shared):
+    """Record the predictions that ``cross_val_predict`` returned, and whether its folds share rows."""
+    estimator = call["estimator"]
+    test_rows, is_selected = _read_folds(estimator, call.get("cv"), _read_data(call), shared)
+    weights = ""
+    with suppress(TypeError, ValueError):
+        weights = digest_answers(returned).hex()
+    names = _identify(estimator) | {"selected": is_selected}
+    origin = Origin(frozenset(), None, "", weights)
+    shared.record_prediction(test_rows, origin, [], names, returned=returned)
+
+
+def _keep_folds(arguments):
+    """Return the arguments of a cross-validation with its folds in a list if they could be read only once."""
+    is_iterator = isinstance(arguments.get("cv"), collections.abc.Iterator)
+    return arguments | {"cv": list(arguments["cv"])} if is_iterator else arguments
+
+
+def _read_data(call):
+    """Return the rows, the labels and the groups that a cross-validation was called with."""
+    groups = call.get("groups")
+    return call["X"], call.get("y"), (call.get("params") or {}).get("groups") if groups is None else groups
 
 
 def _wrap_method(function, method, shared):
@@ -128,7 +163,7 @@ def _wrap_method(function, method, shared):
         stack = _calls.__dict__.setdefault("stack", [])
         x = args[0] if args else kwargs.get("X")
         y = args[1] if len(args) > 1 else kwargs.get("y")
-        call = _Call(method, self, x, y, (*args[2:], *kwargs.values()))
+        call = _Call(method, self, x, y, kwargs.get("groups"), (*args[2:], *kwargs.values()))
         if not stack and method in _FITS:
             with shared.output.recording_faults():
                 call.identities = _begin_fit(call, shared)
@@ -353,6 +388,7 @@ def _wrap_cross_validation(function, shared):
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
+        kwargs = _keep_folds(kwargs)
         returned = function(*args, **kwargs)
         with shared.output.recording_faults():
             if _is_for_script(sys._getframe()):
@@ -360,13 +396,52 @@ def _wrap_cross_validation(function, shared):
                 name, measures = _find_scored_accuracy(call["estimator"], call.get("scoring"))
                 scores = returned.get(f"test_{name or 'score'}") if isinstance(returned, dict) else returned
                 if measures and scores is not None:
-                    data = call["X"], call.get("y")
+                    estimator, data = call["estimator"], _read_data(call)
+                    test_rows = _read_folds(estimator, call.get("cv"), data, shared)
                     _record_cross_validation(
-                        call["estimator"], data, numpy.mean(scores), measures, shared, folds=len(scores)
+                        estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores)
                     )
+                    if isinstance(returned, dict) and measures == "accuracy":
+                        train_scores = returned.get(f"train_{name or 'score'}", [])
+                        _record_training_means(function, estimator, [train_scores], [scores], shared)
         return returned
 
     return wrapper
+
+
+def _wrap_curve(function, shared):
+    """Wrap ``learning_curve`` or ``validation_curve`` so that its mean training accuracies are recorded."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        returned = function(*args, **kwargs)
+        with shared.output.recording_faults():
+            if _is_for_script(sys._getframe()):
+                call = signature.bind(*args, **kwargs).arguments
+                if _find_scored_accuracy(call["estimator"], call.get("scoring"))[1] == "accuracy":
+                    train_scores, test_scores = [each for each in returned if numpy.ndim(each) == 2][:2]
+                    _record_training_means(function, call["estimator"], train_scores, test_scores, shared)
+        return returned
+
+    return wrapper
+
+
+def _record_training_means(function, estimator, train_scores, test_scores, shared):
+    """Record the mean accuracies on training folds, in case the script states one of them as its accuracy.
+
+    Each of the scores is a row for each training set size or parameter. Means that hardly exceed those of the
+    test folds are left out, because a stated number may be either of the two.
+    """
+    means = [numpy.mean(each) for each in (*train_scores, train_scores) if numpy.size(each)]
+    least = max(numpy.mean(each) for each in test_scores) + _DISTINCT
+    test_rows = TestRows()
+    test_rows.why_unseen = "the accuracy was measured on training folds"
+    for mean in dict.fromkeys(float(each) for each in means if each > least):
+        fields = shared.describe(test_rows, Origin(frozenset(), None, "", ""))
+        names = _identify(estimator) | {"of": function.__name__, "training": True}
+        metrics = as_json({"accuracy": mean})
+        shared.output.write_event(event="cross_validation", measures="accuracy", metrics=metrics, **names, **fields)
 
 
 def _record_search(search, call, shared):
@@ -374,8 +449,9 @@ def _record_search(search, call, shared):
     name, measures = _find_scored_accuracy(search.estimator, search.scoring)
     if measures and (not name or name == search.refit):
         count = len(search.cv_results_["params"])
+        found = _read_folds(search.estimator, search.cv, (call.x, call.y, call.groups), shared)
         _record_cross_validation(
-            search, (call.x, call.y), search.best_score_, measures, shared, folds=search.n_splits_, candidates=count
+            search, found, search.best_score_, measures, shared, folds=search.n_splits_, candidates=count
         )
 
 
@@ -401,19 +477,32 @@ def _scores(scorer):
     return {"accuracy": "accuracy", "accuracy_score": "accuracy", "r2": "r2", "r2_score": "r2"}.get(name, "")
 
 
-def _record_cross_validation(estimator, data, mean, measures, shared, *, folds, candidates=0):
-    """Record the mean score of a cross-validation. ``data``: its rows and their labels, which may be None."""
-    rows, labels = data
-    is_selected = False
-    with suppress(NotHashable):
-        is_selected = bool(shared.transformations_of(hash_rows(_as_one_array(rows))))
-    test_rows = TestRows()
+def _read_folds(estimator, cv, data, shared):
+    """Return the ``TestRows`` of a cross-validation, and whether its features were selected using its rows' labels.
+
+    ``data``: its rows, their labels and their groups; the last two may be None.
+    """
+    rows, labels, groups = data
+    is_selected, test_rows = False, TestRows()
     test_rows.why_unseen = "the accuracy comes from cross-validation"
+    with suppress(NotHashable):
+        rows = _as_one_array(rows)
+        hashes = hash_rows(rows)
+        is_selected = bool(shared.transformations_of(hashes))
+        if labels is not None:
+            labels = _as_one_array(labels)
+            test_rows.compared = compare_folds(estimator, cv, (rows, labels, groups), hashes)
     if labels is not None:
         with suppress(NotHashable):
             test_rows.count_labels(_as_one_array(labels))
+    test_rows.count = _length(labels) or 0
+    return test_rows, is_selected
+
+
+def _record_cross_validation(estimator, found, mean, measures, shared, *, folds, candidates=0):
+    """Record the mean score of a cross-validation. ``found``: what ``_read_folds`` returned for it."""
+    test_rows, is_selected = found
     fields = shared.describe(test_rows, Origin(frozenset(), None, "", ""))
-    fields["samples"] = _length(labels)
     names = _identify(estimator) | {"folds": folds, "candidates": candidates, "selected": is_selected}
     metrics = as_json({"accuracy": mean})
     shared.output.write_event(event="cross_validation", measures=measures, metrics=metrics, **names, **fields)
@@ -485,9 +574,8 @@ def _find_prediction(labels, answers, shared):
     shared.record_collected(_length(labels))
     orders = (answers, labels), (labels, answers)
     found = [(each, order) for each in reversed(shared.predictions) for order in orders if each.has_returned(order[0])]
-    with suppress(TypeError, ValueError):
-        others = [other() for other in shared.cross_validated_answers]
-        if not found and not any(other is each for other in others for each in (answers, labels)):
+    if not found:
+        with suppress(TypeError, ValueError):
             known = [each for each in reversed(shared.predictions) if each.test_rows.count == _length(labels)]
             found = [(each, order) for each in known for order in orders if each.has_answers(order[0])]
     if found:
