@@ -47,8 +47,8 @@ _iterations = itertools.count()
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
-_next_number = itertools.count(1)
 """The number given to each measured estimator, starting at 1."""
+_next_number = itertools.count(1)
 
 
 @dataclass(eq=False)
