@@ -148,11 +148,14 @@ class _Chooser:
             self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = validate(accuracy)
-        learned = find_leak(self._findings.leaks, *LEARNED)
-        if accuracy.source in (AccuracySource.CROSS_VALIDATION, AccuracySource.VALIDATION):
-            learned = learned or find_leak(self._findings.leaks, "learned_before_folds")
-        if learned and accuracy.source is not AccuracySource.SCRIPT:
-            raise RunFailed(Reason.NO_ACCURACY, explain_leak(learned))
+        kinds = [*LEARNED]
+        if accuracy.source is AccuracySource.VALIDATION:
+            kinds.append("learned_before_folds")
+        elif not accuracy.evidence.checked:  # as for the answers of cross_val_predict()
+            kinds.append("copied_before_predictions")
+        leak = find_leak(self._findings.leaks, *kinds)
+        if leak and accuracy.source is not AccuracySource.SCRIPT:
+            raise RunFailed(Reason.NO_ACCURACY, explain_leak(leak))
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _check_metric(self) -> None:
@@ -183,7 +186,15 @@ class _Chooser:
         if self._findings.accuracy_json is None:
             return None
         found = parse_accuracy_json(self._findings.accuracy_json)
+        mean = self._last_cross_validation()
+        if found and mean and is_same_number(found.value, mean.metrics["accuracy"], TOLERANCE):
+            self._refuse_leaked_folds()
         return None if found is None else self._match_measurement(found, TOLERANCE)
+
+    def _refuse_leaked_folds(self) -> None:
+        """Raise RunFailed if the folds of a cross-validation share rows, or were given data that depend on all labels."""
+        if leak := find_leak(self._findings.leaks, "copied_before_folds", "learned_before_folds"):
+            raise RunFailed(Reason.NO_ACCURACY, explain_leak(leak))
 
     def _from_measurements(self) -> Accuracy | None:
         last = self._last_measured()
@@ -314,8 +325,7 @@ class _Chooser:
             return None
         if refusal := self._explain_refusal(last):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
-        if copied := find_leak(self._findings.leaks, "copied_before_folds"):
-            raise RunFailed(Reason.NO_ACCURACY, explain_leak(copied))
+        self._refuse_leaked_folds()
         return self._build_accuracy(last, AccuracySource.CROSS_VALIDATION)
 
     def _from_validation(self) -> Accuracy:

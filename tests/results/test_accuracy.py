@@ -644,6 +644,40 @@ print(cross_val_score(model, x, y).mean())
         choose_accuracy(Findings(None, parse_measurements(json.dumps(mean)), printed(""), leaks=leaks))
 
 
+_FOLDS_EVENT = _make_event(0.9633, "cross_validation", folds=5, candidates=0, test_set=None, trained=None)
+_VALIDATION_EVENT = _make_event(0.7, "validation", model=1, call=1, metrics={})
+_UNKNOWN_ROWS = _make_event(0.9, "score", trained=None, seen=_CLEAN | {"checked": False})
+
+
+@pytest.mark.parametrize(
+    ("kind", "events", "written"),
+    [
+        ("copied_before_folds", [_FOLDS_EVENT], None),
+        ("copied_before_folds", [_FOLDS_EVENT], '{"accuracy": 0.9633}'),
+        ("learned_before_folds", [_FOLDS_EVENT], None),
+        ("learned_before_folds", [_FOLDS_EVENT], '{"accuracy": 0.9633}'),
+        ("learned_before_folds", [*_EPOCHS, _VALIDATION_EVENT], None),
+        ("copied_before_predictions", [_UNKNOWN_ROWS], None),
+    ],
+)
+def test_leak_into_validation_data_is_refused(kind: str, events: list[dict[str, Any]], written: str | None) -> None:
+    """The leak concerns the number that is judged, even if the script writes this number itself."""
+    metrics = "".join(json.dumps(event) + "\n" for event in events)
+    leak = Finding(kind, "nn.py", 4, "The rows are copied.", "Split first.")
+    findings = Findings(written, parse_measurements(metrics), printed(""), parse_fits(metrics), leaks=(leak,))
+    with pytest.raises(RunFailed) as failure:
+        choose_accuracy(findings)
+    assert failure.value.explanation == "nn.py line 4: The rows are copied. The accuracy does not count. Split first."
+
+
+@pytest.mark.parametrize("kind", ["copied_before_folds", "learned_before_folds", "copied_before_predictions"])
+def test_leak_into_validation_data_does_not_concern_the_test(kind: str) -> None:
+    """The model may be tested on rows from elsewhere after its training rows were copied for a cross-validation."""
+    recorded = parse_measurements("\n".join(map(json.dumps, [_FOLDS_EVENT, _make_event(0.9)])))
+    leak = Finding(kind, "nn.py", 4, "The rows are copied.", "Split first.")
+    assert choose_accuracy(Findings(None, recorded, printed(""), leaks=(leak,))).accuracy.value == 0.9
+
+
 def test_cross_validation_counts_if_no_model_was_tested() -> None:
     """A printed line that rounds the mean does not replace it; the note says what the number is."""
     mean = _make_event(0.9633, "cross_validation", folds=5, candidates=0, test_set=None, trained=None)

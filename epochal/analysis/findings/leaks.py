@@ -412,8 +412,9 @@ class _Flow:
             seen = "learned from the test labels" if leak.learns else "seen the test rows"
             message = f"{leak.what} is fitted on all rows {where}, so it has {seen}."
         # accuracy_score() may compare what cross_val_predict() returns, so that no cross-validation is recorded.
-        is_compared = leak.learns and folds == "cross_val_predict()"
+        is_compared = folds == "cross_val_predict()"
         split = "folds" if folds and kind != "fitted_before" and not is_compared else "split"
+        split = "predictions" if is_compared and leak.copies else split
         return Finding(f"{kind}_{split}", leak.path or self._source.path, leak.line, message, remedy)
 
     def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None, step: Step) -> None:

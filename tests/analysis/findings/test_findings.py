@@ -374,6 +374,13 @@ FOUND = {
         "copied_before_folds",
         7,
     ),
+    "copies_before_predictions_in_folds": (
+        SMOTE
+        + "from sklearn.model_selection import cross_val_predict\nx = np.repeat(x, 3, axis=0)\n"
+        + "print((cross_val_predict(m, x, y) == y).mean())\n",
+        "copied_before_predictions",
+        7,
+    ),
     "copies_in_loop": (
         SMOTE
         + "from sklearn.model_selection import KFold\nx = np.repeat(x, 3, axis=0)\nfor a, b in KFold(5).split(x):\n"
