@@ -55,6 +55,7 @@ _DATA_FUNCTIONS = frozenset(
 """Functions whose results contain rows from their arguments, which may be converted."""
 _DATA_PACKAGES = frozenset({"numpy", "pandas", "scipy", "sklearn", "tensorflow", "torch"})
 _SELECTING_METHODS = frozenset({"dropna", "sample"})
+_KEEPING_METHODS = frozenset({"copy", "reset_index", "to_numpy", "sample", "query", "head", "tail"})
 _JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})
 _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
@@ -429,7 +430,10 @@ class _Flow:
         for position, (each, origin) in enumerate(zip(targets, origins, strict=True)):
             name = root_name(each)
             if isinstance(each, ast.Name):
+                is_kept = self._keeps_values(value)
                 self._forget(name)
+                if not is_kept:
+                    self._changed.add(name)
                 self._origins[name] = origin or f"{name}@{step.node.lineno}"
                 self._note_value(name, None if several else value, step)
             else:
@@ -702,9 +706,24 @@ class _Flow:
 
     def _joins_subset(self, parts: Sequence[ast.expr]) -> bool:
         """Return whether data are joined with some of their own rows, as in ``pd.concat([df, df[df.y == 1]])``."""
-        wholes = {rows for each in parts if isinstance(each, ast.Name) and (rows := self._rows_of(each))}
-        subsets = [self._rows_of(each) for each in parts if root_name(each) not in self._changed]
-        return any(rows != whole and _is_within(rows, whole) for rows in subsets for whole in wholes)
+        wholes = {each.id: self._rows_of(each) for each in parts if isinstance(each, ast.Name)}
+        subsets = [(root_name(each), self._rows_of(each)) for each in parts]
+        return any(
+            rows != whole and _is_within(rows, whole) and (root == name or root not in self._changed)
+            for root, rows in subsets
+            for name, whole in wholes.items()
+        )
+
+    def _keeps_values(self, node: ast.expr | None) -> bool:
+        """Return whether an expression holds rows of a variable as they are, as in ``df[df.y == 1].copy()``."""
+        match node:
+            case ast.Name():
+                return node.id not in self._changed
+            case ast.Attribute(attr="values" | "loc" | "iloc", value=owner) | ast.Subscript(value=owner):
+                return self._keeps_values(owner)
+            case ast.Call(func=ast.Attribute(attr=method, value=owner)):
+                return method in _KEEPING_METHODS and self._keeps_values(owner)
+        return False
 
     def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak in the arguments of a function that joins or converts them.

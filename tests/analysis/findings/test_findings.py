@@ -662,6 +662,8 @@ SOUND = {
     + "x = pd.concat([df[df.y == 0].sample(9), df[df.y == 1]])\na, b = train_test_split(x, random_state=1)\n",
     "joined_with_changed_rows": SMOTE
     + "fake = df[df.y == 1].copy()\nfake['x'] = 0\ndf = pd.concat([df, fake])\na, b = train_test_split(df, random_state=1)\n",
+    "joined_with_new_rows": SMOTE
+    + "more = x[picks] + rng.normal(size=(9, 2))\nx = np.vstack([x, more])\na, b = train_test_split(x, random_state=1)\n",
     "labels_made_by_joining": SMOTE
     + "y = np.concatenate([[0] * 50, [1] * 50])\na, b, c, d = train_test_split(x, y, random_state=1)\n"
     "y = np.concatenate([np.zeros(9)] + [np.ones(9)] * 2)\na, b, c, d = train_test_split(x, y, random_state=1)\n",
