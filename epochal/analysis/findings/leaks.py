@@ -269,7 +269,7 @@ class _Flow:
         if not fit or not fit.rows:
             return None
         name, origin = root_name(rows), self._rows_of(rows)
-        if _PART_NAME.search(name) and not _is_within(origin, fit.rows):
+        if _PART_NAME.search(f"{name} {origin}") and not self._is_part(rows) and not _is_within(origin, fit.rows):
             self._tested_elsewhere.add(fit.leak.line)
         is_split_off = origin.startswith(f"{fit.rows}[") and (self._is_part(rows) or TEST_NAME.search(name))
         return fit.leak if is_split_off and step.follows(fit.leak.step) else None

@@ -231,6 +231,18 @@ FOUND = {
         "fitted_before_split",
         6,
     ),
+    "selector_then_unknown_function": (
+        SELECT + "select.fit(x, y)\nz = scale(select.transform(x))\nx = select.transform(x)\n"
+        "a_train, a_test = train_test_split(z, random_state=1)\nselect.transform(a_test)\n" + SPLIT_X,
+        "learned_before_split",
+        6,
+    ),
+    "selector_of_separate_table": (
+        SELECT + "test = read()\nz = select.fit_transform(x, y)\n" + SPLIT_Z + "other = test.drop(columns='y')\n"
+        "other = select.transform(other)\n",
+        "fitted_before_split",
+        7,
+    ),
     "selector_of_separate_training_data": (
         SELECT + "z = select.fit_transform(x, y)\n" + SPLIT_Z + "x_test = select.transform(x_test)\n",
         "fitted_before_split",
