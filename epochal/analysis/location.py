@@ -4,9 +4,12 @@ import difflib
 import json
 import re
 import warnings
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from epochal.analysis.files import list_code_files
 from epochal.analysis.missing_files import explain_adding, find_ignore_rule
@@ -22,10 +25,20 @@ _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Notebook:
-    """A Jupyter notebook: its path, relative to the code folder, and its content."""
+    """A Jupyter notebook and where its code cells are in its export.
+
+    ``path``: its path, relative to the code folder. ``markers``: for each code cell, the line of the export, counted
+    from 1, that marks the beginning of the cell.
+    """
 
     path: str
     content: bytes
+    markers: tuple[int, ...]
+
+    def find_cell(self, line: int) -> tuple[int, int]:
+        """Return which code cell a line of the export is in, and the line's number there, both counted from 1."""
+        cell = bisect_right(self.markers, line)
+        return cell, line - (self.markers[cell - 1] if cell else 0)
 
 
 def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Notebook | None]:
@@ -45,7 +58,8 @@ def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Noteboo
         _check(code, configured)
     content = (code / path).read_bytes()
     if path.endswith(_NOTEBOOK_SUFFIX):
-        return f"{path}.py", _export(path, content), Notebook(path, content)
+        exported, markers = _export(path, content)
+        return f"{path}.py", exported, Notebook(path, content, markers)
     return path, content, None
 
 
@@ -84,13 +98,9 @@ def change_notebook(notebook: bytes, exported: bytes, changed: bytes) -> bytes |
     return text.encode("utf-8")
 
 
-def find_cell(exported: bytes, line: int) -> tuple[int, int]:
-    """Return which code cell a line of a notebook's export is in, and the line's number there, both counted from 1."""
-    cell, start = 0, 0
-    for number, text in enumerate(exported.decode("utf-8").splitlines()[:line], start=1):
-        if text.startswith("# %%") and not re.match(r"# %% .*\[(?:markdown|md|raw)\]", text):
-            cell, start = cell + 1, number
-    return cell, line - start
+def is_exported(path: str) -> bool:
+    """Return whether ``path`` is that of a script exported from a notebook."""
+    return path.endswith(f"{_NOTEBOOK_SUFFIX}.py")
 
 
 def _find_at_top(code: Path) -> str:
@@ -147,7 +157,8 @@ def _explain_repair(path: str, notebook: bytes) -> str:
     return "Save it again in Jupyter."
 
 
-def _export(path: str, notebook: bytes) -> bytes:
+def _export(path: str, notebook: bytes) -> tuple[bytes, tuple[int, ...]]:
+    """Return the script that a notebook is exported to, and the lines that mark its code cells."""
     if find_spec("jupytext") is None:  # part of an extra, because only notebooks need it
         raise RunFailed(
             Reason.NO_SCRIPT,
@@ -164,7 +175,8 @@ def _export(path: str, notebook: bytes) -> bytes:
             for cell in read.cells:
                 if cell.cell_type == "code":
                     cell.source = _TIMING_MAGIC.sub(r"\1", cell.source)
-            exported = str(jupytext.writes(read, fmt="py:percent")).encode("utf-8")
+            exported = str(jupytext.writes(read, fmt="py:percent"))
+            markers = tuple(_find_markers(read.cells, exported))
             is_python = language.lower() == "python"
     except Exception as error:  # a notebook may contain anything, and jupytext documents no exceptions
         raise RunFailed(
@@ -176,4 +188,17 @@ def _export(path: str, notebook: bytes) -> bytes:
             f"{path} is a notebook in {language}, but Epochal supports only Python. In epochal.toml, name a Python "
             'script or notebook: script = "train.py".',
         )
-    return exported
+    return exported.encode("utf-8"), markers
+
+
+def _find_markers(cells: Sequence[Any], exported: str) -> Iterator[int]:
+    """Yield, for each code cell of a notebook, the line of the export that marks the beginning of the cell.
+
+    A comment in a cell, such as an exported ``%%time``, may look like a marker, so the lines of each cell are skipped.
+    """
+    lines, after = exported.split("\n"), 0
+    for cell in cells:
+        marker = next((number for number in range(after, len(lines)) if lines[number].startswith("# %%")), after)
+        if cell.cell_type == "code":
+            yield marker + 1
+        after = marker + 1 + len(cell.source.rstrip("\n").split("\n"))

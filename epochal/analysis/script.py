@@ -13,7 +13,7 @@ from epochal.analysis.hyperparameters.epochs import Epochs, find_epochs
 from epochal.analysis.hyperparameters.searchable import find_places
 from epochal.analysis.hyperparameters.sources import Sources, read_sources
 from epochal.analysis.hyperparameters.tracing import Tracer
-from epochal.analysis.location import Notebook, change_notebook, find_cell, locate_script
+from epochal.analysis.location import Notebook, change_notebook, locate_script
 from epochal.analysis.syntax import Module, last_name
 from epochal.folders import SCRIPT
 from epochal.records import Value
@@ -72,7 +72,7 @@ class Script:
             form = found.lastgroup
             if form == "alone":
                 return self.notebook.path
-            cell, line = find_cell(self.content, int(found[form or 0]))
+            cell, line = self.notebook.find_cell(int(found[form or 0]))
             if form == "after":
                 return f"{self.notebook.path} cell {cell} line {line}"
             return f"line {line} of cell {cell}" + (f" of {self.notebook.path}" if form == "before" else "")

@@ -18,7 +18,6 @@ from epochal.analysis.findings import Finding, Severity, find_in_files, find_in_
 from epochal.analysis.findings.metrics import find_measurement, find_metrics
 from epochal.analysis.findings.source import Source
 from epochal.analysis.frameworks import check_framework, frameworks
-from epochal.analysis.location import find_cell
 from epochal.analysis.missing_files import explain_adding, find_ignore_rule
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import last_name
@@ -425,7 +424,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
     """Return the finding, with the notebook's cell and line if it is in a script exported from a notebook."""
     if script.notebook is None or finding.path != script.path:
         return finding
-    cell, line = find_cell(script.content, finding.line)
+    cell, line = script.notebook.find_cell(finding.line)
     return replace(finding, path=script.notebook.path, line=line, cell=cell)
 
 

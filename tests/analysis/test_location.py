@@ -68,6 +68,24 @@ def test_message_names_cells_of_a_notebook(tmp_path: Path, message: str, shown: 
 
 
 @pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("%%time\nx = 1", "a.ipynb cell 2 line 3"),
+        ("# %% load the data\nx = 1\n# %%", "a.ipynb cell 2 line 3"),
+        ("%%bash\nls\n%%time", "a.ipynb cell 2 line 3"),
+        ("\n\nx = 1\n\n\n", "a.ipynb cell 2 line 3"),
+        ("", "a.ipynb cell 2 line 3"),
+    ],
+)
+def test_cells_are_counted_as_in_jupyter(tmp_path: Path, cell: str, shown: str) -> None:
+    """A comment or a magic in a cell may look like the mark of a new cell in the export."""
+    write_files(tmp_path, {"a.ipynb": _make_notebook(cell, "%%time\n# %%\nfail()\n")})
+    script = read_script(tmp_path, "")
+    line = script.content.decode().splitlines().index("fail()") + 1
+    assert script.name_cells(f"a.ipynb.py line {line}") == shown
+
+
+@pytest.mark.parametrize(
     ("names", "configured", "facts"),
     [
         (["train.py", "main.py"], "", ["train.py and main.py", 'script = "train.py" or script = "main.py"']),
