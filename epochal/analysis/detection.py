@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from epochal.analysis.files import list_code_files
 from epochal.analysis.frameworks import NO_FRAMEWORK, all_imports, frameworks
+from epochal.analysis.location import is_exported
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
@@ -230,7 +231,7 @@ def _parse(text: str, file: str) -> ast.Module:
                 f"{file} line {error.lineno or 1}: this is Python 2 code ({error.msg.partition('.')[0]}), but training "
                 f"uses Python {_PYTHON}. Convert the whole file to Python 3"
             )
-            if file.endswith(".ipynb.py"):  # exported from a notebook, which 2to3 cannot read
+            if is_exported(file):  # 2to3 cannot read the notebook
                 where += "."
             else:
                 where += f", for example with 2to3 --write {file} (2to3 is part of Python up to 3.12)."

@@ -103,6 +103,13 @@ def is_exported(path: str) -> bool:
     return path.endswith(f"{_NOTEBOOK_SUFFIX}.py")
 
 
+def explain_notebook_function(function: str, path: str) -> str:
+    """Return a sentence saying why the script ``path`` cannot call ``function``, which IPython defines."""
+    if is_exported(path):
+        return f"{function}() is not available when the notebook runs as a script."
+    return f"{function}() works only in a notebook."
+
+
 def _find_at_top(code: Path) -> str:
     if (code / SCRIPT).is_file():
         return SCRIPT

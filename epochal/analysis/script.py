@@ -14,12 +14,20 @@ from epochal.analysis.hyperparameters.searchable import find_places
 from epochal.analysis.hyperparameters.sources import Sources, read_sources
 from epochal.analysis.hyperparameters.tracing import Tracer
 from epochal.analysis.location import Notebook, change_notebook, locate_script
+from epochal.analysis.repeats import describe_lines
 from epochal.analysis.syntax import Module, last_name
 from epochal.folders import SCRIPT
+from epochal.grammar import capitalize, join_words
 from epochal.records import Value
 
 _MAX_TEXT_LENGTH = 200
 """The maximum length, in characters, of a string that is recorded as a hyperparameter."""
+
+_BARE_LINES = (
+    r"(?P<bare>(?:(?<=\b[oO]n )|(?<=\b[rR]emove )|(?<=\binto )|(?<=\. )(?=Lines? [^.:]* needs?\b))"
+    r"[lL]ines? (?>\d+(?:, \d+)*(?: and \d+)?)\b(?! of ))"
+)
+"""Matches the lines that a remedy names without their file, as in ``Remove lines 3 and 5``."""
 
 Change = Mapping[str, bytes]
 """New contents of the files that a trial changes, by path; empty if it runs the code as pushed."""
@@ -58,26 +66,38 @@ class Script:
     def name_cells(self, message: str) -> str:
         """Return ``message``, but naming the notebook and its cells instead of the exported script and its lines.
 
-        A line number without a file is taken to be the script's if the message names no other Python file.
+        Line numbers without a file are taken to be the script's if the message names no other Python file.
         """
         if self.notebook is None or self.path not in message:
             return message
         name = re.escape(self.path)
         forms = [rf"{name} line (?P<after>\d+)", rf"\bline (?P<before>\d+) of {name}", rf"(?P<alone>{name})"]
         if not re.search(r"\.py\b", message.replace(self.path, "")):
-            forms.append(r"(?<=\b[oO]n )line (?P<bare>\d+)\b(?! of )")
+            forms.append(_BARE_LINES)
 
         def rename(found: re.Match[str]) -> str:
             assert self.notebook is not None
             form = found.lastgroup
             if form == "alone":
                 return self.notebook.path
+            if form == "bare":
+                return self._describe_cells(found[0])
             cell, line = self.notebook.find_cell(int(found[form or 0]))
             if form == "after":
                 return f"{self.notebook.path} cell {cell} line {line}"
-            return f"line {line} of cell {cell}" + (f" of {self.notebook.path}" if form == "before" else "")
+            return f"line {line} of cell {cell} of {self.notebook.path}"
 
         return re.sub("|".join(forms), rename, message)
+
+    def _describe_cells(self, lines: str) -> str:
+        """Return lines of the export, such as ``Lines 3, 5 and 8``, as the lines of the notebook's cells."""
+        assert self.notebook is not None
+        cells: dict[int, list[int]] = {}
+        for number in re.findall(r"\d+", lines):
+            cell, line = self.notebook.find_cell(int(number))
+            cells.setdefault(cell, []).append(line)
+        described = join_words([f"{describe_lines(inside)} of cell {cell}" for cell, inside in cells.items()])
+        return capitalize(described) if lines.startswith("L") else described
 
     def find_calls(self, name: str | None = None) -> Iterator[tuple[str, ast.Call]]:
         """Yield each call in the script and its modules, with the file's path.

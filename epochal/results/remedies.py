@@ -13,6 +13,7 @@ from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.hyperparameters.sources import read_sources
 from epochal.analysis.imports import find_hiding_module
+from epochal.analysis.location import explain_notebook_function
 from epochal.analysis.missing_files import (
     DATA_FOLDER,
     USE_DATA_FOLDER,
@@ -476,10 +477,12 @@ def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str
     path = _local_path(inner, origin) if inner else ""
     magics = find_magic_lines(origin.code, path) if path and function == "get_ipython" else []
     others = [each for each in find_call_lines(origin.code, path, function) if each not in magics] if path else []
-    remedies = [f"remove {describe_lines(others) if others else 'the line'}"] if others or not magics else []
+    where = describe_lines(others) if others else "the line"
+    remove = f"use print() instead on {where}" if function == "display" else f"remove {where}"
+    remedies = [remove] if others or not magics else []
     remedies += [f"on {describe_lines(magics)}, replace the magic command with the code that it runs"] if magics else []
     remedy = ", and ".join(remedies)
-    return f"{function}() exists only in a notebook. {capitalize(remedy)}."
+    return f"{explain_notebook_function(function, path or origin.script)} {capitalize(remedy)}."
 
 
 def _explain_input(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:

@@ -59,6 +59,12 @@ def test_script_is_found(tmp_path: Path, names: list[str], configured: str, path
         ("a.ipynb.py: load() of utils.py failed on line 9", "a.ipynb: load() of utils.py failed on line 9"),
         ("a.ipynb.py failed: 5 fields in line 3", "a.ipynb failed: 5 fields in line 3"),
         ("utils.py failed on line 3", "utils.py failed on line 3"),
+        (
+            "a.ipynb.py failed. Remove lines 2, 3 and 7.",
+            "a.ipynb failed. Remove lines 1 and 2 of cell 1 and line 1 of cell 2.",
+        ),
+        ("a.ipynb.py: x. Lines 3 and 7 need a GPU", "a.ipynb: x. Line 2 of cell 1 and line 1 of cell 2 need a GPU"),
+        ("a.ipynb.py: x. Write cpu on lines 3 and 7 of b.csv", "a.ipynb: x. Write cpu on lines 3 and 7 of b.csv"),
     ],
 )
 def test_message_names_cells_of_a_notebook(tmp_path: Path, message: str, shown: str) -> None:

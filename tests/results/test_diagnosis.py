@@ -31,8 +31,10 @@ _RECORDER = Path(__file__).parents[2] / "epochal" / "recorder"
 _MODULES = {"broken.py": "x = 1\nx = = 1\n", "dividing.py": "def divide(x):\n    return x / 0\n"}
 
 
-def run_and_diagnose(folder: Path, files: dict[str, str], *, network: bool = False) -> tuple[Reason, str]:
-    """Run the nn.py in ``files`` with the recorder, as a runtime does, and return the diagnosis."""
+def run_and_diagnose(
+    folder: Path, files: dict[str, str], script: str = "nn.py", *, network: bool = False
+) -> tuple[Reason, str]:
+    """Run the ``script`` in ``files`` with the recorder, as a runtime does, and return the diagnosis."""
     code, out = folder / "code", folder / "out"
     out.mkdir()
     for name, text in files.items():
@@ -40,7 +42,7 @@ def run_and_diagnose(folder: Path, files: dict[str, str], *, network: bool = Fal
         (code / name).write_text(text, encoding="utf-8")
     variables = {"PYTHONPATH": str(_RECORDER), "EPOCHAL_OUT": str(out), "PYTHONDONTWRITEBYTECODE": "1"}
     result = subprocess.run(
-        [sys.executable, "-u", str(code / "nn.py")],
+        [sys.executable, "-u", str(code / script)],
         cwd=code,
         env=os.environ | variables,
         stdin=subprocess.DEVNULL,
@@ -51,7 +53,7 @@ def run_and_diagnose(folder: Path, files: dict[str, str], *, network: bool = Fal
     )
     metrics = out / "metrics.jsonl"
     endings = parse_endings(metrics.read_text(encoding="utf-8") if metrics.exists() else "")
-    diagnosis = diagnose(result.returncode, None, result.stdout, Origin(code, network=network), endings)
+    diagnosis = diagnose(result.returncode, None, result.stdout, Origin(code, script, network), endings)
     assert diagnosis is not None
     return diagnosis
 

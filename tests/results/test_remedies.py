@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from epochal.analysis.script import read_script
 from epochal.errors import Reason
 from epochal.results.diagnosis import explain_failed_imports
 from epochal.results.remedies import Origin
@@ -46,6 +47,14 @@ def _import(statement: str, *modules: str) -> dict[str, str]:
     """Return a script that runs ``statement`` while the given modules seem to be installed but are empty."""
     script = "import sys\nfrom types import ModuleType\nsys.path.insert(0, 'site-packages')\n"
     return {"nn.py": f"{script}sys.modules |= {{name: ModuleType(name) for name in {modules}}}\n{statement}\n"}
+
+
+def _make_notebook(*cells: str) -> str:
+    """Return a notebook with these code cells."""
+    common: dict[str, object] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    return json.dumps(
+        {"cells": [common | {"source": cell} for cell in cells], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
+    )
 
 
 def _raise(error: str) -> dict[str, str]:
@@ -585,19 +594,24 @@ def _raise(error: str) -> dict[str, str]:
         ({"nn.py": "import getpass\nkey = getpass.getpass()\n"}, Reason.NEEDS_INPUT, "getpass()"),
         ({"nn.py": "get_ipython().system('ls')\n"}, Reason.NOTEBOOK_CODE, "nn.py line 1: "),
         (
+            {"nn.py": "x = 1\ndisplay(x)\n"},
+            Reason.NOTEBOOK_CODE,
+            "works only in a notebook. Use print() instead on line 2.",
+        ),
+        (
             {"nn.py": "get_ipython().system('ls')\nx = 1\nget_ipython().system('ls')\n"},
             Reason.NOTEBOOK_CODE,
-            "exists only in a notebook. Remove lines 1 and 3.",
+            "works only in a notebook. Remove lines 1 and 3.",
         ),
         (
             {"nn.py": "get_ipython().system('ls')\nget_ipython().run_line_magic('time', 'model.fit(x, y)')\n"},
             Reason.NOTEBOOK_CODE,
-            "exists only in a notebook. Remove line 1, and on line 2, replace the magic command with the code that it runs.",
+            "works only in a notebook. Remove line 1, and on line 2, replace the magic command with the code that it runs.",
         ),
         (
             {"nn.py": "get_ipython().run_cell_magic('time', '', 'model.fit(x, y)\\n')\n"},
             Reason.NOTEBOOK_CODE,
-            "exists only in a notebook. On line 1, replace the magic command with the code that it runs.",
+            "works only in a notebook. On line 1, replace the magic command with the code that it runs.",
         ),
         (
             {
@@ -1018,6 +1032,26 @@ def test_all_failed_imports_are_explained_in_the_order_of_their_lines(tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("cells", "explanation"),
+    [
+        (("x = 1", "%%time\ndisplay(x)"), "Use print() instead on line 2 of cell 2."),
+        (
+            ("x = 1\ndisplay(x)", "x = 2\ndisplay(x)\ndisplay(x)"),
+            "Use print() instead on line 2 of cell 1 and lines 2 and 3 of cell 2.",
+        ),
+    ],
+)
+def test_remedy_names_the_cells_of_a_notebook(tmp_path: Path, cells: tuple[str, ...], explanation: str) -> None:
+    """Whoever committed a notebook knows neither the exported script nor its lines."""
+    (tmp_path / "a.ipynb").write_text(_make_notebook(*cells))
+    script = read_script(tmp_path, "a.ipynb")
+    _, explained = run_and_diagnose(tmp_path, {script.path: script.content.decode()}, script.path)
+    assert script.name_cells(explained).endswith(
+        f" display() is not available when the notebook runs as a script. {explanation}"
+    )
+
+
+@pytest.mark.parametrize(
     ("line", "module", "error", "remedy"),
     [
         ("from google.colab import drive", "google.colab", "No module named 'google'", "exists only on Google Colab."),
@@ -1034,15 +1068,7 @@ def test_failed_import_in_a_notebook_is_explained_as_in_a_script(
     tmp_path: Path, line: str, module: str, error: str, remedy: str
 ) -> None:
     """The statement is found in the notebook's export, which is not in the folder with the code."""
-    cell: dict[str, object] = {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-        "source": f"x = 1\n{line}\n",
-    }
-    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}
-    (tmp_path / "a.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "a.ipynb").write_text(_make_notebook(f"x = 1\n{line}\n"))
     (tmp_path / "utils.py").write_text("seed = 1\n")
     errors = {module: f"ModuleNotFoundError: {error}"}
     _, explanation = explain_failed_imports(errors, "", Origin(tmp_path, "a.ipynb.py"))

@@ -23,6 +23,7 @@ from epochal.analysis.findings.source import (
     parse_source,
 )
 from epochal.analysis.frameworks import frameworks
+from epochal.analysis.location import explain_notebook_function
 from epochal.analysis.missing_files import find_committed
 from epochal.analysis.repeats import is_magic_with_code
 from epochal.analysis.syntax import COMPARISONS, Module, last_name, text_of
@@ -108,9 +109,10 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     is_magic_with_code(outer) for outer in step.calls if getattr(outer.func, "value", None) is call
                 )
                 remedy = "Replace the magic command with the code that it runs." if has_code else "Remove the line."
-                yield _finding(source, call, "needs_notebook", "get_ipython() works only in a notebook.", remedy)
+                message = explain_notebook_function(name, source.path)
+                yield _finding(source, call, "needs_notebook", message, remedy)
             elif name == "display" and is_builtin:
-                message = "display() works only in a notebook."
+                message = explain_notebook_function(name, source.path)
                 yield _finding(source, call, "needs_notebook", message, "Use print() instead, or remove the line.")
             elif full in _SCREENS:
                 yield _finding(
