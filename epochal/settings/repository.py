@@ -19,7 +19,8 @@ from epochal.settings.server import ServerSettings
 from epochal.settings.toml import Table, parse, read_toml
 
 FILE_NAME = "epochal.toml"
-_OTHER_NAMES = frozenset({FILE_NAME, "epochal.tml", "epochal.yaml", "epochal.yml", "epochal.ini", "epochal.cfg"})
+_MISNAMED = frozenset({FILE_NAME, "epochal.tml", "epochal.toml.txt"})
+_OTHER_NAMES = _MISNAMED | {"epochal.yaml", "epochal.yml", "epochal.ini", "epochal.cfg"}
 """Names that users might give the settings file, in lower case and without a leading dot."""
 
 
@@ -188,7 +189,7 @@ def read_repository_settings(code: Path) -> RepositorySettings:
         for found in sorted(code.glob("*")):
             name = found.name.lower().removeprefix(".")
             if found.is_file() and (name in _OTHER_NAMES or (name == "epochal.json" and _is_json_settings(found))):
-                remedy = "Rename it to" if name in (FILE_NAME, "epochal.tml") else "Write its settings as TOML in"
+                remedy = "Rename it to" if name in _MISNAMED else "Write its settings as TOML in"
                 raise SettingsError(f"{found.name} is not read. {remedy} {FILE_NAME}.")
         if _has_tool_table(code / "pyproject.toml"):
             raise SettingsError(f"pyproject.toml: [tool.epochal] is not read. Move its settings to {FILE_NAME}.")

@@ -313,6 +313,7 @@ def test_search_space_keeps_its_types(tmp_path: Path) -> None:
         ("epochal.yml", "epochal.yml is not read. Write its settings as TOML in epochal.toml."),
         ("epochal.yaml", "epochal.yaml is not read. Write its settings as TOML in epochal.toml."),
         ("epochal.ini", "epochal.ini is not read. Write its settings as TOML in epochal.toml."),
+        ("epochal.toml.txt", "epochal.toml.txt is not read. Rename it to epochal.toml."),
         ("epochal.tml", "epochal.tml is not read. Rename it to epochal.toml."),
     ],
 )
