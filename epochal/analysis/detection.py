@@ -9,18 +9,24 @@ considered, including those in functions, but not those under ``if TYPE_CHECKING
 
 import ast
 import io
+import json
 import re
 import shlex
 import sys
 import tokenize
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from packaging.requirements import Requirement
+
+from epochal.analysis.conda import conda_to_pip
 from epochal.analysis.files import list_code_files
 from epochal.analysis.frameworks import NO_FRAMEWORK, all_imports, frameworks
 from epochal.analysis.location import is_exported
+from epochal.analysis.requirements import find_refused
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
@@ -40,6 +46,8 @@ _OPTIONS_WITH_VALUE = frozenset(
     | {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--channel", "--trusted-host"}
 )
 """Options of pip and conda that are followed by a value."""
+_SEPARATORS = frozenset(";&|")
+_INSTALLER = re.compile(r"(?:.*/)?(pip|conda|mamba)[\d.]*")
 _BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
 
 
@@ -234,7 +242,7 @@ def _parse(text: str, file: str) -> ast.Module:
             if is_exported(file):  # 2to3 cannot read the notebook
                 where += "."
             else:
-                where += f", for example with 2to3 --write {file} (2to3 is part of Python up to 3.12)."
+                where += f", for example with 2to3 --write {shlex.quote(file)} (2to3 is part of Python up to 3.12)."
         raise RunFailed(Reason.SYNTAX_ERROR, where, detail) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise RunFailed(Reason.SYNTAX_ERROR, f"{file} cannot be read as Python: {error}.") from None
@@ -252,27 +260,47 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     others = ", ".join(f"{magics[number].split()[0]} on line {number}" for number in list(magics)[1:])
     also = f" (likewise {others})" if others else ""
     problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{also}."
-    install = re.compile(r"[!%]\s*(?:pip3?|conda|python -m pip)\s+install\s+(?P<packages>.+)")
-    found = [install.match(line) for line in magics.values()]
-    packages = list(dict.fromkeys(package for each in found if each for package in _read_packages(each["packages"])))
+    commands = [command for line in magics.values() for command in _split_commands(line.lstrip("!% "))]
+    packages = list(dict.fromkeys(package for command in commands for package in _find_installed(command)))
     add = f", and add {join_words(packages)} to requirements.txt" if packages else ""
     return f"{problem} Remove the line{'s' if others else ''}{add}."
 
 
-def _read_packages(arguments: str) -> Iterator[str]:
-    """Yield the packages among the ``arguments`` of ``pip install``, up to a comment or the next command."""
-    words = shlex.shlex(arguments, posix=True, punctuation_chars=";&|")
-    words.whitespace_split = True
-    option = ""
-    try:
+def _split_commands(line: str) -> list[list[str]]:
+    """Return the words of each command in a line for a shell, up to a comment or an unbalanced quote."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+    words.whitespace_split, words.commenters = True, ""
+    commands: list[list[str]] = [[]]
+    with suppress(ValueError):  # an unbalanced quote
         for word in words:
-            if word[0] in ";&|":
-                return
-            if not word.startswith(("-", ".", "/")) and option not in _OPTIONS_WITH_VALUE:
-                yield word
-            option = word
-    except ValueError:  # an unbalanced quote
-        return
+            if word.startswith("#"):
+                break
+            if word[:1] in _SEPARATORS:
+                commands.append([])
+            else:
+                commands[-1].append(word)
+    return commands
+
+
+def _find_installed(command: list[str]) -> Iterator[str]:
+    """Yield the packages that a command installs with pip or conda and that requirements.txt may contain."""
+    start = command.index("install") if "install" in command else 0
+    installer = next((found[1] for word in command[:start] if (found := _INSTALLER.fullmatch(word))), "")
+    option = ""
+    for word in command[start + 1 :] if installer else ():
+        if not word.startswith("-") and option not in _OPTIONS_WITH_VALUE:
+            required = word if installer == "pip" else _translate_from_conda(word)
+            if required and not find_refused(required) and Requirement(required).name.lower() != "pip":
+                yield required
+        option = word
+
+
+def _translate_from_conda(word: str) -> str:
+    """Return the requirement for a package that conda installs; empty if pip does not install it."""
+    try:
+        return conda_to_pip(json.dumps({"dependencies": [word]}), "conda install").strip()
+    except RunFailed:
+        return ""
 
 
 def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:

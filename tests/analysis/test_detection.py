@@ -216,6 +216,21 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
         ('!pip install -q "tqdm>=4" # progress', "Remove the line, and add tqdm>=4 to requirements.txt."),
         ('!pip install -q einops "pandas<3"; ls', "Remove the line, and add einops and pandas<3 to requirements.txt."),
         ("!pip install tqdm && pip list | grep tqdm", "Remove the line, and add tqdm to requirements.txt."),
+        ("!pip install tqdm && pip -q install einops | tee log", "and add tqdm and einops to requirements.txt."),
+        (
+            "!apt-get update -qq && apt-get install -y graphviz; python -m pip install tqdm",
+            "Remove the line, and add tqdm to",
+        ),
+        (
+            "!pip install -U pip git+https://e.org/x.git#egg=x ./y $z tqdm",
+            "Remove the line, and add tqdm to requirements.txt.",
+        ),
+        (
+            "!conda install -y -c conda-forge python=3.11 pytorch=2.1 tqdm",
+            "and add torch==2.1.* and tqdm to requirements.txt.",
+        ),
+        ("!pip install git+https://example.org/x.git", "works only in a notebook. Remove the line."),
+        ("!apt-get install -y graphviz", "works only in a notebook. Remove the line."),
         ("!pip install -r requirements.txt", "works only in a notebook. Remove the line."),
         ("!pip install -e . tqdm -i https://example.org/simple", "Remove the line, and add tqdm to requirements.txt."),
         ("%matplotlib inline", "nn.py line 2: %matplotlib works only in a notebook. Remove the line."),
