@@ -144,11 +144,12 @@ def _find_optional(step: Step) -> set[ast.AST]:
 
 
 def _is_used(call: ast.Call, step: Step) -> bool:
-    """Return whether a statement uses an attribute of a call's result.
+    """Return whether a statement uses an attribute of a call's result that None does not have.
 
-    In a script, IPython.get_ipython() returns None, so using an attribute of its result fails.
+    In a script, IPython.get_ipython() returns None, so using such an attribute of its result fails.
     """
-    return any(isinstance(node, ast.Attribute) and node.value is call for node in step.nodes)
+    uses = (node for node in step.nodes if isinstance(node, ast.Attribute) and node.value is call)
+    return any(not hasattr(None, node.attr) for node in uses)
 
 
 def _reads_standard_input(source: Source, call: ast.Call) -> bool:

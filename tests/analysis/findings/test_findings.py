@@ -486,6 +486,7 @@ FOUND = {
         "needs_notebook",
         2,
     ),
+    "notebook_kind_of_shell": ("print(get_ipython().__class__.__name__)\n", "needs_notebook", 1),
     "display": ("import pandas as pd\ndisplay(pd.DataFrame())\n", "needs_notebook", 2),
     "window": ("import matplotlib\nmatplotlib.use('Qt5Agg')\n", "needs_window", 2),
     "switched_window": (
@@ -764,6 +765,7 @@ SOUND = {
     "notebook_if_there": "try:\n    get_ipython()\nexcept NameError:\n    pass\n",
     "notebook_of_ipython_if_there": "from IPython import get_ipython\nshell = get_ipython()\n"
     + "if shell is not None:\n    shell.magic('a')\n",
+    "notebook_kind_of_ipython": "from IPython import get_ipython\nshell = get_ipython().__class__.__name__\n",
     "display_of_ipython": "from IPython.display import *\ndisplay(1)\n",
     "display_by_name": "from IPython.display import display\ndisplay(1)\n",
     "own_display": "display = print\ndisplay(1)\n",
