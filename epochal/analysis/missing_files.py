@@ -2,15 +2,20 @@
 
 import posixpath
 import re
+import shlex
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from epochal.grammar import capitalize
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
 """How messages name the folder for files that are not committed. If there is one, ``EPOCHAL_DATA`` holds its path."""
+LARGE_BYTES = 50_000_000
+"""Files larger than this are not to be committed: GitHub warns about them, and refuses those larger than 100 MB."""
 USE_DATA_FOLDER = f'put the data in {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 
@@ -85,7 +90,7 @@ def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
         if f"{parent}.dvc" in files:
             return f"The commit contains {parent}.dvc but not {path}{ignored}. {explain_fetching(path)}"
     if rule:
-        return f"{path} is not in the commit: {rule} excludes it. {explain_adding(path)}, or {USE_DATA_FOLDER}."
+        return f"{path} is not in the commit: {rule} excludes it. {explain_ignored(path)}"
     return ""
 
 
@@ -154,21 +159,40 @@ def find_submodule(path: str, code: Path) -> str:
 
 def explain_submodule(folder: str) -> str:
     """Explain that ``folder`` is a git submodule, and say how to commit its files."""
+    quoted, nested = shlex.quote(folder), shlex.quote(f"{folder}/.git")
     return (
         f"{folder} is a git submodule, and Epochal does not fetch its files. To commit them to this repository, run "
-        f'git rm --cached {folder} && rm -rf {folder}/.git && git add {folder} && git commit -m "Add {folder}".'
+        f"git rm --cached {quoted} && rm -rf {nested} && git add {quoted} && git commit -m {_quote_message(folder)}."
     )
 
 
 def explain_adding(path: str) -> str:
     """Return an instruction, without a full stop, to commit a file that git ignores."""
-    return f'Commit it with git add --force {path} && git commit -m "Add {path}"'
+    return f"Commit it with git add --force {shlex.quote(path)} && git commit -m {_quote_message(path)}"
 
 
-def explain_fetching(path: str) -> str:
-    """Return what to do about a file that DVC stores and that git therefore ignores."""
-    commit = f"commit the file itself with git add --force {path} && git commit"
-    return f"Epochal does not fetch the data: {commit}, or {USE_DATA_FOLDER}."
+def _quote_message(path: str) -> str:
+    """Return a commit message about adding ``path``, quoted for a shell."""
+    return f'"Add {path}"' if shlex.quote(path) == path else shlex.quote(f"Add {path}")
+
+
+def explain_ignored(path: str, size: int | None = None) -> str:
+    """Return what to do about a data file that git ignores. ``size``: its size in bytes; None if it is not known."""
+    return capitalize(_provide(f"{explain_adding(path)}", size))
+
+
+def _provide(commit: str, size: int | None) -> str:
+    """Return an instruction to commit a data file or, if it may be too large, to use the data folder instead."""
+    if size is not None and size > LARGE_BYTES:
+        return f"{USE_DATA_FOLDER}."
+    case = f", for example if it is larger than {LARGE_BYTES / 1e6:.0f} MB," if size is None else ""
+    return f"{commit}, or{case} {USE_DATA_FOLDER}."
+
+
+def explain_fetching(path: str, size: int | None = None) -> str:
+    """Return what to do about a file that DVC stores and that git therefore ignores. ``size``: see ``explain_ignored``."""
+    commit = f"commit the file itself with git add --force {shlex.quote(path)} && git commit"
+    return f"Epochal does not fetch the data: {_provide(commit, size)}"
 
 
 def find_ignore_rule(path: str, code: Path) -> str:

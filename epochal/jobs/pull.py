@@ -1,6 +1,7 @@
 """The pull job: write the commit's files to the run's folder, and point the branch's link in ``dlcode`` at it."""
 
 import os
+import shlex
 import shutil
 import tempfile
 from dataclasses import replace
@@ -143,7 +144,7 @@ def _choose_project(app: App, run: Run, repository: GitFolder) -> str | None:
             raise RunFailed(
                 Reason.BAD_SETTINGS,
                 "epochal.toml lists several projects. Specify which project to train:\n"
-                + "\n".join(f"    epochal run --project {project}" for project in projects),
+                + "\n".join(f"    epochal run --project {shlex.quote(project)}" for project in projects),
             )
         change_run(app.database, run.id, project=projects[0])
         return projects[0]

@@ -43,6 +43,17 @@ deep/**
             "",
             "The commit contains big.dvc but not big/images/1.png. Epochal does not fetch the data",
         ),
+        (
+            "big/my x.csv",
+            "",
+            "git add --force 'big/my x.csv' && git commit, or, for example if it is larger than 50 MB, put the data in the",
+        ),
+        (
+            "cut.npz",
+            "",
+            "is not in the commit: .gitignore line 1 excludes it. Commit it with git add --force cut.npz && "
+            'git commit -m "Add cut.npz", or, for example if it is larger than 50 MB, put the data in the server\'s data',
+        ),
         ("x.csv", "", 'read it from os.environ["EPOCHAL_DATA"].'),
         (
             "Data/Train.csv",
@@ -58,6 +69,7 @@ def test_what_the_commit_has_instead_is_named(tmp_path: Path, name: str, line: s
     (tmp_path / "Data").mkdir()
     (tmp_path / "Data" / "Train.csv").write_text("")
     (tmp_path / "big.dvc").write_text("")
+    (tmp_path / ".gitignore").write_text("*.npz\n")
     assert words in explain_missing_file(name, tmp_path, line)
 
 

@@ -535,17 +535,43 @@ def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:
     assert "ignored by git" in project["findings"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("size", "message", "remedy"),
+    [
+        (
+            50_000_000,
+            "my data.csv is ignored by git, so a commit does not contain it.",
+            "Commit it with git add --force 'my data.csv' && git commit -m 'Add my data.csv', or put the data in the server's",
+        ),
+        (
+            63_000_000,
+            "my data.csv (63 MB) is ignored by git, so a commit does not contain it.",
+            "Put the data in the server's",
+        ),
+    ],
+)
+def test_large_ignored_file_is_not_to_be_committed(size: int, message: str, remedy: str, tmp_path: Path) -> None:
+    """The remedy of a large file that would be committed is to ignore it, so it must not be to commit it after that."""
+    repository = make_repository(tmp_path / "digits", {"nn.py": "open('my data.csv')\n", ".gitignore": "*.csv\n"})
+    with (repository / "my data.csv").open("wb") as file:
+        file.truncate(size)
+    (found,) = check_json(repository)["projects"][0]["findings"]
+    assert found["message"] == message
+    assert found["remedy"].startswith(remedy)
+
+
 def test_untracked_files_that_the_script_needs_are_noted(tmp_path: Path) -> None:
     """Modules, files and folders are noted only if the script itself is tracked."""
     repository = make_repository(tmp_path / "digits", {"nn.py": ""})
-    write(repository, {"nn.py": "import load\nopen('a.csv')\nos.listdir('data/x')\nopen('nn.py')\n"})
-    write(repository, {"load.py": "", "a.csv": "", "data/x/b.csv": "", "unused.csv": ""})
+    write(repository, {"nn.py": "import load\nopen('a.csv')\nos.listdir('data/x')\nopen('nn.py')\nopen('my b.csv')\n"})
+    write(repository, {"load.py": "", "a.csv": "", "data/x/b.csv": "", "unused.csv": "", "my b.csv": ""})
     (project,) = check_json(repository)["projects"]
     found = [(each["kind"], each["severity"], each["line"], each["remedy"]) for each in project["findings"]]
     assert found == [
         ("untracked_file", "note", 1, "Run git add load.py."),
         ("untracked_file", "note", 2, "Run git add a.csv."),
         ("untracked_file", "note", 3, "Run git add data/x."),
+        ("untracked_file", "note", 5, "Run git add 'my b.csv'."),
     ]
     git(repository, "rm", "-q", "--cached", "nn.py")
     (project,) = check_json(repository)["projects"]

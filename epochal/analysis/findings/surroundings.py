@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
@@ -16,9 +17,11 @@ from epochal.analysis.findings.unattended import reads_file
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.imports import find_misplaced_import, make_absolute
 from epochal.analysis.missing_files import (
+    LARGE_BYTES,
     USE_DATA_FOLDER,
     explain_adding,
     explain_fetching,
+    explain_ignored,
     explain_missing_file,
     explain_pointer,
     explain_submodule,
@@ -38,7 +41,6 @@ from epochal.analysis.packages import (
 from epochal.analysis.requirements import explain_refused, find_refused, find_wrong_names
 from epochal.analysis.syntax import full_name, last_name, text_of
 
-_LARGE_BYTES = 50_000_000
 _OWN_FOLDER = re.compile(
     r"(?:pathlib\.)?Path\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parent"
     r"|os\.path\.dirname\((?:__file__|os\.path\.(?:abspath|realpath)\(__file__\))\)"
@@ -149,7 +151,7 @@ def find_untracked_files(sources: tuple[Source, ...], untracked: Collection[str]
     for path, where, line in used:
         if any(each == path or each.startswith(f"{path}/") for each in untracked):
             message = f"{path} is not tracked by git yet, so git commit --all would leave it out."
-            yield Finding("untracked_file", where, line, message, f"Run git add {path}.", Severity.NOTE)
+            yield Finding("untracked_file", where, line, message, f"Run git add {shlex.quote(path)}.", Severity.NOTE)
 
 
 def _read_path(node: ast.expr, constants: dict[str, ast.expr], source: Source) -> str:
@@ -214,12 +216,16 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
     if not (folder / path).exists():
         message, _, remedy = explain_missing_file(path, folder).partition(". ")
         return f"{message}.", remedy
+    size = _size_of(folder / path)
     if any((folder / f"{each}.dvc").exists() for each in (path, *PurePosixPath(path).parents)):
-        return f"{path} is stored with DVC, so a commit does not contain it.", explain_fetching(path)
-    return (
-        f"{path} is ignored by git, so a commit does not contain it.",
-        f"{explain_adding(path)}, or {USE_DATA_FOLDER}.",
-    )
+        return f"{path} is stored with DVC, so a commit does not contain it.", explain_fetching(path, size)
+    shown = f"{path} ({size / 1e6:.0f} MB)" if size > LARGE_BYTES else path
+    return f"{shown} is ignored by git, so a commit does not contain it.", explain_ignored(path, size)
+
+
+def _size_of(path: Path) -> int:
+    """Return the size of a file in bytes; 0 if ``path`` is not a file."""
+    return path.stat().st_size if path.is_file() else 0
 
 
 def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
@@ -231,8 +237,8 @@ def find_large_files(folder: Path, files: Collection[str]) -> Iterator[Finding]:
     if attributes.is_file() and b"filter=lfs" in attributes.read_bytes():
         return
     for path in files:
-        size = (folder / path).stat().st_size if (folder / path).is_file() else 0
-        if size > _LARGE_BYTES:
+        size = _size_of(folder / path)
+        if size > LARGE_BYTES:
             yield Finding(
                 "large_file",
                 path,
