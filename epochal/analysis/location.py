@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+import shlex
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -128,11 +129,16 @@ def _find_at_top(code: Path) -> str:
     elsewhere = [name for name in scripts if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
     elsewhere = elsewhere or (scripts if len(scripts) == 1 else [])
     elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
-    raise RunFailed(
-        Reason.NO_SCRIPT,
-        f"There is no {SCRIPT}, train.py, main.py or notebook at the top level of the repository. "
-        f'In epochal.toml, name the training script: script = "{elsewhere[0] if elsewhere else "path/to/train.py"}".',
-    )
+    missing = f"There is no {SCRIPT}, train.py, main.py or notebook at the top level of the repository"
+    setting = f'script = "{elsewhere[0] if elsewhere else "path/to/train.py"}"'
+    for name in (SCRIPT, *_OTHER_NAMES):
+        if rule := find_ignore_rule(name, code):
+            raise RunFailed(
+                Reason.NO_SCRIPT,
+                f"{missing}, and {rule} excludes {name}. {explain_adding(name)}, or, if the training script is another "
+                f"file, name that file in epochal.toml: {setting}.",
+            )
+    raise RunFailed(Reason.NO_SCRIPT, f"{missing}. In epochal.toml, name the training script: {setting}.")
 
 
 def _check(code: Path, configured: str) -> None:
@@ -157,9 +163,10 @@ def _explain_repair(path: str, notebook: bytes) -> str:
     try:
         json.loads(notebook.decode("utf-8-sig"))
     except ValueError:
+        quoted = shlex.quote(path)
         return (
-            f"Restore an earlier version: git log --oneline -- {path} lists the commits that changed it, and "
-            f"git checkout COMMIT -- {path} restores it from one of them."
+            f"Restore an earlier version: git log --oneline -- {quoted} lists the commits that changed it, and "
+            f"git checkout COMMIT -- {quoted} restores it from one of them."
         )
     return "Save it again in Jupyter."
 

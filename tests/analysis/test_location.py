@@ -99,13 +99,21 @@ def test_cells_are_counted_as_in_jupyter(tmp_path: Path, cell: str, shown: str) 
         (["model.py", "src/digits/train.py"], "", ['script = "src/digits/train.py"']),
         (["digits_classifier.py"], "", ['script = "digits_classifier.py"']),
         (["a.py", "b.py"], "", ['script = "path/to/train.py"']),
+        (
+            [".gitignore", "src/train.py"],
+            "",
+            [
+                "and .gitignore line 1 excludes main.py. Commit it with git add --force main.py &&",
+                'script = "src/train.py"',
+            ],
+        ),
         (["src/train.py"], "train.py", ['script = "train.py"', "Did you mean src/train.py? If not, commit train.py."]),
         (["nn.py"], "other.py", ['script = "other.py"', "not in the commit"]),
     ],
 )
 def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured: str, facts: list[str]) -> None:
     """If no file or several files could be the script, the message gives the line to add to epochal.toml."""
-    write_files(tmp_path, dict.fromkeys(names, "x = 1\n"))
+    write_files(tmp_path, {name: "/mai*\n" if name == ".gitignore" else "x = 1\n" for name in names})
     with pytest.raises(RunFailed) as failure:
         read_script(tmp_path, configured)
     assert failure.value.reason is Reason.NO_SCRIPT
@@ -170,16 +178,17 @@ def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("notebook", "remedy"),
+    ("name", "notebook", "remedy"),
     [
-        ("{", "Restore an earlier version: git log --oneline -- a.ipynb lists"),
-        ("[1]", "Save it again in Jupyter."),
-        ('{\n<<<<<<< HEAD\n"cells": []\n', "Resolve the merge conflict in it, and commit the result."),
+        ("a.ipynb", "{", "Restore an earlier version: git log --oneline -- a.ipynb lists"),
+        ("my a.ipynb", "{", "the commits that changed it, and git checkout COMMIT -- 'my a.ipynb' restores"),
+        ("a.ipynb", "[1]", "Save it again in Jupyter."),
+        ("a.ipynb", '{\n<<<<<<< HEAD\n"cells": []\n', "Resolve the merge conflict in it, and commit the result."),
     ],
 )
-def test_unreadable_notebook_is_reported(tmp_path: Path, notebook: str, remedy: str) -> None:
+def test_unreadable_notebook_is_reported(tmp_path: Path, name: str, notebook: str, remedy: str) -> None:
     """The message names the file and says what is wrong."""
-    (tmp_path / "a.ipynb").write_text(notebook)
+    (tmp_path / name).write_text(notebook)
     with pytest.raises(RunFailed, match=r"a\.ipynb cannot be read as a notebook: ") as failure:
         read_script(tmp_path)
     assert failure.value.reason is Reason.SYNTAX_ERROR
