@@ -60,8 +60,21 @@ _STARTS_PROCESSES = re.compile(
 _SETS_START_METHOD = re.compile(r"(?:torch\.)?multiprocessing\.(?:set_start_method|get_context)")
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_HARMLESS = frozenset({"logging.getLogger", "pathlib.Path"})
-"""Functions that do no real work when a module calls them at its top level."""
+_HARMLESS = re.compile(
+    r"logging\.(?:getLogger|basicConfig|disable)|pathlib\.(?:Path|PurePath)(?:\.cwd|\.home)?"
+    r"|warnings\.(?:filterwarnings|simplefilter)|os\.path\.\w+|os\.(?:getcwd|getenv|cpu_count|makedirs)"
+    r"|os\.environ\.(?:get|setdefault)|sys\.path\.(?:append|insert)"
+    r"|(?:numpy\.)?random\.(?:seed|Random|RandomState|default_rng)|torch\.(?:cuda\.)?manual_seed(?:_all)?"
+    r"|torch\.(?:device|cuda\.is_available|set_num_threads)|tensorflow\.(?:random\.set_seed|get_logger)"
+    r"|(?:tensorflow\.)?keras\.utils\.set_random_seed|(?:numpy\.set_printoptions|pandas\.set_option)"
+    r"|matplotlib\.use|matplotlib\.pyplot\.style\.use|types\.SimpleNamespace"
+    r"|collections\.(?:namedtuple|OrderedDict|defaultdict|Counter)|typing\.(?:NamedTuple|TypeVar)"
+)
+"""Matches the functions that neither train nor print anything when a module calls them at its top level."""
+_HARMLESS_BUILTINS = frozenset(
+    {"abs", "bool", "dict", "float", "frozenset", "int", "len", "list", "range", "round", "set", "str", "tuple"}
+)
+_HARMLESS_METHODS = frozenset({"absolute", "expanduser", "format", "join", "joinpath", "mkdir", "resolve", "setLevel"})
 _URL = re.compile(r"(?:https?|ftp|s3)://")
 _DOWNLOADS = {
     r"keras\.datasets\.\w+\.load_data": "a dataset",
@@ -243,13 +256,20 @@ def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Co
     defined = next((node for node in script.tree.body if isinstance(node, _FUNCTIONS)), None)
     if defined is None:
         return
+    names = {node.name for node in script.tree.body if isinstance(node, _FUNCTIONS)}
+    message = f"{script.path} only defines functions and calls none, so it trains nothing."
+    for node in script.nodes:
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name) and node.value.id in names:
+            remedy = f"Write {node.value.id}() instead of {node.value.id}, which only names the function."
+            yield _finding(script, node.value, "calls_nothing", message, remedy)
+            return
     callers = [path for path in files if path != script.path and _runs_module(folder, path, PurePosixPath(script.path))]
     where, name = (f"{callers[0]} does", callers[0]) if len(callers) == 1 else ("another file does", "run.py")
     yield _finding(
         script,
         defined,
         "calls_nothing",
-        f"{script.path} only defines functions and calls none, so it trains nothing.",
+        message,
         f'Call them at the end of the script or, if {where}, name that file in epochal.toml: script = "{name}".',
     )
 
@@ -257,20 +277,41 @@ def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Co
 def _only_defines(source: Source, is_script: bool) -> bool:
     """Return whether running a script, or importing a module, only imports modules and defines names."""
     for node in source.tree.body:
-        if isinstance(node, _DEFINITIONS) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        guarded = isinstance(node, ast.If) and is_main_guard(node.test)
+        if guarded and not is_script:
             continue
-        if isinstance(node, ast.If) and is_main_guard(node.test) and not is_script:
-            continue
-        if isinstance(node, _FUNCTIONS):
-            if node.decorator_list:
-                return False  # a decorator may call the function
-        elif not isinstance(node, ast.Assign | ast.AnnAssign):
-            return False
-        evaluated = node.args if isinstance(node, _FUNCTIONS) else node
-        calls = (each for each in ast.walk(evaluated) if isinstance(each, ast.Call))
-        if any(source.callee(call) not in _HARMLESS for call in calls):
+        statements = node.body if guarded and isinstance(node, ast.If) and not node.orelse else [node]
+        if not all(_is_harmless(source, statement) for statement in statements):
             return False
     return True
+
+
+def _is_harmless(source: Source, node: ast.stmt) -> bool:
+    """Return whether a statement only imports modules, defines names, or makes settings such as a seed."""
+    if isinstance(node, _DEFINITIONS):
+        return True
+    evaluated: ast.AST = node
+    if isinstance(node, _FUNCTIONS):
+        if node.decorator_list:
+            return False  # a decorator may call the function
+        evaluated = node.args
+    elif isinstance(node, ast.Expr):
+        if not isinstance(node.value, ast.Constant | ast.Name | ast.Call):
+            return False
+    elif not isinstance(node, ast.Assign | ast.AnnAssign):
+        return False
+    calls = (each for each in ast.walk(evaluated) if isinstance(each, ast.Call))
+    return all(_is_harmless_call(source, call) for call in calls)
+
+
+def _is_harmless_call(source: Source, call: ast.Call) -> bool:
+    """Return whether a call at the top level of a module neither trains nor prints anything."""
+    if name := source.callee(call):
+        return bool(_HARMLESS.fullmatch(name))
+    defined = {scope.name for scope in source.scopes}
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr in _HARMLESS_METHODS - defined
+    return last_name(call.func) in _HARMLESS_BUILTINS - defined
 
 
 def _runs_module(folder: Path, path: str, module: PurePosixPath) -> bool:

@@ -241,8 +241,39 @@ def test_finds_a_script_that_calls_nothing(others: dict[str, str], remedy: str, 
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        "warnings.filterwarnings('ignore')",
+        "np.random.seed(0)",
+        "BASE = os.path.dirname(os.path.abspath(__file__))",
+        "BASE = Path(__file__).resolve().parent",
+        "CONFIG = dict(hidden=(64,), epochs=int('40'))",
+        "NAME = 'run-{}'.format(1)",
+        "if __name__ == '__main__':\n    pass",
+    ],
+)
+def test_settings_do_no_work(line: str, tmp_path: Path) -> None:
+    """A script may silence warnings, set seeds and build constants without training anything."""
+    imports = "import os\nimport warnings\nfrom pathlib import Path\nimport numpy as np\n"
+    (found,) = find(tmp_path, {"nn.py": f"{imports}{_LIBRARY}\n{line}\n"})
+    assert (found.kind, found.line) == ("calls_nothing", 9)
+
+
+def test_function_that_is_named_but_not_called_is_pointed_out(tmp_path: Path) -> None:
+    """The parentheses are missing after the function's name."""
+    (found,) = find(tmp_path, {"nn.py": f"{_LIBRARY}\nif __name__ == '__main__':\n    fit\n"})
+    assert (found.kind, found.line) == ("calls_nothing", 9)
+    assert found.remedy == "Write fit() instead of fit, which only names the function."
+
+
+@pytest.mark.parametrize(
     "files",
     [
+        {"nn.py": _LIBRARY + "CONFIG = dict(accuracy=fit(1))\n"},
+        {"nn.py": _LIBRARY + "def dict(x):\n    return x\nCONFIG = dict(1)\n"},
+        {"nn.py": _LIBRARY + "class Net:\n    resolve = fit\nNet().resolve()\n"},
+        {"nn.py": _LIBRARY + "RESULTS = list(map(fit, [1]))\n"},
+        {"nn.py": _LIBRARY + "if __name__ != '__main__':\n    pass\nelse:\n    fit(1)\n"},
         {"nn.py": _LIBRARY + "\nif __name__ == '__main__':\n    fit(1)\n"},
         {"nn.py": _LIBRARY + "RESULT = fit(1)\n"},
         {"nn.py": _LIBRARY.replace("def fit", "@main\ndef fit")},
