@@ -45,25 +45,40 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     if isinstance(end, EndCause):
         return end
     trials = [trial for trial in active.load().trials if trial.strategy is Strategy.SEARCH]
-    count = f"{plural(len(trials), 'trial')}{_describe_failures(trials, active.plan.space)}"
+    bad = _find_bad_choices(trials, active.plan.space)
+    count = f"{plural(len(trials), 'trial')}{_describe_failures(trials, bad)}"
     cause = f"{end.cause} Before the search, which ran {count}, training for more epochs was ruled out: {give_up.cause}"
-    return GiveUp(end.reason, cause, end.remedy)
+    replace = f"In [search], remove or replace {join_words(bad)}, which failed in every trial. " if bad else ""
+    return GiveUp(end.reason, cause, f"{replace}{end.remedy or end.reason.remedy}")
 
 
-def _describe_failures(trials: Sequence[Trial], space: Sequence[Dimension]) -> str:
-    """Say how many trials of a search failed, and name each choice that was tried more than once and always failed."""
-    failed = [trial for trial in trials if trial.state is TrialState.FAILED and trial.reason is not Reason.INTERRUPTED]
-    if not failed:
-        return ""
-    bad = [
+def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> list[str]:
+    """Return each choice with which all trials of a search failed, as in ``kernel = tiny``.
+
+    A choice that was tried once is returned only if the trials differed in nothing else.
+    """
+    least = 1 if len(space) == 1 else 2
+    return [
         f"{dimension.constant.name} = {choice}"
         for dimension in space
         if isinstance(dimension.values, Choices)
         for choice in dimension.values.choices
-        if len(tried := [each for each in trials if each.hyperparameters.get(dimension.constant.name) == choice]) > 1
-        and all(each in failed for each in tried)
+        if len(tried := [each for each in trials if each.hyperparameters.get(dimension.constant.name) == choice])
+        >= least
+        and all(map(_has_failed, tried))
     ]
-    return f" ({len(failed)} failed{', including all with ' + join_words(bad, 'or') if bad else ''})"
+
+
+def _has_failed(trial: Trial) -> bool:
+    return trial.state is TrialState.FAILED and trial.reason is not Reason.INTERRUPTED
+
+
+def _describe_failures(trials: Sequence[Trial], bad: Sequence[str]) -> str:
+    """Say how many trials of a search failed, and which choices, ``bad``, always failed; empty if none failed."""
+    failed = sum(map(_has_failed, trials))
+    if not failed:
+        return ""
+    return f" ({failed} failed{', including all with ' + join_words(bad, 'or') if bad else ''})"
 
 
 def join(app: App, number: int) -> None:

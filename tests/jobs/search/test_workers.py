@@ -226,7 +226,20 @@ def test_choices_that_always_fail_are_named(home: Path, tmp_path: Path) -> None:
         "the search, which ran 4 trials (2 failed, including all with kernel = tiny), training for"
         in result.run.explanation
     )
+    assert (
+        "In [search], remove or replace kernel = tiny, which failed in every trial. Widen the" in result.run.explanation
+    )
     assert "5 trials (2 failed)" in result.printed["retrain"]
+
+
+def test_choices_of_the_only_dimension_may_fail_once(home: Path, tmp_path: Path) -> None:
+    """Nothing else differed between the trials, so no other trial with these choices can succeed."""
+    _limit_trials_at_once(home, 1)
+    training = 'if kernel != "small":\n    raise SystemExit("wrong")\n'
+    result = drive(
+        home, store_push(home, _make_search_repository(tmp_path, training, 'kernel = { choices = ["a", "b"] }'))
+    )
+    assert "In [search], remove or replace kernel = a and kernel = b, which failed in" in result.run.explanation
 
 
 def test_last_trial_of_the_budget_may_reach_the_threshold(home: Path, tmp_path: Path) -> None:
