@@ -2,12 +2,14 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from epochal.analysis.hyperparameters.definitions import is_environment
 from epochal.analysis.syntax import Module, last_name, literal
 
 _OPENERS = frozenset({"open", "File", "ZipFile", "GzipFile", "BZ2File", "LZMAFile"})
+_PRINTS = frozenset({"print", "debug", "info", "warning", "error", "critical", "exception", "log"})
 _WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
 
 
@@ -48,6 +50,28 @@ def find_texts(code: Path, path: str, line: int) -> list[str]:
     ]
     texts = [literals[each.id] for each in nodes if isinstance(each, ast.Name) and each.id in literals]
     return texts + [each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+
+
+def find_used_texts(tree: ast.Module) -> list[str]:
+    """Return the strings in a module, in source order, except those that it only prints or logs and its docstrings."""
+    inert = {inner for node in ast.walk(tree) for inner in _find_inert(node)}
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in inert]
+    texts = sorted((node.lineno, node.col_offset, node.value) for node in nodes if isinstance(node.value, str))
+    return [text for _, _, text in texts]
+
+
+def _find_inert(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the string if ``node`` is a docstring, or what it only prints or logs: nothing that is inside another call."""
+    stack: list[ast.AST] = []
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        stack = [node.value]
+    elif isinstance(node, ast.Call) and last_name(node.func) in _PRINTS:
+        stack = [*node.args, *(each.value for each in node.keywords)]
+    while stack:
+        part = stack.pop()
+        if not isinstance(part, ast.Call):
+            yield part
+            stack += ast.iter_child_nodes(part)
 
 
 def _find_opened(tree: ast.Module, line: int) -> dict[str, ast.Call]:

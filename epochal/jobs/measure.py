@@ -1,9 +1,9 @@
 """Measure a trial after its training: choose the accuracy that counts, or explain why the trial has no accuracy."""
 
-import ast
 import re
 from dataclasses import replace
 
+from epochal.analysis.calls import find_used_texts
 from epochal.analysis.findings import find_uncalled_functions, read_sources
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import last_name
@@ -156,17 +156,13 @@ def _describe_thread(script: Script, function: Frame) -> str:
 def _is_relevant(note: str, active: ActiveRun) -> bool:
     """Return whether a note may concern the script.
 
-    A note about Git LFS files may concern it only if a string in the code may name one of the files or its folder.
+    A note about Git LFS files may concern it only if a string in the code, other than one that it only prints, may name
+    one of the files or its folder.
     """
     paths, _, text = note.partition(": ")
     if "Git LFS" not in text or paths.endswith(" more"):
         return True
-    strings = [
-        node.value
-        for source in read_sources(active.script)
-        for node in source.nodes
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
+    strings = [text for source in read_sources(active.script) for text in find_used_texts(source.tree)]
     words = {word for string in strings for word in re.split(r"[/\\]", string)}
     tops = {path.partition("/")[0] for path in paths.split(", ")}
     return bool(tops & words) or any("*" in word or word == "." for word in words)

@@ -146,7 +146,13 @@ def test_pointer_of_git_lfs_is_explained_once(home: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "is_shown"), [("os.path.join('data', 'a.json')", True), ("os.environ['EPOCHAL_DATA'] + '/a.json'", False)]
+    ("name", "is_shown"),
+    [
+        ("os.path.join('data', 'a.json')", True),
+        ("os.environ['EPOCHAL_DATA'] + '/a.json'", False),
+        ("print('data', f'in {epochs} data/files', sep='/')", False),
+        ("print('read', os.listdir('data'))", True),
+    ],
 )
 def test_pointer_of_git_lfs_that_the_script_does_not_name_explains_nothing(
     home: Path, tmp_path: Path, name: str, is_shown: bool
