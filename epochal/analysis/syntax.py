@@ -110,6 +110,35 @@ class Module:
         return start + len(mark) + len(utf8[:column].decode("utf-8").encode(self._encoding))
 
 
+def hide_comments(source: str) -> str:
+    """Return a module's source code with a space for each character of its comments and docstrings.
+
+    Code that Python cannot split into tokens is returned unchanged.
+    """
+    lines = source.split("\n")
+    try:
+        tokens = [each for each in tokenize.generate_tokens(io.StringIO(source).readline) if each.type != tokenize.NL]
+    except (SyntaxError, tokenize.TokenError):
+        return source
+    code = [each for each in tokens if each.type != tokenize.COMMENT]
+    between = zip([None, *code], code, code[1:], strict=False)
+    hidden = [each for each in tokens if each.type == tokenize.COMMENT]
+    hidden += [each for before, each, after in between if each.type == tokenize.STRING and _is_alone(before, after)]
+    for token in hidden:
+        (first, start), (last, end) = token.start, token.end
+        for number in range(first, last + 1):
+            line = lines[number - 1]
+            left, right = start if number == first else 0, end if number == last else len(line)
+            lines[number - 1] = line[:left] + " " * (right - left) + line[right:]
+    return "\n".join(lines)
+
+
+def _is_alone(before: tokenize.TokenInfo | None, after: tokenize.TokenInfo) -> bool:
+    """Return whether the token between two others, without comments, is a whole statement."""
+    starts = before is None or before.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    return starts and after.type == tokenize.NEWLINE
+
+
 def encoding_of(source: bytes) -> str:
     """Return the encoding that Python source code declares with a byte order mark or coding cookie (PEP 263).
 

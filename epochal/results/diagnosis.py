@@ -12,7 +12,14 @@ from epochal.grammar import join_words
 from epochal.results.ending import Endings
 from epochal.results.exceptions import TRACEBACK, Frame, Raised, find_last_exceptions, unwrap
 from epochal.results.import_errors import explain_import_error
-from epochal.results.remedies import Origin, explain_known, explain_lost_window, explain_memory, is_out_of_memory
+from epochal.results.remedies import (
+    Origin,
+    explain_known,
+    explain_lost_window,
+    explain_memory,
+    failed_to_spawn,
+    is_out_of_memory,
+)
 
 # ECMA-48 control sequences (colours, cursor movements), sequences that set a terminal's title, and other escapes.
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
@@ -31,6 +38,8 @@ _SIGNALS: dict[int, str] = {
     signal.SIGSEGV: ": a library crashed. Pin a different version of it in requirements.txt.",
 }
 _LAST_SIGNAL = 64
+_LOST_CHILD = frozenset({"BrokenProcessPool", "BrokenPipeError", "ConnectionResetError", "EOFError"})
+"""What a script raises if a process that it has spawned ends before doing its work."""
 
 
 def diagnose(
@@ -116,6 +125,9 @@ def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
     script = endings.script
     if script is None:
         return find_last_exceptions(lines)
+    spawned = [child for child in endings.children if failed_to_spawn(child[0])]
+    if spawned and script.raised and script.raised[0].name in _LOST_CHILD:
+        return list(spawned[-1])
     if script.raised and script.raised[0].name != "CalledProcessError":
         return list(script.raised)
     if script.exit_status and script.handled:

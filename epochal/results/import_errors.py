@@ -43,6 +43,7 @@ _BUILT_FOR_NUMPY_1 = re.compile(
 _OPTIONAL = re.compile(
     r"Missing optional dependency '(?P<missing>[\w.-]+)'|`Import (?P<module>\w+)` failed"
     r"|requires (?P<required>[\w-]+)\. You can install (?P=required) with `pip install"
+    r"|'\.\w+' accessor requires (?P<accessor>[\w-]+)"
 )
 """Matches the error that a function raises if an optional dependency of its package is missing."""
 _OLDER = re.compile(r"requires version '(?P<version>[\w.]+)' or newer of '(?P<package>[\w.-]+)'")
@@ -134,9 +135,8 @@ def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
 
 def _explain_other(message: str, importer: str, place: Frame | None, code: Path) -> str:
     """Return what to do about an error whose message is not Python's for a missing module or name; empty if unknown."""
-    if found := _OPTIONAL.search(message):
-        name = found["missing"] or found["module"] or found["required"]
-        return f"Add {find_package(name) or name} to {_REQUIREMENTS}."
+    if optional := explain_optional(message):
+        return optional
     if older := _OLDER.search(message):
         return f"In {_REQUIREMENTS}, require {older['package']}>={older['version']}."
     if experimental := _EXPERIMENTAL.search(message):
@@ -149,6 +149,13 @@ def _explain_other(message: str, importer: str, place: Frame | None, code: Path)
         package = find_package(importer) or importer
         return f"In {_REQUIREMENTS}, pin compatible versions of {package} and its dependencies."
     return ""
+
+
+def explain_optional(message: str) -> str:
+    """Return what to do about an error due to a missing optional dependency of a package; empty for other errors."""
+    found = _OPTIONAL.search(message)
+    name = next(filter(None, found.groups())) if found else ""
+    return f"Add {find_package(name) or name} to {_REQUIREMENTS}." if name else ""
 
 
 def _explain_system_library(library: SystemLibrary, importer: str, code: Path, script: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epochal.analysis.calls import find_calls, find_texts, find_variable, makes_files
+from epochal.analysis.calls import find_calls, find_texts, find_used_texts, find_variable, makes_files
 from epochal.analysis.detection import read_source
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.hyperparameters.sources import read_sources
@@ -26,12 +26,18 @@ from epochal.analysis.missing_files import (
 )
 from epochal.analysis.packages import explain_replaced, find_system_library
 from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines, find_magic_lines
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import Module, hide_comments, last_name
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
 from epochal.grammar import capitalize
 from epochal.results.exceptions import Frame, Raised
-from epochal.results.import_errors import ON_THE_SERVER, explain_hidden, explain_import_error, explain_removed
+from epochal.results.import_errors import (
+    ON_THE_SERVER,
+    explain_hidden,
+    explain_import_error,
+    explain_optional,
+    explain_removed,
+)
 
 _MEMORY = re.compile(
     r"MemoryError|std::bad_alloc|ResourceExhaustedError|OOM when allocating|OutOfMemoryError|Cannot allocate memory"
@@ -57,9 +63,7 @@ _SCREEN = re.compile(
     r"|requires the '\w+' interactive framework, as 'headless'|Cannot load backend|No available video device"
     r"|The function is not implemented\. Rebuild the library with Windows, GTK"
 )
-_BACKEND = re.compile(
-    r"""(?:matplotlib|mpl)\.use\([^)\n]*\)|(?:plt|pyplot)\.switch_backend\([^)\n]*\)|%matplotlib \w+"""
-)
+_BACKEND = re.compile(r"""(?:matplotlib|mpl)\.use\([^)\n]*\)|(?:plt|pyplot)\.switch_backend\([^)\n]*\)""")
 _OPENS_WINDOWS = re.compile(r"/matplotlib/backends/_?backend_(?:gtk|macosx|qt|tk|wx)")
 """Matches the path of a Matplotlib backend that opens windows."""
 _WINDOW = re.compile(r"\bcv2\.(?:imshow|namedWindow|waitKey)\b|\bQApplication\b")
@@ -253,6 +257,8 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
 
 def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
     """Return the reason and the remedy if a package is missing, cannot be imported or is hidden by a local module, else None."""
+    if last.package and (optional := explain_optional(last.message)):
+        return Reason.IMPORT_ERROR, optional
     if last.name in _IMPORT or find_system_library(f"{last.name}: {last.message}"):
         return explain_import_error(last, inner, origin.code, origin.script)
     lacking = _ATTRIBUTE.search(last.message)
@@ -262,12 +268,17 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
 
 def _explain_spawning(last: Raised, origin: Origin) -> tuple[Reason, str] | None:
     """Return the reason and the remedy if a spawned process failed while importing the script, else None."""
-    if not any(frame.function == "_fixup_main_from_path" for frame in last.frames):  # in multiprocessing/spawn.py
+    if not failed_to_spawn(last):
         return None
     return Reason.SCRIPT_ERROR, (
         f"Each process that {origin.script} spawns runs the script again and fails before doing any work. Put the code that "
         'leads to this line under `if __name__ == "__main__":`.'
     )
+
+
+def failed_to_spawn(raised: Raised) -> bool:
+    """Return whether an exception ended a spawned process while it was importing the script."""
+    return any(frame.function == "_fixup_main_from_path" for frame in raised.frames)  # in multiprocessing/spawn.py
 
 
 def _explain_code(last: Raised, line: str, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
@@ -367,8 +378,8 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
         return (Reason.MISSING_FILE, remedy) if remedy else None
     if _READS_BADLY.search(text):
         files = dict.fromkeys([origin.script, *([_local_path(inner, origin)] if inner else [])])
-        source = "\n".join(read_source(origin.code, file) or "" for file in files if file)
-        names = (match[2] for match in re.finditer(r"""(['"])([^'"\n]{1,200})\1""", source))
+        modules = [module for file in files if (module := Module.read(origin.code / file))]
+        names = [text for module in modules for text in find_used_texts(module.tree)]
         if pointer := find_pointer(names, origin.code):
             return Reason.MISSING_FILE, explain_pointer(pointer)
     remedy = _explain_content(last, inner, origin) if inner else ""
@@ -543,12 +554,15 @@ def _search_code(pattern: re.Pattern[str], origin: Origin) -> tuple[str, str]:
 
 
 def _read_modules(origin: Origin) -> dict[str, str]:
-    """Return the source code, by path, of the script and then of the local modules that it imports."""
+    """Return the code, by path, of the script and then of the local modules that it imports.
+
+    Comments and docstrings are replaced by spaces.
+    """
     try:
         files = read_sources(origin.code, origin.script, (origin.code / origin.script).read_bytes()).modules
     except OSError:
         return {}
-    return {path: read_source(origin.code, path) or "" for path in files}
+    return {path: hide_comments(read_source(origin.code, path) or "") for path in files}
 
 
 def is_out_of_memory(message: str) -> bool:

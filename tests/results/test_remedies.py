@@ -323,6 +323,14 @@ def _raise(error: str) -> dict[str, str]:
             "Add tabulate to requirements.txt.",
         ),
         (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport pandas\npandas.style()\n",
+                "site-packages/pandas.py": "def style():\n    raise AttributeError(\"The '.style' accessor requires jinja2\")\n",
+            },
+            Reason.IMPORT_ERROR,
+            "Add jinja2 to requirements.txt.",
+        ),
+        (
             _raise("ImportError('`Import sklearn` failed.  Use pip or conda to install the sklearn package.')"),
             Reason.IMPORT_ERROR,
             "Add scikit-learn to requirements.txt.",
@@ -514,7 +522,7 @@ def _raise(error: str) -> dict[str, str]:
         ),
         (
             {
-                "nn.py": "# loss='categorical_crossentropy'\nraise ValueError('Arguments `target` and `output` must '\n"
+                "nn.py": "loss='categorical_crossentropy'\nraise ValueError('Arguments `target` and `output` must '\n"
                 "    'have the same rank (ndim). Received: target.shape=(None,), output.shape=(None, 10)')\n"
             },
             Reason.SCRIPT_ERROR,
@@ -522,8 +530,28 @@ def _raise(error: str) -> dict[str, str]:
         ),
         (
             {
+                "nn.py": '"""Not\ncategorical_crossentropy."""\n# nor categorical_crossentropy\n'
+                "def make():  # categorical_crossentropy\n    'Use categorical_crossentropy.'\n"
+                "    return CategoricalCrossentropy()\n"
+                "raise ValueError('Arguments `target` and `output` must '\n"
+                "    'have the same rank (ndim). Received: target.shape=(None,), output.shape=(None, 10)')\n"
+            },
+            Reason.SCRIPT_ERROR,
+            "On line 6, write SparseCategoricalCrossentropy instead.",
+        ),
+        (
+            {
+                "nn.py": "from concurrent.futures import ProcessPoolExecutor\nfrom multiprocessing import get_context\n"
+                "with ProcessPoolExecutor(1, get_context('spawn')) as pool:\n    print(list(pool.map(abs, [1])))\n"
+            },
+            Reason.SCRIPT_ERROR,
+            "Each process that nn.py spawns runs the script again and fails before doing any work. Put the code that leads to "
+            'this line under `if __name__ == "__main__":`.',
+        ),
+        (
+            {
                 "nn.py": "from nets.Small import build\nbuild()\n",
-                "nets/Small.py": "# loss=losses.CategoricalCrossentropy()\ndef build():\n    raise ValueError('Arguments `target` "
+                "nets/Small.py": "lambda: losses.CategoricalCrossentropy()\ndef build():\n    raise ValueError('Arguments `target` "
                 "and `output` must have the same shape. Received: target.shape=(None, 1), output.shape=(None, 10)')\n",
             },
             Reason.SCRIPT_ERROR,
@@ -635,27 +663,27 @@ def _raise(error: str) -> dict[str, str]:
             "With metrics=[\"accuracy\"], write 'val_accuracy' instead of 'val_acc'.",
         ),
         (
-            {"nn.py": "history = {}\n# compile(metrics=['acc'])\nhistory['val_accuracy']\n"},
+            {"nn.py": "history = {}\nlambda: compile(metrics=['acc'])\nhistory['val_accuracy']\n"},
             Reason.SCRIPT_ERROR,
             "With metrics=[\"acc\"], write 'val_acc' instead of 'val_accuracy'.",
         ),
         (
             {
                 "nn.py": "import net\nhistory = {}\nhistory['accuracy']\n",
-                "net.py": "# compile(metrics=['mae', metrics.SparseTopKCategoricalAccuracy()])\n",
+                "net.py": "lambda: compile(metrics=['mae', metrics.SparseTopKCategoricalAccuracy()])\n",
             },
             Reason.SCRIPT_ERROR,
             "With metrics=[metrics.SparseTopKCategoricalAccuracy()], write 'sparse_top_k_categorical_accuracy' instead of "
             "'accuracy'.",
         ),
         (
-            {"nn.py": "history = {}\n# compile(metrics=[BinaryAccuracy(name='hits')])\nhistory['val_acc']\n"},
+            {"nn.py": "history = {}\nlambda: compile(metrics=[BinaryAccuracy(name='hits')])\nhistory['val_acc']\n"},
             Reason.SCRIPT_ERROR,
             "With metrics=[BinaryAccuracy(name='hits')], write 'val_hits' instead of 'val_acc'.",
         ),
         (
             {
-                "nn.py": "# loss=SparseCategoricalCrossentropy()\nraise ValueError('Argument `output` must have rank (ndim) '\n"
+                "nn.py": "lambda: SparseCategoricalCrossentropy()\nraise ValueError('Argument `output` must have rank (ndim) '\n"
                 "    '`target.ndim - 1`. Received: target.shape=(None, 3), output.shape=(None, 3)')\n"
             },
             Reason.SCRIPT_ERROR,
@@ -720,7 +748,7 @@ def _raise(error: str) -> dict[str, str]:
         ),
         (
             {
-                "nn.py": "# matplotlib.use('TkAgg')\nraise ImportError(\"Cannot load backend 'TkAgg' which requires the 'tk' "
+                "nn.py": "lambda: matplotlib.use('TkAgg')\nraise ImportError(\"Cannot load backend 'TkAgg' which requires the 'tk' "
                 "interactive framework, as 'headless' is currently running\")\n"
             },
             Reason.NO_DISPLAY,
@@ -868,6 +896,11 @@ def _raise(error: str) -> dict[str, str]:
         ),
         ({"nn.py": "import json\njson.load(open('a.json'))\n", "a.json": _LFS}, Reason.MISSING_FILE, "Git LFS pointer"),
         (
+            {"nn.py": "import json\nprint(json.load(open('a.json')))\n", "a.json": _LFS},
+            Reason.MISSING_FILE,
+            "Git LFS pointer",
+        ),
+        (
             {
                 "nn.py": "from churn.data import load\nload()\n",
                 "churn/data.py": "import os\nFOLDER = os.path.dirname(os.path.abspath(__file__))\n\n"
@@ -944,7 +977,9 @@ def test_module_in_a_submodule_is_not_called_uncommitted(tmp_path: Path, text: s
             "nn.py line 3: KeyError: 'RANK_'.",
         ),
         (
-            {"nn.py": "history = {}\n# compile(metrics=['acc'])\nhistory['val_acc']\n"},  # without validation data
+            {
+                "nn.py": "history = {}\nlambda: compile(metrics=['acc'])\nhistory['val_acc']\n"
+            },  # without validation data
             "nn.py line 3: KeyError: 'val_acc'.",
         ),
         (
@@ -962,6 +997,24 @@ def test_module_in_a_submodule_is_not_called_uncommitted(tmp_path: Path, text: s
                 "data/a.csv": "",
             },
             "nn.py line 5: ValueError: No objects to concatenate.",
+        ),
+        (
+            {"nn.py": "print('a.json', f'{1} a.json')\n{0: 1}[2]\n", "a.json": _LFS},
+            "nn.py line 2: KeyError: 2.",
+        ),
+        (
+            {
+                "nn.py": "import os\nfrom concurrent.futures import ProcessPoolExecutor\nfrom multiprocessing import get_context\n"
+                "def leave():\n    os._exit(1)\n"
+                "if __name__ == '__main__':\n    with ProcessPoolExecutor(1, get_context('spawn')) as pool:\n"
+                "        pool.submit(leave).result()\n"
+            },
+            "nn.py line 8: BrokenProcessPool: A process in the process pool was terminated abruptly while the future was running "
+            "or pending.",
+        ),
+        (
+            {"nn.py": "raise AttributeError(\"The '.style' accessor requires patience\")\n"},
+            "nn.py line 1: AttributeError: The '.style' accessor requires patience.",
         ),
         (
             {"nn.py": "import os\nprint(os.environ.get('HOME') + None)\n"},
