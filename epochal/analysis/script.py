@@ -24,7 +24,7 @@ _MAX_TEXT_LENGTH = 200
 """The maximum length, in characters, of a string that is recorded as a hyperparameter."""
 
 _BARE_LINES = (
-    r"(?P<bare>(?:(?<=\b[oO]n )|(?<=\b[rR]emove )|(?<=\binto )|(?<=\. )(?=Lines? [^.:]* needs?\b))"
+    r"(?P<bare>(?:(?<=\b[oO]n )|(?<=\b[rR]emove )|(?<=\binto )|(?<= \()(?=line \d+\))|(?<=\. )(?=Lines? [^.:]* needs?\b))"
     r"[lL]ines? (?>\d+(?:, \d+)*(?: and \d+)?)\b(?! of ))"
 )
 """Matches the lines that a remedy names without their file, as in ``Remove lines 3 and 5``."""
@@ -63,12 +63,13 @@ class Script:
         """The path of the script in the commit; if it was exported from a notebook, the path of the notebook."""
         return self.notebook.path if self.notebook else self.path
 
-    def name_cells(self, message: str) -> str:
+    def name_cells(self, message: str, *, is_own: bool = False) -> str:
         """Return ``message``, but naming the notebook and its cells instead of the exported script and its lines.
 
-        Line numbers without a file are taken to be the script's if the message names no other Python file.
+        Line numbers without a file are taken to be the script's if the message names no other Python file. ``is_own``:
+        whether the message is about the script even if it does not name it.
         """
-        if self.notebook is None or self.path not in message:
+        if self.notebook is None or (self.path not in message and not is_own):
             return message
         name = re.escape(self.path)
         forms = [rf"{name} line (?P<after>\d+)", rf"\bline (?P<before>\d+) of {name}", rf"(?P<alone>{name})"]

@@ -425,7 +425,8 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
     if script.notebook is None or finding.path != script.path:
         return finding
     cell, line = script.notebook.find_cell(finding.line)
-    return replace(finding, path=script.notebook.path, line=line, cell=cell)
+    message, remedy = (script.name_cells(text, is_own=True) for text in (finding.message, finding.remedy))
+    return replace(finding, path=script.notebook.path, line=line, cell=cell, message=message, remedy=remedy)
 
 
 def _view_fact(value: str | int, path: str, line: int, checked: Checked) -> FactView:

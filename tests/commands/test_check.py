@@ -413,6 +413,24 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
             'In epochal.toml, choose the framework to train with: framework = "keras" or framework = "torch".',
         ),
         (
+            ("import os", "%%time\ndef train():\n    os.getcwd()", "train"),
+            "",
+            ("digits.ipynb", 3, 1),
+            "digits.ipynb only defines functions and calls none, so it trains nothing.",
+            "Write train() instead of train, which only names the function.",
+        ),
+        (
+            (
+                "import tensorflow as tf\nds = tf.data.Dataset.range(9)",
+                "%%time\nds = ds.shuffle(9)",
+                "a = ds.take(8)\nb = ds.skip(8)",
+            ),
+            "",
+            ("digits.ipynb", 2, 2),
+            "shuffle() reshuffles the data each time it is read, so take() and skip() (line 2 of cell 3) mix training and test rows.",
+            "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
+        ),
+        (
             ("x = 1", "rate = 0.1", "rate = 0.2"),
             "rate",
             ("epochal.toml", None, 2),
