@@ -427,7 +427,8 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
             ),
             "",
             ("digits.ipynb", 2, 2),
-            "shuffle() reshuffles the data each time it is read, so take() and skip() (line 2 of cell 3) mix training and test rows.",
+            "shuffle() reshuffles the data each time it is read, so take() and skip() (line 2 of cell 3) mix training "
+            "and test rows.",
             "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
         ),
         (
