@@ -33,6 +33,7 @@ from epochal.results.refusals import (
     explain_missing_accuracy,
     explain_row_refusal,
     explain_targets,
+    explain_unchanged_weights,
     find_leak,
     is_other_metric,
 )
@@ -145,7 +146,8 @@ class _Chooser:
             self._check_metric()
             accuracy = self._from_measurements() or self._from_output() or self._from_files()
         if accuracy is None:
-            self._refuse_unparsed_line()
+            if not self._states_best_score():
+                self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = validate(accuracy)
         kinds = [*LEARNED]
@@ -306,11 +308,19 @@ class _Chooser:
         found = [each for each in found if "accuracy" in each.metrics and not each.is_training]
         return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
 
+    def _states_best_score(self) -> bool:
+        """Return whether the printed line that does not count states the best_score_ of a hyperparameter search."""
+        search, line = self._last_cross_validation(), self._findings.printed.unparsed
+        if search is None or not search.candidates or not line:
+            return False
+        numbers = [float(number) for number in re.findall(r"(?<![\w.])\d+\.\d+(?![\w.])", line)]
+        return any(is_same_number(number, search.metrics["accuracy"], rounding_error(number)) for number in numbers)
+
     def _refuse_unparsed_line(self) -> None:
         """Raise RunFailed if the script printed an accuracy in a form that cannot be parsed."""
         printed = self._findings.printed
         unparsed = printed.unparsed
-        if unparsed and (self._refused or self._refused_predictions):
+        if unparsed and (self._refused or (self._refused_predictions and not self._sound_predictions)):
             raise self._no_accuracy_error()
         if unparsed:
             raise RunFailed(
@@ -513,8 +523,8 @@ class _Chooser:
             return self._metric if self._metric in measurement.metrics else ""
         return (measurement.accuracies or [""])[0]
 
-    def _explain_refusal(self, measurement: Measurement) -> str:
-        """Return why a measurement does not count and what to do about it; empty if it counts."""
+    def _explain_kind(self, measurement: Measurement) -> str:
+        """Return why a measurement is not the accuracy of a trained classifier on test rows; empty if it may be."""
         if measurement.is_r2:
             value = next(iter(measurement.metrics.values()), math.nan)
             where = f" on line {measurement.line}" if measurement.line else ""
@@ -535,6 +545,14 @@ class _Chooser:
             )
         if measurement.is_dummy:
             return f"{self._script} evaluated only a DummyClassifier, which learns nothing. Evaluate a trained model."
+        return ""
+
+    def _explain_refusal(self, measurement: Measurement) -> str:
+        """Return why a measurement does not count and what to do about it; empty if it counts."""
+        if refusal := self._explain_kind(measurement):
+            return refusal
+        if self._findings.recorded.is_unchanged_by_fit(measurement):
+            return explain_unchanged_weights(self._script)
         if measurement.trained is False:
             return (
                 f"{self._script} evaluated only a model that it loaded, not one that it trained in this run. "
@@ -589,13 +607,15 @@ class _Chooser:
             )
         return (
             f"{loaded.path} loads {file[1]} on line {loaded.line}. If the script trains only when that file is missing, "
-            f"remove it from the commit with git rm --cached {file[1]} and list it in .gitignore; otherwise, train a "
+            f"remove it from the commit with git rm --cached {shlex.quote(file[1])} and list it in .gitignore; otherwise, train a "
             "model in the script and evaluate it."
         )
 
     def _no_accuracy_error(self) -> RunFailed:
         """Return the error for a trial without an accuracy that counts, with the most specific explanation."""
-        for refused in (self._refused, self._refused_predictions):
+        # If the script has predicted other rows, too, and prints no accuracy, the refused predictions are not its test.
+        has_test = self._sound_predictions and self._findings.printed.test is None
+        for refused in (self._refused, [] if has_test else self._refused_predictions):
             if refused:
                 return RunFailed(Reason.NO_ACCURACY, self._explain_refusal(refused[-1]))
         measurements = [each for each in self._findings.recorded.measurements if each.kind is Kind.EVALUATE]

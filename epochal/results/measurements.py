@@ -90,7 +90,7 @@ class Measurement:
     the value is a cross-validation's mean accuracy on its training folds. ``at``: the time, in
     seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates
     in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(),
-    score() or a metric; None if unknown.
+    score() or a metric; None if unknown. ``is_one_by_one``: whether a loop predicted the rows, a few at a time.
     """
 
     kind: Kind
@@ -112,6 +112,7 @@ class Measurement:
     folds: int = 0
     candidates: int = 0
     line: int | None = None
+    is_one_by_one: bool = False
 
     @property
     def accuracies(self) -> list[str]:
@@ -148,6 +149,10 @@ class Measurements:
     test_sets: Mapping[str, bytes] = field(default_factory=dict)
     epochs: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
     last_direct_call: float = 0.0
+
+    def is_unchanged_by_fit(self, measurement: Measurement) -> bool:
+        """Return whether a fit ended an epoch with the measured weights, although no fit has produced them."""
+        return measurement.trained is False and any(measurement.weights in each for each in self.epochs.values())
 
     def count_looks(self, test_set: str | None) -> int:
         """Return how many different models were evaluated on a test set, but at least 1.
@@ -250,6 +255,7 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
         folds=read_count(event.get("folds") or 0),
         candidates=read_count(event.get("candidates") or 0),
         line=read_count(event.get("line") or 0) or None,
+        is_one_by_one=event.get("one_by_one") is True,
     )
 
 

@@ -89,7 +89,8 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
     if labels.answers == 1:
         return (
             f"All test labels are {labels.answer!r}, so a model that always gives this answer is never wrong. "
-            "Test on data that contains every class."
+            "Test on data that contains every class. If the rows are sorted by label, shuffle them before the split, as "
+            "train_test_split(…, stratify=y, random_state=0) does."
         )
     is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
     if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
@@ -108,6 +109,15 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
             "are all correct, as scikit-learn's accuracy_score(y_test, model.predict(x_test) > 0.5) does."
         )
     return ""
+
+
+def explain_unchanged_weights(script: str) -> str:
+    """Return why a model does not count that fit() has left as it was, and what to do about it."""
+    return (
+        f"fit() did not change the weights of the model that {script} evaluated, so the model has learned nothing. Make at least "
+        "one layer trainable before compile() is called, and keep the gradients from being zero or infinite: scale the inputs, "
+        "or use other activations."
+    )
 
 
 def find_leak(leaks: Sequence[Finding], *kinds: str) -> Finding | None:
@@ -144,6 +154,11 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
     is_known = overlap.expected >= 0.005 and not copied
     expected = f" (a clean split would yield {overlap.expected:.0%})" if is_known else ""
     share = "All" if uses_all else f"{overlap.share:.0%} of the"
+    if measurement.is_one_by_one and not uses_all and not copied:
+        return (
+            f"{share} rows that were predicted one by one in a loop were also used in training, so the accuracy on them is "
+            "meaningless. Predict the test rows all at once, as in model.predict(X_test), or in a loop of their own."
+        )
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
     if copied:
         remedy = f"{copied.path} line {copied.line}: {copied.remedy}"

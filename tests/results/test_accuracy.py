@@ -262,6 +262,7 @@ _LOADED = _make_event(0.97, trained=False)
         (_R2, '$EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'),
         (_LOADED, "evaluated only a model that it loaded"),
         (_make_event(0.9, "score", dummy=True), "DummyClassifier"),
+        (_make_event(1.0, "score", seen=_SEEN, one_by_one=True), "80% of the rows that were predicted one by one"),
         (_make_event(0.0, labels={"": {"kind": "numbers"}}), "a regression"),
         (_make_event(0.0, labels={"": {"kind": "inputs"}}), "the inputs themselves"),
         (
@@ -295,6 +296,7 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
     The setting is neither offered nor obeyed if all test rows were trained on: then the test set is the training set.
     """
     assert "repeated_rows = true" in _explain_refusal(_make_event(0.9, seen=_SEEN))
+    assert "repeated_rows" not in _explain_refusal(_make_event(0.9, seen=_SEEN, one_by_one=True))
     same_rows = _make_event(0.9, seen=_SEEN | {"share": 1.0})
     for accepted in (False, True):
         explanation = _explain_refusal(same_rows, repeated=accepted)
@@ -328,6 +330,48 @@ def test_copies_that_did_not_reach_the_test_rows_are_accepted() -> None:
     seen = _CLEAN | {"share": 0.04, "expected": 0.05}
     recorded = parse_measurements(json.dumps(_make_event(0.9, seen=seen)))
     assert choose_accuracy(Findings(None, recorded, printed(""), leaks=(_COPIES,))).accuracy.value == 0.9
+
+
+def test_model_that_fit_left_unchanged_is_refused_with_the_reason() -> None:
+    """All its layers may be frozen. A model that was loaded after the fit has other weights than the fit's epochs."""
+    unchanged = _make_event(0.7, trained=False)
+    fit = [_EPOCHS[0], _EPOCHS[1] | {"metrics": {}, "weights": "a"}]
+    assert _explain_refusal(*fit, unchanged).startswith("fit() did not change the weights of the model")
+    assert "a model that it loaded" in _explain_refusal(*fit, unchanged | {"weights": "b"})
+    assert _read_accuracy(*fit, unchanged | {"trained": True})[0] == 0.7
+
+
+def test_training_accuracy_alone_is_no_refused_test() -> None:
+    """The script has predicted its test rows, too, but it writes only its training accuracy to a file."""
+    test = _make_event(0.0, "predict", metrics={}, labels={})
+    training = test | {"seen": _SEEN | {"share": 1.0}, "test_set": "2e1d", "time": 2.0}
+    assert _explain_refusal(test, training).startswith("nn.py finished but reported no accuracy")
+    assert "form that Epochal does not" in _explain_refusal(test, training, log="Test loss | acc: 0.93 | 0.5")
+    assert "All test rows" in _explain_refusal(training)
+    assert "All test rows" in _explain_refusal(training, log="Test accuracy: 0.99")
+
+
+@pytest.mark.parametrize(
+    ("log", "counts"),
+    [
+        ("Best accuracy: 0.9633", True),
+        ("Best CV accuracy: 96.33%", True),
+        ("Best accuracy: 0.9712", False),
+        ("Best test accuracy: 0.9633\nTest accuracy of class 3: 0.4", False),
+    ],
+)
+def test_printed_best_score_of_a_search_counts(log: str, counts: bool) -> None:
+    """The word "best" names the best candidate there, not the best epoch."""
+    search = _make_event(
+        0.9633, "cross_validation", of="GridSearchCV", folds=5, candidates=12, test_set=None, trained=None
+    )
+    if counts:
+        assert "GridSearchCV's best_score_" in _choose(search, log=log).notes[0]
+    else:
+        assert "may state the accuracy of the best epoch" in _explain_refusal(search, log=log)
+    alone = _make_event(0.9633, "cross_validation", of="SVC", folds=5, candidates=0, test_set=None, trained=None)
+    if "CV" not in log:
+        assert "may state the accuracy of the best epoch" in _explain_refusal(alone, log=log)
 
 
 _TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)

@@ -24,7 +24,8 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "test_set", "id": "1f0c…", "rows": 360, "sketch": "…"}
     {"event": "evaluate", "model": 1, "metrics": {"loss": 0.6, "accuracy": 0.83},
      "kinds": {"accuracy": "BinaryAccuracy"}, "line": 14, ROWS}
-    {"event": "predict", "model": 1, ROWS}                for scikit-learn: "of", "dummy", "estimator", no "model"
+    {"event": "predict", "model": 1, ROWS}                for scikit-learn: "of", "dummy", "estimator", no "model";
+                                                          "one_by_one": true if a loop predicted a few rows at a time
     {"event": "score", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "MLPClassifier", "dummy": false,
      "estimator": 1, "line": 14, ROWS}
     {"event": "cross_validation", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "SVC", "dummy": false,

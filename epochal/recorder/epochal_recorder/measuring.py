@@ -322,7 +322,8 @@ class SharedState:
                 test_rows.extend(rows)
             answers = zip(*(each for _, each in parts), strict=False)
             together = [numpy.concatenate(each) for each in answers]
-            self.record_prediction(test_rows, collected.origin, together, collected.names)
+            names = collected.names | {"one_by_one": True}
+            self.record_prediction(test_rows, collected.origin, together, names)
 
     def record_prediction(self, test_rows, origin, answers, names, returned=None, results=None):
         """Record a prediction, and keep its answers in case the script compares them with labels later.
