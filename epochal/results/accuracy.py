@@ -3,6 +3,7 @@
 import math
 import operator
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
