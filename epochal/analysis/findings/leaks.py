@@ -628,7 +628,7 @@ class _Flow:
                 return root_name(rows)
         return ""
 
-    def _first_leak(self, nodes: list[ast.expr], step: Step) -> _Leak | None:
+    def _first_leak(self, nodes: Sequence[ast.expr], step: Step) -> _Leak | None:
         return next(filter(None, (self._leak_of(node, step) for node in nodes)), None)
 
     def _leak_of_call(self, call: ast.Call, step: Step) -> _Leak | None:
@@ -702,7 +702,10 @@ class _Flow:
         parts = [each for each in joined if not self._is_part(each) and not _is_named_part(each)]
         counts = Counter(map(ast.unparse, parts))
         repeated = any(count > 1 for count in counts.values()) or self._joins_subset(parts)
-        return _Leak(f"{last_name(call.func)}()", call.lineno, _REPEATS, step) if repeated else None
+        if not repeated:
+            return None
+        drawn = self._first_leak(parts, step)  # the copies may have been drawn before they are joined
+        return drawn if drawn and drawn.copies else _Leak(f"{last_name(call.func)}()", call.lineno, _REPEATS, step)
 
     def _joins_subset(self, parts: Sequence[ast.expr]) -> bool:
         """Return whether data are joined with some of their own rows, as in ``pd.concat([df, df[df.y == 1]])``."""
