@@ -318,7 +318,7 @@ FOUND = {
     ),
     "rows_stacked_on_themselves": (
         SMOTE
-        + "x = np.vstack((x, x[:50]))\nx = np.vstack((x, z, x))\na, b, c, d = train_test_split(x, y, random_state=1)\n",
+        + "x = np.vstack((x, z))\nx = np.vstack((x, z, x))\na, b, c, d = train_test_split(x, y, random_state=1)\n",
         "copied_before_split",
         7,
     ),
