@@ -75,11 +75,11 @@ true for a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measu
 that scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
 ``cross_validation`` is the mean score from cross_val_score or cross_validate, or the best_score_ of a search such as
 GridSearchCV; ``candidates`` is 0 except for a search. ``"training": true`` is added to the mean score on the training
-rows, for example from learning_curve. ``predict`` also stands for a call to cross_val_predict. ``selected`` says whether
-the features that a cross-validation got had been selected using the labels of its rows. ``kinds`` gives the class of each metric that the model was
-compiled with, and ``line`` is the line of the script that made the call; ``metrics`` is empty if there were no rows.
-``called`` means that the script itself called a Keras model on enough rows for a test; the recorder does not see what
-such a call returns.
+rows, for example from learning_curve. ``predict`` also stands for a call to cross_val_predict. ``selected`` says
+whether the features that a cross-validation got had been selected using the labels of its rows. ``kinds`` gives the
+class of each metric that the model was compiled with, and ``line`` is the line of the script that made the call;
+``metrics`` is empty if there were no rows. ``called`` means that the script itself called a Keras model on enough rows
+for a test; the recorder does not see what such a call returns.
 
 ``test_set`` is a digest of the rows without their labels, regardless of their order. If the rows cannot be seen, it is
 null or, in ``score``, a digest of the labels. The ``sketch`` in a ``test_set`` event contains the 1,024 smallest hashes
