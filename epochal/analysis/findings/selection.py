@@ -7,70 +7,38 @@ as the columns with the highest correlation with the labels.
 import ast
 import builtins
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from epochal.analysis.findings.finding import Finding
-from epochal.analysis.findings.source import (
-    Scope,
-    Source,
-    Step,
-    find_used,
-    has_row_slice,
-    is_literal,
-    keyword,
-    root_name,
+from epochal.analysis.findings.origins import (
+    NAMES,
+    PART,
+    RANKED,
+    SPLITS,
+    Guard,
+    Origins,
+    Result,
+    find_dropped,
+    find_guards,
+    find_parameters,
+    find_result,
+    is_locator,
+    is_of_columns,
+    outer_origins,
 )
+from epochal.analysis.findings.source import Scope, Source, Step, find_used, is_literal, keyword, root_name
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
 _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 """Functions that take rows and their labels as the first two arguments."""
-_SPLITS = frozenset({"train_test_split", "split"})
-_RANKINGS = frozenset(
-    {"argpartition", "argmax", "argmin", "argsort", "get_support", "idxmax", "idxmin", "max", "min", "most_common"}
-    | {"nlargest", "nsmallest", "sort", "sort_values", "sorted"}
-)
-"""Functions that rank columns. Only a ranking, or a comparison such as ``>``, counts as a choice."""
-_RANKED = ">"
-"""The origin (see ``_Origins``) recorded for values that a ranking or a comparison such as ``>`` has produced."""
-_CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
-_NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
-_GROWING = frozenset({"append", "extend", "add", "insert", "update"})
-"""Methods that add their arguments to a list, set or dictionary."""
-_TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
-"""Attributes of a data frame that are not columns."""
-_NAME = "''"
-"""The origin recorded for constants."""
-_PART = ""
-"""The origin recorded for values that come from a split, and so from only some of the rows."""
-
-_NAMES = "names"
-"""The kind (see ``_Kinds``) of the names of columns."""
-_VALUES = "values"
-"""The kind of values that belong to columns, such as a series or dictionary that has a score for each column."""
-_NAMING = frozenset(
-    {"Index", "array", "asarray", "filter", "fromkeys", "list", "max", "min", "next", "nlargest", "nsmallest"}
-    | {"reversed", "set", "sorted", "tuple"}
-)
-"""Functions that return names of columns, given names or values of columns."""
-_VALUING = frozenset({"Counter", "DataFrame", "Series", "abs", "dict", "enumerate", "fabs", "zip"})
-"""Functions that return values of columns, given names or values of columns."""
-_CORRELATIONS = frozenset({"corr", "corrwith"})
-_REDUCTIONS = frozenset({"agg", "max", "mean", "median", "min", "nunique", "std", "sum", "var"})
-"""Methods that compute a value for each column, unless ``axis`` is 1."""
-_WINDOWS = frozenset({"ewm", "expanding", "resample", "rolling"})
-_TABLES = frozenset({"Counter", "OrderedDict", "Series", "defaultdict", "dict"})
-_SETTINGS = frozenset({"Generator", "Random", "RandomState", "default_rng", "parse_args", "safe_load"})
-"""Functions whose results several data sets may depend on without depending on each other."""
-_LOCATORS = frozenset({"iloc", "loc"})
 
 
 @dataclass(frozen=True)
 class _Choice:
     """A choice of columns.
 
-    ``origins``: what determined the choice (see ``_Origins``); ``data``: the origins of the data whose columns are
+    ``origins``: what determined the choice (see ``Origins``); ``data``: the origins of the data whose columns are
     chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
     """
 
@@ -80,364 +48,13 @@ class _Choice:
     sliced: int = 0
 
 
-@dataclass(frozen=True)
-class _Result:
-    """What the result of a function is computed from.
-
-    ``arguments``: the function's parameters, each with its default value. ``kind``: see ``_Kinds``.
-    """
-
-    arguments: Mapping[str, ast.expr | None] = field(default_factory=dict)
-    origins: frozenset[str] = frozenset()
-    kind: str = ""
-
-
-@dataclass(frozen=True)
-class _Guard:
-    """The conditions in loops on which a statement runs. ``loops``: the loops, outermost first."""
-
-    loops: tuple[ast.For, ...] = ()
-    tests: tuple[ast.expr, ...] = ()
-
-
 def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each choice of columns that depends on the labels of all rows and precedes the split."""
     functions = [(source, scope) for source in sources for scope in source.scopes if scope.name]
-    results = {scope.name: _find_result(source, scope) for source, scope in functions}
+    results = {scope.name: find_result(source, scope) for source, scope in functions}
     choosers = {scope.name: _Choices(source, scope, results).find_returned() for source, scope in functions}
     for source, scope in find_used(sources):
         yield from _Choices(source, scope, results, choosers).follow()
-
-
-@dataclass
-class _Kinds:
-    """Which variables hold the names of a data frame's columns (``_NAMES``), or values for them (``_VALUES``).
-
-    ``imported``: the imported names. ``results``: the functions in the code. ``tables``: the variables that were
-    created as a dictionary or series.
-    """
-
-    imported: Collection[str]
-    results: Mapping[str, _Result] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    tables: set[str] = field(default_factory=set)
-
-    def of(self, node: ast.AST) -> str:
-        """Return the kind of an expression; empty if it is neither."""
-        match node:
-            case ast.Name(id=name):
-                return self.names.get(name, "")
-            case ast.Attribute(attr="columns"):
-                return _NAMES
-            case ast.Attribute(attr="index", value=value):
-                return _NAMES if self.of(value) else ""
-            case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
-                return self.of(value)
-            case ast.Call():
-                return self._of_call(node)
-            case ast.BinOp(left=first, right=second) | ast.IfExp(body=first, orelse=second):
-                return self.of(first) or self.of(second)
-        return self._of_collection(node)
-
-    def _of_collection(self, node: ast.AST) -> str:
-        match node:
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
-                with self.bound(node):
-                    return self.of(node.elt)
-            case ast.DictComp():
-                with self.bound(node):
-                    return _VALUES if self.of(node.key) else ""
-            case ast.List() | ast.Tuple() | ast.Set():
-                kinds = {*map(self.of, node.elts)}
-                return _NAMES if _NAMES in kinds else _VALUES if _VALUES in kinds else ""
-            case ast.Dict():
-                return _VALUES if any(each and self.of(each) == _NAMES for each in (*node.keys, *node.values)) else ""
-        return ""
-
-    def _of_call(self, call: ast.Call) -> str:
-        name, function = last_name(call.func), call.func
-        first = self.of(call.args[0]) if call.args else ""
-        if name in self.results:
-            return self.results[name].kind or first
-        if isinstance(function, ast.Attribute) and not self._is_imported(function):
-            kind = self.of(function.value)
-            if name in _CORRELATIONS:
-                return _VALUES
-            if kind or _called(function.value) in _WINDOWS:
-                return _NAMES if kind and name in ("tolist", "keys") else kind
-            is_applied = name == "apply" and any(isinstance(each, ast.Lambda | ast.Name) for each in call.args[:1])
-            axis = keyword(call, "axis", 0 if name in _REDUCTIONS and name != "agg" else 1)
-            return _VALUES if (name in _REDUCTIONS or is_applied) and (axis is None or is_literal(axis, 0)) else ""
-        given = [*call.args, *(each.value for each in call.keywords if each.arg in ("data", "index"))]
-        if name == "DataFrame" and any(isinstance(each, ast.DictComp) for each in given):  # columns, not their names
-            return ""
-        result = _NAMES if name in _NAMING else _VALUES if name in _VALUING else first
-        return result if any(map(self.of, given)) else ""
-
-    def _is_imported(self, function: ast.expr) -> bool:
-        """Return whether a function is imported, as ``np.abs`` is, rather than a method of a value."""
-        while isinstance(function, ast.Attribute):
-            function = function.value
-        return isinstance(function, ast.Name) and function.id in self.imported
-
-    def iterates_over_columns(self, loop: ast.AST, target: ast.expr, iterated: ast.expr) -> bool:
-        """Return whether a loop's variable is the name of a column, as in ``for c in df: print(df[c])``."""
-        if self.of(iterated):
-            return True
-        is_frame = isinstance(iterated, ast.Name) and iterated.id not in self.tables
-        if not is_frame and _called(iterated) not in ("drop", "select_dtypes"):
-            return False
-        return any(
-            isinstance(each, ast.Subscript)
-            and isinstance(each.value, ast.Name)
-            and isinstance(each.slice, ast.Name)
-            and isinstance(target, ast.Name)
-            and (each.value.id, each.slice.id) == (root_name(iterated), target.id)
-            for each in ast.walk(loop)
-        )
-
-    @contextmanager
-    def bound(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Iterator[None]:
-        """Give the variables of a comprehension their kinds for a while."""
-        earlier = self.names
-        self.names = dict(earlier)
-        try:
-            for each in node.generators:
-                kind = _NAMES if self.iterates_over_columns(node, each.target, each.iter) else ""
-                self.names |= dict.fromkeys(_names_in(each.target), kind)
-            yield
-        finally:
-            self.names = earlier
-
-    def assign(self, step: Step) -> None:
-        """Record the kinds of the variables that a statement assigns or extends."""
-        changes = [(target, value, self.of(value) if value else "") for target, value in step.assigned]
-        for target, value, kind in changes:
-            if isinstance(target, ast.Subscript):
-                name = root_name(target)
-                if name in self.tables and self.of(target.slice) == _NAMES:
-                    self.names[name] = _VALUES
-                continue
-            names = _names_in(target)
-            self.names |= dict.fromkeys(names, kind)
-            is_table = isinstance(value, ast.Dict | ast.DictComp) or (value and _called(value) in _TABLES)
-            self.tables = self.tables | names if is_table else self.tables - names
-        if isinstance(step.node, ast.For):
-            found = self.iterates_over_columns(step.node, step.node.target, step.node.iter)
-            self.names |= dict.fromkeys(_names_in(step.node.target), _NAMES if found else "")
-        for call in step.calls:
-            if last_name(call.func) in _GROWING and isinstance(call.func, ast.Attribute):
-                name = root_name(call.func.value)
-                self.names[name] = next(filter(None, map(self.of, call.args)), self.names.get(name, ""))
-
-
-@dataclass
-class _Origins:
-    """The variables and columns that a scope's variables are computed from.
-
-    A column ``df["price"]`` has the origin ``['price']``. Rows taken from a variable ``x`` by a slice or an index have
-    the origin ``x[]``. ``imported``: the imported names, which are not origins. ``constants``: the variables that hold
-    constants. ``results``: the functions in the code. ``loops``: loop variables, parameters of lambdas, and variables
-    compared with the names of columns, which are assumed not to be row indices. ``assigned``: for each column that is
-    set to a variable, the origins of the variable.
-    """
-
-    imported: Collection[str]
-    constants: Mapping[str, ast.expr] = field(default_factory=dict)
-    results: Mapping[str, _Result] = field(default_factory=dict)
-    names: dict[str, frozenset[str]] = field(default_factory=dict)
-    loops: set[str] = field(default_factory=set)
-    assigned: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Start without variables."""
-        self.kinds = _Kinds(self.imported, self.results)
-
-    def of(self, node: ast.AST) -> frozenset[str]:
-        """Return the origins of an expression. Names and sizes of data have none: they do not depend on the values."""
-        match node:
-            case ast.Name(id=name):
-                known = self.names.get(name, frozenset())
-                if name in self.imported or _NAME in known:
-                    return frozenset()
-                return known if _PART in known else known | {name}
-            case ast.Attribute():
-                return self._of_attribute(node)
-            case ast.Slice():  # how many are taken says little about which
-                return frozenset()
-            case ast.Subscript():
-                return self._of_subscript(node)
-            case ast.Call():
-                return self._of_call(node)
-            case ast.Compare():
-                return self._of_comparison(node)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                return self._of_comprehension(node)
-            case ast.Lambda(body=body, args=ast.arguments(args=parameters)):
-                self.loops |= {each.arg for each in parameters}
-                return _without(self.of(body), {each.arg for each in parameters})
-        return self._of_parts(node)
-
-    def _of_attribute(self, node: ast.Attribute) -> frozenset[str]:
-        if node.attr in _NOT_VALUES:
-            return frozenset()
-        found = self.of(node.value)
-        is_column = isinstance(node.value, ast.Name) and node.attr not in _TABLE_ATTRIBUTES
-        return found | self._of_column(ast.Constant(node.attr)) if found and is_column else found
-
-    def _of_parts(self, node: ast.AST) -> frozenset[str]:
-        return frozenset[str]().union(*map(self.of, ast.iter_child_nodes(node)))
-
-    def _of_call(self, call: ast.Call) -> frozenset[str]:
-        name = last_name(call.func)
-        match call:
-            case ast.Call(func=ast.Name(id="len" | "type")):
-                return frozenset()
-            case ast.Call(func=ast.Attribute(value=data, attr="pop" | "get"), args=[column, *_]):
-                return self.of(data) | self._of_column(column)
-            case ast.Call(func=ast.Attribute(value=data, attr="drop")) if _dropped(call):
-                return self.of(data)
-            case ast.Call(func=ast.Attribute(value=data, attr="reindex")) if keyword(call, "columns"):
-                return self.of(data)
-        if name in self.results and self.results[name].origins:
-            return self.apply(self.results[name], call)
-        function = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-        found = self.of(function).union(*map(self.of, (*call.args, *call.keywords)))
-        if name == "groupby" and (by := keyword(call, "by", 0)):
-            found |= self._of_column(by)
-        return found | {_RANKED} if name in _RANKINGS else found
-
-    def _of_comparison(self, node: ast.Compare) -> frozenset[str]:
-        """Return the origins of a comparison. One of a column's name with another name says nothing about values."""
-        if any(isinstance(each, ast.Gt | ast.GtE | ast.Lt | ast.LtE) for each in node.ops):
-            is_limited = len(node.ops) == 1 and _is_setting(node.comparators[0])
-            return ((is_limited and self.of(node.left)) or self._of_parts(node)) | {_RANKED}
-        sides = [node.left, *node.comparators]
-        if any(self.kinds.of(each) == _NAMES for each in sides):
-            self.loops |= {each.id for each in sides if isinstance(each, ast.Name)}
-            is_membership = isinstance(node.ops[0], ast.In | ast.NotIn)
-            sides = [each for each in sides if self.kinds.of(each) or (is_membership and not _is_display(each))]
-        return frozenset[str]().union(*map(self.of, sides))
-
-    def _of_comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> frozenset[str]:
-        earlier, bound, found = self.names, set[str](), frozenset[str]()
-        values = (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
-        self.names = dict(earlier)
-        try:
-            for each in node.generators:
-                iterated = frozenset({_PART}) if _splits(each.iter) else self.of(each.iter)
-                self.names |= dict.fromkeys(_names_in(each.target), iterated)
-                bound |= _names_in(each.target)
-                self.loops |= set() if _PART in iterated else _names_in(each.target)
-                found |= iterated
-            with self.kinds.bound(node):
-                tests = (test for each in node.generators for test in each.ifs)
-                return _without(found.union(*map(self.of, (*values, *tests))), bound)
-        finally:
-            self.names = earlier
-
-    def _of_subscript(self, node: ast.Subscript) -> frozenset[str]:
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        found = self.of(node.value)
-        kind = self.kinds.of(node.value)
-        are_labels = isinstance(node.value, ast.Attribute) and node.value.attr in ("columns", "index")
-        is_computed = isinstance(parts[-1], ast.Slice | ast.Compare | ast.BinOp | ast.UnaryOp) if parts else True
-        if not are_labels and kind != _NAMES and not is_computed:  # the names of columns
-            if not _is_number(parts[-1]):
-                found |= self._of_column(parts[-1])
-            elif name := _find_data(node.value):
-                found |= {f"{name}[{ast.unparse(parts[-1])}]"}
-            parts = parts if kind else parts[:-1]
-        if self.takes_rows(node) and (name := _find_data(node.value)):
-            found |= {f"{name}[]"}
-        return found.union(*map(self.of, parts))
-
-    def _of_column(self, column: ast.expr) -> frozenset[str]:
-        """Return the origins of the column, or the list of columns, that an expression names."""
-        if isinstance(column, ast.List | ast.Tuple):
-            return frozenset[str]().union(*map(self._of_column, column.elts))
-        name = self._name_of(column)
-        return self.assigned.get(name, frozenset()) | {name}
-
-    def _name_of(self, column: ast.expr) -> str:
-        value = self.constants.get(column.id) if isinstance(column, ast.Name) else None
-        return f"[{ast.unparse(value if isinstance(value, ast.Constant) else column)}]"
-
-    def apply(self, result: _Result, call: ast.Call) -> frozenset[str]:
-        """Return the origins of the result of a function that is called."""
-        arguments = {name: value for name, value in result.arguments.items() if value}
-        arguments |= dict(zip(result.arguments, call.args, strict=False))
-        arguments |= {each.arg: each.value for each in call.keywords if each.arg}
-        found = set[str]()
-        for origin in result.origins:
-            if origin in arguments:
-                found |= self.of(arguments[origin])
-            elif origin[1:-1] in arguments:
-                found |= self._of_column(arguments[origin[1:-1]])
-            elif origin not in result.arguments:
-                found.add(origin)
-        return frozenset(found)
-
-    def takes_rows(self, node: ast.Subscript) -> bool:
-        """Return whether a subscript may take only some rows, by a slice or an index."""
-        rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-        if isinstance(rows, ast.Name):
-            is_column = rows.id in self.loops or _NAME in self.names.get(rows.id, frozenset())
-            return not is_column and (_is_locator(node.value) or not self.kinds.of(rows))
-        return has_row_slice(node) or isinstance(rows, ast.Call | ast.Subscript)
-
-    def of_guard(self, guard: _Guard) -> frozenset[str]:
-        """Return the origins of the conditions that decide for which values of a loop's variable a statement runs."""
-        marks = _marks(guard)
-        return frozenset[str]().union(*(found for found in map(self.of, guard.tests) if found & marks))
-
-    def assign(self, step: Step, guard: _Guard) -> None:
-        """Record the origins of the variables that a statement assigns or extends."""
-        iterated = step.node.iter if isinstance(step.node, ast.For) else None
-        self.loops |= {root_name(target) for target, value in step.assigned if value is None and not _splits(iterated)}
-        condition = self.of_guard(guard)
-        marks = _marks(guard)
-        for target, value in step.assigned:
-            if value:
-                is_decided = condition and self.of(value) & marks
-                self._assign(target, value, condition if is_decided else frozenset())
-            elif isinstance(step.node, ast.For) and target is step.node.target:
-                self._assign(target, step.node.iter, frozenset())
-        for call in step.calls:
-            name = root_name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
-            if last_name(call.func) in _GROWING:
-                self.names[name] = (self.names.get(name, condition) - {_NAME}).union(
-                    condition, *map(self.of, call.args)
-                )
-            elif last_name(call.func) == "sort" and isinstance(step.node, ast.Expr):
-                self.names[name] = self.names.get(name, frozenset()).union({_RANKED}, *map(self.of, call.keywords))
-        self.kinds.assign(step)
-
-    def _assign(self, target: ast.expr, value: ast.expr, condition: frozenset[str]) -> None:
-        found = frozenset({_PART}) if _splits(value) else self.of(value)
-        if _holds_no_data(value) and not condition:
-            found = frozenset({_NAME})
-        for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
-            name = root_name(each)
-            if isinstance(each, ast.Subscript):
-                self._assign_item(name, each, value, found, condition)
-            else:
-                earlier = frozenset() if isinstance(each, ast.Name) else self.names.get(name, frozenset())
-                self.names[name] = earlier | found | condition
-
-    def _assign_item(
-        self, name: str, target: ast.Subscript, value: ast.expr, found: frozenset[str], condition: frozenset[str]
-    ) -> None:
-        """Record the origins of a table's value for a column, or of a column's values, which no condition changes."""
-        if name in self.kinds.tables:
-            found |= condition | self.of(target.slice)
-        elif not self.kinds.of(target.slice) and not _is_number(target.slice):
-            column = self._name_of(target.slice)
-            found -= {column}
-            if isinstance(value, ast.Name):
-                self.assigned[column] = found
-                return
-        self.names[name] = (self.names.get(name, frozenset()) | found) - {_NAME}
 
 
 class _Choices:
@@ -447,15 +64,15 @@ class _Choices:
         self,
         source: Source,
         scope: Scope,
-        results: Mapping[str, _Result],
-        choosers: Mapping[str, _Result | None] | None = None,
+        results: Mapping[str, Result],
+        choosers: Mapping[str, Result | None] | None = None,
     ) -> None:
         """Start with no choices. ``choosers``: the functions that return columns chosen from their first argument."""
         self._source = source
         self._scope = scope
         self._choosers = choosers or {}
-        self._origins = _Origins(source.names, source.constants, results)
-        self._guards = _find_guards(scope)
+        self._origins = Origins(source.names, source.constants, results)
+        self._guards = find_guards(scope)
         self._branches = {id(step.node): step.branch for step in scope.steps}
         self._chosen: dict[str, frozenset[_Choice]] = {}
 
@@ -498,15 +115,15 @@ class _Choices:
             remedy,
         )
 
-    def find_returned(self) -> _Result | None:
+    def find_returned(self) -> Result | None:
         """Return the choice in the function's result if it is based on an argument or column other than the data."""
-        parameters = _find_parameters(self._scope)
+        parameters = find_parameters(self._scope)
         for step in self._scope.steps:
             if isinstance(step.node, ast.Return) and step.node.value:
                 for choice in self._choices_of(step.node.value, step):
                     used = choice.origins - choice.data
                     if not _is_of_part(choice) and any(each in parameters or each.startswith("[") for each in used):
-                        return _Result(parameters, _outer_origins(used, self._origins, parameters))
+                        return Result(parameters, outer_origins(used, self._origins, parameters))
             self._note(step)
         return None
 
@@ -515,7 +132,7 @@ class _Choices:
         changes = [(target, self._choices_of(value, step) if value else frozenset()) for target, value in step.assigned]
         changed = self._find_changed(step.node)
         found = self._choices_of(changed, step) if changed else frozenset()
-        self._origins.assign(step, self._guards.get(id(step.node), _Guard()))
+        self._origins.assign(step, self._guards.get(id(step.node), Guard()))
         for target, choices in changes:
             self._assign(target, choices)
         if found and (name := root_name(changed)):
@@ -528,7 +145,7 @@ class _Choices:
                 ast.Delete(targets=[ast.Subscript(value=data, slice=column)])
                 | ast.Expr(value=ast.Call(func=ast.Attribute(attr="pop", value=data), args=[column]))
             ):
-                return _drop(data, column) if self._origins.kinds.of(column) == _NAMES else None
+                return _drop(data, column) if self._origins.kinds.of(column) == NAMES else None
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr="drop")) as call):
                 return call if is_literal(keyword(call, "inplace"), True) else None
         return None
@@ -538,7 +155,7 @@ class _Choices:
         if name not in _LABELLED and name not in CROSS_VALIDATIONS:
             return frozenset()
         node = keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
-        return self._origins.of(node) - {_PART, _RANKED} if node else frozenset()
+        return self._origins.of(node) - {PART, RANKED} if node else frozenset()
 
     def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
         """Yield each choice of columns in the data that a call splits or partly uses.
@@ -551,9 +168,9 @@ class _Choices:
             return
         data = call.args[position]
         for choice in sorted(self._choices_of(data, step), key=lambda each: each.step.node.lineno):
-            if name in _SPLITS or name in CROSS_VALIDATIONS:
+            if name in SPLITS or name in CROSS_VALIDATIONS:
                 yield choice, f"before {name}() on line {call.lineno}"
-            elif name == "fit" and _PART in choice.data:
+            elif name == "fit" and PART in choice.data:
                 yield choice, "before the split"
             elif name == "fit" and keyword(call, "validation_split"):
                 yield choice, f"before fit() splits off validation data on line {call.lineno}"
@@ -579,12 +196,12 @@ class _Choices:
 
     def _make_choice(self, data: ast.expr, columns: ast.expr, step: Step, sliced: int) -> frozenset[_Choice]:
         """Return the choice of ``columns`` of ``data``; none if no ranking or comparison decides on them."""
-        guard = self._guards.get(id(step.node), _Guard())
+        guard = self._guards.get(id(step.node), Guard())
         condition = self._origins.of_guard(guard)
         origins = self._origins.of(columns) | condition
         if condition:  # the loop as a whole makes the choice
             step = Step(step.node, self._branches[id(guard.loops[0])])
-        return frozenset({_Choice(step, origins, self._origins.of(data), sliced)} if _RANKED in origins else ())
+        return frozenset({_Choice(step, origins, self._origins.of(data), sliced)} if RANKED in origins else ())
 
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
         """Return the data and the expression for the chosen or dropped columns; None if ``node`` chooses no columns."""
@@ -598,20 +215,20 @@ class _Choices:
                 return None if isinstance(columns, ast.Slice | ast.Constant) else (node.value, columns)
             case ast.Attribute(attr="T", value=ast.Subscript(value=ast.Attribute(attr="T", value=data), slice=columns)):
                 return data, columns
-            case ast.Subscript(value=data, slice=ast.Tuple(elts=[_, columns])) if kind_of(columns) == _NAMES:
+            case ast.Subscript(value=data, slice=ast.Tuple(elts=[_, columns])) if kind_of(columns) == NAMES:
                 return data, columns
-            case ast.Subscript(value=data, slice=columns) if kind_of(columns) == _NAMES:
-                return None if _is_locator(data) or kind_of(data) == _NAMES else (data, columns)
+            case ast.Subscript(value=data, slice=columns) if kind_of(columns) == NAMES:
+                return None if is_locator(data) or kind_of(data) == NAMES else (data, columns)
             case ast.Call(func=ast.Attribute(attr="drop", value=data)):
-                dropped = _dropped(node)
-                return (data, dropped) if dropped and kind_of(data) != _NAMES else None
+                dropped = find_dropped(node)
+                return (data, dropped) if dropped and kind_of(data) != NAMES else None
             case ast.Call(func=ast.Attribute(attr="filter" | "reindex" as name, value=data)):
                 kept = keyword(node, "items", 0) if name == "filter" else keyword(node, "columns")
                 return (data, kept) if kept else None
             case ast.Call(func=ast.Attribute(attr="take" | "delete" | "compress" as name, value=data)):
                 is_function = self._source.callee(node).startswith("numpy.")
                 arguments = [*node.args, *(each.value for each in node.keywords if each.arg != "axis")]
-                if len(arguments) < 1 + is_function or not _is_of_columns(node, 1 + is_function):
+                if len(arguments) < 1 + is_function or not is_of_columns(node, 1 + is_function):
                     return None
                 first, second = (arguments[0], arguments[1]) if is_function else (data, arguments[0])
                 return (second, first) if name == "compress" and is_function else (first, second)
@@ -626,17 +243,6 @@ class _Choices:
                 self._chosen[name] = self._chosen.get(name, frozenset()) | choices
 
 
-def _is_of_columns(call: ast.Call, position: int) -> bool:
-    """Return whether a call's argument ``axis``, passed by name or at ``position``, stands for columns."""
-    axis = keyword(call, "axis", position)
-    return axis is not None and ast.unparse(axis) in ("1", "-1", "'columns'")
-
-
-def _dropped(call: ast.Call) -> ast.expr | None:
-    """Return the columns that a call of a data frame's ``drop`` leaves out; None if it leaves out rows."""
-    return keyword(call, "columns") or (keyword(call, "labels", 0) if _is_of_columns(call, 1) else None)
-
-
 def _drop(data: ast.expr, column: ast.expr) -> ast.expr:
     """Return the expression ``data.drop(columns=column)``."""
     return ast.Call(ast.Attribute(data, "drop", ast.Load()), [], [ast.keyword("columns", column)])
@@ -644,139 +250,5 @@ def _drop(data: ast.expr, column: ast.expr) -> ast.expr:
 
 def _is_of_part(choice: _Choice, labels: Collection[str] = frozenset()) -> bool:
     """Return whether a choice was made using only some rows of the data or the labels."""
-    parts = {f"{name}[]" for name in {*labels, *choice.data}} | {_PART}
+    parts = {f"{name}[]" for name in {*labels, *choice.data}} | {PART}
     return bool(choice.origins & parts) or any(map(TRAIN_NAME.search, choice.origins))
-
-
-def _find_result(source: Source, scope: Scope) -> _Result:
-    """Return what a function's result is computed from."""
-    origins, guards, found, kind = _Origins(source.names, source.constants), _find_guards(scope), set[str](), ""
-    for step in scope.steps:
-        if isinstance(step.node, ast.Return) and step.node.value:
-            found |= origins.of(step.node.value)
-            kind = kind or origins.kinds.of(step.node.value)
-        origins.assign(step, guards.get(id(step.node), _Guard()))
-    parameters = _find_parameters(scope)
-    return _Result(parameters, _outer_origins(found, origins, parameters), kind)
-
-
-def _outer_origins(found: Collection[str], origins: _Origins, parameters: Collection[str]) -> frozenset[str]:
-    """Return the origins in ``found`` that have a meaning outside the function: all but its own variables."""
-    local = {*origins.names, *origins.loops} - {*parameters}
-    return frozenset(each for each in found if each.partition("[")[0] not in local or each.startswith("["))
-
-
-def _find_parameters(scope: Scope) -> dict[str, ast.expr | None]:
-    """Return the parameters of a function, except a method's ``self``, each with its default value."""
-    if isinstance(scope.node, ast.Module):
-        return {}
-    given, keywords = scope.node.args, dict[str, ast.expr | None]()
-    names = [each.arg for each in (*given.posonlyargs, *given.args) if each.arg not in ("self", "cls")]
-    defaults = [None] * (len(names) - len(given.defaults)) + given.defaults
-    keywords |= {each.arg: value for each, value in zip(given.kwonlyargs, given.kw_defaults, strict=True)}
-    return dict(zip(names, defaults, strict=False)) | keywords
-
-
-def _find_guards(scope: Scope) -> dict[int, _Guard]:
-    """Return the conditions of each statement in the loops of a scope, by the statement's id."""
-    found: dict[int, _Guard] = {}
-    _note_guards(scope.node.body, _Guard(), found)
-    return found
-
-
-def _marks(guard: _Guard) -> set[str]:
-    """Return the origins that show that a value depends on the variable of a loop."""
-    variables = set[str]().union(*(_names_in(each.target) for each in guard.loops))
-    return variables | {f"[{each}]" for each in variables}
-
-
-def _note_guards(body: list[ast.stmt], guard: _Guard, found: dict[int, _Guard]) -> None:
-    for node in body:
-        found[id(node)] = guard
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        inside = guard
-        if isinstance(node, ast.For):
-            inside = _Guard((*guard.loops, node), guard.tests)
-        elif isinstance(node, ast.If) and guard.loops:
-            inside = _Guard(guard.loops, (*guard.tests, node.test))
-        for name in ("body", "orelse", "finalbody"):
-            _note_guards(getattr(node, name, []), inside, found)
-        if isinstance(node, ast.If) and any(map(_leaves_round, (node.body, node.orelse))):
-            guard = inside
-
-
-def _leaves_round(body: list[ast.stmt]) -> bool:
-    """Return whether a block ends the current round of a loop."""
-    return bool(body) and isinstance(body[-1], ast.Continue | ast.Break)
-
-
-def _called(node: ast.expr) -> str:
-    """Return the name of the function that an expression calls; empty if it is no call."""
-    return last_name(node.func) if isinstance(node, ast.Call) else ""
-
-
-def _names_in(target: ast.expr) -> set[str]:
-    """Return the variables that a target of an assignment or a loop consists of."""
-    if isinstance(target, ast.Tuple | ast.List):
-        return set[str]().union(*map(_names_in, target.elts))
-    return {target.id} if isinstance(target, ast.Name) else set()
-
-
-def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[str]:
-    """Return origins without the variables of a comprehension or lambda, which mean nothing outside it."""
-    return origins - {*variables} - {f"[{each}]" for each in variables}
-
-
-def _holds_no_data(value: ast.expr) -> bool:
-    """Return whether an expression is a name or number, a random generator or settings: no data depends on it."""
-    return _is_name(value) or _called(value) in _SETTINGS
-
-
-def _is_setting(node: ast.expr) -> bool:
-    """Return whether an expression may be a setting, such as ``args.limit``."""
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-
-
-def _is_display(node: ast.expr) -> bool:
-    """Return whether an expression lists its elements."""
-    return isinstance(node, ast.Tuple | ast.List | ast.Set)
-
-
-def _is_number(node: ast.expr) -> bool:
-    """Return whether an expression is a constant number."""
-    node = node.operand if isinstance(node, ast.UnaryOp) else node
-    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
-
-
-def _is_locator(node: ast.expr) -> bool:
-    """Return whether an expression is ``df.loc`` or ``df.iloc``, whose first index stands for rows."""
-    return isinstance(node, ast.Attribute) and node.attr in _LOCATORS
-
-
-def _splits(node: ast.expr | None) -> bool:
-    """Return whether an expression calls a function that splits the rows."""
-    return node is not None and any(
-        isinstance(each, ast.Call) and last_name(each.func) in _SPLITS for each in ast.walk(node)
-    )
-
-
-def _is_name(node: ast.expr) -> bool:
-    """Return whether an expression is a constant, or a list of constants."""
-    if isinstance(node, ast.List | ast.Tuple):
-        return bool(node.elts) and all(map(_is_name, node.elts))
-    return isinstance(node, ast.Constant | ast.JoinedStr)
-
-
-def _find_data(node: ast.expr) -> str:
-    """Return the variable whose rows an expression holds, perhaps converted; empty for values such as ``x.mean()``."""
-    while isinstance(node, ast.Attribute | ast.Call):
-        if isinstance(node, ast.Call):
-            if last_name(node.func) not in _CONVERSIONS:
-                return ""
-            node = node.func
-        elif node.attr in {"T", "iloc", "loc", "values", *_CONVERSIONS}:
-            node = node.value
-        else:
-            return ""
-    return node.id if isinstance(node, ast.Name) else ""
