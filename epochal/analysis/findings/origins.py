@@ -74,13 +74,14 @@ class _Kinds:
     """Which variables hold the names of a data frame's columns (``NAMES``), or values for them (``_VALUES``).
 
     ``imported``: the imported names. ``results``: the functions in the code. ``tables``: the variables that were
-    created as a dictionary or series.
+    created as a dictionary or series. ``texts``: those that hold a list of strings, which may be names of columns.
     """
 
     imported: Collection[str]
     results: Mapping[str, Result] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     tables: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
 
     def of(self, node: ast.AST) -> str:
         """Return the kind of an expression; empty if it is neither."""
@@ -144,17 +145,21 @@ class _Kinds:
         """Return whether a loop's variable is the name of a column, as in ``for c in df: print(df[c])``."""
         if self.of(iterated):
             return True
-        is_frame = isinstance(iterated, ast.Name) and iterated.id not in self.tables
-        if not is_frame and _called(iterated) not in ("drop", "select_dtypes"):
-            return False
-        return any(
-            isinstance(each, ast.Subscript)
+        indexed = {
+            each.value.id
+            for each in ast.walk(loop)
+            if isinstance(each, ast.Subscript)
             and isinstance(each.value, ast.Name)
             and isinstance(each.slice, ast.Name)
             and isinstance(target, ast.Name)
-            and (each.value.id, each.slice.id) == (root_name(iterated), target.id)
-            for each in ast.walk(loop)
-        )
+            and each.slice.id == target.id
+        }
+        if _is_list_of_texts(iterated) or (isinstance(iterated, ast.Name) and iterated.id in self.texts):
+            return bool(indexed - self.tables)
+        is_frame = isinstance(iterated, ast.Name) and iterated.id not in self.tables
+        if not is_frame and _called(iterated) not in ("drop", "select_dtypes"):
+            return False
+        return root_name(iterated) in indexed
 
     @contextmanager
     def bound(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Iterator[None]:
@@ -182,6 +187,7 @@ class _Kinds:
             self.names |= dict.fromkeys(names, kind)
             is_table = isinstance(value, ast.Dict | ast.DictComp) or (value and _called(value) in _TABLES)
             self.tables = self.tables | names if is_table else self.tables - names
+            self.texts = self.texts | names if value and _is_list_of_texts(value) else self.texts - names
         if isinstance(step.node, ast.For):
             found = self.iterates_over_columns(step.node, step.node.target, step.node.iter)
             self.names |= dict.fromkeys(_names_in(step.node.target), NAMES if found else "")
@@ -518,10 +524,21 @@ def is_locator(node: ast.expr) -> bool:
 
 
 def _splits(node: ast.expr | None) -> bool:
-    """Return whether an expression calls a function that splits the rows."""
+    """Return whether an expression calls a function that splits the rows, unlike ``text.split(",")``."""
     return node is not None and any(
-        isinstance(each, ast.Call) and last_name(each.func) in SPLITS for each in ast.walk(node)
+        isinstance(each, ast.Call)
+        and last_name(each.func) in SPLITS
+        and (each.keywords or any(not isinstance(argument, ast.Constant) for argument in each.args))
+        for each in ast.walk(node)
     )
+
+
+def _is_list_of_texts(node: ast.expr) -> bool:
+    """Return whether an expression is a list of strings, or a string that is split into one."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr == "split" and isinstance(node.func.value, ast.Constant)
+    elements = node.elts if isinstance(node, ast.List | ast.Tuple) else []
+    return bool(elements) and all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in elements)
 
 
 def _is_name(node: ast.expr) -> bool:

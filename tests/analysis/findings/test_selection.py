@@ -154,6 +154,24 @@ print(cross_val_score(m, X, y).mean())
         5,
         "before cross_val_score() on line 6",
     ),
+    "names_in_a_list": (
+        """\
+names = ["age", "height", "weight"]
+best = [each for each in names if abs(df[each].corr(y)) > 0.1]
+a, b, c, d = train_test_split(df[best], y, random_state=0)
+""",
+        6,
+        "before train_test_split() on line 6",
+    ),
+    "names_with_a_prefix": (
+        """\
+prefix = "sensor_1".split("_")[0]
+best = [each for each in df.columns if each.startswith(prefix) and abs(df[each].corr(y)) > 0.1]
+a, b, c, d = train_test_split(df[best], y, random_state=0)
+""",
+        6,
+        "before train_test_split() on line 6",
+    ),
     "function": (
         """\
 def main():
