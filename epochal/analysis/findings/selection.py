@@ -7,9 +7,10 @@ as the columns with the highest correlation with the labels.
 import ast
 import builtins
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.label_reads import LabelReads
 from epochal.analysis.findings.origins import (
     NAMES,
     PART,
@@ -40,12 +41,14 @@ class _Choice:
 
     ``origins``: what determined the choice (see ``Origins``); ``data``: the origins of the data whose columns are
     chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
+    ``deciding``: the expressions that decide on the columns.
     """
 
     step: Step
     origins: frozenset[str]
     data: frozenset[str]
     sliced: int = 0
+    deciding: tuple[ast.expr, ...] = ()
 
 
 def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -79,22 +82,31 @@ class _Choices:
     def follow(self) -> Iterator[Finding]:
         """Yield a finding for each choice that depends on the labels of all rows."""
         labels: set[str] = set()
-        splits: list[tuple[_Choice, str, str]] = []
+        splits: list[tuple[_Choice, str, ast.Call]] = []
+        nodes: list[ast.expr] = []
         for step in self._scope.steps:
             for call in step.calls:
                 labels |= self._find_labels(call)
+                nodes += [node for node in [self._label_node(call)] if node]
                 splits += [
-                    (choice, where, last_name(call.func))
+                    (choice, where, call)
                     for choice, where in self._find_splits(call, step)
                     if step.follows(choice.step)
                 ]
             self._note(step)
+        reads = LabelReads(self._scope, {key: each.tests for key, each in self._guards.items()}, self._choosers)
         reported = set()
-        for choice, where, name in splits:
+        for choice, where, call in splits:
             used = choice.origins & (labels - choice.data)
-            if used and not _is_of_part(choice, labels) and choice.step.node.lineno not in reported:
+            own = self._label_node(call)
+            if (
+                used
+                and not _is_of_part(choice, labels)
+                and choice.step.node.lineno not in reported
+                and any(reads.lead_to(choice.deciding, _last_line(choice), node) for node in ([own] if own else nodes))
+            ):
                 reported.add(choice.step.node.lineno)
-                yield self._report(choice, where, name)
+                yield self._report(choice, where, last_name(call.func))
 
     def _report(self, choice: _Choice, where: str, name: str) -> Finding:
         """Return the finding about a choice. ``name``: the function that splits or uses the data."""
@@ -151,11 +163,15 @@ class _Choices:
         return None
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:
+        node = self._label_node(call)
+        return self._origins.of(node) - {PART, RANKED} if node else frozenset()
+
+    def _label_node(self, call: ast.Call) -> ast.expr | None:
+        """Return the labels that are passed to a call."""
         name = last_name(call.func)
         if name not in _LABELLED and name not in CROSS_VALIDATIONS:
-            return frozenset()
-        node = keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
-        return self._origins.of(node) - {PART, RANKED} if node else frozenset()
+            return None
+        return keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
 
     def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
         """Yield each choice of columns in the data that a call splits or partly uses.
@@ -184,12 +200,12 @@ class _Choices:
         for each in ast.walk(value):
             if isinstance(each, ast.Name):
                 found |= {
-                    _Choice(earlier.step, earlier.origins, earlier.data, earlier.sliced or sliced)
+                    replace(earlier, sliced=earlier.sliced or sliced)
                     for earlier in self._chosen.get(each.id, frozenset())
                 }
             elif isinstance(each, ast.Call) and each.args and (chooser := self._choosers.get(last_name(each.func))):
                 origins = self._origins.apply(chooser, each)
-                found.add(_Choice(step, origins, self._origins.of(each.args[0]), sliced))
+                found.add(_Choice(step, origins, self._origins.of(each.args[0]), sliced, (each,)))
             elif chosen := self._find_columns(each):
                 found |= self._make_choice(*chosen, step, sliced)
         return frozenset(found)
@@ -201,7 +217,8 @@ class _Choices:
         origins = self._origins.of(columns) | condition
         if condition:  # the loop as a whole makes the choice
             step = Step(step.node, self._branches[id(guard.loops[0])])
-        return frozenset({_Choice(step, origins, self._origins.of(data), sliced)} if RANKED in origins else ())
+        choice = _Choice(step, origins, self._origins.of(data), sliced, (columns, *guard.tests))
+        return frozenset({choice} if RANKED in origins else ())
 
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
         """Return the data and the expression for the chosen or dropped columns; None if ``node`` chooses no columns."""
@@ -241,6 +258,10 @@ class _Choices:
                 self._chosen.pop(name, None)
             if choices and name:
                 self._chosen[name] = self._chosen.get(name, frozenset()) | choices
+
+
+def _last_line(choice: _Choice) -> int:
+    return choice.step.node.end_lineno or choice.step.node.lineno
 
 
 def _drop(data: ast.expr, column: ast.expr) -> ast.expr:

@@ -1,0 +1,179 @@
+"""Decide whether the labels are read on the way to a choice of columns.
+
+A table that merely contains the labels, rows filtered by them, and the names of columns do not count.
+"""
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from epochal.analysis.findings.source import Scope, root_name
+from epochal.analysis.syntax import last_name
+
+_JOINING = frozenset(
+    {"align", "assign", "c_", "column_stack", "concat", "concatenate", "DataFrame", "hstack", "join", "merge", "vstack"}
+)
+"""Functions that put columns beside each other."""
+_NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
+_LABELS_OF_TABLES = frozenset({"columns", "index"})
+_CONVERSIONS = frozenset({"astype", "copy", "dropna", "fillna", "reset_index", "to_numpy"})
+_SELECTING_ROWS = frozenset({"head", "nth", "sample", "tail", "filter"})
+_GROWING = frozenset({"append", "extend", "add", "insert", "update", "sort"})
+
+
+class LabelReads:
+    """The expressions in a scope that lead to the values of its variables."""
+
+    def __init__(self, scope: Scope, tests: Mapping[int, Iterable[ast.expr]], choosers: Collection[str]) -> None:
+        """Collect the expressions of ``scope``.
+
+        ``tests``: the conditions on which statements in loops run, by the statement's ID. ``choosers``: the functions in
+        the code that read labels themselves.
+        """
+        self._choosers = choosers
+        self._values: dict[str, list[tuple[int, ast.expr]]] = {}
+        """For each variable: the expressions that lead to its value, each with the line of the statement."""
+        self._columns: list[tuple[str, ast.expr | None]] = []
+        """The columns that are added to a table, each with its values."""
+        for step in scope.steps:
+            line = step.node.lineno
+            conditions = [*tests.get(id(step.node), ())]
+            if isinstance(step.node, ast.For):
+                conditions.append(step.node.iter)
+            for target, value in step.assigned:
+                elements = target.elts if isinstance(target, ast.List | ast.Tuple) else [target]
+                for place, each in enumerate(elements):
+                    if isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Constant):
+                        self._columns.append((ast.unparse(each.slice), value))
+                        continue
+                    found = [_part_of(value, place)] if value else []
+                    self._add(root_name(each), line, [*found, *conditions])
+            for call in step.calls:
+                if isinstance(call.func, ast.Attribute) and call.func.attr in _GROWING:
+                    self._add(root_name(call.func.value), line, [*call.args, *conditions])
+
+    def _add(self, name: str, line: int, expressions: Iterable[ast.expr]) -> None:
+        self._values.setdefault(name, []).extend((line, each) for each in expressions)
+
+    def lead_to(self, expressions: Iterable[ast.expr], line: int, labels: ast.expr) -> bool:
+        """Return whether the values of ``labels`` are read in ``expressions`` or on the way to them, up to ``line``."""
+        names, keys = self._identify(labels)
+        pending, seen = list(expressions), set[str]()
+        while pending:
+            expression = pending.pop()
+            if any(self._reads(node, names, keys) for node in _value_nodes(expression)):
+                return True
+            for node in ast.walk(expression):
+                if isinstance(node, ast.Name) and node.id not in seen | names | _bound_in(expression):
+                    seen.add(node.id)
+                    pending += [each for at, each in self._values.get(node.id, []) if at <= line]
+        return False
+
+    def _identify(self, labels: ast.expr) -> tuple[set[str], set[str]]:
+        """Return the variables and the columns (as in source code) that hold the labels."""
+        names: set[str] = set()
+        keys: set[str] = set()
+        pending: list[ast.AST] = [labels]
+        while pending:
+            node = pending.pop()
+            if isinstance(node, ast.Name):
+                if node.id not in names:
+                    names.add(node.id)
+                    pending += [each for _, each in self._values.get(node.id, [])]
+            else:
+                columns, sources = self._sources_of(node)
+                keys |= columns
+                pending += sources
+        added = {key for key, value in self._columns if isinstance(value, ast.Name) and value.id in names}
+        return names, keys | added
+
+    def _sources_of(self, node: ast.AST) -> tuple[set[str], list[ast.expr]]:
+        """Return the columns that an expression for labels reads, and the expressions whose values it converts."""
+        match node:
+            case ast.Subscript(value=value, slice=column):
+                return (
+                    (set(), [value]) if self._selects_rows(column) else (set(map(ast.unparse, _columns_of(column))), [])
+                )
+            case ast.Attribute(value=value, attr="values" | "T" | "astype" | "copy" | "to_numpy"):
+                return set(), [value]
+            case ast.Attribute(attr=attribute):
+                return {repr(attribute)}, []
+            case ast.Call(func=ast.Attribute(attr="pop"), args=[column, *_]):
+                return {ast.unparse(column)}, []
+            case ast.Call(func=ast.Attribute(value=value, attr=method), args=arguments):
+                is_data = not isinstance(value, ast.Name) or method in {"map", "replace", "ravel"} | _CONVERSIONS
+                return set(), [value] if is_data else arguments
+            case ast.Call(args=arguments):
+                return set(), arguments
+        return set(), [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
+
+    def _selects_rows(self, index: ast.expr) -> bool:
+        """Return whether an index is a slice, or a variable that does not hold the name of a column."""
+        if isinstance(index, ast.Name):
+            values = self._values.get(index.id, [])
+            return bool(values) and not all(isinstance(each, ast.Constant) for _, each in values)
+        return isinstance(index, ast.Slice)
+
+    def _reads(self, node: ast.AST, names: set[str], keys: set[str]) -> bool:
+        match node:
+            case ast.Name(id=name):
+                return name in names
+            case ast.Subscript(slice=column):
+                return any(ast.unparse(each) in keys for each in _columns_of(column))
+            case ast.Attribute(attr=attribute):
+                return repr(attribute) in keys
+            case ast.Call(func=function, args=arguments):
+                if last_name(function) in self._choosers:
+                    return True
+                return last_name(function) == "groupby" and any(ast.unparse(each) in keys for each in arguments)
+        return False
+
+
+def _bound_in(expression: ast.expr) -> set[str]:
+    """Return the variables of comprehensions and lambdas in an expression."""
+    found: set[str] = set()
+    for node in ast.walk(expression):
+        if isinstance(node, ast.comprehension):
+            found |= {each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)}
+        elif isinstance(node, ast.Lambda):
+            found |= {each.arg for each in node.args.args}
+    return found
+
+
+def _part_of(value: ast.expr, place: int) -> ast.expr:
+    """Return the argument of a split that an element of its result is a part of; any other expression unchanged."""
+    if isinstance(value, ast.Call) and last_name(value.func) == "train_test_split" and value.args:
+        return value.args[min(place // 2, len(value.args) - 1)]
+    return value
+
+
+def _columns_of(index: ast.expr) -> list[ast.expr]:
+    """Return an index, and the strings and variables in it if it is a list or tuple."""
+    elements = index.elts if isinstance(index, ast.List | ast.Tuple) else []
+    texts = [each for each in elements if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    return [index, *texts, *(each for each in elements if isinstance(each, ast.Name))]
+
+
+def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
+    """Yield the nodes of an expression whose values matter, without joined columns, filters of rows and names."""
+    while isinstance(expression, ast.Call) and last_name(expression.func) in _CONVERSIONS | _SELECTING_ROWS:
+        if not isinstance(expression.func, ast.Attribute):
+            break
+        expression = expression.func.value
+        if isinstance(expression, ast.Call) and last_name(expression.func) == "groupby":
+            return
+    if isinstance(expression, ast.Subscript) and isinstance(expression.slice, ast.Compare | ast.BoolOp | ast.BinOp):
+        expression = expression.value
+    pending: list[ast.AST] = [expression]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Attribute):
+            is_table = isinstance(node.value, ast.Name | ast.Subscript)
+            if node.attr in _NOT_VALUES or (node.attr in _LABELS_OF_TABLES and is_table):
+                continue
+        if isinstance(node, ast.Call) and last_name(node.func) in _JOINING:
+            parts = [each for argument in node.args for each in getattr(argument, "elts", [argument])]
+            pending += [each for each in parts if not isinstance(each, ast.Name | ast.Subscript)]
+            pending += [node.func.value] if isinstance(node.func, ast.Attribute) else []
+            continue
+        yield node
+        pending += ast.iter_child_nodes(node)
