@@ -32,6 +32,10 @@ class LabelReads:
         self._choosers = choosers
         self._values: dict[str, list[tuple[int, ast.expr]]] = {}
         """For each variable: the expressions that lead to its value, each with the line of the statement."""
+        self._assigned: dict[str, list[ast.expr]] = {}
+        """The expressions that are assigned to each variable."""
+        self._loops: set[str] = set()
+        """The variables of loops, which hold no labels even if others of their name do."""
         self._columns: list[tuple[str, ast.expr | None]] = []
         """The columns that are added to a table, each with its values."""
         for step in scope.steps:
@@ -39,6 +43,7 @@ class LabelReads:
             conditions = [*tests.get(id(step.node), ())]
             if isinstance(step.node, ast.For):
                 conditions.append(step.node.iter)
+                self._loops |= {each.id for each in ast.walk(step.node.target) if isinstance(each, ast.Name)}
             for target, value in step.assigned:
                 elements = target.elts if isinstance(target, ast.List | ast.Tuple) else [target]
                 for place, each in enumerate(elements):
@@ -46,6 +51,7 @@ class LabelReads:
                         self._columns.append((ast.unparse(each.slice), value))
                         continue
                     found = [_part_of(value, place)] if value else []
+                    self._assigned.setdefault(root_name(each), []).extend(found)
                     self._add(root_name(each), line, [*found, *conditions])
             for call in step.calls:
                 if isinstance(call.func, ast.Attribute) and call.func.attr in _GROWING:
@@ -60,7 +66,8 @@ class LabelReads:
         pending, seen = list(expressions), set[str]()
         while pending:
             expression = pending.pop()
-            if any(self._reads(node, names, keys) for node in _value_nodes(expression)):
+            bound = _bound_in(expression) | self._loops
+            if any(self._reads(node, names - bound, keys) for node in _value_nodes(expression)):
                 return True
             for node in ast.walk(expression):
                 if isinstance(node, ast.Name) and node.id not in seen | names | _bound_in(expression):
@@ -78,7 +85,7 @@ class LabelReads:
             if isinstance(node, ast.Name):
                 if node.id not in names:
                     names.add(node.id)
-                    pending += [each for _, each in self._values.get(node.id, [])]
+                    pending += self._assigned.get(node.id, [])
             else:
                 columns, sources = self._sources_of(node)
                 keys |= columns
@@ -109,8 +116,8 @@ class LabelReads:
     def _selects_rows(self, index: ast.expr) -> bool:
         """Return whether an index is a slice, or a variable that does not hold the name of a column."""
         if isinstance(index, ast.Name):
-            values = self._values.get(index.id, [])
-            return bool(values) and not all(isinstance(each, ast.Constant) for _, each in values)
+            values = self._assigned.get(index.id, [])
+            return bool(values) and not all(isinstance(each, ast.Constant) for each in values)
         return isinstance(index, ast.Slice)
 
     def _reads(self, node: ast.AST, names: set[str], keys: set[str]) -> bool:

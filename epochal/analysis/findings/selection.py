@@ -75,6 +75,11 @@ class _Choices:
         self._scope = scope
         self._choosers = choosers or {}
         self._origins = Origins(source.names, source.constants, results)
+        self._readers = {name for name, result in self._choosers.items() if result} | {
+            name
+            for name, result in results.items()
+            if RANKED in result.origins and any(_may_be_labels(each, result.arguments) for each in result.origins)
+        }
         self._guards = find_guards(scope)
         self._branches = {id(step.node): step.branch for step in scope.steps}
         self._chosen: dict[str, frozenset[_Choice]] = {}
@@ -94,7 +99,8 @@ class _Choices:
                     if step.follows(choice.step)
                 ]
             self._note(step)
-        reads = LabelReads(self._scope, {key: each.tests for key, each in self._guards.items()}, self._choosers)
+        tests = {key: each.tests for key, each in self._guards.items()}
+        reads = LabelReads(self._scope, tests, self._readers)
         reported = set()
         for choice, where, call in splits:
             used = choice.origins & (labels - choice.data)
@@ -134,7 +140,7 @@ class _Choices:
             if isinstance(step.node, ast.Return) and step.node.value:
                 for choice in self._choices_of(step.node.value, step):
                     used = choice.origins - choice.data
-                    if not _is_of_part(choice) and any(each in parameters or each.startswith("[") for each in used):
+                    if not _is_of_part(choice) and any(_may_be_labels(each, parameters) for each in used):
                         return Result(parameters, outer_origins(used, self._origins, parameters))
             self._note(step)
         return None
@@ -258,6 +264,11 @@ class _Choices:
                 self._chosen.pop(name, None)
             if choices and name:
                 self._chosen[name] = self._chosen.get(name, frozenset()) | choices
+
+
+def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
+    """Return whether an origin is a parameter of a function, or a column with a certain name rather than each column."""
+    return origin in parameters or origin.startswith("['") or origin[1:-1] in parameters or origin[1:-1].isupper()
 
 
 def _last_line(choice: _Choice) -> int:
