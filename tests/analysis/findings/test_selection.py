@@ -688,6 +688,47 @@ for tr, te in KFold(5).split(X, y):
     m.fit(X.iloc[tr][keep], y.iloc[tr])
     m.score(X.iloc[te][keep], y.iloc[te])
 """,
+    "columns_dropped_and_filled_in_loops": """\
+df = pd.read_csv('t.csv')
+for k in df.columns:
+    if df[k].nunique() > 50:
+        df = df.drop(columns=k)
+for k in df.columns:
+    df[k] = df[k].fillna(0)
+X, y = df.drop(columns='y'), df['y']
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "columns_with_missing_values_beside_the_labels": """\
+X, y = pd.read_csv('x.csv'), pd.read_csv('y.csv')['y']
+df = pd.concat([X, y], axis=1)
+missing = df.isna().mean()
+X = X.drop(columns=missing[missing > 0.5].index)
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "columns_named_like_a_part": """\
+X, y = pd.read_csv('x.csv'), pd.read_csv('y.csv')['y']
+X = X.drop(columns=[c for c in X if X[c].isna().mean() > 0.5])
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "columns_of_a_function": """\
+def load(path):
+    df = pd.read_csv(path)
+    return df.drop(columns='y'), df['y']
+X, y = load('d.csv')
+spread = X.var()
+keep = spread[spread > 0].index
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+m.fit(X_train[keep], y_train)
+""",
+    "categories_encoded_in_a_loop": """\
+y = df.pop('y')
+categories = [c for c in df if df[c].nunique() < 50]
+others = [c for c in df if c not in categories]
+for c in categories:
+    df[c] = df[c].astype('category').cat.codes
+a, b, c, d = train_test_split(df, y, random_state=0)
+m.fit(np.hstack([a[categories], a[others]]), c, validation_split=0.1)
+""",
     "pairs_of_columns": """\
 for pair in ([0, 1], [0, 2]):
     Z = iris.data[:, pair]
