@@ -57,7 +57,10 @@ _DATA_PACKAGES = frozenset({"numpy", "pandas", "scipy", "sklearn", "tensorflow",
 _SELECTING_METHODS = frozenset({"dropna", "sample"})
 _KEEPING_METHODS = frozenset({"copy", "reset_index", "to_numpy", "sample", "query", "head", "tail"})
 _JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})
+_GROUPING = frozenset({"groupby", "resample"})
 _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
+_AXES = {"append": 2, "concat": 1, "concatenate": 1}
+"""The positions of the ``axis`` argument of functions that join data."""
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 """NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
 _PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
@@ -75,7 +78,8 @@ class _Leak:
     ``what``: the name of the function or class, or the expression that draws rows. ``copies``: a verb for what the call
     does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
     call. ``path``: the file that contains it, if it is not the one that is searched. ``learns``: whether the call learns
-    from labels. ``columns``: the only columns that depend on the call; empty if all may do so.
+    from labels. ``columns``: the only columns that depend on the call; empty if all may do so. ``is_inner``: whether each
+    element of a list contains such rows, so that the list contains copies only once its elements are joined.
     """
 
     what: str
@@ -85,6 +89,7 @@ class _Leak:
     path: str = ""
     learns: bool = False
     columns: frozenset[str] = frozenset()
+    is_inner: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,8 @@ class _Flow:
         for step in scope.steps:
             self._note_folds(step)  # for a comprehension, whose variables are used in the same step
             for leak, where, folds in self._find_in_step(step):
+                if leak.is_inner:
+                    continue
                 found.setdefault((leak.path, leak.line), (leak, where, folds))
                 last[leak.path, leak.line] = step.node.lineno
             self._note_folds(step)
@@ -557,7 +564,9 @@ class _Flow:
             case ast.ListComp() | ast.GeneratorExp():
                 leak = self._leak_of(node.elt, step)
                 is_part = any(self._is_part_name(root_name(each.iter)) for each in node.generators)
-                return leak if leak and leak.copies and not is_part else None
+                if not leak or not leak.copies or is_part:
+                    return None
+                return replace(leak, is_inner=leak.is_inner or leak.step is step)
             case ast.Call():
                 return self._leak_of_call(node, step)
         return None
@@ -567,6 +576,8 @@ class _Flow:
         if choice and _is_within(self._rows_of(node.value), choice.rows):
             return choice.leak
         leak = self._leak_of(node.value, step)
+        if leak and leak.copies and _adds_axis(node):
+            return None
         index = _column_index(node)
         names = _column_names(self._source.constants.get(root_name(index), index))
         if leak and leak.columns and names and not names & leak.columns:
@@ -643,13 +654,20 @@ class _Flow:
         if not isinstance(call.func, ast.Attribute):
             return None
         method, owner = call.func.attr, call.func.value
-        if method == "apply" and not self._is_part_name(root_name(owner)):
-            return self._first_leak(call.args, step)
+        if method == "apply":
+            is_of_groups = self._is_grouped(owner) and not self._is_part_name(root_name(owner))
+            return self._first_leak(call.args, step) if is_of_groups else None
         if method in ("fit_transform", "transform", "fit_resample") and call.args:
             return self._leak_of_transformed(call, owner, step)
         leak = self._leak_of(owner, step) if method in _DATA_METHODS else None
         is_dropped = method == "drop" and leak and leak.columns and leak.columns <= _texts_in(call)
         return None if is_dropped else leak
+
+    def _is_grouped(self, node: ast.expr) -> bool:
+        """Return whether an expression holds groups of rows, such as ``df.groupby("y")``."""
+        if isinstance(node, ast.Name) and node.id in self._calls:
+            return self._is_grouped(self._calls[node.id])
+        return any(isinstance(each, ast.Attribute) and each.attr in _GROUPING for each in ast.walk(node))
 
     def _leak_of_transformed(self, call: ast.Call, owner: ast.expr, step: Step) -> _Leak | None:
         """Return the leak in transformed rows: an earlier one that the transformation cannot undo, or its own."""
@@ -695,8 +713,7 @@ class _Flow:
 
         Labels joined with themselves count, too: the rows must then be joined with (changed) copies of themselves.
         """
-        axis = keyword(call, "axis")
-        if axis is not None and not is_literal(axis, 0):
+        if not _joins_rows(call):
             return None
         joined = [each for each in _joined_parts(call) if isinstance(each, ast.Name | ast.Subscript)]
         parts = [each for each in joined if not self._is_part(each) and not _is_named_part(each)]
@@ -705,7 +722,9 @@ class _Flow:
         if not repeated:
             return None
         drawn = self._first_leak(parts, step)  # the copies may have been drawn before they are joined
-        return drawn if drawn and drawn.copies else _Leak(f"{last_name(call.func)}()", call.lineno, _REPEATS, step)
+        if drawn and drawn.copies:
+            return replace(drawn, is_inner=False)
+        return _Leak(f"{last_name(call.func)}()", call.lineno, _REPEATS, step)
 
     def _joins_subset(self, parts: Sequence[ast.expr]) -> bool:
         """Return whether data are joined with some of their own rows, as in ``pd.concat([df, df[df.y == 1]])``."""
@@ -734,10 +753,12 @@ class _Flow:
         If only some of the joined columns are duplicated, the joined rows are not duplicates, so there is no leak.
         """
         leak = self._first_leak(call.args, step)
-        axis = keyword(call, "axis")
-        joins_columns = last_name(call.func) in _JOINING_COLUMNS or (axis is not None and not is_literal(axis, 0))
-        if not leak or not leak.copies or not joins_columns:
+        if not leak or not leak.copies:
             return leak
+        if leak.is_inner:
+            return replace(leak, is_inner=False) if _joins_rows(call) else None
+        if last_name(call.func) not in _JOINING_COLUMNS and not _has_other_axis(call):
+            return None if last_name(call.func) == "expand_dims" else leak
         columns = call.args[0].elts if isinstance(call.args[0], ast.Tuple | ast.List) else []
         return leak if columns and all(self._leak_of(each, step) == leak for each in columns) else None
 
@@ -768,6 +789,23 @@ def _row_index(node: ast.Subscript) -> str:
     if isinstance(rows, ast.UnaryOp) and isinstance(rows.op, ast.Invert) and isinstance(rows.operand, ast.Name):
         return f"~{rows.operand.id}"
     return rows.id if isinstance(rows, ast.Name) else ""
+
+
+def _has_other_axis(call: ast.Call) -> bool:
+    """Return whether a call that joins data does so along another axis than that of the rows."""
+    axis = keyword(call, "axis", _AXES.get(last_name(call.func)))
+    return axis is not None and not is_literal(axis, 0)
+
+
+def _joins_rows(call: ast.Call) -> bool:
+    """Return whether a call joins the rows of its arguments, unlike ``np.stack`` and ``np.array``."""
+    return last_name(call.func) in _JOINING_ROWS and not _has_other_axis(call)
+
+
+def _adds_axis(node: ast.Subscript) -> bool:
+    """Return whether a subscript makes its rows one element of a longer array, as in ``x[None]``."""
+    rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+    return is_literal(rows, None) or last_name(rows) == "newaxis"
 
 
 def _joined_parts(call: ast.Call) -> list[ast.expr]:

@@ -291,6 +291,20 @@ FOUND = {
         "copied_before_split",
         6,
     ),
+    "sample_of_each_group_in_two_steps": (
+        SMOTE
+        + "groups = df.groupby('y')\nparts = [g.sample(9, replace=True) for _, g in groups]\nz = pd.concat(parts)\n"
+        + "a, b = train_test_split(z, random_state=1)\n",
+        "copied_before_split",
+        7,
+    ),
+    "sample_of_each_named_group": (
+        SMOTE
+        + "groups = df.groupby('y')\ndf = groups.apply(lambda g: g.sample(9, replace=True))\n"
+        + "a, b = train_test_split(df, random_state=1)\n",
+        "copied_before_split",
+        7,
+    ),
     "sample_in_function": (
         SMOTE + "def balance(df):\n    n = df.y.value_counts().max()\n"
         "    return df.groupby('y').sample(n, replace=True)\n"
@@ -691,6 +705,27 @@ SOUND = {
     "joined_columns": SMOTE
     + "x = np.concatenate([x, x], axis=1)\nx = np.tile(x, (1, 2))\na, b = train_test_split(x, random_state=1)\n",
     "repeated_channels": SMOTE + "x = np.repeat(x, 3, axis=-1)\na, b = train_test_split(x, random_state=1)\n",
+    "repeated_channels_of_each_image": SMOTE
+    + "x = np.array([np.repeat(i[None], 3, axis=0) for i in z['x']])\n"
+    + SPLIT_X
+    + "x = [np.tile(i, (3, 1, 1)) for i in z['x']]\na, b = x[:80], x[80:]\ntrain, test = x[:80], x[80:]\n"
+    + SPLIT_X
+    + "x = np.concatenate([np.concatenate([i[None], i[None]])[None] for i in z['x']])\n"
+    + SPLIT_X
+    + "x = np.concatenate([np.expand_dims(np.repeat(i, 3, axis=0), 0) for i in z['x']])\n"
+    + SPLIT_X
+    + "x = df['image'].apply(lambda i: np.repeat(i, 3, axis=0))\n"
+    + SPLIT_X,
+    "joined_channels": SMOTE
+    + "x = np.concatenate([z['x'], z['x'], z['x']], 3)\nx = x.reshape(len(x), -1)\n"
+    + SPLIT_X
+    + "x = np.concatenate([x, x, x], 3)\n"
+    + SPLIT_X
+    + "x = np.append(x, x[:, :3], 1)\n"
+    + SPLIT_X,
+    "closed_outlines": SMOTE
+    + "def close(c):\n    return np.concatenate([c, c[:1]])\nx = np.array([close(np.load(f)) for f in sorted(files)])\n"
+    + SPLIT_X,
     "repeated_rows_in_groups": SMOTE
     + "from sklearn.model_selection import cross_val_score\nx = np.repeat(x, 3, axis=0)\n"
     "cross_val_score(m, x, y, groups=np.repeat(ids, 3), cv=folds)\n",
