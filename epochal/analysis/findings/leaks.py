@@ -20,7 +20,7 @@ from epochal.analysis.findings.source import (
     keyword,
     root_name,
 )
-from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TEST_NAME, TRAIN_NAME
+from epochal.analysis.findings.splits import CROSS_VALIDATIONS, PART_NAME, TEST_NAME, TRAIN_NAME
 from epochal.analysis.findings.wrong_data import MEASURING
 from epochal.analysis.syntax import last_name, text_of
 
@@ -63,7 +63,6 @@ _AXES = {"append": 2, "concat": 1, "concatenate": 1}
 """The positions of the ``axis`` argument of functions that join data."""
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 """NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
-_PART_NAME = re.compile(r"train|test|val", re.IGNORECASE)
 _PART_KEY = re.compile(r"train|test|(?:^|_)(?:val|valid|validation|dev|holdout)(?:$|_)", re.IGNORECASE)
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
@@ -276,7 +275,7 @@ class _Flow:
         if not fit or not fit.rows:
             return None
         name, origin = root_name(rows), self._rows_of(rows)
-        if _PART_NAME.search(f"{name} {origin}") and not self._is_part(rows) and not _is_within(origin, fit.rows):
+        if PART_NAME.search(f"{name} {origin}") and not self._is_part(rows) and not _is_within(origin, fit.rows):
             self._tested_elsewhere.add(fit.leak.line)
         is_split_off = origin.startswith(f"{fit.rows}[") and (self._is_part(rows) or TEST_NAME.search(name))
         return fit.leak if is_split_off and step.follows(fit.leak.step) else None
@@ -543,7 +542,7 @@ class _Flow:
         return False
 
     def _is_part_name(self, name: str) -> bool:
-        return name in self._parts or bool(_PART_NAME.search(name))
+        return name in self._parts or bool(PART_NAME.search(name))
 
     def _leak_of(self, node: ast.expr, step: Step) -> _Leak | None:
         match node:
@@ -858,7 +857,7 @@ def _is_named_part(node: ast.expr) -> bool:
         if isinstance(node, ast.Subscript) and any(map(_PART_KEY.search, _texts_in(node.slice))):
             return True
         node = node.func if isinstance(node, ast.Call) else node.value
-    return isinstance(node, ast.Name) and bool(_PART_NAME.search(node.id))
+    return isinstance(node, ast.Name) and bool(PART_NAME.search(node.id))
 
 
 def _is_result(node: ast.expr | None) -> bool:
@@ -874,7 +873,7 @@ def _uses_one_variable(node: ast.expr) -> bool:
 def _selects_rows(node: ast.expr) -> bool:
     """Return whether an expression selects some rows of a variable, as in ``x[:800].copy()`` and ``x[train_rows]``."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-        if isinstance(node, ast.Subscript) and (has_row_slice(node) or _PART_NAME.search(root_name(node.slice))):
+        if isinstance(node, ast.Subscript) and (has_row_slice(node) or PART_NAME.search(root_name(node.slice))):
             return True
         node = node.func if isinstance(node, ast.Call) else node.value
     return False

@@ -24,8 +24,12 @@ _GENERATORS = frozenset({"numpy.random.default_rng", "numpy.random.RandomState"}
 _FROM_DIRECTORY = re.compile(r"keras\.(?:utils|preprocessing)\.(?:image\.)?(?:image|text|audio)_dataset_from_directory")
 CROSS_VALIDATIONS = frozenset({"cross_val_score", "cross_validate", "cross_val_predict"})
 """The functions in sklearn.model_selection that split the given data and test a model on each part."""
-TRAIN_NAME = re.compile(r"(?:^|_)(?:train|training|tr)", re.IGNORECASE)
+_PART_START = r"(?:^[xyXY]?|_)"
+TRAIN_NAME = re.compile(rf"{_PART_START}(?:(?i:train)|(?:[Tt]r|TR)(?![a-z]|[A-Z]{{2}}))")
+"""Matches names of training data, such as ``x_train``, ``Xtrain``, ``xtr`` and ``tr_x``."""
 TEST_NAME = re.compile(r"(?:^|_)(?:test|val|valid|validation|dev|holdout)", re.IGNORECASE)
+PART_NAME = re.compile(rf"(?i:train|test|val)|{_PART_START}(?:[Tt][re]|T[RE]|[Vv]a|VA)(?![a-z]|[A-Z]{{2}})")
+"""Matches names that any part of the data may have, such as ``x_train``, ``Xtest``, ``xte`` and ``df_val``."""
 _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 
 _EVERYTHING = frozenset({"numpy", "python", "tensorflow", "torch"})
