@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.metrics import find_measurement
 from epochal.analysis.findings.source import (
     Scope,
     Source,
@@ -64,6 +65,16 @@ _AXES = {"append": 2, "concat": 1, "concatenate": 1}
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 """NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
 _PART_KEY = re.compile(r"train|test|(?:^|_)(?:val|valid|validation|dev|holdout)(?:$|_)", re.IGNORECASE)
+_COLLECTING = frozenset({"append", "extend", "insert", "update", "add"})
+"""The methods that put values into a list, dictionary or set."""
+_STATISTICS = frozenset(
+    {"fit", "len", "max", "min", "mean", "median", "nunique", "quantile", "std", "sum", "unique", "var", "Counter"}
+)
+"""The functions and methods whose results hold no rows of their arguments."""
+_FITTED_METHODS = frozenset(
+    {"transform", "fit_transform", "fit_resample", "predict", "predict_proba", "predict_log_proba", "decision_function"}
+)
+"""The methods of fitted objects whose results depend on their arguments row by row."""
 _SPLIT = "sklearn.model_selection.train_test_split"
 _CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
 _SEARCHES = re.compile(r"sklearn\.model_selection\.\w+SearchCV")
@@ -108,7 +119,9 @@ def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     functions = {(Path(source.path).stem, scope.name): (source, scope) for source in sources for scope in source.scopes}
     returned: dict[tuple[str, str], _Leak | None] = {}
     for source, scope in find_used(sources):
-        yield from _Flow(source, functions, returned).follow(scope)
+        flow = _Flow(source, functions, returned)
+        flow.note_measurement(find_measurement(sources))
+        yield from flow.follow(scope)
 
 
 class _Flow:
@@ -137,12 +150,23 @@ class _Flow:
         self._tested_elsewhere: set[int] = set()
         self._sound_splits: dict[bool, int] = {}
         self._sliced: dict[int, set[tuple[str, str]]] = {}
+        self._sources: dict[str, frozenset[str]] = {}
+        """The rows that each variable depends on: its own, and those of the variables that it was computed from."""
+        self._leaked: dict[tuple[str, int], set[str]] = {}
+        """The rows that each leaking call processes or returns, by its file and line."""
+        self._measurement: tuple[str, str, int] | None = None
+        self._measured: frozenset[str] = frozenset()
+
+    def note_measurement(self, measurement: tuple[str, str, int] | None) -> None:
+        """Set which call or line gives the script's accuracy (see ``find_measurement``)."""
+        self._measurement = measurement
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
         found: dict[tuple[str, int], tuple[_Leak, str, str]] = {}
         last: dict[tuple[str, int], int] = {}
         for step in scope.steps:
             self._note_folds(step)  # for a comprehension, whose variables are used in the same step
+            self._note_measured(step)
             for leak, where, folds in self._find_in_step(step):
                 if leak.is_inner:
                     continue
@@ -150,6 +174,8 @@ class _Flow:
                 last[leak.path, leak.line] = step.node.lineno
             self._note_folds(step)
         for place, (leak, where, folds) in found.items():
+            if self._is_tested_elsewhere(place):
+                continue
             # If the test data were read from elsewhere, all rows are training rows. A later split is that of the result.
             learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(bool(folds), 0)
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
@@ -171,14 +197,59 @@ class _Flow:
             (target, value, *((self._leak_of(value, step), self._choice_of(value, step)) if value else (None, None)))
             for target, value in step.assigned
         ]
-        for target, value, leak, choice in changes:
+        sources = [self._sources_in(value) if value else self._sources_of_loop(step) for _, value, _, _ in changes]
+        for (target, value, leak, choice), depends in zip(changes, sources, strict=True):
             name = root_name(target)
             part = "train" if TRAIN_NAME.search(name) else "test" if TEST_NAME.search(name) else ""
             if leak and self._completes_split(value, part, leak):
                 yield leak, f"before the split on {place}", ""
             self._assign(target, value, leak, step)
+            rows = self._note_sources(target, depends)
+            if leak and value and leak.step is step:
+                direct = {self._origins.get(each, each) for each in _read_names(value)}
+                self._leaked.setdefault((leak.path, leak.line), set()).update(direct, rows)
             if choice and not leak and isinstance(target, ast.Name) and not _is_result(value):
                 self._choices[name] = choice
+
+    def _sources_in(self, node: ast.AST) -> frozenset[str]:
+        """Return the rows that an expression depends on, so far as they are held in variables."""
+        return frozenset().union(*(self._sources.get(name, frozenset({name})) for name in _read_names(node)))
+
+    def _sources_of_loop(self, step: Step) -> frozenset[str]:
+        """Return the rows that the variables of a statement's loops and comprehensions take their values from."""
+        loops = (each.iter for each in step.nodes if isinstance(each, ast.For | ast.AsyncFor | ast.comprehension))
+        return frozenset().union(*map(self._sources_in, loops))
+
+    def _note_sources(self, target: ast.expr, depends: frozenset[str]) -> frozenset[str]:
+        """Record what the variables in an assignment's target depend on, and return the rows that they hold themselves."""
+        names = {each.id for each in ast.walk(target) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        for name in names:
+            self._sources[name] = depends | {self._origins.get(name, name)}
+        if not names:  # some of the values of a variable are set
+            name = root_name(target)
+            self._sources[name] = self._sources.get(name, frozenset({name})) | depends
+        return frozenset(self._origins.get(name, name) for name in names)
+
+    def _note_measured(self, step: Step) -> None:
+        """Record which rows give the script's accuracy, if this statement measures it; and which rows a list collects."""
+        for call in step.calls:
+            if isinstance(call.func, ast.Attribute) and call.func.attr in _COLLECTING:
+                name = root_name(call.func)
+                added = frozenset().union(*map(self._sources_in, call.args))
+                self._sources[name] = self._sources.get(name, frozenset({name})) | added
+        what, path, line = self._measurement or ("", "", 0)
+        for call in step.calls if path == self._source.path else ():
+            name = self._source.callee(call).rpartition(".")[2] or last_name(call.func)
+            if call.lineno == line and f"{name}()" == what:
+                inputs = (*call.args, *(each.value for each in call.keywords))
+                self._measured = frozenset().union(*map(self._sources_in, inputs))
+
+    def _is_tested_elsewhere(self, place: tuple[str, int]) -> bool:
+        """Return whether the accuracy is measured on rows that a leaking call neither processed nor returned."""
+        leaked = self._leaked.get(place, set())
+        return bool(self._measured and leaked) and not any(
+            _is_within(each, rows) for each in self._measured for rows in leaked
+        )
 
     def _find_in_call(self, call: ast.Call, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         self._note_fit(call, step)
@@ -224,7 +295,9 @@ class _Flow:
         if not learner and not _FITTED.fullmatch(name):
             return None
         leak = _Leak(f"{name.rpartition('.')[2]}()", node.lineno, "", step, learns=learns)
-        return _Fit(leak, self._rows_of(node.args[0]))
+        rows = [self._rows_of(each) for each in node.args]
+        self._leaked.setdefault((leak.path, leak.line), set()).update(filter(None, rows))
+        return _Fit(leak, rows[0])
 
     def _learner(self, node: ast.expr) -> str:
         """Return the class that learns from labels of which ``node`` is an instance or which is a step of its pipeline."""
@@ -858,6 +931,33 @@ def _is_named_part(node: ast.expr) -> bool:
             return True
         node = node.func if isinstance(node, ast.Call) else node.value
     return isinstance(node, ast.Name) and bool(PART_NAME.search(node.id))
+
+
+def _read_names(node: ast.AST) -> Iterator[str]:
+    """Yield the variables whose rows an expression reads, without fitted objects, statistics, and choices of columns."""
+    match node:
+        case ast.Name():
+            yield node.id
+        case ast.Call() if last_name(node.func) in _STATISTICS and not _is_of_each_row(node):
+            pass
+        case ast.Attribute(attr="columns" | "shape" | "dtype"):
+            pass
+        case ast.Call(func=func):
+            is_fitted = isinstance(func, ast.Attribute) and func.attr in _FITTED_METHODS
+            owner = func.value if isinstance(func, ast.Attribute) and not is_fitted else None
+            for each in (owner, *node.args, *node.keywords):
+                yield from _read_names(each) if each else ()
+        case ast.Subscript(slice=ast.Tuple(elts=[rows, *_])):
+            yield from _read_names(node.value)
+            yield from _read_names(rows)
+        case _:
+            for each in ast.iter_child_nodes(node):
+                yield from _read_names(each)
+
+
+def _is_of_each_row(call: ast.Call) -> bool:
+    """Return whether a call such as ``x.max(axis=1)`` may return a value for each row."""
+    return any(ast.unparse(each) in ("1", "-1") for each in (*call.args, *(each.value for each in call.keywords)))
 
 
 def _is_result(node: ast.expr | None) -> bool:

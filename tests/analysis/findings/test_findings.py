@@ -237,6 +237,35 @@ FOUND = {
         "learned_before_split",
         6,
     ),
+    "selector_before_the_test": (
+        SELECT + "x, y = load()\ns = SelectKBest().fit(x, y)\nx = s.transform(x)\n" + SPLIT_X + "mean = a.mean()\n"
+        "b = unknown(b) - mean\nm = SVC().fit(a, c)\nprint(m.score(a, c))\np = m.predict(b).max(1)\n"
+        "print('accuracy', m.score(b, d))\n",
+        "learned_before_split",
+        7,
+    ),
+    "selected_names_before_the_test": (
+        SELECT + "x, y = df.drop(columns='y'), df['y']\nselect.fit(x, y)\nkept = x.columns[select.get_support()]\n"
+        "a, b, c, d = train_test_split(df[kept], df['y'], random_state=1)\nm.fit(a, c)\nprint(m.score(b, d))\n",
+        "learned_before_split",
+        7,
+    ),
+    "copies_before_the_test": (
+        SMOTE
+        + "more = rare.sample(90, replace=True)\ndf = pd.concat([often, more])\nx, y = df[['a', 'b']], df['y']\n"
+        + SPLIT_X
+        + "parts = []\nfor each in [b]:\n    parts.append(each)\nm = SVC().fit(a, c)\nprint(m.score(np.vstack(parts), d))\n",
+        "copied_before_split",
+        6,
+    ),
+    "copies_before_the_predictions": (
+        SMOTE
+        + "from sklearn.metrics import accuracy_score as share\nx = np.repeat(x, 3, axis=0)\n"
+        + SPLIT_X
+        + "m.fit(a, c)\np = m.predict(b).max(axis=1)\nprint(share(d, p))\n",
+        "copied_before_split",
+        7,
+    ),
     "selector_of_separate_table": (
         SELECT + "test = read()\nz = select.fit_transform(x, y)\n" + SPLIT_Z + "other = test.drop(columns='y')\n"
         "other = select.transform(other)\n",
@@ -642,6 +671,29 @@ SOUND = {
     + SPLIT_X
     + "x = df.drop(columns=['axis', 'y'])\n"
     + SPLIT_X,
+    "selector_of_rows_named_for_training": SELECT
+    + "xtr, ytr, xte, yte = z['a'], z['b'], z['c'], z['d']\nselect.fit(xtr, ytr)\n"
+    "m = GridSearchCV(m, grid).fit(select.transform(xtr), ytr)\nprint(m.best_score_)\n"
+    "print('accuracy', m.score(select.transform(xte), yte))\n",
+    "choice_by_rows_named_for_training": "import numpy as np\nXtrain, ytrain, Xtest, ytest = z['a'], z['b'], z['c'], z['d']\n"
+    "r = np.abs([np.corrcoef(Xtrain[:, j], ytrain)[0, 1] for j in range(50)])\nk = np.argsort(r)[-20:]\n"
+    "m.fit(Xtrain[:, k], ytrain, validation_split=0.1)\nprint('accuracy', m.evaluate(Xtest[:, k], ytest)[1])\n",
+    "selector_of_other_rows_than_tested": SELECT
+    + "(x, y), (u, v) = load_data()\nmean = x.mean(axis=0)\nx, u = x.reshape(-1, 784) - mean, u.reshape(-1, 784) - mean\n"
+    "s = SelectKBest(k=200).fit(x, y)\nx, u = s.transform(x), s.transform(u)\nm.fit(x, y, validation_split=0.1)\n"
+    "print('accuracy', m.evaluate(u, v)[1])\n",
+    "selector_of_earlier_rows": SELECT
+    + "old = df['year'] < 2020\nx, y = df[old], df['y'][old]\nz, w = df[~old], df['y'][~old]\n"
+    "x = select.fit_transform(x, y)\nz = select.transform(z)\nm = GridSearchCV(m, grid).fit(x, y)\n"
+    "print(m.best_score_, m.score(z, w))\n",
+    "copies_of_other_rows_than_tested": SMOTE
+    + "(x, y), (u, v) = load_data()\nx, u = x.reshape(-1, 784), u.reshape(-1, 784)\nx, y = SMOTE().fit_resample(x, y)\n"
+    + SPLIT_X
+    + "m = SVC().fit(a, c)\nprint('validation', m.score(b, d))\nprint('accuracy', m.score(u, v))\n",
+    "copies_in_a_part_of_an_own_split": SMOTE
+    + "x, y, z, w = own_split(df)\nx, y = SMOTE().fit_resample(x, y)\n"
+    + SPLIT_X
+    + "m = SVC().fit(a, c)\nprint(m.score(b, d), accuracy_score(w, m.predict(z)))\n",
     "labels": SCALE + "y = LabelEncoder().fit_transform(y)\na, b = train_test_split(x, y, random_state=1)\n",
     "scaler_for_size_only": SCALE
     + "z = scaler.fit_transform(x)\nn = z.shape[0]\na, b = train_test_split(x, test_size=n, random_state=1)\n",
