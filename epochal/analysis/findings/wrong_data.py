@@ -25,6 +25,11 @@ MEASURING = frozenset(
     | {"test_on_batch", "predict_on_batch", "best_score_", "oob_score_", "from_predictions", "from_estimator"}
 )
 """Functions, methods and attributes that measure a model or predict with it."""
+_PLAIN_USES = MEASURING | {
+    *("fit", "compile", "summary", "add", "save", "save_weights", "save_model", "get_params", "set_params"),
+    *("count_params", "classes_", "feature_importances_"),
+}
+"""Attributes of a model whose use does not measure the model, or is known to."""
 _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
@@ -268,7 +273,7 @@ class _Fit:
 class _Measurement:
     """A call to ``evaluate``, ``score`` or ``predict``, or a call that compares the result of ``predict`` with labels.
 
-    ``owner``, ``data``: as in ``_Fit``. ``model``: the name of the variable that holds the measured object.
+    ``owner``, ``data``: as in ``_Fit``. ``model``: the name of the variable or attribute that holds the measured object.
     """
 
     call: ast.Call
@@ -291,7 +296,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 training_only.append((source, measurement, same[-1]))
     for source in sources:
         measured += sum(_is_measuring(node) for node in source.nodes)
-    elsewhere = {name for source in sources for call in source.calls for name in _used_objects(call)}
+    elsewhere = {name for source in sources for name in _used_objects(source)}
     reported = [
         each
         for each in training_only
@@ -309,11 +314,16 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
         )
 
 
-def _used_objects(call: ast.Call) -> Iterator[str]:
-    """Yield the variables used as a call's function or arguments; any of them may hold the evaluated model."""
-    for node in (call.func, *call.args, *(each.value for each in call.keywords)):
-        if isinstance(node, ast.Name):
-            yield node.id
+def _used_objects(source: Source) -> Iterator[str]:
+    """Yield the variables and attributes that are used otherwise than for fitting, saving or measuring a model.
+
+    If one of them is a model, the accuracy may be computed from its coefficients or from the results of calling it.
+    """
+    attributes = (node for node in source.nodes if isinstance(node, ast.Attribute))
+    owners = {id(node.value) for node in attributes if node.attr in _PLAIN_USES}
+    for node in source.nodes:
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load) and id(node) not in owners:
+            yield last_name(node)
 
 
 def _is_measuring(node: ast.AST) -> bool:
@@ -382,7 +392,7 @@ def _read_calls(source: Source, scope: Scope) -> tuple[list[_Fit], list[_Measure
             elif call.func.attr in ("evaluate", "score", "predict", "predict_proba"):
                 # score(x) without labels is a likelihood.
                 enough = call.func.attr != "score" or len(call.args) + len(call.keywords) > 1
-                owner, model = variables.identify(call.func.value), root_name(call.func)
+                owner, model = variables.identify(call.func.value), last_name(call.func.value) or root_name(call.func)
                 measurements.append(_Measurement(call, owner, data if enough else "", model))
         variables.assign(step)
         for target, value in step.assigned:

@@ -470,6 +470,12 @@ FOUND = {
         "tested_on_training_data",
         2,
     ),
+    "scores_attribute_on_training": (
+        "class T:\n    def run(self):\n        self.m.fit(self.x, self.y)\n        self.m.summary()\n"
+        "        print(self.m.evaluate(self.x, self.y))\nT().run()\n",
+        "tested_on_training_data",
+        5,
+    ),
     "regression": (ONE + "model.compile('adam', 'mse', metrics=['accuracy'])\n", "accuracy_of_regression", 3),
     "regression_class": (
         ONE + "model.compile(loss=keras.losses.MeanSquaredError(), metrics=['acc', 'mae'])\n",
@@ -591,6 +597,23 @@ FOUND = {
 }
 
 SOUND = {
+    "sample_after_drop_in_place": PANDAS
+    + "train = df.sample(frac=0.8, random_state=0)\ndf.drop(train.index, inplace=True)\n"
+    "test = df.sample(frac=1, random_state=0)\n",
+    "sample_before_drop": PANDAS
+    + "train = df.sample(frac=0.8, random_state=0)\ntest = df.sample(frac=0.5, random_state=1)\n"
+    "test = test[~test.index.isin(train.index)]\n",
+    "tested_by_decision_function": "m = SVC().fit(a, c)\nprint('training', m.score(a, c))\n"
+    "print('test accuracy', np.mean(m.decision_function(b).argmax(1) == d))\n",
+    "tested_by_coefficients": "m = SVC().fit(a, c)\nprint('training', m.score(a, c))\n"
+    "print('test accuracy', ((b @ m.coef_.T + m.intercept_).argmax(1) == d).mean())\n",
+    "tested_by_probabilities": "m = SVC().fit(a, c)\nprint('training', m.score(a, c))\n"
+    "print('test accuracy', (m.predict_log_proba(b).argmax(1) == d).mean())\n",
+    "tested_by_call_of_attribute": "class T:\n    def run(self):\n        self.model.fit(self.x, self.y)\n"
+    "        print('train', self.model.evaluate(self.x, self.y))\n        p = self.model(self.u).numpy()[:, 0]\n"
+    "        print('test accuracy', ((p > 0.5) == self.v).mean())\nT().run()\n",
+    "tested_by_another_name": "m = SVC().fit(a, c)\nprint('training', m.score(a, c))\nbest = m\n"
+    "print('test accuracy', np.mean(best.decision_function(b).argmax(1) == d))\n",
     "split": SPLIT + "a, b = train_test_split(x, random_state=SEED)\n",
     "split_of_time_series": SPLIT + "a, b = train_test_split(x, shuffle=False)\n",
     "split_with_options": SPLIT + "a, b = train_test_split(x, **options)\n",
