@@ -223,7 +223,9 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Find test data that is sampled from the same rows as the training data, so that the two overlap."""
     for source, scope in find_used(sources):
         training: dict[str, str] = {}
-        for step in scope.steps:
+        for position, step in enumerate(scope.steps):
+            for changed in _changed_in_place(step):
+                training = {name: rows for name, rows in training.items() if changed not in (name, rows)}
             for target, value in step.assigned:
                 name = root_name(target)
                 for other in [other for other, drawn_from in training.items() if name in (other, drawn_from)]:
@@ -236,7 +238,7 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 same = [other for other, rows in training.items() if rows == drawn_from]
                 if drawn_from and not whole and TRAIN_NAME.search(name):
                     training[name] = drawn_from
-                elif same and TEST_NAME.search(name):
+                elif same and TEST_NAME.search(name) and not _uses_index(scope.steps[position + 1 :], same[0]):
                     yield Finding(
                         "overlapping_samples",
                         source.path,
@@ -245,6 +247,20 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         f"{same[0]}.",
                         f"Write {name} = {drawn_from}.drop({same[0]}.index).",
                     )
+
+
+def _changed_in_place(step: Step) -> Iterator[str]:
+    """Yield the tables from which a statement removes rows, as in ``df.drop(train.index, inplace=True)``."""
+    for call in step.calls:
+        in_place = keyword(call, "inplace")
+        if in_place is not None and not is_literal(in_place, False):
+            yield root_name(call.func)
+
+
+def _uses_index(steps: tuple[Step, ...], name: str) -> bool:
+    """Return whether statements use the index of a table, for example to remove its rows from another table."""
+    nodes = (node for step in steps for node in step.nodes)
+    return any(isinstance(each, ast.Attribute) and each.attr == "index" and root_name(each) == name for each in nodes)
 
 
 def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
