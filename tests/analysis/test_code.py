@@ -72,6 +72,12 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
         ("def load_model(path):\n    return pickle.load(open(path, 'rb'))\nload_model('base.pkl').predict(x)\n", True),
         ("def restore(path):\n    return pickle.load(open(path, 'rb'))\nx = restore('base.pkl')[0]\n", False),
         ("with open(HERE / 'base.pkl', 'rb') as file:\n    model = pickle.load(file)\nmodel.predict(x)\n", True),
+        (
+            "old = pickle.load(open('base.pkl', 'rb'))\nprint('same', (old.predict(x) == model.predict(x)).mean())\n"
+            "print('accuracy', model.score(x, y))\n",
+            False,
+        ),
+        ("old = pickle.load(open('base.pkl', 'rb'))\nprint('accuracy', old.score(x, y))\n", True),
         ("model.save(HERE / 'base.keras')\nmodel = keras.models.load_model(HERE / 'base.keras')\n", False),
         (
             "path = str(HERE / 'base.keras')\nkeep = keras.callbacks.ModelCheckpoint(path)\n"

@@ -944,9 +944,10 @@ def _read_names(node: ast.AST) -> Iterator[str]:
             pass
         case ast.Call(func=func):
             is_fitted = isinstance(func, ast.Attribute) and func.attr in _FITTED_METHODS
-            owner = func.value if isinstance(func, ast.Attribute) and not is_fitted else None
-            for each in (owner, *node.args, *node.keywords):
-                yield from _read_names(each) if each else ()
+            if isinstance(func, ast.Attribute) and not is_fitted:
+                yield from _read_names(func.value)
+            for argument in (*node.args, *node.keywords):
+                yield from _read_names(argument)
         case ast.Subscript(slice=ast.Tuple(elts=[rows, *_])):
             yield from _read_names(node.value)
             yield from _read_names(rows)

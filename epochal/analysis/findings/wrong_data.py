@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from epochal.analysis.findings.finding import Finding, Severity
+from epochal.analysis.findings.metrics import find_measurement
 from epochal.analysis.findings.source import (
     Scope,
     Source,
@@ -63,9 +64,10 @@ def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> I
         return
     code = _Code(places)
     writes = [place for place in places if last_name(place.call.func) in _WRITING]
+    measurement = find_measurement(sources)
     reported = set()
     for place in places:
-        if not _loads_model(place, places):
+        if not _loads_model(place, places) or _is_only_compared(place, measurement):
             continue
         found = [path for path in models if code.may_name(place, path)]
         written = [each for each in writes if code.runs_first(each, place, fits)]
@@ -233,6 +235,22 @@ def _loads_model(place: _Place, places: list[_Place]) -> bool:
         callers = [each for each in places if last_name(each.call.func) == place.scope.name]
         return any(_is_used_as_model(each, each.call) for each in callers)
     return _is_used_as_model(place, place.call)
+
+
+def _is_only_compared(place: _Place, measurement: tuple[str, str, int] | None) -> bool:
+    """Return whether a loaded model only helps to print something before a call that measures another model."""
+    what, path, line = measurement or ("", "", 0)
+    target = next((target for target, value in place.step.assigned if value is place.call), None)
+    if not isinstance(target, ast.Name) or not what.endswith("()") or path != place.source.path:
+        return False
+    prints = [step for step in place.scope.steps if _prints(step.node) and step.node.lineno < line]
+    shown = {id(node) for step in prints for node in step.nodes}
+    uses = [node for node in place.source.nodes if isinstance(node, ast.Name) and node.id == target.id]
+    return all(id(node) in shown or node is target for node in uses)
+
+
+def _prints(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and last_name(node.value.func) == "print"
 
 
 def _is_used_as_model(place: _Place, call: ast.Call) -> bool:
