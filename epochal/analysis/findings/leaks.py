@@ -23,7 +23,7 @@ from epochal.analysis.findings.source import (
 )
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, PART_NAME, TEST_NAME, TRAIN_NAME
 from epochal.analysis.findings.wrong_data import MEASURING
-from epochal.analysis.syntax import last_name, text_of
+from epochal.analysis.syntax import last_name, literal, text_of
 
 # Classes that learn from rows how to transform the data. Encoders of labels and categories are left out on purpose.
 _FITTED = re.compile(
@@ -146,6 +146,8 @@ class _Flow:
         self._origins: dict[str, str] = {}
         self._parts: set[str] = set()
         self._test_indices: set[str] = set()
+        self._grouped_indices: set[str] = set()
+        """The test indices of folds that keep the rows of each group together, so that no copies are torn apart."""
         self._changed: set[str] = set()
         self._tested_elsewhere: set[int] = set()
         self._sound_splits: dict[bool, int] = {}
@@ -190,7 +192,8 @@ class _Flow:
                 yield leak, f"and then transforms a part of them on {place}", ""
             if isinstance(node, ast.Subscript) and _row_index(node) in self._test_indices:
                 leak = self._leak_of(node.value, step)
-                if leak and step.follows(leak.step):
+                is_grouped = leak and leak.copies and _row_index(node) in self._grouped_indices
+                if leak and step.follows(leak.step) and not is_grouped:
                     yield leak, f"before the split used on {place}", ""
         # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
         changes = [
@@ -324,6 +327,16 @@ class _Flow:
             if len(names) > 1 and self._yields_folds(value):
                 self._parts |= set(names[-2:])
                 self._test_indices.add(names[-1])
+                self._grouped_indices.discard(names[-1])
+                if self._keeps_groups(value):
+                    self._grouped_indices.add(names[-1])
+
+    def _keeps_groups(self, node: ast.expr) -> bool:
+        """Return whether folds are split by groups of rows, as in ``folds.split(x, y, groups)``."""
+        if isinstance(node, ast.Name) and node.id in self._calls:
+            return self._keeps_groups(self._calls[node.id])
+        calls = (each for each in ast.walk(node) if isinstance(each, ast.Call) and last_name(each.func) == "split")
+        return any(keyword(each, "groups", 2) for each in calls)
 
     def _yields_folds(self, node: ast.expr) -> bool:
         """Return whether an expression yields the indices of the rows of folds."""
@@ -674,17 +687,21 @@ class _Flow:
         if last_name(call.func) != "repeat" or not isinstance(call.func, ast.Attribute):
             return ""
         rows = (call.args[0] if call.args else None) if is_function else call.func.value
-        counts = keyword(call, "repeats", int(is_function))
-        counts = self._source.constants.get(root_name(counts), counts) if isinstance(counts, ast.Name) else counts
-        is_column = isinstance(counts, ast.Attribute | ast.Subscript) or (
-            isinstance(counts, ast.Call) and last_name(counts.func) in {"pop", "get", *_DATA_METHODS}
-        )
-        if rows is None or is_column or is_literal(counts, 1):
+        if rows is None or self._repeats_as_counted(call):
             return ""
         while isinstance(rows, ast.Call) and rows.args and last_name(rows.func) in ("arange", "array", "range"):
             rows = rows.args[0]
         is_converted = isinstance(rows, ast.Attribute) and rows.attr == "values"
         return self._counted(rows.value if is_converted and isinstance(rows, ast.Attribute) else rows)
+
+    def _repeats_as_counted(self, call: ast.Call) -> bool:
+        """Return whether a call to ``repeat`` takes the number of repeats from a column, or repeats each row once."""
+        counts = keyword(call, "repeats", int(self._source.callee(call) == "numpy.repeat"))
+        counts = self._source.constants.get(root_name(counts), counts) if isinstance(counts, ast.Name) else counts
+        is_column = isinstance(counts, ast.Attribute | ast.Subscript) or (
+            isinstance(counts, ast.Call) and last_name(counts.func) in {"pop", "get", *_DATA_METHODS}
+        )
+        return is_column or is_literal(counts, 1)
 
     def _drawn_from(self, call: ast.Call) -> str:
         """Return the variable whose row indices a call draws with replacement or repeats; empty if it does neither."""
@@ -761,10 +778,10 @@ class _Flow:
         if callee == "sklearn.utils.resample":
             copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
         elif callee == "numpy.repeat":
-            copies = is_literal(keyword(call, "axis", 2), 0)
+            copies = is_literal(keyword(call, "axis", 2), 0) and not self._repeats_as_counted(call)
         elif method == "repeat" and isinstance(call.func, ast.Attribute):
             copies = is_literal(keyword(call, "axis", 1), 0) and not _is_named_part(call.func.value)
-            copies = copies and not self._is_part(call.func.value)
+            copies = copies and not self._is_part(call.func.value) and not self._repeats_as_counted(call)
         elif callee == "numpy.tile":
             counts = keyword(call, "reps", 1)
             several = isinstance(counts, ast.Tuple | ast.List) and counts.elts and not is_literal(counts.elts[0], 1)
@@ -801,7 +818,7 @@ class _Flow:
     def _joins_subset(self, parts: Sequence[ast.expr]) -> bool:
         """Return whether data are joined with some of their own rows, as in ``pd.concat([df, df[df.y == 1]])``."""
         wholes = {each.id: self._rows_of(each) for each in parts if isinstance(each, ast.Name)}
-        subsets = [(root_name(each), self._rows_of(each)) for each in parts]
+        subsets = [(root_name(each), self._rows_of(each)) for each in parts if not _has_fixed_rows(each)]
         return any(
             rows != whole and _is_within(rows, whole) and (root == name or root not in self._changed)
             for root, rows in subsets
@@ -872,6 +889,15 @@ def _has_other_axis(call: ast.Call) -> bool:
 def _joins_rows(call: ast.Call) -> bool:
     """Return whether a call joins the rows of its arguments, unlike ``np.stack`` and ``np.array``."""
     return last_name(call.func) in _JOINING_ROWS and not _has_other_axis(call)
+
+
+def _has_fixed_rows(node: ast.expr) -> bool:
+    """Return whether an expression is a row or a few rows at a fixed place, as in ``x[-1]``, which may fill a gap."""
+    if not isinstance(node, ast.Subscript):
+        return False
+    rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+    bounds = [rows.lower, rows.upper] if isinstance(rows, ast.Slice) else [rows]
+    return all(each is None or type(literal(each)) is int for each in bounds)
 
 
 def _adds_axis(node: ast.Subscript) -> bool:

@@ -24,6 +24,7 @@ MEASURING = frozenset(
     {"evaluate", "score", "predict", "predict_proba", "predict_classes", "evaluate_generator", "predict_generator"}
     | {"accuracy_score", "cross_val_score", "cross_validate", "cross_val_predict", "classification_report"}
     | {"test_on_batch", "predict_on_batch", "best_score_", "oob_score_", "from_predictions", "from_estimator"}
+    | {"cv", "learning_curve", "validation_curve", "permutation_test_score"}
 )
 """Functions, methods and attributes that measure a model or predict with it."""
 _PLAIN_USES = MEASURING | {

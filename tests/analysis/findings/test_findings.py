@@ -717,6 +717,21 @@ SOUND = {
     + "x, y, z, w = own_split(df)\nx, y = SMOTE().fit_resample(x, y)\n"
     + SPLIT_X
     + "m = SVC().fit(a, c)\nprint(m.score(b, d), accuracy_score(w, m.predict(z)))\n",
+    "rows_repeated_as_counted": SMOTE
+    + "n = df['count'].values\nx, y = np.repeat(df[['a', 'b']].values, n, axis=0), np.repeat(df['y'].values, n)\n"
+    + SPLIT_X
+    + "x = df[['a', 'b']].values.repeat(df['count'], axis=0)\n"
+    + SPLIT_X,
+    "last_row_filled_in": SMOTE
+    + "y = np.diff(df['close']) > 0\ny = np.append(y, y[-1])\n"
+    + SPLIT_X
+    + "z = np.concatenate([z, z[-10:]])\n"
+    + SPLIT_Z,
+    "joined_rows_in_folds_of_groups": SMOTE
+    + "from sklearn.model_selection import GroupKFold\nx, y = np.concatenate([x, x]), np.concatenate([y, y])\n"
+    "for i, j in GroupKFold(5).split(x, y, g):\n    print('accuracy', SVC().fit(x[i], y[i]).score(x[j], y[j]))\n",
+    "tested_by_learning_curve": "n, a, b = learning_curve(SVC(), x, y, cv=5)\nprint('accuracy', b[-1].mean())\n"
+    "m = SVC().fit(x, y)\nprint('train accuracy', m.score(x, y))\n",
     "labels": SCALE + "y = LabelEncoder().fit_transform(y)\na, b = train_test_split(x, y, random_state=1)\n",
     "scaler_for_size_only": SCALE
     + "z = scaler.fit_transform(x)\nn = z.shape[0]\na, b = train_test_split(x, test_size=n, random_state=1)\n",
