@@ -156,6 +156,8 @@ class _Flow:
         """The rows that each variable depends on: its own, and those of the variables that it was computed from."""
         self._leaked: dict[tuple[str, int], set[str]] = {}
         """The rows that each leaking call processes or returns, by its file and line."""
+        self._fitted_rows: dict[tuple[str, int], set[str]] = {}
+        """The rows that each call to fit() is passed, by its file and line."""
         self._measurement: tuple[str, str, int] | None = None
         self._measured: frozenset[str] = frozenset()
 
@@ -176,7 +178,7 @@ class _Flow:
                 last[leak.path, leak.line] = step.node.lineno
             self._note_folds(step)
         for place, (leak, where, folds) in found.items():
-            if self._is_tested_elsewhere(place):
+            if self._is_tested_elsewhere(place) or (folds and self._is_of_parameters(place, scope)):
                 continue
             # If the test data were read from elsewhere, all rows are training rows. A later split is that of the result.
             learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(bool(folds), 0)
@@ -254,6 +256,22 @@ class _Flow:
             _is_within(each, rows) for each in self._measured for rows in leaked
         )
 
+    def _is_of_parameters(self, place: tuple[str, int], scope: Scope) -> bool:
+        """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
+
+        Such a function may choose a setting with the training rows alone.
+        """
+        if isinstance(scope.node, ast.Module):
+            return False
+        arguments = scope.node.args
+        names = {each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        inside = set(map(id, ast.walk(scope.node)))
+        is_measured_outside = any(
+            last_name(call.func) in ("evaluate", "score", "accuracy_score") and id(call) not in inside
+            for call in self._source.calls
+        )
+        return is_measured_outside and names >= self._fitted_rows.get(place, {""})
+
     def _find_in_call(self, call: ast.Call, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         self._note_fit(call, step)
         if leak := self._find_split_leak(call, step):
@@ -300,6 +318,7 @@ class _Flow:
         leak = _Leak(f"{name.rpartition('.')[2]}()", node.lineno, "", step, learns=learns)
         rows = [self._rows_of(each) for each in node.args]
         self._leaked.setdefault((leak.path, leak.line), set()).update(filter(None, rows))
+        self._fitted_rows[leak.path, leak.line] = set(rows)
         return _Fit(leak, rows[0])
 
     def _learner(self, node: ast.expr) -> str:
@@ -892,12 +911,16 @@ def _joins_rows(call: ast.Call) -> bool:
 
 
 def _has_fixed_rows(node: ast.expr) -> bool:
-    """Return whether an expression is a row or a few rows at a fixed place, as in ``x[-1]``, which may fill a gap."""
+    """Return whether an expression is the first or last row, or the last few rows, which may fill a gap."""
     if not isinstance(node, ast.Subscript):
         return False
     rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-    bounds = [rows.lower, rows.upper] if isinstance(rows, ast.Slice) else [rows]
-    return all(each is None or type(literal(each)) is int for each in bounds)
+    match rows:
+        case ast.Slice(lower=ast.UnaryOp(op=ast.USub()) as start, upper=None):
+            return type(literal(start)) is int
+        case ast.Slice(lower=None, upper=stop):
+            return is_literal(stop, 1)
+    return type(literal(rows)) is int
 
 
 def _adds_axis(node: ast.Subscript) -> bool:

@@ -404,6 +404,11 @@ FOUND = {
         "copied_before_split",
         7,
     ),
+    "first_rows_joined_again": (
+        SMOTE + "x = np.vstack([x, x[:500]])\n" + SPLIT_X,
+        "copied_before_split",
+        6,
+    ),
     "index_repeated": (
         SMOTE
         + "n = np.where(df.y == 1, 4, 1)\ndf = df.loc[df.index.repeat(n)].reset_index(drop=True)\n"
@@ -732,6 +737,11 @@ SOUND = {
     "for i, j in GroupKFold(5).split(x, y, g):\n    print('accuracy', SVC().fit(x[i], y[i]).score(x[j], y[j]))\n",
     "tested_by_learning_curve": "n, a, b = learning_curve(SVC(), x, y, cv=5)\nprint('accuracy', b[-1].mean())\n"
     "m = SVC().fit(x, y)\nprint('train accuracy', m.score(x, y))\n",
+    "selector_in_folds_of_training_rows": SELECT
+    + "def rate(x, y, k):\n    z = SelectKBest(k=k).fit_transform(x, y)\n    return cross_val_score(SVC(), z, y).mean()\n"
+    + SPLIT_X
+    + "k = max((5, 10), key=lambda k: rate(a, c, k))\ns = SelectKBest(k=k).fit(a, c)\n"
+    "print('accuracy', SVC().fit(s.transform(a), c).score(s.transform(b), d))\n",
     "labels": SCALE + "y = LabelEncoder().fit_transform(y)\na, b = train_test_split(x, y, random_state=1)\n",
     "scaler_for_size_only": SCALE
     + "z = scaler.fit_transform(x)\nn = z.shape[0]\na, b = train_test_split(x, test_size=n, random_state=1)\n",
