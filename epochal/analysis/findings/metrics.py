@@ -138,7 +138,7 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool, has_classes
             source.path,
             each.line,
             f"compile() asks for the accuracy of a regression (loss {each.loss}, one linear output), "
-            "which is meaningless.",
+            "which is meaningless unless the labels are 0 and 1.",
             "Count the predictions that are close enough, and write their share to $EPOCHAL_OUT/accuracy.json.",
         )
     classes = each.units >= 3 and (each.activation == "softmax" or one_hot)
