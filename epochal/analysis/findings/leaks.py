@@ -58,7 +58,8 @@ _DATA_PACKAGES = frozenset({"numpy", "pandas", "scipy", "sklearn", "tensorflow",
 _SELECTING_METHODS = frozenset({"dropna", "sample"})
 _KEEPING_METHODS = frozenset({"copy", "reset_index", "to_numpy", "sample", "query", "head", "tail"})
 _JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})
-_GROUPING = frozenset({"groupby", "resample"})
+_GROUPING = frozenset({"groupby", "resample", "rolling", "expanding"})
+"""The methods of pandas that return groups of rows."""
 _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
 _AXES = {"append": 2, "concat": 1, "concatenate": 1}
 """The positions of the ``axis`` argument of functions that join data."""
@@ -1006,7 +1007,9 @@ def _read_names(node: ast.AST) -> Iterator[str]:
 
 
 def _is_of_each_row(call: ast.Call) -> bool:
-    """Return whether a call such as ``x.max(axis=1)`` may return a value for each row."""
+    """Return whether a call such as ``x.max(axis=1)`` may return a value for each row or group of rows."""
+    if any(isinstance(each, ast.Attribute) and each.attr in _GROUPING for each in ast.walk(call)):
+        return True
     return any(ast.unparse(each) in ("1", "-1") for each in (*call.args, *(each.value for each in call.keywords)))
 
 

@@ -404,6 +404,14 @@ FOUND = {
         "copied_before_split",
         7,
     ),
+    "copies_before_the_test_of_groups": (
+        SMOTE
+        + "x = np.repeat(x, 3, axis=0)\n"
+        + SPLIT_X
+        + "b = b.groupby('id').max()\nprint(m.fit(a, c).score(b, read()))\n",
+        "copied_before_split",
+        6,
+    ),
     "first_rows_joined_again": (
         SMOTE + "x = np.vstack([x, x[:500]])\n" + SPLIT_X,
         "copied_before_split",
