@@ -19,6 +19,8 @@ RANKED = ">"
 """The origin (see ``Origins``) recorded for values that a ranking or a comparison such as ``>`` has produced."""
 _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
 _NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
+_NAMING_COLUMNS = frozenset({"drop_duplicates", "dropna", "fillna", "get_dummies", "rename"})
+"""Functions whose arguments, besides the data, say which columns they change or look at."""
 _GROWING = frozenset({"append", "extend", "add", "insert", "update"})
 """Methods that add their arguments to a list, set or dictionary."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
@@ -120,7 +122,7 @@ class _Kinds:
         first = self.of(call.args[0]) if call.args else ""
         if name in self.results:
             return self.results[name].kind or first
-        if isinstance(function, ast.Attribute) and not self._is_imported(function):
+        if isinstance(function, ast.Attribute) and not self.is_imported(function):
             kind = self.of(function.value)
             if name in _CORRELATIONS:
                 return _VALUES
@@ -135,7 +137,7 @@ class _Kinds:
         result = NAMES if name in _NAMING else _VALUES if name in _VALUING else first
         return result if any(map(self.of, given)) else ""
 
-    def _is_imported(self, function: ast.expr) -> bool:
+    def is_imported(self, function: ast.expr) -> bool:
         """Return whether a function is imported, as ``np.abs`` is, rather than a method of a value."""
         while isinstance(function, ast.Attribute):
             function = function.value
@@ -265,6 +267,9 @@ class Origins:
                 return self.of(data)
             case ast.Call(func=ast.Attribute(value=data, attr="reindex")) if keyword(call, "columns"):
                 return self.of(data)
+        if name in _NAMING_COLUMNS and isinstance(call.func, ast.Attribute):
+            is_function = self.kinds.is_imported(call.func)
+            return self.of(call.args[0] if is_function and call.args else call.func.value)
         if name in self.results and self.results[name].origins:
             return self.apply(self.results[name], call)
         function = call.func.value if isinstance(call.func, ast.Attribute) else call.func
@@ -314,6 +319,8 @@ class Origins:
             elif name := _find_data(node.value):
                 found |= {f"{name}[{ast.unparse(parts[-1])}]"}
             parts = parts if kind else parts[:-1]
+        elif parts and not kind and not are_labels and (len(parts) > 1 or self.kinds.of(parts[-1]) == NAMES):
+            parts = parts[:-1]  # which columns are taken does not change their values
         if self.takes_rows(node) and (name := _find_data(node.value)):
             found |= {f"{name}[]"}
         return found.union(*map(self.of, parts))
@@ -383,13 +390,31 @@ class Origins:
         found = frozenset({PART}) if _splits(value) else self.of(value)
         if _holds_no_data(value) and not condition:
             found = frozenset({_NAME})
-        for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
-            name = root_name(each)
-            if isinstance(each, ast.Subscript):
-                self._assign_item(name, each, value, found, condition)
-            else:
-                earlier = frozenset() if isinstance(each, ast.Name) else self.names.get(name, frozenset())
-                self.names[name] = earlier | found | condition
+        targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+        for each, split in zip(targets, self._of_split(value, len(targets)), strict=True):
+            self._assign_to(each, value, found | split, condition)
+
+    def _of_split(self, value: ast.expr, count: int) -> list[frozenset[str]]:
+        """Return the origins of the data in each of ``count`` results of a split, in pairs of training and test rows.
+
+        They have no origins if the expression is no call that splits data, unlike one that yields row indices.
+        """
+        is_split = isinstance(value, ast.Call) and last_name(value.func) in SPLITS and _splits(value)
+        if not is_split or (isinstance(value.func, ast.Attribute) and value.func.attr == "split"):
+            return [frozenset()] * count
+        found = [self.of(each) for each in value.args]
+        if count == 2 * len(found):
+            return [each for each in found for _ in range(2)]
+        return [frozenset[str]().union(*found)] * count
+
+    def _assign_to(self, each: ast.expr, value: ast.expr, found: frozenset[str], condition: frozenset[str]) -> None:
+        """Record the origins of a variable, or of the item or attribute of one."""
+        name = root_name(each)
+        if isinstance(each, ast.Subscript):
+            self._assign_item(name, each, value, found, condition)
+        elif not (isinstance(each, ast.Attribute) and each.attr in ("columns", "index")):
+            earlier = frozenset() if isinstance(each, ast.Name) else self.names.get(name, frozenset())
+            self.names[name] = earlier | found | condition
 
     def _assign_item(
         self, name: str, target: ast.Subscript, value: ast.expr, found: frozenset[str], condition: frozenset[str]

@@ -351,6 +351,13 @@ df["t"] = df["t"].map({"a": 0, "b": 1})
 X, y = df[df.corr()["t"].abs().nlargest(9).index[1:]], df["t"]""",
 }
 
+_USES_OF_PARTS = (
+    "m.fit(a[keep], c)",
+    "m.fit(a.drop(columns=X.columns.difference(keep)), c)",
+    "cross_val_score(m, a[keep], c)",
+    "scaler.fit(a[keep])\nm.fit(scaler.transform(a[keep]), c)",
+)
+
 _CHOICES_INSIDE_A_CALL = (
     "a, b, c, d = train_test_split(df[keep], df['t'], random_state=0)",
     "a, b, c, d = train_test_split(df[keep].values, y, random_state=0)",
@@ -362,6 +369,38 @@ _CHOICES_INSIDE_A_CALL = (
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "varied_columns_of_a_part": "X, y = df.drop(columns='y'), df['y']\nkeep = X.columns[X.nunique() > 1]"
+    + _SPLIT
+    + "m.fit(a[keep], c)",
+    "varied_columns_of_an_array_part": "keep = X.var(axis=0) > 0" + _SPLIT + "m.fit(a[:, keep], c)",
+    "correlated_columns_of_a_part": """\
+X, y = df.drop(columns='y'), df['y']
+r = X.corr().abs()
+bad = [c for i, c in enumerate(X.columns) if (r.iloc[:i, i] > 0.95).any()]
+a, b, c, d = train_test_split(X, y, random_state=0)
+cross_val_score(m, a.drop(columns=bad), c)
+""",
+    "sorted_names_of_a_part": "X, y = df.drop(columns='y'), df['y']\n"
+    "cols = sorted(c for c in X.columns if c.startswith('f_'))" + _SPLIT + "m.fit(a[cols], c)",
+    "labels_of_varied_columns": """\
+keep = [c for c in df if df[c].nunique() > 1]
+df = df[keep].dropna(subset=keep)
+a, b, c, d = train_test_split(df.drop(columns="y"), df["y"], random_state=0)
+""",
+    "labels_of_listed_columns": """\
+keep = [c for c in df if df[c].nunique() > 1]
+df = df[keep + ["y"]]
+df = df.drop_duplicates(subset=keep).fillna({c: 0 for c in keep}).rename(columns={c: c.lower() for c in keep})
+df.columns = [c.strip() for c in keep] + ["y"]
+df = pd.get_dummies(df, columns=keep[:2])
+a, b, c, d = train_test_split(df.drop(columns="y"), df["y"], random_state=0)
+""",
+    "labels_of_masked_columns": """\
+n = df.nunique()
+df = df.loc[:, n > 1]
+a, b, c, d = train_test_split(df.drop(columns="y"), df["y"], random_state=0)
+""",
+    "labels_of_masked_array": "v = d.var(axis=0)\nd = d[:, v > 1e-6]\nX, y = d[:, :-1], d[:, -1]" + _SPLIT,
     "list_of_labels": "y = df[[TARGET]].values.ravel()\nX = df.drop(columns=[TARGET])" + _SPLIT,
     "items": "y = df.filter(items=[target])\nX = df.drop(columns=target)" + _SPLIT,
     "getattr": "y = getattr(df, target)\nX = df.drop(columns=target)" + _SPLIT,
@@ -769,6 +808,13 @@ def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
     """The columns may be taken in the argument of the function that splits the data."""
     text = f"y = df['t']\nkeep = df.drop(columns='t').corrwith(y).abs().nlargest(30).index\n{call}\n"
     assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [6]
+
+
+@pytest.mark.parametrize("use", _USES_OF_PARTS)
+def test_choice_is_found_when_it_is_used_after_the_split(use: str) -> None:
+    """The columns are chosen with all labels, but taken only from the training rows and the test rows."""
+    text = f"y = df['t']\nX = df.drop(columns='t')\nkeep = X.corrwith(y).abs().nlargest(30).index{_SPLIT}{use}\n"
+    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
 
 
 @pytest.mark.parametrize(
