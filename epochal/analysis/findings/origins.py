@@ -204,7 +204,8 @@ class Origins:
     """The variables and columns that a scope's variables are computed from.
 
     A column ``df["price"]`` has the origin ``['price']``. Rows taken from a variable ``x`` by a slice or an index have
-    the origin ``x[]``. ``imported``: the imported names, which are not origins. ``constants``: the variables that hold
+    the origin ``x[]``; those taken by a test such as ``year < 9``, the origin ``x[] if year < 9`` with the origins of the
+    test on further lines. ``imported``: the imported names, which are not origins. ``constants``: the variables that hold
     constants. ``results``: the functions in the code. ``loops``: loop variables, parameters of lambdas, and variables
     compared with the names of columns, which are assumed not to be row indices. ``assigned``: for each column that is
     set to a variable, the origins of the variable.
@@ -263,6 +264,8 @@ class Origins:
                 return frozenset()
             case ast.Call(func=ast.Attribute(value=data, attr="pop" | "get"), args=[column, *_]):
                 return self.of(data) | self._of_column(column)
+            case ast.Call(func=ast.Attribute(attr="predict"), args=[data, *_]):
+                return self.of(data)  # a model predicts these rows, however it was trained
             case ast.Call(func=ast.Attribute(value=data, attr="drop")) if find_dropped(call):
                 return self.of(data)
             case ast.Call(func=ast.Attribute(value=data, attr="reindex")) if keyword(call, "columns"):
@@ -273,7 +276,9 @@ class Origins:
         if name in self.results and self.results[name].origins:
             return self.apply(self.results[name], call)
         function = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-        found = self.of(function).union(*map(self.of, (*call.args, *call.keywords)))
+        is_unknown = isinstance(call.func, ast.Name) and call.func.id not in self.names
+        found = frozenset[str]() if is_unknown else self.of(function)
+        found = found.union(*map(self.of, (*call.args, *call.keywords)))
         if name == "groupby" and (by := keyword(call, "by", 0)):
             found |= self._of_column(by)
         return found | {RANKED} if name in _RANKINGS else found
@@ -323,7 +328,14 @@ class Origins:
             parts = parts[:-1]  # which columns are taken does not change their values
         if self.takes_rows(node) and (name := _find_data(node.value)):
             found |= {f"{name}[]"}
+        elif name := self._find_tested(node):
+            test = _row_index(node)
+            found |= {"\n".join((f"{name}[] if {ast.unparse(test)}", *sorted(self.of(test))))}
         return found.union(*map(self.of, parts))
+
+    def _find_tested(self, node: ast.Subscript) -> str:
+        """Return the variable that a test such as ``df["year"] < 2015`` takes rows from; empty if there is none."""
+        return _find_data(node.value) if _is_test(_row_index(node)) and not self.kinds.of(node.value) else ""
 
     def _of_column(self, column: ast.expr) -> frozenset[str]:
         """Return the origins of the column, or the list of columns, that an expression names."""
@@ -353,7 +365,7 @@ class Origins:
 
     def takes_rows(self, node: ast.Subscript) -> bool:
         """Return whether a subscript may take only some rows, by a slice or an index."""
-        rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+        rows = _row_index(node)
         if isinstance(rows, ast.Name):
             is_column = rows.id in self.loops or _NAME in self.names.get(rows.id, frozenset())
             return not is_column and (is_locator(node.value) or not self.kinds.of(rows))
@@ -392,15 +404,16 @@ class Origins:
             found = frozenset({_NAME})
         targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
         for each, split in zip(targets, self._of_split(value, len(targets)), strict=True):
-            self._assign_to(each, value, found | split, condition)
+            for part in _flatten(each):
+                self._assign_to(part, value, found | split, condition)
 
     def _of_split(self, value: ast.expr, count: int) -> list[frozenset[str]]:
         """Return the origins of the data in each of ``count`` results of a split, in pairs of training and test rows.
 
         They have no origins if the expression is no call that splits data, unlike one that yields row indices.
         """
-        is_split = isinstance(value, ast.Call) and last_name(value.func) in SPLITS and _splits(value)
-        if not is_split or (isinstance(value.func, ast.Attribute) and value.func.attr == "split"):
+        is_method = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "split"
+        if not isinstance(value, ast.Call) or last_name(value.func) not in SPLITS or is_method or not _splits(value):
             return [frozenset()] * count
         found = [self.of(each) for each in value.args]
         if count == 2 * len(found):
@@ -429,6 +442,15 @@ class Origins:
                 self.assigned[column] = found
                 return
         self.names[name] = (self.names.get(name, frozenset()) | found) - {_NAME}
+
+
+def find_tests(origins: Collection[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Yield each test that takes some rows of a variable: the variable, the test, and the test's origins."""
+    for each in origins:
+        first, *tested = each.split("\n")
+        name, _, test = first.partition("[] if ")
+        if test and not each.startswith("["):
+            yield name, test, frozenset(tested)
 
 
 def is_of_columns(call: ast.Call, position: int) -> bool:
@@ -517,6 +539,15 @@ def _names_in(target: ast.expr) -> set[str]:
     return {target.id} if isinstance(target, ast.Name) else set()
 
 
+def _flatten(target: ast.expr) -> Iterator[ast.expr]:
+    """Yield the targets that an assignment such as ``(x, y), z = data`` consists of."""
+    if isinstance(target, ast.Tuple | ast.List):
+        for each in target.elts:
+            yield from _flatten(each)
+    else:
+        yield target
+
+
 def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[str]:
     """Return origins without the variables of a comprehension or lambda, which mean nothing outside it."""
     return origins - {*variables} - {f"[{each}]" for each in variables}
@@ -541,6 +572,21 @@ def _is_number(node: ast.expr) -> bool:
     """Return whether an expression is a constant number."""
     node = node.operand if isinstance(node, ast.UnaryOp) else node
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+
+
+def _row_index(node: ast.Subscript) -> ast.expr:
+    """Return the first index of a subscript."""
+    return node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+
+
+def _is_test(node: ast.expr) -> bool:
+    """Return whether an index compares values, as in ``(s != 3) & ~t``."""
+    match node:
+        case ast.BinOp(op=ast.BitAnd() | ast.BitOr(), left=left, right=right):
+            return _is_test(left) or _is_test(right)
+    return isinstance(node, ast.Compare | ast.BoolOp) or (
+        isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert)
+    )
 
 
 def is_locator(node: ast.expr) -> bool:

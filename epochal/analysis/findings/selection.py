@@ -6,11 +6,13 @@ as the columns with the highest correlation with the labels.
 
 import ast
 import builtins
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.label_reads import LabelReads
+from epochal.analysis.findings.metrics import find_measurement
 from epochal.analysis.findings.origins import (
     NAMES,
     PART,
@@ -23,6 +25,7 @@ from epochal.analysis.findings.origins import (
     find_guards,
     find_parameters,
     find_result,
+    find_tests,
     is_locator,
     is_of_columns,
     outer_origins,
@@ -33,6 +36,10 @@ from epochal.analysis.syntax import last_name
 
 _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 """Functions that take rows and their labels as the first two arguments."""
+_MEASURING = frozenset({"accuracy_score", "evaluate", "score"})
+"""Functions that measure an accuracy on the rows and labels, or the labels and predictions, that they are given."""
+_TRAINING = re.compile(r"^(?:[xy]_?)?(?:train|training|tr)(?:$|[_\d])|_(?:train|tr)$", re.IGNORECASE)
+"""Variables and keys that hold training rows, such as ``Xtrain``, ``xtr`` and ``z["x_train"]``."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,9 @@ def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     functions = [(source, scope) for source in sources for scope in source.scopes if scope.name]
     results = {scope.name: find_result(source, scope) for source, scope in functions}
     choosers = {scope.name: _Choices(source, scope, results).find_returned() for source, scope in functions}
+    _, path, line = find_measurement(sources) or ("", "", 0)
     for source, scope in find_used(sources):
-        yield from _Choices(source, scope, results, choosers).follow()
+        yield from _Choices(source, scope, results, choosers).follow(line if source.path == path else 0)
 
 
 class _Choices:
@@ -84,8 +92,12 @@ class _Choices:
         self._branches = {id(step.node): step.branch for step in scope.steps}
         self._chosen: dict[str, frozenset[_Choice]] = {}
 
-    def follow(self) -> Iterator[Finding]:
-        """Yield a finding for each choice that depends on the labels of all rows."""
+    def follow(self, measured: int) -> Iterator[Finding]:
+        """Yield a finding for each choice that depends on the labels of all rows.
+
+        ``measured``: the line of the call that measures the accuracy, if it is known and in this file.
+        """
+        rows: list[frozenset[str]] = []
         labels: set[str] = set()
         splits: list[tuple[_Choice, str, ast.Call]] = []
         nodes: list[ast.expr] = []
@@ -93,6 +105,8 @@ class _Choices:
             for call in step.calls:
                 labels |= self._find_labels(call)
                 nodes += [node for node in [self._label_node(call)] if node]
+                if call.lineno == measured and last_name(call.func) in _MEASURING:
+                    rows = self._find_measured(call)
                 splits += [
                     (choice, where, call)
                     for choice, where in self._find_splits(call, step)
@@ -105,12 +119,13 @@ class _Choices:
         for choice, where, call in splits:
             used = choice.origins & (labels - choice.data)
             own = self._label_node(call)
-            if (
-                used
-                and not _is_of_part(choice, labels)
-                and choice.step.node.lineno not in reported
-                and any(reads.lead_to(choice.deciding, _last_line(choice), node) for node in ([own] if own else nodes))
-            ):
+            is_sound = (
+                _is_of_part(choice, labels)
+                or _is_of_tested(choice, labels)
+                or (rows and all(_is_elsewhere(choice, labels, each) for each in rows))
+                or not any(reads.lead_to(choice.deciding, _last_line(choice), node) for node in ([own] if own else nodes))
+            )
+            if used and not is_sound and choice.step.node.lineno not in reported:
                 reported.add(choice.step.node.lineno)
                 yield self._report(choice, where, last_name(call.func))
 
@@ -167,6 +182,11 @@ class _Choices:
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr="drop")) as call):
                 return call if is_literal(keyword(call, "inplace"), True) else None
         return None
+
+    def _find_measured(self, call: ast.Call) -> list[frozenset[str]]:
+        """Return the origins of the rows and of the labels or predictions that a call measures an accuracy on."""
+        given = [*call.args, *(each.value for each in call.keywords)][:2]
+        return [found for found in map(self._origins.of, given) if found]
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:
         node = self._label_node(call)
@@ -280,7 +300,45 @@ def _drop(data: ast.expr, column: ast.expr) -> ast.expr:
     return ast.Call(ast.Attribute(data, "drop", ast.Load()), [], [ast.keyword("columns", column)])
 
 
-def _is_of_part(choice: _Choice, labels: Collection[str] = frozenset()) -> bool:
+def _is_of_part(choice: _Choice, labels: Set[str] = frozenset()) -> bool:
     """Return whether a choice was made using only some rows of the data or the labels."""
     parts = {f"{name}[]" for name in {*labels, *choice.data}} | {PART}
-    return bool(choice.origins & parts) or any(map(TRAIN_NAME.search, choice.origins))
+    names = {each.partition("\n")[0] for each in choice.origins}
+    return bool(choice.origins & parts) or any(
+        TRAIN_NAME.search(each) or _TRAINING.search(each.strip("[]'")) for each in names
+    )
+
+
+def _find_own_tests(choice: _Choice, labels: Set[str]) -> set[tuple[str, str]]:
+    """Return the tests, each with the variable whose rows it takes, that limit the rows a choice was made with.
+
+    A test of the labels does not: it compares the rows of each class.
+    """
+    return {
+        (name, test)
+        for name, test, tested in find_tests(choice.origins)
+        if name in {*labels, *choice.data} and not tested & (labels - choice.data)
+    }
+
+
+def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
+    """Return whether a choice was made with rows that pass a test, which the data does not have to pass."""
+    passed = {test for _, test, _ in find_tests(choice.data)}
+    return any(test not in passed for _, test in _find_own_tests(choice, labels))
+
+
+def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool:
+    """Return whether rows that an accuracy is measured on are none of those that a choice was made with."""
+    seen = _find_variables(choice.origins | choice.data)
+    names = _find_variables(measured)
+    if PART in measured or not names:
+        return False
+    own, other = _find_own_tests(choice, labels), {(name, test) for name, test, _ in find_tests(measured)}
+    return not names & seen or any(
+        name == each and test != tested for name, test in own for each, tested in other - own
+    )
+
+
+def _find_variables(origins: Set[str]) -> set[str]:
+    """Return the variables in origins, without columns."""
+    return {each.partition("[")[0] for each in origins} - {PART, RANKED}

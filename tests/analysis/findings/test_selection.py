@@ -358,6 +358,12 @@ _USES_OF_PARTS = (
     "scaler.fit(a[keep])\nm.fit(scaler.transform(a[keep]), c)",
 )
 
+_WAYS_TO_FILTER_ROWS = (
+    "df = df[df['age'] > 18]",
+    "df = df[(df['age'] > 18) & ~df['age'].isna()]",
+    "df = df.loc[df['age'] > 18]",
+)
+
 _CHOICES_INSIDE_A_CALL = (
     "a, b, c, d = train_test_split(df[keep], df['t'], random_state=0)",
     "a, b, c, d = train_test_split(df[keep].values, y, random_state=0)",
@@ -369,6 +375,57 @@ _CHOICES_INSIDE_A_CALL = (
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "rows_of_other_years": """\
+f = [c for c in df if c.startswith("g_")]
+old, new = df[df["year"] < 2015], df[df["year"] >= 2015]
+top = old[f].corrwith(old["y"]).abs().nlargest(20).index
+a, b, c, d = train_test_split(new[top], new["y"], random_state=0)
+""",
+    "rows_of_neither_test": """\
+old, new = df[(df["year"] < 2015) & df["ok"]], df[~(df["year"] < 2015)]
+top = old.corrwith(old["y"]).abs().nlargest(20).index
+a, b, c, d = train_test_split(new[top], new["y"], random_state=0)
+""",
+    "training_rows_by_short_names": """\
+z = np.load("z.npz")
+Xtrain, ytrain, Xtest, ytest = z["a"], z["b"], z["c"], z["d"]
+r = np.abs([np.corrcoef(Xtrain[:, j], ytrain)[0, 1] for j in range(50)])
+k = np.argsort(r)[-20:]
+m.fit(Xtrain[:, k], ytrain, validation_split=0.1)
+m.evaluate(Xtest[:, k], ytest)
+""",
+    "training_rows_by_key": """\
+A, a = D["train"]
+B, b = D["test"]
+r = np.abs(np.corrcoef(A.T, a)[-1, :-1])
+k = np.argsort(r)[-30:]
+m.fit(A[:, k], a, validation_split=0.1)
+m.evaluate(B[:, k], b)
+""",
+    "measured_on_another_file": """\
+df = pd.read_csv("labelled.csv")
+final = pd.read_csv("final.csv")
+r = df.corr()["y"].drop("y").abs()
+cols = r.nlargest(20).index
+a, b, c, d = train_test_split(df[cols], df["y"], random_state=0)
+m = SVC(C=max((1, 10), key=lambda C: SVC(C=C).fit(a, c).score(b, d))).fit(df[cols], df["y"])
+print("accuracy", accuracy_score(final["y"], m.predict(final[cols])))
+""",
+    "measured_on_another_tuple": """\
+(x, y), (u, v) = load_data()
+r = np.abs([np.corrcoef(x[:, j], y)[0, 1] for j in range(50)])
+k = np.argsort(r)[-20:]
+m.fit(x[:, k], y, validation_split=0.1)
+m.evaluate(u[:, k], v, verbose=0)
+""",
+    "measured_on_rows_of_another_test": """\
+A, a = X[site != 3], y[site != 3]
+B, b = X[site == 3], y[site == 3]
+r = np.abs(A[a == 1].mean(0) - A[a == 0].mean(0))
+k = np.argsort(r)[-30:]
+m.fit(A[:, k], a, validation_split=0.1)
+m.evaluate(B[:, k], b)
+""",
     "varied_columns_of_a_part": "X, y = df.drop(columns='y'), df['y']\nkeep = X.columns[X.nunique() > 1]"
     + _SPLIT
     + "m.fit(a[keep], c)",
@@ -808,6 +865,13 @@ def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
     """The columns may be taken in the argument of the function that splits the data."""
     text = f"y = df['t']\nkeep = df.drop(columns='t').corrwith(y).abs().nlargest(30).index\n{call}\n"
     assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [6]
+
+
+@pytest.mark.parametrize("way", _WAYS_TO_FILTER_ROWS)
+def test_choice_is_found_after_rows_are_left_out(way: str) -> None:
+    """The test that leaves rows out holds for all the data that is split later."""
+    text = f"{way}\ntop = df.corr()['y'].drop('y').abs().nlargest(9).index\nX, y = df[top], df['y']{_SPLIT}"
+    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
 
 
 @pytest.mark.parametrize("use", _USES_OF_PARTS)
