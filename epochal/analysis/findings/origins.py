@@ -21,6 +21,10 @@ _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"}
 _NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 _NAMING_COLUMNS = frozenset({"drop_duplicates", "dropna", "fillna", "get_dummies", "rename"})
 """Functions whose arguments, besides the data, say which columns they change or look at."""
+_JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
+"""Functions that add columns or rows to a table, which need not be looked at."""
+_COLUMN = "?"
+"""The first character of the origins of a table's column, which count only if that column is read."""
 _GROWING = frozenset({"append", "extend", "add", "insert", "update"})
 """Methods that add their arguments to a list, set or dictionary."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
@@ -252,6 +256,7 @@ class Origins:
             return frozenset()
         found = self.of(node.value)
         is_column = isinstance(node.value, ast.Name) and node.attr not in _TABLE_ATTRIBUTES
+        found = _recall(found, node.attr) if is_column else found
         return found | self._of_column(ast.Constant(node.attr)) if found and is_column else found
 
     def _of_parts(self, node: ast.AST) -> frozenset[str]:
@@ -263,25 +268,67 @@ class Origins:
             case ast.Call(func=ast.Name(id="len" | "type")):
                 return frozenset()
             case ast.Call(func=ast.Attribute(value=data, attr="pop" | "get"), args=[column, *_]):
-                return self.of(data) | self._of_column(column)
+                return self._read(self.of(data), column) | self._of_column(column)
             case ast.Call(func=ast.Attribute(attr="predict"), args=[data, *_]):
                 return self.of(data)  # a model predicts these rows, however it was trained
             case ast.Call(func=ast.Attribute(value=data, attr="drop")) if find_dropped(call):
                 return self.of(data)
             case ast.Call(func=ast.Attribute(value=data, attr="reindex")) if keyword(call, "columns"):
                 return self.of(data)
-        if name in _NAMING_COLUMNS and isinstance(call.func, ast.Attribute):
-            is_function = self.kinds.is_imported(call.func)
-            return self.of(call.args[0] if is_function and call.args else call.func.value)
         if name in self.results and self.results[name].origins:
             return self.apply(self.results[name], call)
+        if (name in _NAMING_COLUMNS or name in _JOINS) and isinstance(call.func, ast.Attribute):
+            return self._of_join(call)
+        if name == "DataFrame" and call.args and isinstance(call.args[0], ast.Dict):
+            return self._of_fields(call.args[0]).union(*map(self.of, (*call.args[1:], *call.keywords)))
+        return self._of_function(call) | ({RANKED} if name in _RANKINGS else frozenset())
+
+    def _of_function(self, call: ast.Call) -> frozenset[str]:
+        """Return the origins of the arguments of a call, and of the object whose method is called."""
+        name = last_name(call.func)
         function = call.func.value if isinstance(call.func, ast.Attribute) else call.func
         is_unknown = isinstance(call.func, ast.Name) and call.func.id not in self.names
         found = frozenset[str]() if is_unknown else self.of(function)
         found = found.union(*map(self.of, (*call.args, *call.keywords)))
         if name == "groupby" and (by := keyword(call, "by", 0)):
             found |= self._of_column(by)
-        return found | {RANKED} if name in _RANKINGS else found
+        if name != "corr":
+            for each in (*call.args, *(each.value for each in call.keywords if each.arg == "by")):
+                found = found if _holds_no_name(each) else self._read(found, each)
+        return found
+
+    def _of_join(self, call: ast.Call) -> frozenset[str]:
+        """Return the origins of a table that is joined with others, whose columns count only if they are read.
+
+        For a function that only changes some of the columns, they are those of the table.
+        """
+        given = [*call.args, *(each.value for each in call.keywords if each.arg != "on")]
+        tables = [part for each in given for part in (each.elts if isinstance(each, ast.List | ast.Tuple) else [each])]
+        if isinstance(call.func, ast.Attribute) and not self.kinds.is_imported(call.func):
+            tables.insert(0, call.func.value)
+        first, *others = [*map(self.of, tables)] or [frozenset[str]()]
+        if last_name(call.func) in _NAMING_COLUMNS:
+            return first
+        return first | _defer(frozenset[str]().union(*others) - first, "")
+
+    def _of_fields(self, node: ast.Dict) -> frozenset[str]:
+        """Return the origins of the columns in a dictionary, which count only if they are read."""
+        common = frozenset[str].intersection(*map(self.of, node.values)) if node.values else frozenset[str]()
+        return common.union(
+            *(
+                _defer(self.of(value) - common, str(key.value) if isinstance(key, ast.Constant) else "")
+                for key, value in zip(node.keys, node.values, strict=True)
+            )
+        )
+
+    def _read(self, found: frozenset[str], column: ast.expr) -> frozenset[str]:
+        """Return the origins of a table whose column is read, unless a mask or a loop takes many columns."""
+        name = column.id if isinstance(column, ast.Name) else ""
+        is_data = name in self.names and _NAME not in self.names[name]
+        if self.kinds.of(column) or ((is_data or name in self.loops) and name not in self.constants):
+            return found
+        value = self.constants.get(name) if name else column
+        return _recall(found, str(value.value) if isinstance(value, ast.Constant) else "")
 
     def _of_comparison(self, node: ast.Compare) -> frozenset[str]:
         """Return the origins of a comparison. One of a column's name with another name says nothing about values."""
@@ -317,6 +364,8 @@ class Origins:
         found = self.of(node.value)
         kind = self.kinds.of(node.value)
         are_labels = isinstance(node.value, ast.Attribute) and node.value.attr in ("columns", "index")
+        for each in () if are_labels else parts:
+            found = found if _holds_no_name(each) else self._read(found, each)
         is_computed = isinstance(parts[-1], ast.Slice | ast.Compare | ast.BinOp | ast.UnaryOp) if parts else True
         if not are_labels and kind != NAMES and not is_computed:  # the names of columns
             if not _is_number(parts[-1]):
@@ -354,14 +403,17 @@ class Origins:
         arguments |= dict(zip(result.arguments, call.args, strict=False))
         arguments |= {each.arg: each.value for each in call.keywords if each.arg}
         found = set[str]()
-        for origin in result.origins:
+        for each in result.origins:
+            field, origin = _field_of(each)
             if origin in arguments:
-                found |= self.of(arguments[origin])
+                given = self.of(arguments[origin])
             elif origin[1:-1] in arguments:
-                found |= self._of_column(arguments[origin[1:-1]])
-            elif origin not in result.arguments:
-                found.add(origin)
-        return frozenset(found)
+                given = self._of_column(arguments[origin[1:-1]])
+            else:
+                given = frozenset() if origin in result.arguments else frozenset({origin})
+            found |= given if field is None else _defer(given, field)
+        reads_column = any(each.startswith("[") for each in result.origins)
+        return recall_all(frozenset(found)) if reads_column else frozenset(found)
 
     def takes_rows(self, node: ast.Subscript) -> bool:
         """Return whether a subscript may take only some rows, by a slice or an index."""
@@ -392,7 +444,11 @@ class Origins:
             name = root_name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
             if last_name(call.func) in _GROWING:
                 self.names[name] = (self.names.get(name, condition) - {_NAME}).union(
-                    condition, *map(self.of, call.args)
+                    condition,
+                    *(
+                        self._of_fields(each) if isinstance(each, ast.Dict) and _is_record(each) else self.of(each)
+                        for each in call.args
+                    ),
                 )
             elif last_name(call.func) == "sort" and isinstance(step.node, ast.Expr):
                 self.names[name] = self.names.get(name, frozenset()).union({RANKED}, *map(self.of, call.keywords))
@@ -438,8 +494,11 @@ class Origins:
         elif not self.kinds.of(target.slice) and not _is_number(target.slice):
             column = self._name_of(target.slice)
             found -= {column}
+            if isinstance(target.slice, ast.Constant):
+                earlier = self.names.get(name, frozenset())
+                found = found & earlier | _defer(found - earlier, str(target.slice.value))
             if isinstance(value, ast.Name):
-                self.assigned[column] = found
+                self.assigned[column] = recall_all(found)
                 return
         self.names[name] = (self.names.get(name, frozenset()) | found) - {_NAME}
 
@@ -479,7 +538,10 @@ def find_result(source: Source, scope: Scope) -> Result:
 def outer_origins(found: Collection[str], origins: Origins, parameters: Collection[str]) -> frozenset[str]:
     """Return the origins in ``found`` that have a meaning outside the function: all but its own variables."""
     local = {*origins.names, *origins.loops} - {*parameters}
-    return frozenset(each for each in found if each.partition("[")[0] not in local or each.startswith("["))
+    inner = {each: _field_of(each)[1] for each in found}
+    return frozenset(
+        each for each, origin in inner.items() if origin.partition("[")[0] not in local or origin.startswith("[")
+    )
 
 
 def find_parameters(scope: Scope) -> dict[str, ast.expr | None]:
@@ -572,6 +634,46 @@ def _is_number(node: ast.expr) -> bool:
     """Return whether an expression is a constant number."""
     node = node.operand if isinstance(node, ast.UnaryOp) else node
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+
+
+def _defer(origins: frozenset[str], column: str) -> frozenset[str]:
+    """Return origins as those of a table's column; empty for an unknown one."""
+    return frozenset(
+        each if each in (PART, RANKED, _NAME) or each.startswith(_COLUMN) else f"{_COLUMN}{column}\n{each}"
+        for each in origins
+    )
+
+
+def _recall(origins: frozenset[str], column: str) -> frozenset[str]:
+    """Return origins with those of a column that is read; empty for an unknown one."""
+    fields = ((each, *_field_of(each)) for each in origins)
+    return frozenset(
+        origin if field is not None and (not field or not column or field == column) else each
+        for each, field, origin in fields
+    )
+
+
+def recall_all(origins: frozenset[str]) -> frozenset[str]:
+    """Return origins with those of all columns."""
+    return _recall(origins, "")
+
+
+def _field_of(origin: str) -> tuple[str | None, str]:
+    """Return the column that an origin is that of, and the origin itself; None for all that is no column's origin."""
+    if not origin.startswith(_COLUMN):
+        return None, origin
+    column, _, inner = origin[1:].partition("\n")
+    return column, inner
+
+
+def _is_record(node: ast.Dict) -> bool:
+    """Return whether a dictionary has several fields, each with a constant name."""
+    return len(node.keys) > 1 and all(isinstance(each, ast.Constant) for each in node.keys)
+
+
+def _holds_no_name(node: ast.expr) -> bool:
+    """Return whether an index or argument cannot be the name or number of a column."""
+    return not isinstance(node, ast.Name | ast.Constant | ast.UnaryOp | ast.JoinedStr)
 
 
 def _row_index(node: ast.Subscript) -> ast.expr:

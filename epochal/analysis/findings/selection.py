@@ -29,6 +29,7 @@ from epochal.analysis.findings.origins import (
     is_locator,
     is_of_columns,
     outer_origins,
+    recall_all,
 )
 from epochal.analysis.findings.source import Scope, Source, Step, find_used, is_literal, keyword, root_name
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TRAIN_NAME
@@ -186,7 +187,7 @@ class _Choices:
     def _find_measured(self, call: ast.Call) -> list[frozenset[str]]:
         """Return the origins of the rows and of the labels or predictions that a call measures an accuracy on."""
         given = [*call.args, *(each.value for each in call.keywords)][:2]
-        return [found for found in map(self._origins.of, given) if found]
+        return [recall_all(found) for found in map(self._origins.of, given) if found]
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:
         node = self._label_node(call)
@@ -329,7 +330,7 @@ def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
 
 def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool:
     """Return whether rows that an accuracy is measured on are none of those that a choice was made with."""
-    seen = _find_variables(choice.origins | choice.data)
+    seen = _find_variables(recall_all(choice.origins | choice.data))
     names = _find_variables(measured)
     if PART in measured or not names:
         return False

@@ -364,6 +364,21 @@ _WAYS_TO_FILTER_ROWS = (
     "df = df.loc[df['age'] > 18]",
 )
 
+_WAYS_TO_TABULATE = (
+    "t = pd.DataFrame({'missing': X.isna().mean(), 'corr': X.corrwith(y).abs()})",
+    "t = pd.DataFrame({'missing': X.isna().mean()})\nt['corr'] = X.corrwith(y).abs()",
+    "def report(X, y):\n    out = pd.DataFrame(index=X.columns)\n    out['corr'] = X.corrwith(y)\n    return out\n"
+    "t = report(X, y)",
+)
+
+_WAYS_TO_JOIN_LABELS = (
+    "pd.concat([X, y], axis=1).corr()['t']",
+    "X.assign(t=y).corr()['t']",
+    "X.join(y).corr().loc['t']",
+    "X.merge(y, left_index=True, right_index=True).corr().iloc[:-1, -1]",
+    "pd.concat([X, y], axis=1).corr().nlargest(9, 't')",
+)
+
 _CHOICES_INSIDE_A_CALL = (
     "a, b, c, d = train_test_split(df[keep], df['t'], random_state=0)",
     "a, b, c, d = train_test_split(df[keep].values, y, random_state=0)",
@@ -375,6 +390,68 @@ _CHOICES_INSIDE_A_CALL = (
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "table_of_missing_values": """\
+X, y = df.drop(columns="y"), df["y"]
+t = pd.DataFrame({"missing": X.isna().mean(), "corr": X.corrwith(y)})
+print(t.sort_values("corr"))
+X = X.drop(columns=t[t["missing"] > 0.5].index)
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "report_of_missing_values": """\
+def report(X, y):
+    out = pd.DataFrame(index=X.columns)
+    out["missing"] = X.isna().mean()
+    out["corr"] = X.corrwith(y)
+    return out.sort_values("missing", ascending=False)
+X, y = df.drop(columns="y"), df["y"]
+r = report(X, y)
+X = X.drop(columns=r.index[r["missing"] > 0.5])
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "records_of_missing_values": """\
+y = df.pop("y")
+rows = []
+for c in df.columns:
+    rows.append({"col": c, "missing": df[c].isna().mean(), "corr": df[c].corr(y)})
+t = pd.DataFrame(rows).set_index("col")
+X = df.drop(columns=t.index[t.missing > 0.4])
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "joined_to_correlate": """\
+X, y = df.drop(columns="y"), df["y"]
+r = pd.concat([X, y], axis=1).corr().abs()
+print(r["y"].sort_values())
+bad = [c for i, c in enumerate(X.columns) if (r.iloc[:i, i] > 0.95).any()]
+X = X.drop(columns=bad)
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "assigned_to_correlate": """\
+X, y = df.drop(columns="y"), df["y"]
+r = X.assign(target=y).corr().drop(index="target", columns="target").abs()
+X = X.drop(columns=[c for i, c in enumerate(r.columns) if (r.iloc[:i, i] > 0.95).any()])
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "merged_with_labels": """\
+m = X.merge(l, left_index=True, right_index=True)
+na = m.isna().mean()
+X = X.loc[m.index, [c for c in X.columns if na[c] < .5]]
+y = l.loc[m.index]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "aligned_with_labels": """\
+X, y = df.drop(columns="y"), df["y"]
+a, b = X.align(y, axis=0, join="inner")
+n = a.nunique()
+X = X[n[n > 1].index]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "mapped_labels_in_the_frame": """\
+f = X.copy()
+f["target"] = y.map({0: "malignant", 1: "benign"})
+low = f.nunique()
+X = X.drop(columns=[c for c in X.columns if low[c] < 3])
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
     "rows_of_other_years": """\
 f = [c for c in df if c.startswith("g_")]
 old, new = df[df["year"] < 2015], df[df["year"] >= 2015]
@@ -871,6 +948,21 @@ def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
 def test_choice_is_found_after_rows_are_left_out(way: str) -> None:
     """The test that leaves rows out holds for all the data that is split later."""
     text = f"{way}\ntop = df.corr()['y'].drop('y').abs().nlargest(9).index\nX, y = df[top], df['y']{_SPLIT}"
+    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+
+
+@pytest.mark.parametrize("joined", _WAYS_TO_JOIN_LABELS)
+def test_choice_is_found_if_joined_labels_are_read(joined: str) -> None:
+    """The labels count if their column of the joined table is read."""
+    text = f"y = df['t']\nX = df.drop(columns='t')\nr = {joined}\nX = X[r.abs().index[r > 0.3]]{_SPLIT}"
+    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+
+
+@pytest.mark.parametrize("table", _WAYS_TO_TABULATE)
+@pytest.mark.parametrize("weak", ["t[t['corr'] < 0.1].index", "t.index[t['corr'] < 0.1]", "t.index[t.corr < 0.1]"])
+def test_choice_is_found_if_the_column_with_labels_is_read(table: str, weak: str) -> None:
+    """Of a table with several values for each column, only those that are read decide."""
+    text = f"y = df['t']\nX = df.drop(columns='t')\n{table}\nX = X.drop(columns={weak}){_SPLIT}"
     assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
 
 
