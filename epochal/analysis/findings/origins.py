@@ -59,12 +59,14 @@ _LOCATORS = frozenset({"iloc", "loc"})
 class Result:
     """What the result of a function is computed from.
 
-    ``arguments``: the function's parameters, each with its default value. ``kind``: see ``_Kinds``.
+    ``arguments``: the function's parameters, each with its default value. ``kind``: see ``_Kinds``. ``parts``: the
+    origins of each element if the function has a single result, a tuple.
     """
 
     arguments: Mapping[str, ast.expr | None] = field(default_factory=dict)
     origins: frozenset[str] = frozenset()
     kind: str = ""
+    parts: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -306,10 +308,16 @@ class Origins:
         tables = [part for each in given for part in (each.elts if isinstance(each, ast.List | ast.Tuple) else [each])]
         if isinstance(call.func, ast.Attribute) and not self.kinds.is_imported(call.func):
             tables.insert(0, call.func.value)
-        first, *others = [*map(self.of, tables)] or [frozenset[str]()]
+        first, *others = [*map(self._of_joined, tables)] or [frozenset[str]()]
         if last_name(call.func) in _NAMING_COLUMNS:
             return first
         return first | _defer(frozenset[str]().union(*others) - first, "")
+
+    def _of_joined(self, node: ast.expr) -> frozenset[str]:
+        """Return the origins of a table that is joined with others, or of a dictionary of its columns."""
+        if isinstance(node, ast.DictComp):
+            return _defer(self.of(node), ast.unparse(node.key))
+        return self._of_fields(node) if isinstance(node, ast.Dict) else self.of(node)
 
     def _of_fields(self, node: ast.Dict) -> frozenset[str]:
         """Return the origins of the columns in a dictionary, which count only if they are read."""
@@ -459,9 +467,16 @@ class Origins:
         if _holds_no_data(value) and not condition:
             found = frozenset({_NAME})
         targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-        for each, split in zip(targets, self._of_split(value, len(targets)), strict=True):
+        for each, own in zip(targets, self._of_elements(value, found, len(targets)), strict=True):
             for part in _flatten(each):
-                self._assign_to(part, value, found | split, condition)
+                self._assign_to(part, value, own, condition)
+
+    def _of_elements(self, value: ast.expr, found: frozenset[str], count: int) -> list[frozenset[str]]:
+        """Return the origins of each of the ``count`` variables that a value with the origins ``found`` is assigned to."""
+        result = self.results.get(_called(value))
+        if isinstance(value, ast.Call) and result and count > 1 and len(result.parts) == count and PART not in found:
+            return [self.apply(Result(result.arguments, each), value) for each in result.parts]
+        return [found | each for each in self._of_split(value, count)]
 
     def _of_split(self, value: ast.expr, count: int) -> list[frozenset[str]]:
         """Return the origins of the data in each of ``count`` results of a split, in pairs of training and test rows.
@@ -526,13 +541,17 @@ def find_dropped(call: ast.Call) -> ast.expr | None:
 def find_result(source: Source, scope: Scope) -> Result:
     """Return what a function's result is computed from."""
     origins, guards, found, kind = Origins(source.names, source.constants), find_guards(scope), set[str](), ""
+    results: list[list[frozenset[str]]] = []
     for step in scope.steps:
         if isinstance(step.node, ast.Return) and step.node.value:
+            elements = step.node.value.elts if isinstance(step.node.value, ast.Tuple) else []
+            results.append([*map(origins.of, elements)])
             found |= origins.of(step.node.value)
             kind = kind or origins.kinds.of(step.node.value)
         origins.assign(step, guards.get(id(step.node), Guard()))
     parameters = find_parameters(scope)
-    return Result(parameters, outer_origins(found, origins, parameters), kind)
+    parts = tuple(outer_origins(each, origins, parameters) for each in results[0]) if len(results) == 1 else ()
+    return Result(parameters, outer_origins(found, origins, parameters), kind, parts)
 
 
 def outer_origins(found: Collection[str], origins: Origins, parameters: Collection[str]) -> frozenset[str]:

@@ -372,6 +372,7 @@ _WAYS_TO_TABULATE = (
 )
 
 _WAYS_TO_JOIN_LABELS = (
+    "X.assign(**{'t': y}).corr()['t']",
     "pd.concat([X, y], axis=1).corr()['t']",
     "X.assign(t=y).corr()['t']",
     "X.join(y).corr().loc['t']",
@@ -390,6 +391,21 @@ _CHOICES_INSIDE_A_CALL = (
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "returned_with_counts_of_labels": """\
+def check(X, y):
+    return X.isna().mean(), y.value_counts()
+X, y = df.drop(columns="y"), df["y"]
+missing, balance = check(X, y)
+X = X[missing[missing < 0.3].index]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "labels_beside_computed_columns": """\
+few = [c for c in df.columns if df[c].count() < 9]
+df.drop(columns=few, inplace=True)
+df = df.assign(**{f"log_{c}": np.log1p(df[c]) for c in ("a", "b") if c not in few})
+X, y = df.drop(columns="y"), df["y"]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
     "table_of_missing_values": """\
 X, y = df.drop(columns="y"), df["y"]
 t = pd.DataFrame({"missing": X.isna().mean(), "corr": X.corrwith(y)})
