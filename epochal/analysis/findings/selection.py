@@ -235,7 +235,15 @@ class _Choices:
                 found.add(_Choice(step, origins, self._origins.of(each.args[0]), sliced, (each,)))
             elif chosen := self._find_columns(each):
                 found |= self._make_choice(*chosen, step, sliced)
-        return frozenset(found)
+        stacked = self._of_stacked(value)
+        return frozenset(replace(each, data=each.data | stacked) for each in found)
+
+    def _of_stacked(self, value: ast.expr) -> frozenset[str]:
+        """Return the origins of the tables that an expression puts one below the other: each has the same columns."""
+        calls = (each for each in ast.walk(value) if isinstance(each, ast.Call) and last_name(each.func) == "concat")
+        return frozenset[str]().union(
+            *(self._origins.of(call.args[0]) for call in calls if call.args and not is_of_columns(call, 1))
+        )
 
     def _make_choice(self, data: ast.expr, columns: ast.expr, step: Step, sliced: int) -> frozenset[_Choice]:
         """Return the choice of ``columns`` of ``data``; none if no ranking or comparison decides on them."""

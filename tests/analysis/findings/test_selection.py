@@ -391,6 +391,13 @@ _CHOICES_INSIDE_A_CALL = (
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "columns_of_stacked_tables": """\
+one, two = pd.read_csv("2019.csv"), pd.read_csv("2020.csv")
+na = pd.concat([one, two]).isna().mean()
+cols = na[na < .2].index
+df = pd.concat([one[cols], two[cols]], ignore_index=True)
+a, b, c, d = train_test_split(df.drop(columns="y"), df["y"], random_state=0)
+""",
     "returned_with_counts_of_labels": """\
 def check(X, y):
     return X.isna().mean(), y.value_counts()
