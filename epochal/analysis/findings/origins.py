@@ -11,10 +11,17 @@ from epochal.analysis.syntax import last_name
 SPLITS = frozenset({"train_test_split", "split"})
 """Functions that split the rows."""
 _RANKINGS = frozenset(
-    {"argpartition", "argmax", "argmin", "argsort", "get_support", "idxmax", "idxmin", "max", "min", "most_common"}
-    | {"nlargest", "nsmallest", "sort", "sort_values", "sorted"}
+    {"argpartition", "argmax", "argmin", "get_support", "idxmax", "idxmin", "max", "min", "most_common"}
+    | {"nlargest", "nsmallest"}
 )
 """Functions that rank columns. Only a ranking, or a comparison such as ``>``, counts as a choice."""
+_ORDERINGS = frozenset({"argsort", "sort_values", "sorted"})
+_ORDERED = frozenset(
+    {"Index", "abs", "array", "asarray", "list", "reset_index", "to_list", "tolist", "to_numpy", "tuple"}
+)
+"""Functions that return all of the columns that they are given, in the same order."""
+ORDERED = ">="
+"""The origin recorded for values that are sorted. A part of them is ranked."""
 RANKED = ">"
 """The origin (see ``Origins``) recorded for values that a ranking or a comparison such as ``>`` has produced."""
 _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
@@ -230,6 +237,13 @@ class Origins:
 
     def of(self, node: ast.AST) -> frozenset[str]:
         """Return the origins of an expression. Names and sizes of data have none: they do not depend on the values."""
+        found = self._of(node)
+        keeps_all = isinstance(node, ast.Name | ast.Attribute | ast.Starred | ast.keyword) or (
+            isinstance(node, ast.Call) and last_name(node.func) in _ORDERED | _ORDERINGS
+        )
+        return found if keeps_all or ORDERED not in found else found | {RANKED}
+
+    def _of(self, node: ast.AST) -> frozenset[str]:
         match node:
             case ast.Name(id=name):
                 known = self.names.get(name, frozenset())
@@ -283,7 +297,8 @@ class Origins:
             return self._of_join(call)
         if name == "DataFrame" and call.args and isinstance(call.args[0], ast.Dict):
             return self._of_fields(call.args[0]).union(*map(self.of, (*call.args[1:], *call.keywords)))
-        return self._of_function(call) | ({RANKED} if name in _RANKINGS else frozenset())
+        marks = {RANKED} if name in _RANKINGS else {ORDERED} if name in _ORDERINGS else set[str]()
+        return self._of_function(call) | marks
 
     def _of_function(self, call: ast.Call) -> frozenset[str]:
         """Return the origins of the arguments of a call, and of the object whose method is called."""
@@ -294,7 +309,7 @@ class Origins:
         found = found.union(*map(self.of, (*call.args, *call.keywords)))
         if name == "groupby" and (by := keyword(call, "by", 0)):
             found |= self._of_column(by)
-        if name != "corr":
+        if name not in ("corr", *_ORDERED):
             for each in (*call.args, *(each.value for each in call.keywords if each.arg == "by")):
                 found = found if _holds_no_name(each) else self._read(found, each)
         return found
@@ -447,7 +462,8 @@ class Origins:
                 is_decided = condition and self.of(value) & marks
                 self._assign(target, value, condition if is_decided else frozenset())
             elif isinstance(step.node, ast.For) and target is step.node.target:
-                self._assign(target, step.node.iter, frozenset())
+                is_ordered = ORDERED in self.of(step.node.iter)
+                self._assign(target, step.node.iter, frozenset({RANKED} if is_ordered else ()))
         for call in step.calls:
             name = root_name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
             if last_name(call.func) in _GROWING:
@@ -658,7 +674,7 @@ def _is_number(node: ast.expr) -> bool:
 def _defer(origins: frozenset[str], column: str) -> frozenset[str]:
     """Return origins as those of a table's column; empty for an unknown one."""
     return frozenset(
-        each if each in (PART, RANKED, _NAME) or each.startswith(_COLUMN) else f"{_COLUMN}{column}\n{each}"
+        each if each in (PART, RANKED, ORDERED, _NAME) or each.startswith(_COLUMN) else f"{_COLUMN}{column}\n{each}"
         for each in origins
     )
 

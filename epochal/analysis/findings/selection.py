@@ -15,6 +15,7 @@ from epochal.analysis.findings.label_reads import LabelReads
 from epochal.analysis.findings.metrics import find_measurement
 from epochal.analysis.findings.origins import (
     NAMES,
+    ORDERED,
     PART,
     RANKED,
     SPLITS,
@@ -49,7 +50,7 @@ class _Choice:
 
     ``origins``: what determined the choice (see ``Origins``); ``data``: the origins of the data whose columns are
     chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
-    ``deciding``: the expressions that decide on the columns.
+    ``deciding``: the expressions that decide on the columns. ``reorders``: whether all columns are kept, in another order.
     """
 
     step: Step
@@ -57,6 +58,7 @@ class _Choice:
     data: frozenset[str]
     sliced: int = 0
     deciding: tuple[ast.expr, ...] = ()
+    reorders: bool = False
 
 
 def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -124,7 +126,9 @@ class _Choices:
                 _is_of_part(choice, labels)
                 or _is_of_tested(choice, labels)
                 or (rows and all(_is_elsewhere(choice, labels, each) for each in rows))
-                or not any(reads.lead_to(choice.deciding, _last_line(choice), node) for node in ([own] if own else nodes))
+                or not any(
+                    reads.lead_to(choice.deciding, _last_line(choice), node) for node in ([own] if own else nodes)
+                )
             )
             if used and not is_sound and choice.step.node.lineno not in reported:
                 reported.add(choice.step.node.lineno)
@@ -156,7 +160,11 @@ class _Choices:
             if isinstance(step.node, ast.Return) and step.node.value:
                 for choice in self._choices_of(step.node.value, step):
                     used = choice.origins - choice.data
-                    if not _is_of_part(choice) and any(_may_be_labels(each, parameters) for each in used):
+                    if (
+                        not choice.reorders
+                        and not _is_of_part(choice)
+                        and any(_may_be_labels(each, parameters) for each in used)
+                    ):
                         return Result(parameters, outer_origins(used, self._origins, parameters))
             self._note(step)
         return None
@@ -191,7 +199,7 @@ class _Choices:
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:
         node = self._label_node(call)
-        return self._origins.of(node) - {PART, RANKED} if node else frozenset()
+        return self._origins.of(node) - {PART, RANKED, ORDERED} if node else frozenset()
 
     def _label_node(self, call: ast.Call) -> ast.expr | None:
         """Return the labels that are passed to a call."""
@@ -211,6 +219,8 @@ class _Choices:
             return
         data = call.args[position]
         for choice in sorted(self._choices_of(data, step), key=lambda each: each.step.node.lineno):
+            if choice.reorders:
+                continue
             if name in SPLITS or name in CROSS_VALIDATIONS:
                 yield choice, f"before {name}() on line {call.lineno}"
             elif name == "fit" and PART in choice.data:
@@ -227,7 +237,7 @@ class _Choices:
         for each in ast.walk(value):
             if isinstance(each, ast.Name):
                 found |= {
-                    replace(earlier, sliced=earlier.sliced or sliced)
+                    replace(earlier, sliced=earlier.sliced or sliced, reorders=earlier.reorders and not _cuts(value))
                     for earlier in self._chosen.get(each.id, frozenset())
                 }
             elif isinstance(each, ast.Call) and each.args and (chooser := self._choosers.get(last_name(each.func))):
@@ -252,8 +262,9 @@ class _Choices:
         origins = self._origins.of(columns) | condition
         if condition:  # the loop as a whole makes the choice
             step = Step(step.node, self._branches[id(guard.loops[0])])
-        choice = _Choice(step, origins, self._origins.of(data), sliced, (columns, *guard.tests))
-        return frozenset({choice} if RANKED in origins else ())
+        reorders = RANKED not in origins
+        choice = _Choice(step, origins, self._origins.of(data), sliced, (columns, *guard.tests), reorders)
+        return frozenset({choice} if not reorders or ORDERED in origins else ())
 
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
         """Return the data and the expression for the chosen or dropped columns; None if ``node`` chooses no columns."""
@@ -304,6 +315,16 @@ def _last_line(choice: _Choice) -> int:
     return choice.step.node.end_lineno or choice.step.node.lineno
 
 
+def _cuts(node: ast.expr) -> bool:
+    """Return whether an expression may take the first or last columns of data."""
+    return any(
+        (isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Tuple))
+        or (isinstance(each, ast.Call) and last_name(each.func) in {"delete", "drop", "filter", "take"})
+        or (isinstance(each, ast.Attribute) and each.attr in {"T", "columns"})
+        for each in ast.walk(node)
+    )
+
+
 def _drop(data: ast.expr, column: ast.expr) -> ast.expr:
     """Return the expression ``data.drop(columns=column)``."""
     return ast.Call(ast.Attribute(data, "drop", ast.Load()), [], [ast.keyword("columns", column)])
@@ -350,4 +371,4 @@ def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool
 
 def _find_variables(origins: Set[str]) -> set[str]:
     """Return the variables in origins, without columns."""
-    return {each.partition("[")[0] for each in origins} - {PART, RANKED}
+    return {each.partition("[")[0] for each in origins} - {PART, RANKED, ORDERED}

@@ -358,6 +358,15 @@ _USES_OF_PARTS = (
     "scaler.fit(a[keep])\nm.fit(scaler.transform(a[keep]), c)",
 )
 
+_WAYS_TO_CUT_SORTED = (
+    "X = X[r.index]\nX = X.iloc[:, -9:]",
+    "X = X[r.index[-9:]]",
+    "X = X[r.tail(9).index]",
+    "X = X[list(r.index)[-9:]]",
+    "X = X[[r.index[i] for i in range(9)]]",
+    "keep = []\nfor c in r.index:\n    keep.append(c)\n    if len(keep) == 9:\n        break\nX = X[keep]",
+)
+
 _WAYS_TO_FILTER_ROWS = (
     "df = df[df['age'] > 18]",
     "df = df[(df['age'] > 18) & ~df['age'].isna()]",
@@ -391,6 +400,11 @@ _CHOICES_INSIDE_A_CALL = (
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "only_reordered": """\
+X, y = df.drop(columns="y"), df["y"]
+X = X[X.corrwith(y).abs().sort_values().index]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
     "columns_of_stacked_tables": """\
 one, two = pd.read_csv("2019.csv"), pd.read_csv("2020.csv")
 na = pd.concat([one, two]).isna().mean()
@@ -967,6 +981,13 @@ def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
     assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [6]
 
 
+@pytest.mark.parametrize("way", _WAYS_TO_CUT_SORTED)
+def test_choice_is_found_if_sorted_columns_are_cut(way: str) -> None:
+    """Columns that are only sorted are all kept, but some of them are not."""
+    text = f"y = df['t']\nX = df.drop(columns='t')\nr = X.corrwith(y).abs().sort_values()\n{way}{_SPLIT}"
+    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+
+
 @pytest.mark.parametrize("way", _WAYS_TO_FILTER_ROWS)
 def test_choice_is_found_after_rows_are_left_out(way: str) -> None:
     """The test that leaves rows out holds for all the data that is split later."""
@@ -1006,7 +1027,7 @@ def test_choice_is_found_when_it_is_used_after_the_split(use: str) -> None:
 )
 def test_remedy_for_folds_is_to_choose_in_each_fold(use: str, remedy: str) -> None:
     """To split first and choose on the training rows would not do if the folds are parts of those rows."""
-    text = f"best = np.argsort([mutual(X[:, j], y) for j in range(9)])\n{use}\n"
+    text = f"best = np.argsort([mutual(X[:, j], y) for j in range(9)])[-5:]\n{use}\n"
     (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
     assert remedy in finding.remedy
 
