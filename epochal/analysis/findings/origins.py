@@ -309,6 +309,7 @@ class Origins:
         found = found.union(*map(self.of, (*call.args, *call.keywords)))
         if name == "groupby" and (by := keyword(call, "by", 0)):
             found |= self._of_column(by)
+        found = _recall_elements(found)
         if name not in ("corr", *_ORDERED):
             for each in (*call.args, *(each.value for each in call.keywords if each.arg == "by")):
                 found = found if _holds_no_name(each) else self._read(found, each)
@@ -333,6 +334,12 @@ class Origins:
         if isinstance(node, ast.DictComp):
             return _defer(self.of(node), ast.unparse(node.key))
         return self._of_fields(node) if isinstance(node, ast.Dict) else self.of(node)
+
+    def _of_record(self, node: ast.expr) -> frozenset[str]:
+        """Return the origins of a value that is added to a list: those of a record's fields count only if read."""
+        if isinstance(node, ast.Tuple):
+            return self._of_fields(ast.Dict([ast.Constant(each) for each in range(len(node.elts))], node.elts))
+        return self._of_fields(node) if isinstance(node, ast.Dict) and _is_record(node) else self.of(node)
 
     def _of_fields(self, node: ast.Dict) -> frozenset[str]:
         """Return the origins of the columns in a dictionary, which count only if they are read."""
@@ -372,7 +379,9 @@ class Origins:
         try:
             for each in node.generators:
                 iterated = frozenset({PART}) if _splits(each.iter) else self.of(each.iter)
-                self.names |= dict.fromkeys(_names_in(each.target), iterated)
+                for position, part in enumerate(_elements(each.target)):
+                    own = _recall_elements(iterated, position) if part is not each.target else iterated
+                    self.names |= dict.fromkeys(_names_in(part), own)
                 bound |= _names_in(each.target)
                 self.loops |= set() if PART in iterated else _names_in(each.target)
                 found |= iterated
@@ -469,23 +478,22 @@ class Origins:
             if last_name(call.func) in _GROWING:
                 self.names[name] = (self.names.get(name, condition) - {_NAME}).union(
                     condition,
-                    *(
-                        self._of_fields(each) if isinstance(each, ast.Dict) and _is_record(each) else self.of(each)
-                        for each in call.args
-                    ),
+                    *(self._of_record(each) for each in call.args),
                 )
             elif last_name(call.func) == "sort" and isinstance(step.node, ast.Expr):
-                self.names[name] = self.names.get(name, frozenset()).union({RANKED}, *map(self.of, call.keywords))
+                self.names[name] = recall_all(self.names.get(name, frozenset())).union(
+                    {RANKED}, *map(self.of, call.keywords)
+                )
         self.kinds.assign(step)
 
     def _assign(self, target: ast.expr, value: ast.expr, condition: frozenset[str]) -> None:
         found = frozenset({PART}) if _splits(value) else self.of(value)
         if _holds_no_data(value) and not condition:
             found = frozenset({_NAME})
-        targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-        for each, own in zip(targets, self._of_elements(value, found, len(targets)), strict=True):
-            for part in _flatten(each):
-                self._assign_to(part, value, own, condition)
+        targets = _elements(target)
+        for position, own in enumerate(self._of_elements(value, found, len(targets))):
+            for part in _flatten(targets[position]):
+                self._assign_to(part, value, _recall_elements(own, position) if len(targets) > 1 else own, condition)
 
     def _of_elements(self, value: ast.expr, found: frozenset[str], count: int) -> list[frozenset[str]]:
         """Return the origins of each of the ``count`` variables that a value with the origins ``found`` is assigned to."""
@@ -636,6 +644,11 @@ def _names_in(target: ast.expr) -> set[str]:
     return {target.id} if isinstance(target, ast.Name) else set()
 
 
+def _elements(target: ast.expr) -> list[ast.expr]:
+    """Return the targets that a value's elements are assigned to; the target itself if it is a single one."""
+    return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+
+
 def _flatten(target: ast.expr) -> Iterator[ast.expr]:
     """Yield the targets that an assignment such as ``(x, y), z = data`` consists of."""
     if isinstance(target, ast.Tuple | ast.List):
@@ -685,6 +698,15 @@ def _recall(origins: frozenset[str], column: str) -> frozenset[str]:
     return frozenset(
         origin if field is not None and (not field or not column or field == column) else each
         for each, field, origin in fields
+    )
+
+
+def _recall_elements(origins: frozenset[str], position: int | None = None) -> frozenset[str]:
+    """Return origins with those of an element of tuples that is read; of all elements if no position is given."""
+    fields = ((each, *_field_of(each)) for each in origins)
+    return frozenset(
+        origin if column and column.isdigit() and position in (None, int(column)) else each
+        for each, column, origin in fields
     )
 
 

@@ -367,6 +367,15 @@ _WAYS_TO_CUT_SORTED = (
     "keep = []\nfor c in r.index:\n    keep.append(c)\n    if len(keep) == 9:\n        break\nX = X[keep]",
 )
 
+_WAYS_TO_READ_TUPLES = (
+    "X = X[[c for c, _, r in t if r > 0.3]]",
+    "X = X[[row[0] for row in t if row[2] > 0.3]]",
+    "X = X[[c for _, _, c in sorted((r, m, c) for c, m, r in t)[-9:]]]",
+    "keep = []\nfor row in t:\n    c, m, r = row\n    if r > 0.3:\n        keep.append(c)\nX = X[keep]",
+    "keep = []\nfor c, m, r in t:\n    if r > 0.3:\n        keep.append(c)\nX = X[keep]",
+    "t.sort(key=lambda row: row[2])\nX = X[[c for c, _, _ in t[-9:]]]",
+)
+
 _WAYS_TO_FILTER_ROWS = (
     "df = df[df['age'] > 18]",
     "df = df[(df['age'] > 18) & ~df['age'].isna()]",
@@ -400,6 +409,15 @@ _CHOICES_INSIDE_A_CALL = (
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
 _SOUND = {
+    "tuples_of_missing_values": """\
+X, y = df.drop(columns="y"), df["y"]
+t = []
+for c in X:
+    t.append((c, X[c].isna().mean(), X[c].corr(y)))
+print(sorted(t, key=lambda r: r[2]))
+X = X.drop(columns=[c for c, missing, _ in t if missing > 0.5])
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
     "only_reordered": """\
 X, y = df.drop(columns="y"), df["y"]
 X = X[X.corrwith(y).abs().sort_values().index]
@@ -985,6 +1003,19 @@ def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
 def test_choice_is_found_if_sorted_columns_are_cut(way: str) -> None:
     """Columns that are only sorted are all kept, but some of them are not."""
     text = f"y = df['t']\nX = df.drop(columns='t')\nr = X.corrwith(y).abs().sort_values()\n{way}{_SPLIT}"
+    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+
+
+@pytest.mark.parametrize("way", _WAYS_TO_READ_TUPLES)
+def test_choice_is_found_if_the_element_with_labels_is_read(way: str) -> None:
+    """Of a list of tuples with several values for each column, only those that are read decide."""
+    text = f"""\
+y = df['t']
+X = df.drop(columns='t')
+t = []
+for c in X.columns:
+    t.append((c, X[c].isna().mean(), abs(X[c].corr(y))))
+{way}{_SPLIT}"""
     assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
 
 
