@@ -1,6 +1,6 @@
 """Decide whether the labels are read on the way to a choice of columns.
 
-A table that merely contains the labels, rows filtered by them, and the names of columns do not count.
+Rows that are filtered by the labels, and the names of columns, do not count.
 """
 
 import ast
@@ -9,10 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from epochal.analysis.findings.source import Scope, root_name
 from epochal.analysis.syntax import last_name
 
-_JOINING = frozenset(
-    {"align", "assign", "c_", "column_stack", "concat", "concatenate", "DataFrame", "hstack", "join", "merge", "vstack"}
-)
-"""Functions that put columns beside each other."""
 _NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 _LABELS_OF_TABLES = frozenset({"columns", "index"})
 _CONVERSIONS = frozenset({"astype", "copy", "dropna", "fillna", "reset_index", "to_numpy"})
@@ -36,8 +32,8 @@ class LabelReads:
         """The expressions that are assigned to each variable."""
         self._loops: set[str] = set()
         """The variables of loops, which hold no labels even if others of their name do."""
-        self._columns: list[tuple[str, ast.expr | None]] = []
-        """The columns that are added to a table, each with its values."""
+        self._columns: list[tuple[str, str, ast.expr | None]] = []
+        """The columns that are added to tables: the table, the column and its values."""
         for step in scope.steps:
             line = step.node.lineno
             conditions = [*tests.get(id(step.node), ())]
@@ -48,7 +44,7 @@ class LabelReads:
                 elements = target.elts if isinstance(target, ast.List | ast.Tuple) else [target]
                 for place, each in enumerate(elements):
                     if isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Constant):
-                        self._columns.append((ast.unparse(each.slice), value))
+                        self._columns.append((root_name(each), ast.unparse(each.slice), value))
                         continue
                     found = [_part_of(value, place)] if value else []
                     self._assigned.setdefault(root_name(each), []).extend(found)
@@ -73,6 +69,9 @@ class LabelReads:
                 if isinstance(node, ast.Name) and node.id not in seen | names | _bound_in(expression):
                     seen.add(node.id)
                     pending += [each for at, each in self._values.get(node.id, []) if at <= line]
+                    pending += [
+                        each for table, key, each in self._columns if table == node.id and each and key not in keys
+                    ]
         return False
 
     def _identify(self, labels: ast.expr) -> tuple[set[str], set[str]]:
@@ -90,7 +89,7 @@ class LabelReads:
                 columns, sources = self._sources_of(node)
                 keys |= columns
                 pending += sources
-        added = {key for key, value in self._columns if isinstance(value, ast.Name) and value.id in names}
+        added = {key for _, key, value in self._columns if isinstance(value, ast.Name) and value.id in names}
         return names, keys | added
 
     def _sources_of(self, node: ast.AST) -> tuple[set[str], list[ast.expr]]:
@@ -177,10 +176,5 @@ def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
             is_table = isinstance(node.value, ast.Name | ast.Subscript)
             if node.attr in _NOT_VALUES or (node.attr in _LABELS_OF_TABLES and is_table):
                 continue
-        if isinstance(node, ast.Call) and last_name(node.func) in _JOINING:
-            parts = [each for argument in node.args for each in getattr(argument, "elts", [argument])]
-            pending += [each for each in parts if not isinstance(each, ast.Name | ast.Subscript)]
-            pending += [node.func.value] if isinstance(node.func, ast.Attribute) else []
-            continue
         yield node
         pending += ast.iter_child_nodes(node)
