@@ -6,26 +6,25 @@ Rows that are filtered by the labels, and the names of columns, do not count.
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from epochal.analysis.findings.origins import GROWING, NOT_VALUES, elements_of, names_in
 from epochal.analysis.findings.source import Scope, root_name
 from epochal.analysis.syntax import last_name
 
-_NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 _LABELS_OF_TABLES = frozenset({"columns", "index"})
 _CONVERSIONS = frozenset({"astype", "copy", "dropna", "fillna", "reset_index", "to_numpy"})
 _SELECTING_ROWS = frozenset({"head", "nth", "sample", "tail", "filter"})
-_GROWING = frozenset({"append", "extend", "add", "insert", "update", "sort"})
 
 
 class LabelReads:
     """The expressions in a scope that lead to the values of its variables."""
 
-    def __init__(self, scope: Scope, tests: Mapping[int, Iterable[ast.expr]], choosers: Collection[str]) -> None:
+    def __init__(self, scope: Scope, tests: Mapping[int, Iterable[ast.expr]], readers: Collection[str]) -> None:
         """Collect the expressions of ``scope``.
 
-        ``tests``: the conditions on which statements in loops run, by the statement's ID. ``choosers``: the functions in
+        ``tests``: the conditions on which statements in loops run, by the statement's ID. ``readers``: the functions in
         the code that read labels themselves.
         """
-        self._choosers = choosers
+        self._readers = readers
         self._values: dict[str, list[tuple[int, ast.expr]]] = {}
         """For each variable: the expressions that lead to its value, each with the line of the statement."""
         self._assigned: dict[str, list[ast.expr]] = {}
@@ -39,10 +38,9 @@ class LabelReads:
             conditions = [*tests.get(id(step.node), ())]
             if isinstance(step.node, ast.For):
                 conditions.append(step.node.iter)
-                self._loops |= {each.id for each in ast.walk(step.node.target) if isinstance(each, ast.Name)}
+                self._loops |= names_in(step.node.target)
             for target, value in step.assigned:
-                elements = target.elts if isinstance(target, ast.List | ast.Tuple) else [target]
-                for place, each in enumerate(elements):
+                for place, each in enumerate(elements_of(target)):
                     if isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Constant):
                         self._columns.append((root_name(each), ast.unparse(each.slice), value))
                         continue
@@ -50,7 +48,7 @@ class LabelReads:
                     self._assigned.setdefault(root_name(each), []).extend(found)
                     self._add(root_name(each), line, [*found, *conditions])
             for call in step.calls:
-                if isinstance(call.func, ast.Attribute) and call.func.attr in _GROWING:
+                if isinstance(call.func, ast.Attribute) and call.func.attr in GROWING | {"sort"}:
                     self._add(root_name(call.func.value), line, [*call.args, *conditions])
 
     def _add(self, name: str, line: int, expressions: Iterable[ast.expr]) -> None:
@@ -62,11 +60,12 @@ class LabelReads:
         pending, seen = list(expressions), set[str]()
         while pending:
             expression = pending.pop()
-            bound = _bound_in(expression) | self._loops
-            if any(self._reads(node, names - bound, keys) for node in _value_nodes(expression)):
+            bound = _bound_in(expression)
+            read = names - bound - self._loops
+            if any(self._reads(node, read, keys) for node in _value_nodes(expression)):
                 return True
             for node in ast.walk(expression):
-                if isinstance(node, ast.Name) and node.id not in seen | names | _bound_in(expression):
+                if isinstance(node, ast.Name) and node.id not in seen | names | bound:
                     seen.add(node.id)
                     pending += [each for at, each in self._values.get(node.id, []) if at <= line]
                     pending += [
@@ -128,7 +127,7 @@ class LabelReads:
             case ast.Attribute(attr=attribute):
                 return repr(attribute) in keys
             case ast.Call(func=function, args=arguments):
-                if last_name(function) in self._choosers:
+                if last_name(function) in self._readers:
                     return True
                 return last_name(function) == "groupby" and any(ast.unparse(each) in keys for each in arguments)
         return False
@@ -139,7 +138,7 @@ def _bound_in(expression: ast.expr) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(expression):
         if isinstance(node, ast.comprehension):
-            found |= {each.id for each in ast.walk(node.target) if isinstance(each, ast.Name)}
+            found |= names_in(node.target)
         elif isinstance(node, ast.Lambda):
             found |= {each.arg for each in node.args.args}
     return found
@@ -160,7 +159,7 @@ def _columns_of(index: ast.expr) -> list[ast.expr]:
 
 
 def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
-    """Yield the nodes of an expression whose values matter, without joined columns, filters of rows and names."""
+    """Yield the nodes of an expression whose values matter, without filters of rows and the names of columns."""
     while isinstance(expression, ast.Call) and last_name(expression.func) in _CONVERSIONS | _SELECTING_ROWS:
         if not isinstance(expression.func, ast.Attribute):
             break
@@ -174,7 +173,7 @@ def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
         node = pending.pop()
         if isinstance(node, ast.Attribute):
             is_table = isinstance(node.value, ast.Name | ast.Subscript)
-            if node.attr in _NOT_VALUES or (node.attr in _LABELS_OF_TABLES and is_table):
+            if node.attr in NOT_VALUES or (node.attr in _LABELS_OF_TABLES and is_table):
                 continue
         yield node
         pending += ast.iter_child_nodes(node)

@@ -119,17 +119,26 @@ def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each call that fits on all rows or duplicates rows before they are split."""
     functions = {(Path(source.path).stem, scope.name): (source, scope) for source in sources for scope in source.scopes}
     returned: dict[tuple[str, str], _Leak | None] = {}
+    measurement = find_measurement(sources)
     for source, scope in find_used(sources):
-        flow = _Flow(source, functions, returned)
-        flow.note_measurement(find_measurement(sources))
-        yield from flow.follow(scope)
+        yield from _Flow(source, functions, returned, measurement).follow(scope)
 
 
 class _Flow:
     """The flow of data through a scope, from calls that process all rows to the split into training and test data."""
 
-    def __init__(self, source: Source, functions: _Functions, returned: dict[tuple[str, str], _Leak | None]) -> None:
-        """Start with no leaks. ``returned``: the leaks in the results of the functions examined so far."""
+    def __init__(
+        self,
+        source: Source,
+        functions: _Functions,
+        returned: dict[tuple[str, str], _Leak | None],
+        measurement: tuple[str, str, int] | None = None,
+    ) -> None:
+        """Start with no leaks.
+
+        ``returned``: the leaks in the results of the functions examined so far. ``measurement``: the call or line that
+        gives the script's accuracy (see ``find_measurement``).
+        """
         self._source = source
         self._functions = functions
         self._returned = returned
@@ -159,12 +168,8 @@ class _Flow:
         """The rows that each leaking call processes or returns, by its file and line."""
         self._fitted_rows: dict[tuple[str, int], set[str]] = {}
         """The rows that each call to fit() is passed, by its file and line."""
-        self._measurement: tuple[str, str, int] | None = None
-        self._measured: frozenset[str] = frozenset()
-
-    def note_measurement(self, measurement: tuple[str, str, int] | None) -> None:
-        """Set which call or line gives the script's accuracy (see ``find_measurement``)."""
         self._measurement = measurement
+        self._measured: frozenset[str] = frozenset()
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
         found: dict[tuple[str, int], tuple[_Leak, str, str]] = {}

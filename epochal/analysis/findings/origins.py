@@ -25,14 +25,15 @@ ORDERED = ">="
 RANKED = ">"
 """The origin (see ``Origins``) recorded for values that a ranking or a comparison such as ``>`` has produced."""
 _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
-_NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
+NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
+"""Attributes of data that do not depend on its values."""
 _NAMING_COLUMNS = frozenset({"drop_duplicates", "dropna", "fillna", "get_dummies", "rename"})
 """Functions whose arguments, besides the data, say which columns they change or look at."""
 _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
 """Functions that add columns or rows to a table, which need not be looked at."""
 _COLUMN = "?"
 """The first character of the origins of a table's column, which count only if that column is read."""
-_GROWING = frozenset({"append", "extend", "add", "insert", "update"})
+GROWING = frozenset({"append", "extend", "add", "insert", "update"})
 """Methods that add their arguments to a list, set or dictionary."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
 """Attributes of a data frame that are not columns."""
@@ -184,7 +185,7 @@ class _Kinds:
         try:
             for each in node.generators:
                 kind = NAMES if self.iterates_over_columns(node, each.target, each.iter) else ""
-                self.names |= dict.fromkeys(_names_in(each.target), kind)
+                self.names |= dict.fromkeys(names_in(each.target), kind)
             yield
         finally:
             self.names = earlier
@@ -198,16 +199,16 @@ class _Kinds:
                 if name in self.tables and self.of(target.slice) == NAMES:
                     self.names[name] = _VALUES
                 continue
-            names = _names_in(target)
+            names = names_in(target)
             self.names |= dict.fromkeys(names, kind)
             is_table = isinstance(value, ast.Dict | ast.DictComp) or (value and _called(value) in _TABLES)
             self.tables = self.tables | names if is_table else self.tables - names
             self.texts = self.texts | names if value and _is_list_of_texts(value) else self.texts - names
         if isinstance(step.node, ast.For):
             found = self.iterates_over_columns(step.node, step.node.target, step.node.iter)
-            self.names |= dict.fromkeys(_names_in(step.node.target), NAMES if found else "")
+            self.names |= dict.fromkeys(names_in(step.node.target), NAMES if found else "")
         for call in step.calls:
-            if last_name(call.func) in _GROWING and isinstance(call.func, ast.Attribute):
+            if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
                 name = root_name(call.func.value)
                 self.names[name] = next(filter(None, map(self.of, call.args)), self.names.get(name, ""))
 
@@ -268,7 +269,7 @@ class Origins:
         return self._of_parts(node)
 
     def _of_attribute(self, node: ast.Attribute) -> frozenset[str]:
-        if node.attr in _NOT_VALUES:
+        if node.attr in NOT_VALUES:
             return frozenset()
         found = self.of(node.value)
         is_column = isinstance(node.value, ast.Name) and node.attr not in _TABLE_ATTRIBUTES
@@ -379,11 +380,11 @@ class Origins:
         try:
             for each in node.generators:
                 iterated = frozenset({PART}) if _splits(each.iter) else self.of(each.iter)
-                for position, part in enumerate(_elements(each.target)):
+                for position, part in enumerate(elements_of(each.target)):
                     own = _recall_elements(iterated, position) if part is not each.target else iterated
-                    self.names |= dict.fromkeys(_names_in(part), own)
-                bound |= _names_in(each.target)
-                self.loops |= set() if PART in iterated else _names_in(each.target)
+                    self.names |= dict.fromkeys(names_in(part), own)
+                bound |= names_in(each.target)
+                self.loops |= set() if PART in iterated else names_in(each.target)
                 found |= iterated
             with self.kinds.bound(node):
                 tests = (test for each in node.generators for test in each.ifs)
@@ -475,7 +476,7 @@ class Origins:
                 self._assign(target, step.node.iter, frozenset({RANKED} if is_ordered else ()))
         for call in step.calls:
             name = root_name(call.func.value) if isinstance(call.func, ast.Attribute) else ""
-            if last_name(call.func) in _GROWING:
+            if last_name(call.func) in GROWING:
                 self.names[name] = (self.names.get(name, condition) - {_NAME}).union(
                     condition,
                     *(self._of_record(each) for each in call.args),
@@ -490,7 +491,7 @@ class Origins:
         found = frozenset({PART}) if _splits(value) else self.of(value)
         if _holds_no_data(value) and not condition:
             found = frozenset({_NAME})
-        targets = _elements(target)
+        targets = elements_of(target)
         for position, own in enumerate(self._of_elements(value, found, len(targets))):
             for part in _flatten(targets[position]):
                 self._assign_to(part, value, _recall_elements(own, position) if len(targets) > 1 else own, condition)
@@ -607,7 +608,7 @@ def find_guards(scope: Scope) -> dict[int, Guard]:
 
 def _marks(guard: Guard) -> set[str]:
     """Return the origins that show that a value depends on the variable of a loop."""
-    variables = set[str]().union(*(_names_in(each.target) for each in guard.loops))
+    variables = set[str]().union(*(names_in(each.target) for each in guard.loops))
     return variables | {f"[{each}]" for each in variables}
 
 
@@ -637,14 +638,14 @@ def _called(node: ast.expr) -> str:
     return last_name(node.func) if isinstance(node, ast.Call) else ""
 
 
-def _names_in(target: ast.expr) -> set[str]:
+def names_in(target: ast.expr) -> set[str]:
     """Return the variables that a target of an assignment or a loop consists of."""
     if isinstance(target, ast.Tuple | ast.List):
-        return set[str]().union(*map(_names_in, target.elts))
+        return set[str]().union(*map(names_in, target.elts))
     return {target.id} if isinstance(target, ast.Name) else set()
 
 
-def _elements(target: ast.expr) -> list[ast.expr]:
+def elements_of(target: ast.expr) -> list[ast.expr]:
     """Return the targets that a value's elements are assigned to; the target itself if it is a single one."""
     return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
 

@@ -57,12 +57,12 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
     """Yield a finding for each call that loads a model from the committed ``files``, if the script also trains."""
     models = sorted(path for path in files if _MODEL_FILE.search(path))
+    if not models or not any(last_name(call.func) in _TRAINING for each in sources for call in each.calls):
+        return
     scopes = {id(scope): (source, scope) for source, scope in find_used(sources)}
     scopes |= {id(each): (source, each) for source in sources for each in source.scopes if each.name == "__init__"}
     places = [_Place(source, scope, step, call) for source, scope in scopes.values() for step, call in _calls(scope)]
     fits = [place for place in places if last_name(place.call.func) in _TRAINING]
-    if not models or not any(last_name(call.func) in _TRAINING for each in sources for call in each.calls):
-        return
     code = _Code(places)
     writes = [place for place in places if last_name(place.call.func) in _WRITING]
     measurement = find_measurement(sources)
