@@ -1,6 +1,6 @@
 """The settings of the benchmark's searches with other tools, and the lines by which they report to it.
 
-A search runs in the folder of the code whose hyperparameters it tries.
+Each search runs in the folder that contains its training code.
 """
 
 import os

@@ -482,7 +482,7 @@ for targets in (rng.integers(20, 90, 300), rng.integers(0, 5, 300), rng.integers
 
 @pytest.mark.sklearn
 def test_predictions_of_many_integers_belong_to_a_regression(sklearn_python: Path, tmp_path: Path) -> None:
-    """An accuracy such as 100 minus the mean percentage error is none; few integers may be grades or classes."""
+    """A number such as 100 minus the mean percentage error is not an accuracy. A few integers may be grades or classes."""
     result = run(sklearn_python, REGRESSIONS, tmp_path)
     assert result.returncode == 0, result.stderr
     lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()

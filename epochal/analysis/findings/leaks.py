@@ -42,7 +42,7 @@ _PIPELINES = re.compile(
     r"|compose\.(?:ColumnTransformer|make_column_transformer))"
 )
 _CHOOSING = frozenset({"get_support", "get_feature_names_out", "support_", "ranking_"})
-"""Methods and attributes of a fitted selector that tell which columns it selects."""
+"""Methods and attributes of a fitted selector that return the columns that it selects."""
 _OVERSAMPLERS = re.compile(r"imblearn\.(?:over_sampling|combine)\.\w+")
 _DATA_ATTRIBUTES = frozenset({"values", "T", "iloc", "loc"})
 _DATA_METHODS = frozenset(

@@ -358,7 +358,7 @@ def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
 
 
 def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool:
-    """Return whether rows that an accuracy is measured on are none of those that a choice was made with."""
+    """Return whether an accuracy is measured on other rows than those that a choice was made with."""
     seen = _find_variables(recall_all(choice.origins | choice.data))
     names = _find_variables(measured)
     if PART in measured or not names:

@@ -148,7 +148,7 @@ class _Code:
         return [each for each in self._places if name and last_name(each.call.func) == name]
 
     def _position(self, place: _Place) -> tuple[int, ...]:
-        """Return the lines of the calls that lead from the module to a call, which tell in which order calls run."""
+        """Return the lines of the calls that lead from the module to a call; calls run in the order of these lines."""
         scope = place.scope.node
         if scope not in self._starts:
             self._starts[scope] = ()  # for functions that call themselves
