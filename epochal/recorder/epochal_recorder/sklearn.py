@@ -70,23 +70,28 @@ def observe(module, out, **_):
     if module.__name__ == "sklearn.base":
         _observe_estimators(module, shared)
     elif module.__name__ == "sklearn.model_selection._validation":
-        module.cross_val_predict = _wrap_cross_val_predict(module.cross_val_predict, shared)
-        for name in ("cross_val_score", "cross_validate"):
-            setattr(module, name, _wrap_cross_validation(getattr(module, name), shared))
-        for name in ("learning_curve", "validation_curve"):
-            setattr(module, name, _wrap_curve(getattr(module, name), shared))
+        recorders = {
+            "cross_val_predict": _record_cross_val_predict,
+            "cross_val_score": _record_cross_validated,
+            "cross_validate": _record_cross_validated,
+            "learning_curve": _record_curve,
+            "validation_curve": _record_curve,
+        }
+        for name, record in recorders.items():
+            setattr(module, name, _wrap_function(getattr(module, name), record, shared))
     else:  # sklearn.metrics imports its functions from these modules
         name = "accuracy_score" if module.__name__ == "sklearn.metrics._classification" else "r2_score"
         metric = getattr(module, name)
-        setattr(module, name, _wrap_metric(metric, shared))
+        setattr(module, name, _wrap_function(metric, _record_metric, shared))
         if name == "accuracy_score":
-            module.classification_report = _wrap_metric(module.classification_report, shared, metric)
+            record = functools.partial(_record_report, metric)
+            module.classification_report = _wrap_function(module.classification_report, record, shared)
 
 
 def _observe_estimators(module, shared):
     """Patch the base classes in ``module`` (sklearn.base), so that the methods of every estimator are observed."""
     for mixin in (module.ClassifierMixin, module.RegressorMixin):
-        mixin.score = _wrap_metric(mixin.score, shared)
+        mixin.score = _wrap_function(mixin.score, _record_metric, shared)
     base = module.BaseEstimator
     setstate = base.__setstate__
 
@@ -116,8 +121,12 @@ def _observe_estimators(module, shared):
     base.__setstate__ = setstate_and_mark
 
 
-def _wrap_cross_val_predict(function, shared):
-    """Wrap ``cross_val_predict`` so that its predictions are recorded, and not mistaken for those of one estimator."""
+def _wrap_function(function, record, shared):
+    """Wrap a function so that ``record`` gets the arguments and the result of each call that the script requested.
+
+    ``record(function, call, returned, shared)`` is called with the arguments by name. If ``function`` is a
+    cross-validation and its folds can be read only once, it is given a list of them.
+    """
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -125,16 +134,17 @@ def _wrap_cross_val_predict(function, shared):
         kwargs = _keep_folds(kwargs)
         returned = function(*args, **kwargs)
         with shared.output.recording_faults():
-            if shared.has_room and _is_for_script(sys._getframe()):
-                call = signature.bind(*args, **kwargs).arguments
-                _record_cross_val_predict(call, returned, shared)
+            if _is_for_script(sys._getframe()):
+                record(function, signature.bind(*args, **kwargs).arguments, returned, shared)
         return returned
 
     return wrapper
 
 
-def _record_cross_val_predict(call, returned, shared):
+def _record_cross_val_predict(_, call, returned, shared):
     """Record the predictions that ``cross_val_predict`` returned, and whether its folds share rows."""
+    if not shared.has_room:
+        return
     estimator = call["estimator"]
     test_rows, is_selected = _read_folds(estimator, call.get("cv"), _read_data(call), shared)
     weights = ""
@@ -382,49 +392,25 @@ def _identify(estimator):
     return {"of": type(estimator).__name__, "dummy": is_dummy, "estimator": _numbers.get(estimator)}
 
 
-def _wrap_cross_validation(function, shared):
-    """Wrap ``cross_val_score`` or ``cross_validate`` so that its mean accuracy is recorded."""
-    signature = inspect.signature(function)
-
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        kwargs = _keep_folds(kwargs)
-        returned = function(*args, **kwargs)
-        with shared.output.recording_faults():
-            if _is_for_script(sys._getframe()):
-                call = signature.bind(*args, **kwargs).arguments
-                name, measures = _find_scored_accuracy(call["estimator"], call.get("scoring"))
-                scores = returned.get(f"test_{name or 'score'}") if isinstance(returned, dict) else returned
-                if measures and scores is not None:
-                    estimator, data = call["estimator"], _read_data(call)
-                    test_rows = _read_folds(estimator, call.get("cv"), data, shared)
-                    _record_cross_validation(
-                        estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores)
-                    )
-                    if isinstance(returned, dict) and measures == "accuracy":
-                        train_scores = returned.get(f"train_{name or 'score'}", [])
-                        _record_training_means(function, estimator, [train_scores], [scores], shared)
-        return returned
-
-    return wrapper
+def _record_cross_validated(function, call, returned, shared):
+    """Record the mean accuracy that ``cross_val_score`` or ``cross_validate`` measured."""
+    name, measures = _find_scored_accuracy(call["estimator"], call.get("scoring"))
+    scores = returned.get(f"test_{name or 'score'}") if isinstance(returned, dict) else returned
+    if not measures or scores is None:
+        return
+    estimator = call["estimator"]
+    test_rows = _read_folds(estimator, call.get("cv"), _read_data(call), shared)
+    _record_cross_validation(estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores))
+    if isinstance(returned, dict) and measures == "accuracy":
+        train_scores = returned.get(f"train_{name or 'score'}", [])
+        _record_training_means(function, estimator, [train_scores], [scores], shared)
 
 
-def _wrap_curve(function, shared):
-    """Wrap ``learning_curve`` or ``validation_curve`` so that its mean training accuracies are recorded."""
-    signature = inspect.signature(function)
-
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        returned = function(*args, **kwargs)
-        with shared.output.recording_faults():
-            if _is_for_script(sys._getframe()):
-                call = signature.bind(*args, **kwargs).arguments
-                if _find_scored_accuracy(call["estimator"], call.get("scoring"))[1] == "accuracy":
-                    train_scores, test_scores = [each for each in returned if numpy.ndim(each) == 2][:2]
-                    _record_training_means(function, call["estimator"], train_scores, test_scores, shared)
-        return returned
-
-    return wrapper
+def _record_curve(function, call, returned, shared):
+    """Record the mean training accuracies in the result of ``learning_curve`` or ``validation_curve``."""
+    if _find_scored_accuracy(call["estimator"], call.get("scoring"))[1] == "accuracy":
+        train_scores, test_scores = [each for each in returned if numpy.ndim(each) == 2][:2]
+        _record_training_means(function, call["estimator"], train_scores, test_scores, shared)
 
 
 def _record_training_means(function, estimator, train_scores, test_scores, shared):
@@ -508,28 +494,17 @@ def _record_cross_validation(estimator, found, mean, measures, shared, *, folds,
     shared.output.write_event(event="cross_validation", measures=measures, metrics=metrics, **names, **fields)
 
 
-def _wrap_metric(function, shared, accuracy=None):
-    """Wrap a metric function or a ``score`` method so that what it measures for the script is recorded.
+def _record_metric(function, call, returned, shared):
+    """Record what a metric function or a ``score`` method measured."""
+    is_r2 = function.__name__ == "r2_score" or "RegressorMixin" in function.__qualname__
+    if call.get("normalize", True):  # otherwise the result is a count
+        _record_score(function, call, "r2" if is_r2 else "accuracy", returned, shared)
 
-    ``accuracy``: the function that computes the accuracy if ``function`` returns something else, such as a report.
-    """
-    signature = inspect.signature(function)
-    measures = "r2" if function.__name__ == "r2_score" or "RegressorMixin" in function.__qualname__ else "accuracy"
 
-    @functools.wraps(function)
-    def wrapper(*args, **kwargs):
-        returned = function(*args, **kwargs)
-        with shared.output.recording_faults():
-            if _is_for_script(sys._getframe()):
-                call = signature.bind(*args, **kwargs).arguments
-                value = returned
-                if accuracy is not None:
-                    value = accuracy(call["y_true"], call["y_pred"], sample_weight=call.get("sample_weight"))
-                if call.get("normalize", True):  # otherwise the result is a count
-                    _record_score(function, call, measures, value, shared)
-        return returned
-
-    return wrapper
+def _record_report(accuracy, function, call, _, shared):
+    """Record the accuracy behind a report. ``accuracy``: the function that computes it."""
+    value = accuracy(call["y_true"], call["y_pred"], sample_weight=call.get("sample_weight"))
+    _record_score(function, call, "accuracy", value, shared)
 
 
 def _record_score(function, call, measures, returned, shared):
