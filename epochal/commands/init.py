@@ -73,7 +73,7 @@ def init(
     branch: Annotated[
         list[str] | None,
         typer.Option(
-            help="A branch to push; this option may be repeated. If none is given and none is set, epochal init asks."
+            help="A branch to push; this option may be repeated. By default, those set by an earlier epochal init, or else it asks."
         ),
     ] = None,
     jenkinsfile: Annotated[

@@ -203,7 +203,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain that the threshold is reached (look number {look} at this test set)"
     needed, decisive = max((math.floor(math.log(error) / math.log(bar)) + 1, bar) for bar, error in bars)
-    share = ", or more if a larger share of them than now has the same label" if decisive == evidence.chance else ""
+    share = ", or on more if one label is even more frequent among them" if decisive == evidence.chance else ""
     sorted_rows = ""
     if evidence.chance is not None and evidence.chance >= _NEARLY_ALL:
         sorted_rows = "Shuffle the rows before the split if they are sorted by label. Otherwise, test"

@@ -114,9 +114,9 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
 def explain_unchanged_weights(script: str) -> str:
     """Return why a model does not count that fit() has left as it was, and what to do about it."""
     return (
-        f"fit() did not change the weights of the model that {script} evaluated, so the model has learned nothing. Make at least "
-        "one layer trainable before compile() is called, and keep the gradients from being zero or infinite: scale the inputs, "
-        "or use other activations."
+        f"fit() did not change the weights of the model that {script} evaluated, so the model has learned nothing. Either no layer "
+        "is trainable (set trainable = True before compile() is called), or all gradients are zero or infinite (scale the inputs, "
+        "or use other activations)."
     )
 
 
@@ -157,7 +157,8 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
     if measurement.is_one_by_one and not uses_all and not copied:
         return (
             f"{share} rows that were predicted one by one in a loop were also used in training, so the accuracy on them is "
-            "meaningless. Predict the test rows all at once, as in model.predict(X_test), or in a loop of their own."
+            "meaningless. If the loop also predicts training rows, predict the test rows apart, as in model.predict(X_test). "
+            "Otherwise, keep the test rows out of the training data."
         )
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
     if copied:

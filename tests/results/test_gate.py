@@ -220,7 +220,7 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
             Rule(0.8),
             1,
             Evidence(chance=0.7, answer="no"),
-            "Test on at least 9 samples, or more if a larger share of them than now has the same label; a model that "
+            "Test on at least 9 samples, or on more if one label is even more frequent among them; a model that "
             "makes mistakes needs "
             "more.",
         ),

@@ -67,7 +67,7 @@ def _draw_fold(estimator, cv, labels, groups, count):
     finally:
         numpy.random.set_state(state)
     if not tested.any() or not trained.any():
-        raise NotHashable("the folds are unknown")
+        raise NotHashable("a fold has no test rows, or no row is in all training folds")
     return trained, tested
 
 
