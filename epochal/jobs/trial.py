@@ -272,14 +272,17 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
     is_search = started.proposal.strategy is Strategy.SEARCH
     if first is None or first.accuracy is None:
         return None
-    if is_search and any(map(_sets_size, started.proposal.changes)) and _are_of_similar_size(first, choice):
+    is_unseeded = any(each.kind == "unseeded_split" for each in find_unseeded_splits(read_sources(active.script)))
+    may_leave_over = (
+        is_search and any(map(_sets_size, started.proposal.changes)) and _are_of_similar_size(first, choice)
+    )
+    if may_leave_over and not is_unseeded:
         return None
-    splits = find_unseeded_splits(read_sources(active.script))
     is_other = is_other_test_set(
         first.accuracy,
         choice.accuracy,
         same_preprocessing=not is_search,  # a searched constant may change it
-        is_unseeded=any(each.kind == "unseeded_split" for each in splits),
+        is_unseeded=is_unseeded,
     )
     return first if is_other else None
 

@@ -190,16 +190,23 @@ def test_search_ends_if_trials_are_tested_on_other_rows(
 
 
 @pytest.mark.parametrize(
-    ("window", "reason"),
-    [(2, Reason.SPACE_USED_UP), (10, Reason.TEST_SET_CHANGED)],
-    ids=["left-over rows", "half the rows"],
+    ("window", "rows", "split", "reason"),
+    [
+        (2, "range(20 - window)", "", Reason.SPACE_USED_UP),
+        (10, "range(20 - window)", "", Reason.TEST_SET_CHANGED),
+        (2, "range(window, 20 + window)", "train_test_split(range(9))", Reason.TEST_SET_CHANGED),
+    ],
+    ids=["left-over rows", "half the rows", "split without a seed"],
 )
 def test_search_over_a_length_may_leave_over_a_few_rows(
-    home: Path, tmp_path: Path, window: int, reason: Reason
+    home: Path, tmp_path: Path, window: int, rows: str, split: str, reason: Reason
 ) -> None:
-    """Windows of another length leave over a few rows, but a filter for the length would leave the easiest rows."""
+    """Windows of another length leave over a few rows, but a filter for the length would leave the easiest rows.
+
+    If the split has no seed, the rows differ in any case.
+    """
     _limit_trials_at_once(home, 1)
-    training = "window = 1\n" + _record_score("range(20 - window)")
+    training = "window = 1\n" + _record_score(rows, split=split)
     repository = _make_search_repository(tmp_path, training, f"window = {{ choices = [1, {window}] }}")
     result = drive(home, store_push(home, repository))
     assert (result.run.state, result.run.reason) == (State.EXHAUSTED, reason), result.printed
