@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from epochal.analysis.findings import Source, find_in_sources
+from epochal.analysis.findings import Finding, find_in_sources
 from epochal.analysis.findings.source import parse_source
 
 _IMPORTS = """\
@@ -966,8 +966,10 @@ for pair in ([0, 1], [0, 2]):
 }
 
 
-def _read(text: str) -> tuple[Source, ...]:
-    return (parse_source("nn.py", ast.parse(_IMPORTS + text)),)
+def _find(text: str) -> list[Finding]:
+    """Return the findings about choices of columns in a script that begins with ``_IMPORTS``."""
+    source = parse_source("nn.py", ast.parse(_IMPORTS + text))
+    return [each for each in find_in_sources((source,)) if each.kind == "chosen_before_split"]
 
 
 @pytest.mark.parametrize("way", _WAYS_TO_TAKE_COLUMNS)
@@ -981,14 +983,14 @@ names = frame.columns[best]
 Z = {way}
 a, b, c, d = train_test_split(Z, y, random_state=0)
 """
-    assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [8]
+    assert [each.line for each in _find(text)] == [8]
 
 
 @pytest.mark.parametrize("name", _WAYS_TO_CHOOSE)
 def test_choice_is_found_however_it_is_made(name: str) -> None:
     """Conditions in loops, ranked series and dictionaries, and functions choose columns, as comprehensions do."""
     text = "df = pd.read_csv('a.csv')\n" + _WAYS_TO_CHOOSE[name] + _SPLIT
-    (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
+    (finding,) = _find(text)
     assert "before train_test_split() on line" in finding.message
 
 
@@ -996,14 +998,14 @@ def test_choice_is_found_however_it_is_made(name: str) -> None:
 def test_choice_is_found_inside_the_call_that_splits(call: str) -> None:
     """The columns may be taken in the argument of the function that splits the data."""
     text = f"y = df['t']\nkeep = df.drop(columns='t').corrwith(y).abs().nlargest(30).index\n{call}\n"
-    assert [each.line for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"] == [6]
+    assert [each.line for each in _find(text)] == [6]
 
 
 @pytest.mark.parametrize("way", _WAYS_TO_CUT_SORTED)
 def test_choice_is_found_if_sorted_columns_are_cut(way: str) -> None:
     """Columns that are only sorted are all kept, but some of them are not."""
     text = f"y = df['t']\nX = df.drop(columns='t')\nr = X.corrwith(y).abs().sort_values()\n{way}{_SPLIT}"
-    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+    assert _find(text)
 
 
 @pytest.mark.parametrize("way", _WAYS_TO_READ_TUPLES)
@@ -1016,21 +1018,21 @@ t = []
 for c in X.columns:
     t.append((c, X[c].isna().mean(), abs(X[c].corr(y))))
 {way}{_SPLIT}"""
-    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+    assert _find(text)
 
 
 @pytest.mark.parametrize("way", _WAYS_TO_FILTER_ROWS)
 def test_choice_is_found_after_rows_are_left_out(way: str) -> None:
     """The test that leaves rows out holds for all the data that is split later."""
     text = f"{way}\ntop = df.corr()['y'].drop('y').abs().nlargest(9).index\nX, y = df[top], df['y']{_SPLIT}"
-    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+    assert _find(text)
 
 
 @pytest.mark.parametrize("joined", _WAYS_TO_JOIN_LABELS)
 def test_choice_is_found_if_joined_labels_are_read(joined: str) -> None:
     """The labels count if their column of the joined table is read."""
     text = f"y = df['t']\nX = df.drop(columns='t')\nr = {joined}\nX = X[r.abs().index[r > 0.3]]{_SPLIT}"
-    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+    assert _find(text)
 
 
 @pytest.mark.parametrize("table", _WAYS_TO_TABULATE)
@@ -1038,14 +1040,14 @@ def test_choice_is_found_if_joined_labels_are_read(joined: str) -> None:
 def test_choice_is_found_if_the_column_with_labels_is_read(table: str, weak: str) -> None:
     """Of a table with several values for each column, only those that are read decide."""
     text = f"y = df['t']\nX = df.drop(columns='t')\n{table}\nX = X.drop(columns={weak}){_SPLIT}"
-    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+    assert _find(text)
 
 
 @pytest.mark.parametrize("use", _USES_OF_PARTS)
 def test_choice_is_found_when_it_is_used_after_the_split(use: str) -> None:
     """The columns are chosen with all labels, but taken only from the training rows and the test rows."""
     text = f"y = df['t']\nX = df.drop(columns='t')\nkeep = X.corrwith(y).abs().nlargest(30).index{_SPLIT}{use}\n"
-    assert any(each.kind == "chosen_before_split" for each in find_in_sources(_read(text)))
+    assert _find(text)
 
 
 @pytest.mark.parametrize(
@@ -1059,7 +1061,7 @@ def test_choice_is_found_when_it_is_used_after_the_split(use: str) -> None:
 def test_remedy_for_folds_is_to_choose_in_each_fold(use: str, remedy: str) -> None:
     """To split first and choose on the training rows would not do if the folds are parts of those rows."""
     text = f"best = np.argsort([mutual(X[:, j], y) for j in range(9)])[-5:]\n{use}\n"
-    (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
+    (finding,) = _find(text)
     assert remedy in finding.remedy
 
 
@@ -1067,7 +1069,7 @@ def test_remedy_for_folds_is_to_choose_in_each_fold(use: str, remedy: str) -> No
 def test_choice_with_all_labels_is_found(name: str) -> None:
     """The finding names the line of the choice and that of the split."""
     text, line, place = _CHOSEN[name]
-    (finding,) = [each for each in find_in_sources(_read(text)) if each.kind == "chosen_before_split"]
+    (finding,) = _find(text)
     assert finding.line == line
     assert finding.message.startswith(f"The columns are chosen using the labels of all rows {place}, ")
 
@@ -1075,4 +1077,4 @@ def test_choice_with_all_labels_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", _SOUND)
 def test_sound_choice_is_not_reported(name: str) -> None:
     """A choice is sound if it depends on no labels, or only on those of the training rows."""
-    assert not [each for each in find_in_sources(_read(_SOUND[name])) if each.kind == "chosen_before_split"]
+    assert not _find(_SOUND[name])
