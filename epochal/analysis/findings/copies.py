@@ -1,0 +1,157 @@
+"""Find calls that return rows of the data several times."""
+
+import ast
+from collections import Counter
+from collections.abc import Sequence
+
+from epochal.analysis.findings.rows import DATA_METHODS, Rows, first_index, is_named_part, is_within
+from epochal.analysis.findings.source import has_unknown_arguments, is_literal, keyword, root_name
+from epochal.analysis.syntax import last_name, literal
+
+_JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})
+_AXES = {"append": 2, "concat": 1, "concatenate": 1}
+"""The positions of the ``axis`` argument of functions that join data."""
+_DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
+"""NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
+
+
+def find_copying(call: ast.Call, rows: Rows) -> str:
+    """Return how to name a call that returns some of the rows several times, if it receives all rows; else empty."""
+    callee, method = rows.source.callee(call), last_name(call.func)
+    if method == "sample" and isinstance(call.func, ast.Attribute):
+        copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")
+        return "sample(…, replace=True)" if copies and not rows.is_part_name(root_name(call.func)) else ""
+    if callee == "sklearn.utils.resample":
+        copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
+    elif callee == "numpy.repeat":
+        copies = is_literal(keyword(call, "axis", 2), 0) and not _repeats_as_counted(call, rows)
+    elif method == "repeat" and isinstance(call.func, ast.Attribute):
+        is_part = is_named_part(call.func.value) or rows.is_part(call.func.value)
+        copies = is_literal(keyword(call, "axis", 1), 0) and not is_part and not _repeats_as_counted(call, rows)
+    elif callee == "numpy.tile":
+        counts = keyword(call, "reps", 1)
+        several = isinstance(counts, ast.Tuple | ast.List) and counts.elts and not is_literal(counts.elts[0], 1)
+        copies = bool(several)
+    else:
+        return ""
+    return f"{method}()" if copies and rows.is_all_rows(call) else ""
+
+
+def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
+    """Return what a call joins with itself, as in ``np.concatenate([x, x])``; empty if nothing.
+
+    Labels joined with themselves count, too: the rows must then be joined with (changed) copies of themselves.
+    """
+    is_joined = rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)
+    joined = _joined_parts(call) if is_joined else []
+    parts: list[ast.expr] = [
+        each
+        for each in joined
+        if isinstance(each, ast.Name | ast.Subscript) and not rows.is_part(each) and not is_named_part(each)
+    ]
+    counts = Counter(map(ast.unparse, parts))
+    return parts if any(count > 1 for count in counts.values()) or _joins_subset(parts, rows) else []
+
+
+def draws_copies(node: ast.Subscript, rows: Rows) -> bool:
+    """Return whether an index may repeat a row, as in ``x[rng.integers(0, len(x), n)]``."""
+    selected = first_index(node)
+    index = rows.calls.get(selected.id) if isinstance(selected, ast.Name) else selected
+    data = root_name(node.value)
+    return isinstance(index, ast.Call) and _drawn_from(index, rows) == data and not rows.is_part_name(data)
+
+
+def _joins_subset(parts: Sequence[ast.expr], rows: Rows) -> bool:
+    """Return whether data are joined with some of their own rows, as in ``pd.concat([df, df[df.y == 1]])``."""
+    wholes = {each.id: rows.of(each) for each in parts if isinstance(each, ast.Name)}
+    subsets = [(root_name(each), rows.of(each)) for each in parts if not _has_fixed_rows(each)]
+    return any(
+        subset != whole and is_within(subset, whole) and (variable == name or variable not in rows.changed)
+        for variable, subset in subsets
+        for name, whole in wholes.items()
+    )
+
+
+def _drawn_from(call: ast.Call, rows: Rows) -> str:
+    """Return the variable whose row indices a call draws with replacement or repeats; empty if it does neither."""
+    if repeated := _repeated_from(call, rows):
+        return repeated
+    method = last_name(call.func)
+    position = _DRAW_SIZES.get(method)
+    size = keyword(call, "size", position)
+    replaces = method != "choice" or is_literal(keyword(call, "replace", 2) or ast.Constant(True), True)
+    if position is None or size is None or isinstance(size, ast.Tuple | ast.List) or not replaces:
+        return ""
+    return next(filter(None, map(rows.counted, call.args[:position])), "")
+
+
+def _repeated_from(call: ast.Call, rows: Rows) -> str:
+    """Return the variable whose row indices a call repeats, as in ``df.index.repeat(3)``; empty if it does not.
+
+    If a column says how often, the data count equal rows, and repeating them yields the original ones.
+    """
+    if last_name(call.func) != "repeat" or not isinstance(call.func, ast.Attribute):
+        return ""
+    is_function = rows.source.callee(call) == "numpy.repeat"
+    indices = (call.args[0] if call.args else None) if is_function else call.func.value
+    if indices is None or _repeats_as_counted(call, rows):
+        return ""
+    while isinstance(indices, ast.Call) and indices.args and last_name(indices.func) in ("arange", "array", "range"):
+        indices = indices.args[0]
+    if isinstance(indices, ast.Attribute) and indices.attr == "values":
+        indices = indices.value
+    return rows.counted(indices)
+
+
+def _repeats_as_counted(call: ast.Call, rows: Rows) -> bool:
+    """Return whether a call to ``repeat`` takes the number of repeats from a column, or repeats each row once."""
+    counts = keyword(call, "repeats", int(rows.source.callee(call) == "numpy.repeat"))
+    counts = rows.source.constants.get(root_name(counts), counts) if isinstance(counts, ast.Name) else counts
+    is_column = isinstance(counts, ast.Attribute | ast.Subscript) or (
+        isinstance(counts, ast.Call) and last_name(counts.func) in {"pop", "get", *DATA_METHODS}
+    )
+    return is_column or is_literal(counts, 1)
+
+
+def _joined_parts(call: ast.Call) -> list[ast.expr]:
+    """Return what a function joins, with repeated elements twice: ``a, b, b`` in ``pd.concat([a] + [b] * 3)``."""
+    if not call.args or (isinstance(call.args[0], ast.Name | ast.Subscript) and len(call.args) > 1):
+        return call.args[:2]
+    return _elements(call.args[0])
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    match node:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            return elements
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _elements(left) + _elements(right)
+        case (
+            ast.BinOp(left=elements, op=ast.Mult(), right=times) | ast.BinOp(left=times, op=ast.Mult(), right=elements)
+        ) if isinstance(elements, ast.List):
+            return _elements(elements) * (1 if is_literal(times, 1) else 2)
+    return []
+
+
+def joins_rows(call: ast.Call) -> bool:
+    """Return whether a call joins the rows of its arguments, unlike ``np.stack`` and ``np.array``."""
+    return last_name(call.func) in _JOINING_ROWS and not has_other_axis(call)
+
+
+def has_other_axis(call: ast.Call) -> bool:
+    """Return whether a call that joins data does so along another axis than that of the rows."""
+    axis = keyword(call, "axis", _AXES.get(last_name(call.func)))
+    return axis is not None and not is_literal(axis, 0)
+
+
+def _has_fixed_rows(node: ast.expr) -> bool:
+    """Return whether an expression is the first or last row, or the last few rows, which may fill a gap."""
+    if not isinstance(node, ast.Subscript):
+        return False
+    index = first_index(node)
+    match index:
+        case ast.Slice(lower=ast.UnaryOp(op=ast.USub()) as start, upper=None):
+            return type(literal(start)) is int
+        case ast.Slice(lower=None, upper=stop):
+            return is_literal(stop, 1)
+    return type(literal(index)) is int
