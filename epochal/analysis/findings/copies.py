@@ -4,8 +4,8 @@ import ast
 from collections import Counter
 from collections.abc import Sequence
 
-from epochal.analysis.findings.rows import DATA_METHODS, Rows, first_index, is_named_part, is_within
-from epochal.analysis.findings.source import has_unknown_arguments, is_literal, keyword, root_name
+from epochal.analysis.findings.rows import DATA_METHODS, Rows, is_named_part, is_within
+from epochal.analysis.findings.source import first_index, has_unknown_arguments, is_literal, keyword, root_name
 from epochal.analysis.syntax import last_name, literal
 
 _JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})

@@ -6,8 +6,8 @@ Rows that are filtered by the labels, and the names of columns, do not count.
 import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from epochal.analysis.findings.origins import GROWING, NOT_VALUES, elements_of, names_in
-from epochal.analysis.findings.source import Scope, root_name
+from epochal.analysis.findings.origins import NOT_VALUES
+from epochal.analysis.findings.source import GROWING, Scope, elements_of, names_in, root_name
 from epochal.analysis.syntax import last_name
 
 _LABELS_OF_TABLES = frozenset({"columns", "index"})

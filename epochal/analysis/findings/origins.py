@@ -2,10 +2,23 @@
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from epochal.analysis.findings.source import Scope, Source, Step, has_row_slice, is_literal, keyword, root_name
+from epochal.analysis.findings.kinds import NAMES, Kinds, Result
+from epochal.analysis.findings.loops import Guard, find_guards
+from epochal.analysis.findings.source import (
+    GROWING,
+    Scope,
+    Source,
+    Step,
+    called,
+    elements_of,
+    first_index,
+    has_row_slice,
+    keyword,
+    names_in,
+    root_name,
+)
 from epochal.analysis.syntax import last_name
 
 SPLITS = frozenset({"train_test_split", "split"})
@@ -15,8 +28,8 @@ _RANKINGS = frozenset(
     | {"nlargest", "nsmallest"}
 )
 """Functions that rank columns. Only a ranking, or a comparison such as ``>``, counts as a choice."""
-_ORDERINGS = frozenset({"argsort", "sort_values", "sorted"})
-_ORDERED = frozenset(
+_SORTING = frozenset({"argsort", "sort_values", "sorted"})
+_KEEPING_ORDER = frozenset(
     {"Index", "abs", "array", "asarray", "list", "reset_index", "to_list", "tolist", "to_numpy", "tuple"}
 )
 """Functions that return all of the columns that they are given, in the same order."""
@@ -33,8 +46,6 @@ _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
 """Functions that add columns or rows to a table, which need not be looked at."""
 _COLUMN = "?"
 """The first character of the origins of a table's column, which count only if that column is read."""
-GROWING = frozenset({"append", "extend", "add", "insert", "update"})
-"""Methods that add their arguments to a list, set or dictionary."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
 """Attributes of a data frame that are not columns."""
 _NAME = "''"
@@ -42,175 +53,9 @@ _NAME = "''"
 PART = ""
 """The origin recorded for values that come from a split, and so from only some of the rows."""
 
-NAMES = "names"
-"""The kind (see ``_Kinds``) of the names of columns."""
-_VALUES = "values"
-"""The kind of values that belong to columns, such as a series or dictionary that has a score for each column."""
-_NAMING = frozenset(
-    {"Index", "array", "asarray", "filter", "fromkeys", "list", "max", "min", "next", "nlargest", "nsmallest"}
-    | {"reversed", "set", "sorted", "tuple"}
-)
-"""Functions that return names of columns, given names or values of columns."""
-_VALUING = frozenset({"Counter", "DataFrame", "Series", "abs", "dict", "enumerate", "fabs", "zip"})
-"""Functions that return values of columns, given names or values of columns."""
-_CORRELATIONS = frozenset({"corr", "corrwith"})
-_REDUCTIONS = frozenset({"agg", "max", "mean", "median", "min", "nunique", "std", "sum", "var"})
-"""Methods that compute a value for each column, unless ``axis`` is 1."""
-_WINDOWS = frozenset({"ewm", "expanding", "resample", "rolling"})
-_TABLES = frozenset({"Counter", "OrderedDict", "Series", "defaultdict", "dict"})
 _SETTINGS = frozenset({"Generator", "Random", "RandomState", "default_rng", "parse_args", "safe_load"})
 """Functions whose results several data sets may depend on without depending on each other."""
 _LOCATORS = frozenset({"iloc", "loc"})
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the result of a function is computed from.
-
-    ``arguments``: the function's parameters, each with its default value. ``kind``: see ``_Kinds``. ``parts``: the
-    origins of each element if the function has a single result, a tuple.
-    """
-
-    arguments: Mapping[str, ast.expr | None] = field(default_factory=dict)
-    origins: frozenset[str] = frozenset()
-    kind: str = ""
-    parts: tuple[frozenset[str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Guard:
-    """The conditions in loops on which a statement runs. ``loops``: the loops, outermost first."""
-
-    loops: tuple[ast.For, ...] = ()
-    tests: tuple[ast.expr, ...] = ()
-
-
-@dataclass
-class _Kinds:
-    """Which variables hold the names of a data frame's columns (``NAMES``), or values for them (``_VALUES``).
-
-    ``imported``: the imported names. ``results``: the functions in the code. ``tables``: the variables that were
-    created as a dictionary or series. ``texts``: those that hold a list of strings, which may be names of columns.
-    """
-
-    imported: Collection[str]
-    results: Mapping[str, Result] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    tables: set[str] = field(default_factory=set)
-    texts: set[str] = field(default_factory=set)
-
-    def of(self, node: ast.AST) -> str:
-        """Return the kind of an expression; empty if it is neither."""
-        match node:
-            case ast.Name(id=name):
-                return self.names.get(name, "")
-            case ast.Attribute(attr="columns"):
-                return NAMES
-            case ast.Attribute(attr="index", value=value):
-                return NAMES if self.of(value) else ""
-            case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Starred(value=value):
-                return self.of(value)
-            case ast.Call():
-                return self._of_call(node)
-            case ast.BinOp(left=first, right=second) | ast.IfExp(body=first, orelse=second):
-                return self.of(first) or self.of(second)
-        return self._of_collection(node)
-
-    def _of_collection(self, node: ast.AST) -> str:
-        match node:
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
-                with self.bound(node):
-                    return self.of(node.elt)
-            case ast.DictComp():
-                with self.bound(node):
-                    return _VALUES if self.of(node.key) else ""
-            case ast.List() | ast.Tuple() | ast.Set():
-                kinds = {*map(self.of, node.elts)}
-                return NAMES if NAMES in kinds else _VALUES if _VALUES in kinds else ""
-            case ast.Dict():
-                return _VALUES if any(each and self.of(each) == NAMES for each in (*node.keys, *node.values)) else ""
-        return ""
-
-    def _of_call(self, call: ast.Call) -> str:
-        name, function = last_name(call.func), call.func
-        first = self.of(call.args[0]) if call.args else ""
-        if name in self.results:
-            return self.results[name].kind or first
-        if isinstance(function, ast.Attribute) and not self.is_imported(function):
-            kind = self.of(function.value)
-            if name in _CORRELATIONS:
-                return _VALUES
-            if kind or _called(function.value) in _WINDOWS:
-                return NAMES if kind and name in ("tolist", "keys") else kind
-            is_applied = name == "apply" and any(isinstance(each, ast.Lambda | ast.Name) for each in call.args[:1])
-            axis = keyword(call, "axis", 0 if name in _REDUCTIONS and name != "agg" else 1)
-            return _VALUES if (name in _REDUCTIONS or is_applied) and (axis is None or is_literal(axis, 0)) else ""
-        given = [*call.args, *(each.value for each in call.keywords if each.arg in ("data", "index"))]
-        if name == "DataFrame" and any(isinstance(each, ast.DictComp) for each in given):  # columns, not their names
-            return ""
-        result = NAMES if name in _NAMING else _VALUES if name in _VALUING else first
-        return result if any(map(self.of, given)) else ""
-
-    def is_imported(self, function: ast.expr) -> bool:
-        """Return whether a function is imported, as ``np.abs`` is, rather than a method of a value."""
-        while isinstance(function, ast.Attribute):
-            function = function.value
-        return isinstance(function, ast.Name) and function.id in self.imported
-
-    def iterates_over_columns(self, loop: ast.AST, target: ast.expr, iterated: ast.expr) -> bool:
-        """Return whether a loop's variable is the name of a column, as in ``for c in df: print(df[c])``."""
-        if self.of(iterated):
-            return True
-        indexed = {
-            each.value.id
-            for each in ast.walk(loop)
-            if isinstance(each, ast.Subscript)
-            and isinstance(each.value, ast.Name)
-            and isinstance(each.slice, ast.Name)
-            and isinstance(target, ast.Name)
-            and each.slice.id == target.id
-        }
-        if _is_list_of_texts(iterated) or (isinstance(iterated, ast.Name) and iterated.id in self.texts):
-            return bool(indexed - self.tables)
-        is_frame = isinstance(iterated, ast.Name) and iterated.id not in self.tables
-        if not is_frame and _called(iterated) not in ("drop", "select_dtypes"):
-            return False
-        return root_name(iterated) in indexed
-
-    @contextmanager
-    def bound(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Iterator[None]:
-        """Give the variables of a comprehension their kinds for a while."""
-        earlier = self.names
-        self.names = dict(earlier)
-        try:
-            for each in node.generators:
-                kind = NAMES if self.iterates_over_columns(node, each.target, each.iter) else ""
-                self.names |= dict.fromkeys(names_in(each.target), kind)
-            yield
-        finally:
-            self.names = earlier
-
-    def assign(self, step: Step) -> None:
-        """Record the kinds of the variables that a statement assigns or extends."""
-        changes = [(target, value, self.of(value) if value else "") for target, value in step.assigned]
-        for target, value, kind in changes:
-            if isinstance(target, ast.Subscript):
-                name = root_name(target)
-                if name in self.tables and self.of(target.slice) == NAMES:
-                    self.names[name] = _VALUES
-                continue
-            names = names_in(target)
-            self.names |= dict.fromkeys(names, kind)
-            is_table = isinstance(value, ast.Dict | ast.DictComp) or (value and _called(value) in _TABLES)
-            self.tables = self.tables | names if is_table else self.tables - names
-            self.texts = self.texts | names if value and _is_list_of_texts(value) else self.texts - names
-        if isinstance(step.node, ast.For):
-            found = self.iterates_over_columns(step.node, step.node.target, step.node.iter)
-            self.names |= dict.fromkeys(names_in(step.node.target), NAMES if found else "")
-        for call in step.calls:
-            if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
-                name = root_name(call.func.value)
-                self.names[name] = next(filter(None, map(self.of, call.args)), self.names.get(name, ""))
 
 
 @dataclass
@@ -234,13 +79,13 @@ class Origins:
 
     def __post_init__(self) -> None:
         """Start without variables."""
-        self.kinds = _Kinds(self.imported, self.results)
+        self.kinds = Kinds(self.imported, self.results)
 
     def of(self, node: ast.AST) -> frozenset[str]:
         """Return the origins of an expression. Names and sizes of data have none: they do not depend on the values."""
         found = self._of(node)
         keeps_all = isinstance(node, ast.Name | ast.Attribute | ast.Starred | ast.keyword) or (
-            isinstance(node, ast.Call) and last_name(node.func) in _ORDERED | _ORDERINGS
+            isinstance(node, ast.Call) and last_name(node.func) in _KEEPING_ORDER | _SORTING
         )
         return found if keeps_all or ORDERED not in found else found | {RANKED}
 
@@ -273,7 +118,7 @@ class Origins:
             return frozenset()
         found = self.of(node.value)
         is_column = isinstance(node.value, ast.Name) and node.attr not in _TABLE_ATTRIBUTES
-        found = _recall(found, node.attr) if is_column else found
+        found = _unmark_column(found, node.attr) if is_column else found
         return found | self._of_column(ast.Constant(node.attr)) if found and is_column else found
 
     def _of_parts(self, node: ast.AST) -> frozenset[str]:
@@ -298,7 +143,7 @@ class Origins:
             return self._of_join(call)
         if name == "DataFrame" and call.args and isinstance(call.args[0], ast.Dict):
             return self._of_fields(call.args[0]).union(*map(self.of, (*call.args[1:], *call.keywords)))
-        marks = {RANKED} if name in _RANKINGS else {ORDERED} if name in _ORDERINGS else set[str]()
+        marks = {RANKED} if name in _RANKINGS else {ORDERED} if name in _SORTING else set[str]()
         return self._of_function(call) | marks
 
     def _of_function(self, call: ast.Call) -> frozenset[str]:
@@ -310,8 +155,8 @@ class Origins:
         found = found.union(*map(self.of, (*call.args, *call.keywords)))
         if name == "groupby" and (by := keyword(call, "by", 0)):
             found |= self._of_column(by)
-        found = _recall_elements(found)
-        if name not in ("corr", *_ORDERED):
+        found = _unmark_elements(found)
+        if name not in ("corr", *_KEEPING_ORDER):
             for each in (*call.args, *(each.value for each in call.keywords if each.arg == "by")):
                 found = found if _holds_no_name(each) else self._read(found, each)
         return found
@@ -328,12 +173,12 @@ class Origins:
         first, *others = [*map(self._of_joined, tables)] or [frozenset[str]()]
         if last_name(call.func) in _NAMING_COLUMNS:
             return first
-        return first | _defer(frozenset[str]().union(*others) - first, "")
+        return first | _mark_column(frozenset[str]().union(*others) - first, "")
 
     def _of_joined(self, node: ast.expr) -> frozenset[str]:
         """Return the origins of a table that is joined with others, or of a dictionary of its columns."""
         if isinstance(node, ast.DictComp):
-            return _defer(self.of(node), ast.unparse(node.key))
+            return _mark_column(self.of(node), ast.unparse(node.key))
         return self._of_fields(node) if isinstance(node, ast.Dict) else self.of(node)
 
     def _of_record(self, node: ast.expr) -> frozenset[str]:
@@ -347,7 +192,7 @@ class Origins:
         common = frozenset[str].intersection(*map(self.of, node.values)) if node.values else frozenset[str]()
         return common.union(
             *(
-                _defer(self.of(value) - common, str(key.value) if isinstance(key, ast.Constant) else "")
+                _mark_column(self.of(value) - common, str(key.value) if isinstance(key, ast.Constant) else "")
                 for key, value in zip(node.keys, node.values, strict=True)
             )
         )
@@ -359,7 +204,7 @@ class Origins:
         if self.kinds.of(column) or ((is_data or name in self.loops) and name not in self.constants):
             return found
         value = self.constants.get(name) if name else column
-        return _recall(found, str(value.value) if isinstance(value, ast.Constant) else "")
+        return _unmark_column(found, str(value.value) if isinstance(value, ast.Constant) else "")
 
     def _of_comparison(self, node: ast.Compare) -> frozenset[str]:
         """Return the origins of a comparison. One of a column's name with another name says nothing about values."""
@@ -381,7 +226,7 @@ class Origins:
             for each in node.generators:
                 iterated = frozenset({PART}) if _splits(each.iter) else self.of(each.iter)
                 for position, part in enumerate(elements_of(each.target)):
-                    own = _recall_elements(iterated, position) if part is not each.target else iterated
+                    own = _unmark_elements(iterated, position) if part is not each.target else iterated
                     self.names |= dict.fromkeys(names_in(part), own)
                 bound |= names_in(each.target)
                 self.loops |= set() if PART in iterated else names_in(each.target)
@@ -410,14 +255,14 @@ class Origins:
             parts = parts[:-1]  # which columns are taken does not change their values
         if self.takes_rows(node) and (name := _find_data(node.value)):
             found |= {f"{name}[]"}
-        elif name := self._find_tested(node):
-            test = _row_index(node)
+        elif name := self._find_filtered(node):
+            test = first_index(node)
             found |= {"\n".join((f"{name}[] if {ast.unparse(test)}", *sorted(self.of(test))))}
         return found.union(*map(self.of, parts))
 
-    def _find_tested(self, node: ast.Subscript) -> str:
+    def _find_filtered(self, node: ast.Subscript) -> str:
         """Return the variable that a test such as ``df["year"] < 2015`` takes rows from; empty if there is none."""
-        return _find_data(node.value) if _is_test(_row_index(node)) and not self.kinds.of(node.value) else ""
+        return _find_data(node.value) if _is_filter(first_index(node)) and not self.kinds.of(node.value) else ""
 
     def _of_column(self, column: ast.expr) -> frozenset[str]:
         """Return the origins of the column, or the list of columns, that an expression names."""
@@ -444,13 +289,13 @@ class Origins:
                 given = self._of_column(arguments[origin[1:-1]])
             else:
                 given = frozenset() if origin in result.arguments else frozenset({origin})
-            found |= given if field is None else _defer(given, field)
+            found |= given if field is None else _mark_column(given, field)
         reads_column = any(each.startswith("[") for each in result.origins)
-        return recall_all(frozenset(found)) if reads_column else frozenset(found)
+        return unmark_all(frozenset(found)) if reads_column else frozenset(found)
 
     def takes_rows(self, node: ast.Subscript) -> bool:
         """Return whether a subscript may take only some rows, by a slice or an index."""
-        rows = _row_index(node)
+        rows = first_index(node)
         if isinstance(rows, ast.Name):
             is_column = rows.id in self.loops or _NAME in self.names.get(rows.id, frozenset())
             return not is_column and (is_locator(node.value) or not self.kinds.of(rows))
@@ -458,7 +303,7 @@ class Origins:
 
     def of_guard(self, guard: Guard) -> frozenset[str]:
         """Return the origins of the conditions that decide for which values of a loop's variable a statement runs."""
-        marks = _marks(guard)
+        marks = _loop_origins(guard)
         return frozenset[str]().union(*(found for found in map(self.of, guard.tests) if found & marks))
 
     def assign(self, step: Step, guard: Guard) -> None:
@@ -466,7 +311,7 @@ class Origins:
         iterated = step.node.iter if isinstance(step.node, ast.For) else None
         self.loops |= {root_name(target) for target, value in step.assigned if value is None and not _splits(iterated)}
         condition = self.of_guard(guard)
-        marks = _marks(guard)
+        marks = _loop_origins(guard)
         for target, value in step.assigned:
             if value:
                 is_decided = condition and self.of(value) & marks
@@ -482,7 +327,7 @@ class Origins:
                     *(self._of_record(each) for each in call.args),
                 )
             elif last_name(call.func) == "sort" and isinstance(step.node, ast.Expr):
-                self.names[name] = recall_all(self.names.get(name, frozenset())).union(
+                self.names[name] = unmark_all(self.names.get(name, frozenset())).union(
                     {RANKED}, *map(self.of, call.keywords)
                 )
         self.kinds.assign(step)
@@ -494,11 +339,11 @@ class Origins:
         targets = elements_of(target)
         for position, own in enumerate(self._of_elements(value, found, len(targets))):
             for part in _flatten(targets[position]):
-                self._assign_to(part, value, _recall_elements(own, position) if len(targets) > 1 else own, condition)
+                self._assign_to(part, value, _unmark_elements(own, position) if len(targets) > 1 else own, condition)
 
     def _of_elements(self, value: ast.expr, found: frozenset[str], count: int) -> list[frozenset[str]]:
         """Return the origins of each of the ``count`` variables that a value with the origins ``found`` is assigned to."""
-        result = self.results.get(_called(value))
+        result = self.results.get(called(value))
         if isinstance(value, ast.Call) and result and count > 1 and len(result.parts) == count and PART not in found:
             return [self.apply(Result(result.arguments, each), value) for each in result.parts]
         return [found | each for each in self._of_split(value, count)]
@@ -536,14 +381,14 @@ class Origins:
             found -= {column}
             if isinstance(target.slice, ast.Constant):
                 earlier = self.names.get(name, frozenset())
-                found = found & earlier | _defer(found - earlier, str(target.slice.value))
+                found = found & earlier | _mark_column(found - earlier, str(target.slice.value))
             if isinstance(value, ast.Name):
-                self.assigned[column] = recall_all(found)
+                self.assigned[column] = unmark_all(found)
                 return
         self.names[name] = (self.names.get(name, frozenset()) | found) - {_NAME}
 
 
-def find_tests(origins: Collection[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
+def find_filters(origins: Collection[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
     """Yield each test that takes some rows of a variable: the variable, the test, and the test's origins."""
     for each in origins:
         first, *tested = each.split("\n")
@@ -599,55 +444,10 @@ def find_parameters(scope: Scope) -> dict[str, ast.expr | None]:
     return dict(zip(names, defaults, strict=False)) | keywords
 
 
-def find_guards(scope: Scope) -> dict[int, Guard]:
-    """Return the conditions of each statement in the loops of a scope, by the statement's id."""
-    found: dict[int, Guard] = {}
-    _note_guards(scope.node.body, Guard(), found)
-    return found
-
-
-def _marks(guard: Guard) -> set[str]:
+def _loop_origins(guard: Guard) -> set[str]:
     """Return the origins that show that a value depends on the variable of a loop."""
     variables = set[str]().union(*(names_in(each.target) for each in guard.loops))
     return variables | {f"[{each}]" for each in variables}
-
-
-def _note_guards(body: list[ast.stmt], guard: Guard, found: dict[int, Guard]) -> None:
-    for node in body:
-        found[id(node)] = guard
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        inside = guard
-        if isinstance(node, ast.For):
-            inside = Guard((*guard.loops, node), guard.tests)
-        elif isinstance(node, ast.If) and guard.loops:
-            inside = Guard(guard.loops, (*guard.tests, node.test))
-        for name in ("body", "orelse", "finalbody"):
-            _note_guards(getattr(node, name, []), inside, found)
-        if isinstance(node, ast.If) and any(map(_leaves_round, (node.body, node.orelse))):
-            guard = inside
-
-
-def _leaves_round(body: list[ast.stmt]) -> bool:
-    """Return whether a block ends the current round of a loop."""
-    return bool(body) and isinstance(body[-1], ast.Continue | ast.Break)
-
-
-def _called(node: ast.expr) -> str:
-    """Return the name of the function that an expression calls; empty if it is no call."""
-    return last_name(node.func) if isinstance(node, ast.Call) else ""
-
-
-def names_in(target: ast.expr) -> set[str]:
-    """Return the variables that a target of an assignment or a loop consists of."""
-    if isinstance(target, ast.Tuple | ast.List):
-        return set[str]().union(*map(names_in, target.elts))
-    return {target.id} if isinstance(target, ast.Name) else set()
-
-
-def elements_of(target: ast.expr) -> list[ast.expr]:
-    """Return the targets that a value's elements are assigned to; the target itself if it is a single one."""
-    return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
 
 
 def _flatten(target: ast.expr) -> Iterator[ast.expr]:
@@ -666,7 +466,7 @@ def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[s
 
 def _holds_no_data(value: ast.expr) -> bool:
     """Return whether an expression is a name or number, a random generator or settings: no data depends on it."""
-    return _is_name(value) or _called(value) in _SETTINGS
+    return _is_name(value) or called(value) in _SETTINGS
 
 
 def _is_setting(node: ast.expr) -> bool:
@@ -685,7 +485,7 @@ def _is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
 
-def _defer(origins: frozenset[str], column: str) -> frozenset[str]:
+def _mark_column(origins: frozenset[str], column: str) -> frozenset[str]:
     """Return origins as those of a table's column; empty for an unknown one."""
     return frozenset(
         each if each in (PART, RANKED, ORDERED, _NAME) or each.startswith(_COLUMN) else f"{_COLUMN}{column}\n{each}"
@@ -693,7 +493,7 @@ def _defer(origins: frozenset[str], column: str) -> frozenset[str]:
     )
 
 
-def _recall(origins: frozenset[str], column: str) -> frozenset[str]:
+def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
     """Return origins with those of a column that is read; empty for an unknown one."""
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
@@ -702,7 +502,7 @@ def _recall(origins: frozenset[str], column: str) -> frozenset[str]:
     )
 
 
-def _recall_elements(origins: frozenset[str], position: int | None = None) -> frozenset[str]:
+def _unmark_elements(origins: frozenset[str], position: int | None = None) -> frozenset[str]:
     """Return origins with those of an element of tuples that is read; of all elements if no position is given."""
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
@@ -711,9 +511,9 @@ def _recall_elements(origins: frozenset[str], position: int | None = None) -> fr
     )
 
 
-def recall_all(origins: frozenset[str]) -> frozenset[str]:
+def unmark_all(origins: frozenset[str]) -> frozenset[str]:
     """Return origins with those of all columns."""
-    return _recall(origins, "")
+    return _unmark_column(origins, "")
 
 
 def _field_of(origin: str) -> tuple[str | None, str]:
@@ -734,16 +534,11 @@ def _holds_no_name(node: ast.expr) -> bool:
     return not isinstance(node, ast.Name | ast.Constant | ast.UnaryOp | ast.JoinedStr)
 
 
-def _row_index(node: ast.Subscript) -> ast.expr:
-    """Return the first index of a subscript."""
-    return node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
-
-
-def _is_test(node: ast.expr) -> bool:
+def _is_filter(node: ast.expr) -> bool:
     """Return whether an index compares values, as in ``(s != 3) & ~t``."""
     match node:
         case ast.BinOp(op=ast.BitAnd() | ast.BitOr(), left=left, right=right):
-            return _is_test(left) or _is_test(right)
+            return _is_filter(left) or _is_filter(right)
     return isinstance(node, ast.Compare | ast.BoolOp) or (
         isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert)
     )
@@ -762,14 +557,6 @@ def _splits(node: ast.expr | None) -> bool:
         and (each.keywords or any(not isinstance(argument, ast.Constant) for argument in each.args))
         for each in ast.walk(node)
     )
-
-
-def _is_list_of_texts(node: ast.expr) -> bool:
-    """Return whether an expression is a list of strings, or a string that is split into one."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        return node.func.attr == "split" and isinstance(node.func.value, ast.Constant)
-    elements = node.elts if isinstance(node, ast.List | ast.Tuple) else []
-    return bool(elements) and all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in elements)
 
 
 def _is_name(node: ast.expr) -> bool:

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from epochal.analysis.findings.source import Source, Step, has_row_slice, keyword, root_name
+from epochal.analysis.findings.source import GROWING, Source, Step, first_index, has_row_slice, keyword, root_name
 from epochal.analysis.findings.splits import PART_NAME
 from epochal.analysis.syntax import last_name, text_of
 
@@ -20,8 +20,6 @@ DATA_FUNCTIONS = frozenset(
 """Functions whose results contain rows from their arguments, which may be converted."""
 _SELECTING_METHODS = frozenset({"dropna", "sample"})
 _KEEPING_METHODS = frozenset({"copy", "reset_index", "to_numpy", "sample", "query", "head", "tail"})
-_COLLECTING = frozenset({"append", "extend", "insert", "update", "add"})
-"""The methods that put values into a list, dictionary or set."""
 _GROUPING = frozenset({"groupby", "resample", "rolling", "expanding"})
 """The methods of pandas that return groups of rows."""
 _PART_KEY = re.compile(r"train|test|(?:^|_)(?:val|valid|validation|dev|holdout)(?:$|_)", re.IGNORECASE)
@@ -169,7 +167,7 @@ class Rows:
 
     def note_collected(self, call: ast.Call) -> None:
         """Record which rows a list, dictionary or set depends on after a call such as ``parts.append(x)``."""
-        if isinstance(call.func, ast.Attribute) and call.func.attr in _COLLECTING:
+        if isinstance(call.func, ast.Attribute) and call.func.attr in GROWING:
             name = root_name(call.func)
             added = frozenset().union(*map(self.depends_on, call.args))
             self._depends[name] = self._depends.get(name, frozenset({name})) | added
@@ -297,11 +295,6 @@ class Rows:
             case ast.Call(func=ast.Attribute(attr=method, value=owner)):
                 return method in _KEEPING_METHODS and self._keeps_values(owner)
         return False
-
-
-def first_index(node: ast.Subscript) -> ast.expr:
-    """Return the first index in a subscript: ``a`` in ``x[a, b]`` and ``x[a]``."""
-    return node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
 
 
 def row_index(node: ast.Subscript) -> str:

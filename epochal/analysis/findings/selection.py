@@ -11,26 +11,24 @@ from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.kinds import NAMES, Result
 from epochal.analysis.findings.label_reads import LabelReads
+from epochal.analysis.findings.loops import Guard, find_guards
 from epochal.analysis.findings.metrics import find_measurement
 from epochal.analysis.findings.origins import (
-    NAMES,
     ORDERED,
     PART,
     RANKED,
     SPLITS,
-    Guard,
     Origins,
-    Result,
     find_dropped,
-    find_guards,
+    find_filters,
     find_parameters,
     find_result,
-    find_tests,
     is_locator,
     is_of_columns,
     outer_origins,
-    recall_all,
+    unmark_all,
 )
 from epochal.analysis.findings.source import Scope, Source, Step, find_used, is_literal, keyword, root_name
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TRAIN_NAME
@@ -195,7 +193,7 @@ class _Choices:
     def _find_measured(self, call: ast.Call) -> list[frozenset[str]]:
         """Return the origins of the rows and of the labels or predictions that a call measures an accuracy on."""
         given = [*call.args, *(each.value for each in call.keywords)][:2]
-        return [recall_all(found) for found in map(self._origins.of, given) if found]
+        return [unmark_all(found) for found in map(self._origins.of, given) if found]
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:
         node = self._label_node(call)
@@ -346,24 +344,24 @@ def _find_own_tests(choice: _Choice, labels: Set[str]) -> set[tuple[str, str]]:
     """
     return {
         (name, test)
-        for name, test, tested in find_tests(choice.origins)
+        for name, test, tested in find_filters(choice.origins)
         if name in {*labels, *choice.data} and not tested & (labels - choice.data)
     }
 
 
 def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
     """Return whether a choice was made with rows that pass a test, which the data does not have to pass."""
-    passed = {test for _, test, _ in find_tests(choice.data)}
+    passed = {test for _, test, _ in find_filters(choice.data)}
     return any(test not in passed for _, test in _find_own_tests(choice, labels))
 
 
 def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool:
     """Return whether an accuracy is measured on other rows than those that a choice was made with."""
-    seen = _find_variables(recall_all(choice.origins | choice.data))
+    seen = _find_variables(unmark_all(choice.origins | choice.data))
     names = _find_variables(measured)
     if PART in measured or not names:
         return False
-    own, other = _find_own_tests(choice, labels), {(name, test) for name, test, _ in find_tests(measured)}
+    own, other = _find_own_tests(choice, labels), {(name, test) for name, test, _ in find_filters(measured)}
     return not names & seen or any(
         name == each and test != tested for name, test in own for each, tested in other - own
     )

@@ -17,6 +17,8 @@ _RUNNERS = frozenset({"run", "Fire"})
 
 _MAIN = "main"
 """Marks the branch of ``if __name__ == "__main__"``, which runs in the script but not in imported modules."""
+GROWING = frozenset({"append", "extend", "add", "insert", "update"})
+"""Methods that add their arguments to a list, set or dictionary."""
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
 Branch = tuple[tuple[int, str], ...]
@@ -232,9 +234,14 @@ def is_literal(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
+def first_index(node: ast.Subscript) -> ast.expr:
+    """Return the first index in a subscript: ``a`` in ``x[a, b]`` and ``x[a]``."""
+    return node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+
+
 def has_row_slice(node: ast.Subscript) -> bool:
     """Return whether a subscript selects some of the rows with a slice, as in ``x[:800, 3]`` and ``x[order[:800]]``."""
-    rows = node.slice.elts[0] if isinstance(node.slice, ast.Tuple) and node.slice.elts else node.slice
+    rows = first_index(node)
     if isinstance(rows, ast.Subscript):
         return has_row_slice(rows)
     return isinstance(rows, ast.Slice) and (rows.lower is not None or rows.upper is not None)
@@ -245,6 +252,23 @@ def root_name(node: ast.expr | None) -> str:
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def called(node: ast.expr) -> str:
+    """Return the name of the function that an expression calls; empty if it is no call."""
+    return last_name(node.func) if isinstance(node, ast.Call) else ""
+
+
+def names_in(target: ast.expr) -> set[str]:
+    """Return the variables that a target of an assignment or a loop consists of."""
+    if isinstance(target, ast.Tuple | ast.List):
+        return set[str]().union(*map(names_in, target.elts))
+    return {target.id} if isinstance(target, ast.Name) else set()
+
+
+def elements_of(target: ast.expr) -> list[ast.expr]:
+    """Return the targets that a value's elements are assigned to; the target itself if it is a single one."""
+    return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
 
 
 def _is_block(node: ast.AST) -> bool:
