@@ -19,7 +19,7 @@ COMMANDS = {
     "status": "Show whether a commit was pushed and delivered to Epochal, and the state of its runs.",
     "watch": "Add a repository to server.toml, so that each push to it starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
-    "tunnel": "Keep an ngrok tunnel to the gateway open. Register its address with GitHub if a GitHub token is set.",
+    "tunnel": "Keep an ngrok tunnel to the gateway open. If a GitHub token is set, register the tunnel's address with GitHub.",
     "mail": "Send the emails that could not be sent when their runs ended.",
     "run": "Train one commit in the foreground, without a server or a webhook.",
     "history": "List the runs in EPOCHAL_HOME, newest first.",

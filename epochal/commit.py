@@ -1,4 +1,4 @@
-"""Names of repositories, and the instructions to skip training that commit messages may contain."""
+"""Names of repositories, and the instructions in commit messages to skip training."""
 
 import re
 from pathlib import Path
@@ -77,10 +77,10 @@ def safe_url(url: str) -> str:
 
 
 def find_skip_instruction(message: str) -> str | None:
-    """Return the instruction to skip training that a commit message contains; None if it contains none.
+    """Return a commit message's instruction to skip training; None if there is none.
 
     It is one of GitHub's instructions (see "Skipping workflow runs" in GitHub's documentation) or, if Epochal made the
-    commit, the message's last line, followed by a note that says so. The trailer ``skip-checks: true`` must be the last
+    commit, the message's last line plus ``(a commit by Epochal)``. The trailer ``skip-checks: true`` must be the last
     line, with an empty line somewhere above it; GitHub asks for two empty lines, but git keeps only one by default.
     """
     found = next((word for word in _SKIP_WORDS if word in message.lower()), None)

@@ -46,7 +46,7 @@ class RunFolder:
         """The folder that the embedded chain passes to its jobs as WORKSPACE."""
 
     def console(self, job: str) -> Path:
-        """Return the path of the file with the output of ``job`` (pull, train or retrain) in the embedded chain."""
+        """Return the path to which the embedded chain writes the output of ``job`` (pull, train or retrain)."""
         return self.path / f"{job}.console.log"
 
     def trial(self, number: int) -> TrialFolder:

@@ -156,8 +156,7 @@ class Evidence:
     unchecked: why the rows were not compared.
     seen: the share of test rows (0 to 1) that the model was fitted on.
     expected: the share that even a clean split would yield, because a dataset may contain identical rows.
-    accepted: whether the accuracy counts even though ``seen`` is too high, because ``repeated_rows`` in epochal.toml
-        allows it.
+    accepted: whether ``repeated_rows`` in epochal.toml makes the accuracy count even though ``seen`` is too high.
     new_labels: the share of test rows (0 to 1) whose labels are not among the training labels.
     """
 
@@ -202,7 +201,7 @@ class Judgement:
 
     look: how many models of this branch, including this one, have been evaluated on this test set; None if unknown.
     confidence: the confidence that the settings require; 0 if no confidence is required.
-    spent: the probability of a false positive that was allowed for this look; 0 if no confidence is required.
+    spent: the permitted probability of a false positive at this look; 0 if no confidence is required.
     bound: the lower confidence bound for the accuracy; None if no confidence is required.
     required: the smallest accuracy that would have passed with the same number of samples; None if even 1.0
         would have failed.
@@ -347,10 +346,10 @@ class Forecast:
 
     @property
     def description(self) -> str:
-        """The forecast in words, such as ``levels off at 0.77 ± 0.01: …``."""
+        """The forecast in words, such as ``levels off at 0.77 ± 0.01 and …``."""
         threshold = f"{self.threshold:.2f}" if self.threshold == round(self.threshold, 2) else f"{self.threshold:.10g}"
         if self.hopeless:
-            return f"levels off at {self.rounded}: it will not reach {threshold}, even with more epochs"
+            return f"levels off at {self.rounded} and will not reach {threshold}, even with more epochs"
         if self.expected and self.latest:
             return f"{threshold} is expected at epoch {self.expected} (90% interval: {self.earliest} to {self.latest})"
         if self.expected:
@@ -421,13 +420,12 @@ class Trial:
 class Run:
     """The progress of one commit through the three jobs.
 
-    fingerprint: a digest of everything that the verdict depends on.
-    offered_fingerprint: the fingerprint that the code would have after the change offered in the email.
-    script: the path of the script or notebook, relative to the repository or to the project's folder.
-    reused_run: the run whose verdict this run reuses instead of training; None if this run trains.
-    reused_trial: the only trial of ``reused_run`` that is reused, because this commit adopts the change that the trial
-        tested.
-    trials: the trials of this run or, if it reuses a verdict, of ``reused_run`` (only ``reused_trial`` if that is set).
+    fingerprint: a digest of everything that the verdict depends on. offered_fingerprint: the fingerprint that the code
+    would have after the change offered in the email. script: the path of the script or notebook, relative to the
+    repository or to the project's folder. reused_run: the run whose verdict this run reuses instead of training; None
+    if this run trains. reused_trial: the only trial of ``reused_run`` to reuse, if this commit adopts the change that
+    the trial tested; otherwise None. trials: the trials of this run or, if it reuses a verdict, of ``reused_run`` (only
+    ``reused_trial`` if that is set).
     """
 
     id: int

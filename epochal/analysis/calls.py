@@ -37,7 +37,7 @@ def _find_mode(call: ast.Call) -> str:
 
 
 def find_texts(code: Path, path: str, line: int) -> list[str]:
-    """Return the strings in the calls on a line, including the values of the module's constants that they use.
+    """Return the strings in the calls on a line, including the values of the module's constants that the calls use.
 
     If the calls use a file opened by ``with`` or an assignment, the strings in the call that opens it are included.
     """
@@ -53,7 +53,7 @@ def find_texts(code: Path, path: str, line: int) -> list[str]:
 
 
 def find_used_texts(tree: ast.Module) -> list[str]:
-    """Return the strings in a module, in source order, except those that it only prints or logs and its docstrings."""
+    """Return the strings in a module, in source order, except docstrings and what it only prints or logs."""
     inert = {inner for node in ast.walk(tree) for inner in _find_inert(node)}
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in inert]
     texts = sorted((node.lineno, node.col_offset, node.value) for node in nodes if isinstance(node.value, str))
@@ -61,7 +61,10 @@ def find_used_texts(tree: ast.Module) -> list[str]:
 
 
 def _find_inert(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the string if ``node`` is a docstring, or what it only prints or logs: nothing that is inside another call."""
+    """Yield the nodes of a docstring, or of the arguments of a call that prints or logs.
+
+    What is inside another call among the arguments is left out.
+    """
     stack: list[ast.AST] = []
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         stack = [node.value]

@@ -267,7 +267,7 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
 
 
 def _split_commands(line: str) -> list[list[str]]:
-    """Return the words of each command in a line for a shell, up to a comment or an unbalanced quote."""
+    """Return the words of each command in a line of shell code, up to a comment or an unbalanced quote."""
     words = shlex.shlex(line, posix=True, punctuation_chars=";&|")
     words.whitespace_split, words.commenters = True, ""
     commands: list[list[str]] = [[]]

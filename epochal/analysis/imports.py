@@ -150,7 +150,7 @@ def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:
 
 
 def find_close_name(code: Path, file: str, name: str) -> str:
-    """Return the name most similar to ``name`` that the module ``file`` defines; empty if none is similar."""
+    """Of the names that the module ``file`` defines, return the one most like ``name``; empty if none is similar."""
     lower = {each.lower(): each for each in _defined_names(code, file)}
     found = get_close_matches(name.lower(), sorted(lower), n=1)
     return lower[found[0]] if found else ""

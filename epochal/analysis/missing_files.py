@@ -13,7 +13,10 @@ from epochal.grammar import capitalize
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
-"""How messages name the folder for files that are not committed. If there is one, ``EPOCHAL_DATA`` holds its path."""
+"""How messages name the folder for files that are not committed.
+
+If the server has such a folder, ``EPOCHAL_DATA`` holds its path.
+"""
 LARGE_BYTES = 50_000_000
 """Files larger than this are not to be committed: GitHub warns about them, and refuses those larger than 100 MB."""
 USE_DATA_FOLDER = f'put the data in {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
@@ -69,7 +72,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
         return f"{name} is neither in the commit nor on the training machine. {_COMMIT}"
     write = "Make the path point to" if is_computed else "Change the path to"
     if start := _find_start(path, code, files) if is_computed else "":
-        write = f"{start} builds the path from its own folder (__file__): make it point to"
+        write = f"{start} builds the path from its own folder (__file__): make the path point to"
     if same := next((each for each in files if each.lower() == path.lower()), ""):
         return f"{name} is not in the commit, but {same} is: the two paths differ only in letter case. {write} {same}."
     return _explain_left_out(path, code, files) or _explain_absent(path, files, write)
@@ -182,7 +185,7 @@ def explain_ignored(path: str, size: int | None = None) -> str:
 
 
 def _provide(commit: str, size: int | None) -> str:
-    """Return an instruction to commit a data file or, if it may be too large, to use the data folder instead."""
+    """Return an instruction to commit a data file or put it in the data folder; only the latter if it is too large."""
     if size is not None and size > LARGE_BYTES:
         return f"{USE_DATA_FOLDER}."
     case = f", for example if it is larger than {LARGE_BYTES / 1e6:.0f} MB," if size is None else ""

@@ -306,7 +306,7 @@ def find_intended_package(requirement: str) -> str:
 
 
 def can_provide(module: str, name: str) -> bool:
-    """Return whether the package or standard-library module ``module`` would provide ``name`` if no file hid it.
+    """Return whether the package or standard-library module ``module`` would provide ``name`` if not hidden by a file.
 
     Every known package is assumed to do so. A standard-library module does so if its file contains ``name``; modules
     that no file can hide do not count.

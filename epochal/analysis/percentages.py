@@ -26,7 +26,7 @@ _KNOWN_USES = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.FormattedValue, ast.JoinedStr),
     *(ast.Expr, ast.Compare, ast.Assert, ast.If),
 )
-"""Nodes that print a percentage, pass it on only through a name whose uses are followed, or do not pass it on."""
+"""Nodes that print a percentage, pass it on only under a name whose uses are also examined, or do not pass it on."""
 _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 
 

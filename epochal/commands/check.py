@@ -54,7 +54,7 @@ _NO_COMMITS = replace(
 _NAMED_PLACE = re.compile(r"(?P<path>\S+)(?: cell (?P<cell>\d+))? line (?P<line>\d+)(?P<colon>: )?")
 
 _REQUESTING_FILE = re.compile(r"requirements\.txt|uv\.lock|pyproject\.toml|environment\.ya?ml")
-"""Matches the first file named in an error from ``read_requested``, which is the file that the error is about."""
+"""Matches file names in an error from ``read_requested``. The first one is the file that the error is about."""
 
 _SETTING = re.compile(r"(?:there is no table )?(?:project (?P<number>\d+)(?: \(.*?\))?: )?\[{0,2}(?P<key>[\w.-]+)")
 """Matches the beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
@@ -261,7 +261,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return the files that a commit of all changes would contain, the new or changed ones, and those in Git LFS."""
+    """Return three lists: all files in a commit of all changes, the new or changed ones, and those in Git LFS."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")

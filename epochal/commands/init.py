@@ -73,7 +73,8 @@ def init(
     branch: Annotated[
         list[str] | None,
         typer.Option(
-            help="A branch to push; this option may be repeated. By default, those set by an earlier epochal init, or else it asks."
+            help="A branch to push; this option may be repeated. By default, those set by an earlier epochal init; "
+            "if there are none, the command asks."
         ),
     ] = None,
     jenkinsfile: Annotated[
@@ -160,7 +161,7 @@ def configured_branches(folder: Path) -> tuple[str, ...]:
 
 
 def read_last_push(folder: Path) -> LastPush | None:
-    """Return the result of the last push by the hook of the repository in ``folder``, or None if it has never pushed."""
+    """Return the result of the last push by the hook in ``folder``'s repository, or None if there has been no push."""
     repository = GitFolder(folder.absolute())
     path = folder.absolute() / repository.run_text("rev-parse", "--git-common-dir") / "epochal" / "last-push"
     try:

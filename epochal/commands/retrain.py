@@ -1,4 +1,4 @@
-"""``epochal retrain``: in this process, run the retrain job of a run or join its search."""
+"""``epochal retrain``: run the retrain job of a run, or join its search, in this process."""
 
 from typing import Annotated
 

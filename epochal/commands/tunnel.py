@@ -16,7 +16,7 @@ from epochal.settings import Environment
 def tunnel(
     domain: Annotated[str | None, typer.Option(help="Your ngrok domain; by default, ngrok chooses an address.")] = None,
 ) -> None:
-    """Keep an ngrok tunnel to the gateway open. Register its address with GitHub if a GitHub token is set."""
+    """Keep an ngrok tunnel to the gateway open. If a GitHub token is set, register the tunnel's address with GitHub."""
     environment = Environment.read()
     environment.create_home()
     app = App.open(environment)

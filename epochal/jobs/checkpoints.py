@@ -17,7 +17,7 @@ from epochal.records import Run, Strategy, Trial
 from epochal.store.runs import earlier_runs
 
 _TEST_SET_CHANGES = "the script tests on different rows each time it runs (is its split seeded?)"
-"""The reason for training from the beginning if an earlier trial resumed and then tested on other rows than before."""
+"""The reason for training from the beginning if an earlier trial resumed and then tested on different rows."""
 _RUNS_WITH_CHECKPOINTS = 3
 """How many of a branch's newest runs keep their checkpoints."""
 
@@ -27,9 +27,9 @@ class ProvidedCheckpoints:
     """The checkpoints provided to a trial, or the reason why none are provided.
 
     ``source``: the trial or run that saved the checkpoints, such as ``trial 1``; empty if none are provided.
-    ``test_set``: the test set on which the model in the checkpoints was last measured, as a digest or the script's
-    name for it; None if the model was never measured. ``why``: why no checkpoints are provided, if the reason is
-    worth reporting.
+    ``test_set``: a digest of the test set on which the model in the checkpoints was last measured, or the script's name
+    for that set; None if the model was never measured. ``why``: why no checkpoints are provided, if the reason is worth
+    reporting.
     """
 
     source: str = ""

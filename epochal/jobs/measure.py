@@ -123,7 +123,7 @@ def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> 
 def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:
     """Return a note if the script did not end normally but its accuracy may still count; otherwise an empty string.
 
-    It may count if the script ended with an error on purpose after measuring it, or left threads running.
+    It may count if the script deliberately ended with an error after measuring it, or left threads running.
     """
     if ending is None:
         return ""
@@ -139,7 +139,7 @@ def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findin
         which, them = ("threads", "them") if len(ending.threads) > 1 else ("a thread", "it")
         return (
             f"{origin.script} finished, but {which} that it had started kept running{f': {threads}' if threads else ''}. "
-            f"This does not affect the verdict. Create {them} with daemon=True, and the script ends at once."
+            f"This does not affect the verdict. Create {them} with daemon=True, so that the script does not wait for {them}."
         )
     return ""
 

@@ -166,7 +166,7 @@ _MAKE_SEARCHABLE = " To make a search possible, write each hyperparameter as a c
 
 
 def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial], choice: EpochsChoice) -> GiveUp:
-    """Explain that the script has no number of epochs to raise, or that raising it had no effect."""
+    """Explain that the script has no number of epochs to raise, or that raising that number had no effect."""
     search = _suggest_search(script) or _MAKE_SEARCHABLE
     fits = any(last_name(call.func) in _FITTING for _, call in script.find_calls())
     # Code that only loads data with scikit-learn trains in a loop of its own.
@@ -193,7 +193,7 @@ def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial],
         names = " or ".join(each.describe() for each in raised)
         if len(raised) == 1:
             remedy = _suggest_argument(script) or remedy
-        cause = f"No training call or loop seems to use {names}, and raising it did not change the accuracy."
+        cause = f"No training call or loop seems to use {names}, and a higher value did not change the accuracy."
     return GiveUp(Reason.EPOCHS_UNCHANGED, cause, remedy, search)
 
 
@@ -233,9 +233,9 @@ _MANY_NEW_LABELS = 0.1
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     """Return ``end``, with a cause and a remedy added if no trial is clearly better than always giving the same answer.
 
-    If ``end`` has no remedy of its own, the new remedy is used instead of the one of ``end.reason``. Otherwise, it is
-    added to the remedy of ``end``, or replaces it if many test labels are new to the model. An end due to too few
-    samples or a loss that is not finite is returned unchanged, because its own remedy comes first.
+    If ``end`` has no remedy of its own, the new remedy is used instead of that of ``end.reason``. Otherwise, the new
+    one is added to the remedy of ``end``, or replaces it if many test labels are new to the model. An end due to too
+    few samples or a loss that is not finite is returned unchanged, because its own remedy comes first.
     """
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None:

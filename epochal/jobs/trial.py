@@ -34,7 +34,7 @@ from epochal.store.runs import add_notes
 from epochal.store.trials import add_trial, end_trial
 
 _VALIDATES_ON_TEST = (
-    "The script validates on its test data, so stopping early or choosing a model based on validation inflates "
+    "The script validates on its test data, so using validation to stop early or to choose a model inflates "
     "the accuracy. Validate on other data, for example with validation_split=0.1."
 )
 _TEST_SET_CHANGES = (
@@ -46,7 +46,7 @@ _OTHER_TEST_ROWS = (
     "(random_state=0, or np.random.default_rng(0)), or do not shuffle the test data."
 )
 _MAX_LEFT_OVER = 0.1
-"""Batches or windows of another size leave over at most this share of the test rows; a filter may leave out more."""
+"""The largest share of test rows that another size of batches or windows drops; a filter may remove more."""
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
@@ -288,7 +288,10 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
 
 
 def _are_of_similar_size(first: Trial, choice: Choice) -> bool:
-    """Return whether two test sets differ by few enough rows to be those left over by batches or windows."""
+    """Return whether two test sets differ so little in size that batches or windows of another size may be the cause.
+
+    Return True if a size is unknown.
+    """
     sizes = [each.samples for each in (first.accuracy, choice.accuracy) if each and each.samples]
     return len(sizes) < 2 or min(sizes) >= (1 - _MAX_LEFT_OVER) * max(sizes)
 
@@ -343,7 +346,7 @@ def _add_notes(active: ActiveRun, trial: Trial, choice: Choice | RunFailed, *, h
 
 
 def _find_raised(active: ActiveRun, proposal: Proposal) -> Epochs | None:
-    """Return the literal that the trial changes to train for more epochs, or None if it changes no such literal."""
+    """Return the literal that the trial changes in order to train for more epochs, or None if there is none."""
     return next((each for each in active.script.epochs if each.constant in proposal.changes), None)
 
 

@@ -34,7 +34,7 @@ class JudgementView(TypedDict):
     verdict: Verdict
     """The outcome of the comparison with the threshold."""
     look: int | None
-    """How many comparisons on this branch, including this one, used the same test set; null if the set is unknown."""
+    """How many models of this branch have been evaluated on the test set, up to this trial; null if it is unknown."""
     confidence: float
     """The confidence that epochal.toml requires; 0 if confidence is not required."""
     spent: float

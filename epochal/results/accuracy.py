@@ -90,13 +90,11 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
     The accuracy is taken from the first of these sources that provides one:
 
-    1. accuracy.json, if the script wrote it itself;
-    2. the latest measurement by evaluate(), score() or accuracy_score();
-    3. the last printed line that states a test accuracy;
-    4. a result file, such as metrics.json, that the script wrote in this trial;
-    5. the mean accuracy of scikit-learn's last cross-validation or hyperparameter search;
-    6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
-       printed.
+    1. accuracy.json, if the script wrote it itself; 2. the latest measurement by evaluate(), score() or
+    accuracy_score(); 3. the last printed line that states a test accuracy; 4. a result file, such as metrics.json, that
+    the script wrote in this trial; 5. the mean accuracy of scikit-learn's last cross-validation or hyperparameter
+    search; 6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
+    printed.
 
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
     the accuracy of an autoencoder, if it evaluated a DummyClassifier or a model that this run did not train, if the
@@ -104,9 +102,9 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     printed number does not count if it equals a measurement that does not count. An accuracy.json or result file that
     does not count makes the run fail; measurements and printed lines that do not count are skipped.
 
-    ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether to
-    accept test rows that were also used in training, unless all of them were. Raises RunFailed with the reason
-    NO_ACCURACY (the explanation says what does not count, why, and what to do), ACCURACY_NOT_FINITE or
+    ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether an
+    accuracy counts even if some (but not all) of the test rows were also used in training. Raises RunFailed with the
+    reason NO_ACCURACY (the explanation says what does not count, why, and what to do), ACCURACY_NOT_FINITE or
     ACCURACY_OUT_OF_RANGE.
     """
     return _Chooser(findings, metric, repeated_rows).choose()
@@ -216,8 +214,8 @@ class _Chooser:
     def _last_measured(self) -> Measurement | None:
         """Return the last sound measurement, or None.
 
-        If it is a score for predictions of unknown origin, but the script printed the last measurement of a trained
-        model as its accuracy, return that measurement instead.
+        If it is a score for predictions of unknown origin, but the accuracy that the script printed is the last
+        measurement of a trained model, return that measurement instead.
         """
         last = find_latest(self._sound)
         if last is None or last.trained or last.kind is not Kind.SCORE:
@@ -459,7 +457,7 @@ class _Chooser:
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
 
     def _refuse_average(self, value: float, tolerance: float, earliest: float) -> None:
-        """Raise RunFailed if ``value`` is the average of several refused measurements, as of a model tested in each fold.
+        """Raise RunFailed if ``value`` is the average of several refused measurements, one for each fold, say.
 
         A value that is also an average of other measurements is accepted. ``earliest``: as in ``_refuse_if_same``.
         """
@@ -535,13 +533,13 @@ class _Chooser:
             )
         if measurement.is_training:
             return (
-                f"{self._script} states {measurement.metrics['accuracy']:.4g} as its accuracy, but that is the mean accuracy on "
-                f"training rows that {measurement.measured_by}() returned. State the mean of its scores on test rows."
+                f"{self._script} states {measurement.metrics['accuracy']:.4g} as its accuracy, but that is the mean accuracy that "
+                f"{measurement.measured_by}() returned for training rows. State the mean of its scores on test rows."
             )
         if measurement.is_selected:
             return (
                 "The cross-validation was given features that had been selected using the labels of its rows, so its accuracy is "
-                "too high. Pass the original features and make_pipeline(selector, model) to it, so that features are selected "
+                "too high. Cross-validate make_pipeline(selector, model) on the original features, so that features are selected "
                 "separately in each fold."
             )
         if measurement.is_dummy:
@@ -574,7 +572,7 @@ class _Chooser:
         return refusal
 
     def _explain_copied_folds(self, mean: Measurement) -> str:
-        """Return why a cross-validation does not count whose test folds share rows with their training folds."""
+        """Return why a cross-validation whose test folds share rows with their training folds does not count."""
         if copied := find_leak(self._findings.leaks, "copied_before_folds"):
             return explain_leak(copied)
         remedy = "Cross-validate the original rows, and copy or oversample rows only in the training folds."
@@ -640,7 +638,7 @@ class _Chooser:
         where = f"score() on line {last.line} of {self._script}" if last.line else "score()"
         return [
             f"{where} does not count, because {search.measured_by} was fitted on the same rows. Split the data before "
-            f"{search.measured_by} is fitted, and fit it on the training rows."
+            f"{search.measured_by} is fitted, and fit the search on the training rows."
         ]
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:

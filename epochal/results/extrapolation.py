@@ -33,7 +33,7 @@ _LATE_START = 0.15
 _LATE_START_DECAY = 2
 """The exponent that determines how fast ``_LATE_START`` loses weight as the model learns."""
 _MAX_SURGE = 0.5
-"""The most that a surplus slope can add to the standard deviation, as a fraction of the remaining error."""
+"""The most that ``_surplus_slope`` can add to the standard deviation, as a fraction of the remaining error."""
 _MIN_RECENT = 5
 _MIN_LEARNT = 0.1
 """A model has begun to learn once this fraction of its initial error is gone."""
@@ -121,10 +121,7 @@ class _Fit:
         return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """Return the variance of the accuracy after each of ``epochs`` that is due to uncertainty in the parameters.
-
-        ``trust``: see ``precision``.
-        """
+        """For each of ``epochs``, return the variance of the accuracy that comes from uncertainty in the parameters."""
         step = 1e-5
         steps = step * np.eye(len(self.parameters))
         moved = [self.family.accuracy(self.parameters + each, epochs) for each in steps]

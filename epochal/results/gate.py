@@ -111,8 +111,8 @@ def lower_bound(correct: int, samples: int, error: float) -> float:
 
     The bound, from 0 to 1, is exact (Clopper and Pearson 1934, Biometrika 26): it is above the true accuracy with a
     probability of at most ``error`` (under 0.5), whatever that accuracy is. Wilson's bound is slightly higher, but is
-    above the true accuracy up to 1.4 times as often as an ``error`` of 0.05 permits (this factor holds for 100 samples
-    and true accuracies over 0.5).
+    above the true accuracy more often than an ``error`` of 0.05 permits: up to 1.4 times as often (for 100 samples and
+    true accuracies over 0.5).
     """
     low, high = 0.0, correct / samples
     for _ in range(_BISECTIONS):
@@ -203,7 +203,11 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     if rule.confidence and bar == rule.threshold:
         wrong = f"certain that the threshold is reached (look number {look} at this test set)"
     needed, decisive = max((math.floor(math.log(error) / math.log(bar)) + 1, bar) for bar, error in bars)
-    share = ", or on more if one label is even more frequent among them" if decisive == evidence.chance else ""
+    share = (
+        ", or on more if the most frequent label makes up a larger share of them than of the present test set"
+        if decisive == evidence.chance
+        else ""
+    )
     sorted_rows = ""
     if evidence.chance is not None and evidence.chance >= _NEARLY_ALL:
         sorted_rows = "Shuffle the rows before the split if they are sorted by label. Otherwise, test"

@@ -98,7 +98,7 @@ def explain_hidden(module: str, local: str) -> str:
 
 
 def _explain_shadowed(module: str, shadowed: str, local: str, code: Path) -> str:
-    """Explain that ``module`` cannot be imported because the file ``local`` is imported as its package ``shadowed``."""
+    """Explain that ``module`` is missing because the file ``local`` is imported in place of the package ``shadowed``."""
     if (code / local).with_suffix("").is_dir():
         return f"{local} hides the folder {local.removesuffix('.py')}. Rename the file or the folder."
     if find_package(shadowed) or shadowed in sys.stdlib_module_names:
@@ -134,7 +134,7 @@ def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_other(message: str, importer: str, place: Frame | None, code: Path) -> str:
-    """Return what to do about an error whose message is not Python's for a missing module or name; empty if unknown."""
+    """Return what to do about an import error other than Python's own for a missing module or name; empty if unknown."""
     if optional := explain_optional(message):
         return optional
     if older := _OLDER.search(message):

@@ -9,11 +9,11 @@ MENTION = re.compile(
     "acc|top-?1|genauigk|exactitud|precisi|précisi|acurác|acurac|accuratezz|nauwkeurig|dokładno|doğrulu"
     "|очност|ккуратн|правильных ответов|准确|準確|正确率|正確率|精度|正解率|정확도".encode()
 )
-"""Matches part of every line that states an accuracy in a supported language. The lines are lower-case bytes."""
+"""Matches part of every line that states an accuracy in a supported language. The lines are lower-cased bytes."""
 RECALL = re.compile(
     "recall|(?<![a-z0-9])f1(?![a-z0-9])|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode()
 )
-"""Matches words for recall or F1 in lower-case bytes. If the output contains one, words like "precisión" mean precision."""
+"""Matches words for recall or F1, as lower-cased bytes. If a line has one, words like "precisión" mean precision."""
 
 _ENGLISH = re.compile(r"[\x00-\x7f\u2500-\u259f±→✓✅🎯]*")
 _FOREIGN_ASCII = re.compile(

@@ -293,7 +293,8 @@ def group_for_averages(measurements: Sequence[Measurement]) -> Iterator[Sequence
     """Yield the groups of measurements whose average a script may state, such as those of the folds of each model.
 
     The measurements in a group follow one another, and were made on the same line of the script unless the group
-    contains all measurements. The groups of a line are equally large.
+    contains all measurements. The measurements of a line are divided in every possible way into at most ``_MAX_GROUPS``
+    successive groups of equal size.
     """
     by_line: dict[tuple[Kind, int | None], list[Measurement]] = {}
     for each in measurements:

@@ -21,7 +21,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Frame | None:
-    """Return the line at which a script that had measured its accuracy deliberately ended with ``exit_status``.
+    """Return the line at which a script deliberately ended with ``exit_status`` after it had measured its accuracy.
 
     Returns None if it ended for another reason, or if it might have measured the accuracy again after that line.
     """

@@ -106,7 +106,7 @@ class PrintedLines:
         return [line for line in lines if not line.is_precision or not self._names_recall]
 
     def shows_percents(self, line: PrintedAccuracy) -> bool:
-        """Return whether a line of the same form as ``line`` contained a number over 1, so such lines must state percentages."""
+        """Return whether a line of the same form as ``line`` had a number over 1; if so, such lines state percentages."""
         return _form_of(line.text) in self._percent_forms
 
     def feed(self, chunk: bytes, at: float) -> None:

@@ -112,7 +112,7 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
 
 
 def explain_unchanged_weights(script: str) -> str:
-    """Return why a model does not count that fit() has left as it was, and what to do about it."""
+    """Return why a model that fit() has left unchanged does not count, and what to do about it."""
     return (
         f"fit() did not change the weights of the model that {script} evaluated, so the model has learned nothing. Either no layer "
         "is trainable (set trainable = True before compile() is called), or all gradients are zero or infinite (scale the inputs, "
@@ -133,12 +133,12 @@ def explain_leak(leak: Finding) -> str:
 def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
     """Return why the test rows make an accuracy meaningless, and what to do; empty if they do not.
 
-    ``accepts_repeats``: whether test rows that were also used in training are accepted; never if all of them were.
+    ``accepts_repeats``: whether an accuracy counts even if some (but not all) test rows were also used in training.
     """
     overlap = measurement.overlap
     if overlap.redrawn:
         return (
-            "The test set changes each time it is read and includes training rows, because its tf.data pipeline calls "
+            "The test set includes training rows and changes each time it is read, because its tf.data pipeline calls "
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
@@ -157,7 +157,7 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
     if measurement.is_one_by_one and not uses_all and not copied:
         return (
             f"{share} rows that were predicted one by one in a loop were also used in training, so the accuracy on them is "
-            "meaningless. If the loop also predicts training rows, predict the test rows apart, as in model.predict(X_test). "
+            "meaningless. If the loop also predicts training rows, predict the test rows separately, as in model.predict(X_test). "
             "Otherwise, keep the test rows out of the training data."
         )
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)

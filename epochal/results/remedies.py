@@ -429,7 +429,7 @@ def _shorten_path(path: str) -> str:
 
 
 def _is_written(last: Raised, inner: Frame | None, origin: Origin) -> bool:
-    """Return whether the code itself or a library was trying to write the file that could not be opened."""
+    """Return whether the file that could not be opened was to be written, by the code itself or by a library."""
     library = itertools.takewhile(lambda frame: frame.is_library, reversed(last.frames))
     if "create file" in last.message or any(_WRITES.search(f"{each.path} {each.function}") for each in library):
         return True
@@ -524,7 +524,7 @@ def _explain_screen(line: str, origin: Origin) -> str:
 
 
 def _find_backend(line: str, origin: Origin) -> str:
-    """Return the call that selects a Matplotlib backend: in ``line`` or, failing that, in the code; else empty."""
+    """Return the call that selects a Matplotlib backend, from ``line`` or else from the code; empty if there is none."""
     found = _BACKEND.search(line)
     return found[0] if found else _search_code(_BACKEND, origin)[1]
 

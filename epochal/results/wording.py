@@ -125,7 +125,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         odds = pass_probability(lower_accuracy, samples, judgement.required or threshold)
         models = trial.accuracy.looks
         sentences.append(
-            f"The script evaluated {models} models (or epochs of a model) on these test rows or some of them. If it chose "
+            f"The script evaluated {models} models (or epochs of a model) on all or some of these test rows. If it chose "
             "the best of them, this accuracy is probably too high."
             if models > 1
             else f"If evaluated once on {plural(samples, 'test sample')}, a model with a true accuracy of "

@@ -106,8 +106,8 @@ class RepositorySettings(Table):
     repeated_rows: Annotated[
         bool,
         Field(
-            description="Whether an accuracy counts even if more test rows (but not all) were used in training\n"
-            "than duplicates in the data can explain. The report and the email then mention these rows."
+            description="Whether an accuracy counts even if more test rows were used in training than duplicates\n"
+            "in the data can explain (but not if all test rows were used). The report and the email then mention these rows."
         ),
     ] = False
     script: Annotated[

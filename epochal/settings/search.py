@@ -88,7 +88,7 @@ class Range(Table):
 
 
 class Choices(Table):
-    """A list of values that a search may choose from: all numbers, all strings, or true and false."""
+    """A list of values that a search may choose from: either numbers, or strings, or true and false."""
 
     SYNONYMS: ClassVar[Mapping[str, str]] = dict.fromkeys(("choice", "values", "options"), "choices")
 
@@ -116,6 +116,6 @@ Values = Annotated[
 ]
 """The values that a constant may take.
 
-A table is checked as Choices if it contains ``choices``, or if it contains a synonym for that key, or a list, but
-neither ``low`` nor ``high``. Any other table is checked as a Range.
+A table is checked as Choices if it contains ``choices``, or if it contains neither ``low`` nor ``high`` but a list or a
+synonym for ``choices``. Any other table is checked as a Range.
 """

@@ -266,7 +266,7 @@ class ServerSettings(Table):
         Field(
             description="A folder with data for training, whose path the script finds in EPOCHAL_DATA; optional.\n"
             "A relative path, here and in the other settings for files, is relative to $EPOCHAL_HOME. In a container,\n"
-            "the folder is mounted read-only at /data."
+            "the data folder is mounted read-only at /data."
         ),
     ] = ""
     # model_construct() returns the defaults without building the table's validator, unlike calling the class.

@@ -154,4 +154,4 @@ def _require_reached(connection: Connection, run: int, reused_run: int | None, r
     if reused_trial is not None:
         query = query.where(trials.c.number == reused_trial)
     if not any(judgement.verdict is Verdict.REACHED for judgement in connection.execute(query).scalars()):
-        raise NothingReached(f"Run {run} cannot end as reached: none of its trials reached the threshold.")
+        raise NothingReached(f'Run {run} cannot end in the state "reached": none of its trials reached the threshold.')

@@ -126,7 +126,7 @@ def test_message_names_what_was_raised_in_vain() -> None:
         (
             b"epochs = 20\nLogisticRegression().fit(x, y)\n",
             Reason.EPOCHS_UNCHANGED,
-            "No training call or loop seems to use epochs = 20 on line 1 of nn.py, and raising it did not change the "
+            "No training call or loop seems to use epochs = 20 on line 1 of nn.py, and a higher value did not change the "
             "accuracy. Use a model that trains in epochs",
         ),
         (

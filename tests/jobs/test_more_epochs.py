@@ -201,7 +201,7 @@ def test_hopeless_forecast_ends_the_trials() -> None:
     hopeless = Forecast(0.8, 200, level=0.61, margin=0.02, hopeless=True)
     proposal = _propose(_SCRIPT, (first, replace(second, forecast=hopeless)), RetrainSettings())
     assert proposal == GiveUp(
-        Reason.LEVELS_OFF, "The accuracy levels off at 0.61 ± 0.02: it will not reach 0.80, even with more epochs."
+        Reason.LEVELS_OFF, "The accuracy levels off at 0.61 ± 0.02 and will not reach 0.80, even with more epochs."
     )
     for trials in ((replace(first, forecast=hopeless), second), (first, replace(second, forecast=Forecast(0.8, 200)))):
         assert isinstance(_propose(_SCRIPT, trials, RetrainSettings()), Proposal)

@@ -268,7 +268,7 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best {doubt} · ")
     text = " ".join(_read_body(mail, "plain").split())
     assert (
-        "the best accuracy was 0.831 as committed (trial 1 of 1), which is not certain enough (lower bound 0.788)."
+        "the best accuracy was 0.831 as committed (trial 1 of 1), but this accuracy is not certain enough (lower bound 0.788)."
         in text
     )
     assert "accuracy 0.831 (0.788 to 0.866, 360 test samples; threshold 0.80), from the script" in text
@@ -292,7 +292,7 @@ def test_accuracy_near_chance_is_not_reported_as_reached() -> None:
     doubt = "not clearly above chance (always answering 'no' gives 0.940)"
     assert str(mail["Subject"]).startswith(f"Threshold not reached: best 0.950 (threshold 0.80), {doubt} · ")
     text = " ".join(_read_body(mail, "plain").split())
-    assert f"the best accuracy was 0.950 as committed (trial 1 of 1), which is {doubt}." in text
+    assert f"the best accuracy was 0.950 as committed (trial 1 of 1), but this accuracy is {doubt}." in text
     assert "certainty 0.964 or more is clearly above chance on 360 samples" in text
 
 

@@ -254,7 +254,7 @@ _LOADED = _make_event(0.97, trained=False)
             _make_event(1.0, seen=_SEEN),
             "80% of the test rows were also used in training (a clean split would yield 2%)",
         ),
-        (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "changes each time it is read"),
+        (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "includes training rows and changes each time it is read"),
         (
             _R2,
             "nn.py measured 0.44 on line 11. This is R² from a regressor's score() or from r2_score(), not an accuracy",

@@ -43,7 +43,7 @@ def test_curve_that_levels_off_below_the_threshold_is_hopeless() -> None:
     assert result.level == pytest.approx(0.77, abs=0.005)
     assert 0.005 < result.margin < 0.03
     assert (
-        result.description == f"levels off at 0.77 ± {result.margin:.2f}: it will not reach 0.80, even with more epochs"
+        result.description == f"levels off at 0.77 ± {result.margin:.2f} and will not reach 0.80, even with more epochs"
     )
 
 
@@ -137,10 +137,10 @@ def test_very_long_curve_is_forecast() -> None:
 @pytest.mark.parametrize(
     ("level", "margin", "threshold", "ending"),
     [
-        (0.7712, 0.0104, 0.8, "0.77 ± 0.01: it will not reach 0.80, even with more epochs"),
-        (0.7760, 0.0164, 0.8, "0.776 ± 0.016: it will not reach 0.80, even with more epochs"),
-        (0.7961, 0.0031, 0.8, "0.796 ± 0.003: it will not reach 0.80, even with more epochs"),
-        (0.7712, 0.0004, 0.8125, "0.7712 ± 0.0004: it will not reach 0.8125, even with more epochs"),
+        (0.7712, 0.0104, 0.8, "0.77 ± 0.01 and will not reach 0.80, even with more epochs"),
+        (0.7760, 0.0164, 0.8, "0.776 ± 0.016 and will not reach 0.80, even with more epochs"),
+        (0.7961, 0.0031, 0.8, "0.796 ± 0.003 and will not reach 0.80, even with more epochs"),
+        (0.7712, 0.0004, 0.8125, "0.7712 ± 0.0004 and will not reach 0.8125, even with more epochs"),
     ],
 )
 def test_hopeless_level_is_not_rounded_up_to_the_threshold(

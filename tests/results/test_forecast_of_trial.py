@@ -38,7 +38,7 @@ def test_gap_between_validation_and_gate_is_subtracted() -> None:
     assert result is not None
     assert result.hopeless
     assert result.description.startswith("levels off at 0.77 ± 0.0")
-    assert result.description.endswith(": it will not reach 0.80, even with more epochs")
+    assert result.description.endswith(" and will not reach 0.80, even with more epochs")
     result = _forecast(_make_trial(0.795), [_make_fit()], _SCRIPT)
     assert result is not None
     assert not result.hopeless

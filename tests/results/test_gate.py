@@ -220,9 +220,8 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
             Rule(0.8),
             1,
             Evidence(chance=0.7, answer="no"),
-            "Test on at least 9 samples, or on more if one label is even more frequent among them; a model that "
-            "makes mistakes needs "
-            "more.",
+            "Test on at least 9 samples, or on more if the most frequent label makes up a larger share of them than of the "
+            "present test set; a model that makes mistakes needs more.",
         ),
         (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels as well."),
     ],
@@ -382,7 +381,7 @@ def test_evidence_gives_chance_and_odds() -> None:
     assert several.accuracy
     several = replace(several, accuracy=replace(several.accuracy, looks=20))
     assert describe_evidence(several, 0.8)[2:] == [
-        "The script evaluated 20 models (or epochs of a model) on these test rows or some of them. If it chose the "
+        "The script evaluated 20 models (or epochs of a model) on all or some of these test rows. If it chose the "
         "best of them, this accuracy is probably too high.",
         "This was look number 23 at this test set.",
     ]

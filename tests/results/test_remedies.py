@@ -909,7 +909,7 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.MISSING_FILE,
             "churn/data/a.csv is not in the commit, but data/a.csv is. churn/data.py builds the path from its own folder "
-            "(__file__): make it point to data/a.csv.",
+            "(__file__): make the path point to data/a.csv.",
         ),
         (
             {

@@ -40,7 +40,7 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
 def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
     """Return what a call joins with itself, as in ``np.concatenate([x, x])``; empty if nothing.
 
-    Labels joined with themselves count, too: the rows must then be joined with (changed) copies of themselves.
+    Labels joined with themselves count, too: they show that rows are joined with (changed) copies of themselves.
     """
     is_joined = rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)
     joined = _joined_parts(call) if is_joined else []
@@ -86,9 +86,10 @@ def _drawn_from(call: ast.Call, rows: Rows) -> str:
 
 
 def _repeated_from(call: ast.Call, rows: Rows) -> str:
-    """Return the variable whose row indices a call repeats, as in ``df.index.repeat(3)``; empty if it does not.
+    """Return the variable whose row indices a call repeats, as in ``df.index.repeat(3)``; empty if it repeats none.
 
-    If a column says how often, the data count equal rows, and repeating them yields the original ones.
+    Repeating rows as often as a column says does not count: each row then stands for several equal rows, which the call
+    restores.
     """
     if last_name(call.func) != "repeat" or not isinstance(call.func, ast.Attribute):
         return ""
@@ -139,13 +140,13 @@ def joins_rows(call: ast.Call) -> bool:
 
 
 def has_other_axis(call: ast.Call) -> bool:
-    """Return whether a call that joins data does so along another axis than that of the rows."""
+    """Return whether a call that joins data does so along an axis other than that of the rows."""
     axis = keyword(call, "axis", _AXES.get(last_name(call.func)))
     return axis is not None and not is_literal(axis, 0)
 
 
 def _has_fixed_rows(node: ast.expr) -> bool:
-    """Return whether an expression is the first or last row, or the last few rows, which may fill a gap."""
+    """Return whether an expression takes one row at a fixed position, or the last few: such rows may pad the data."""
     if not isinstance(node, ast.Subscript):
         return False
     index = first_index(node)

@@ -31,7 +31,7 @@ class Result:
     """What the result of a function is computed from.
 
     ``arguments``: the function's parameters, each with its default value. ``kind``: see ``Kinds``. ``parts``: the
-    origins of each element if the function has a single result, a tuple.
+    origins of each element if the function has a single return statement, which returns a tuple.
     """
 
     arguments: Mapping[str, ast.expr | None] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Kinds:
     texts: set[str] = field(default_factory=set)
 
     def of(self, node: ast.AST) -> str:
-        """Return the kind of an expression; empty if it is neither."""
+        """Return the kind of an expression, ``NAMES`` or ``VALUES``; empty if it is neither."""
         match node:
             case ast.Name(id=name):
                 return self.variables.get(name, "")
@@ -134,7 +134,7 @@ class Kinds:
 
     @contextmanager
     def bound(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Iterator[None]:
-        """Give the variables of a comprehension their kinds for a while."""
+        """Set the kinds of a comprehension's variables for the duration of a ``with`` block."""
         earlier = self.variables
         self.variables = dict(earlier)
         try:

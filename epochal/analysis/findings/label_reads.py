@@ -1,6 +1,6 @@
 """Decide whether the labels are read on the way to a choice of columns.
 
-Rows that are filtered by the labels, and the names of columns, do not count.
+Reading the labels only to filter rows, or reading only the names of columns, does not count.
 """
 
 import ast
@@ -21,8 +21,8 @@ class LabelReads:
     def __init__(self, scope: Scope, tests: Mapping[int, Iterable[ast.expr]], readers: Collection[str]) -> None:
         """Collect the expressions of ``scope``.
 
-        ``tests``: the conditions on which statements in loops run, by the statement's ID. ``readers``: the functions in
-        the code that read labels themselves.
+        ``tests``: the conditions under which the statements in loops run, keyed by the statement's ``id()``.
+        ``readers``: the functions in the code that read labels themselves.
         """
         self._readers = readers
         self._values: dict[str, list[tuple[int, ast.expr]]] = {}
@@ -30,7 +30,7 @@ class LabelReads:
         self._assigned: dict[str, list[ast.expr]] = {}
         """The expressions that are assigned to each variable."""
         self._loops: set[str] = set()
-        """The variables of loops, which hold no labels even if others of their name do."""
+        """The variables of loops, which hold no labels even if other variables of the same name do."""
         self._columns: list[tuple[str, str, ast.expr | None]] = []
         """The columns that are added to tables: the table, the column and its values."""
         for step in scope.steps:
@@ -55,7 +55,10 @@ class LabelReads:
         self._values.setdefault(name, []).extend((line, each) for each in expressions)
 
     def lead_to(self, expressions: Iterable[ast.expr], line: int, labels: ast.expr) -> bool:
-        """Return whether the values of ``labels`` are read in ``expressions`` or on the way to them, up to ``line``."""
+        """Return whether ``expressions``, or what they are computed from, read the values of ``labels``.
+
+        Assignments count up to ``line``; columns that are added to tables count wherever that happens.
+        """
         names, keys = self._identify(labels)
         pending, seen = list(expressions), set[str]()
         while pending:
@@ -112,7 +115,7 @@ class LabelReads:
         return set(), [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
 
     def _selects_rows(self, index: ast.expr) -> bool:
-        """Return whether an index is a slice, or a variable that does not hold the name of a column."""
+        """Return whether an index is a slice, or a variable that the scope sets to something other than constants."""
         if isinstance(index, ast.Name):
             values = self._assigned.get(index.id, [])
             return bool(values) and not all(isinstance(each, ast.Constant) for each in values)
@@ -145,7 +148,7 @@ def _bound_in(expression: ast.expr) -> set[str]:
 
 
 def _part_of(value: ast.expr, place: int) -> ast.expr:
-    """Return the argument of a split that an element of its result is a part of; any other expression unchanged."""
+    """Return the argument of train_test_split() that the result at ``place`` is a part of; other values unchanged."""
     if isinstance(value, ast.Call) and last_name(value.func) == "train_test_split" and value.args:
         return value.args[min(place // 2, len(value.args) - 1)]
     return value
@@ -159,7 +162,7 @@ def _columns_of(index: ast.expr) -> list[ast.expr]:
 
 
 def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
-    """Yield the nodes of an expression whose values matter, without filters of rows and the names of columns."""
+    """Yield the nodes of an expression whose values matter: all but row filters and the names of columns."""
     while isinstance(expression, ast.Call) and last_name(expression.func) in _CONVERSIONS | _SELECTING_ROWS:
         if not isinstance(expression.func, ast.Attribute):
             break

@@ -70,9 +70,10 @@ class _Leak:
 
     ``what``: the name of the function or class, or the expression that draws rows. ``copies``: a verb for what the call
     does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
-    call. ``path``: the file that contains it, if it is not the one that is searched. ``learns``: whether the call learns
-    from labels. ``columns``: the only columns that depend on the call; empty if all may do so. ``is_inner``: whether each
-    element of a list contains such rows, so that the list contains copies only once its elements are joined.
+    call or, later, the one that uses its result. ``path``: the file that contains it; empty if it is the one that is
+    searched. ``learns``: whether the call learns from labels. ``columns``: the only columns that depend on the call;
+    empty if all may do so. ``is_inner``: whether the copied rows are inside the elements of a list, which contains
+    copies only once its elements are joined.
     """
 
     what: str
@@ -158,7 +159,7 @@ class _Flow:
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
-        """Yield each leak that a statement completes, the place of the split, and the cross-validation, if any."""
+        """Yield each leak that a statement completes, a phrase that says where, and the call that makes folds, if any."""
         place = f"line {step.node.lineno}"
         for node in step.nodes:
             if isinstance(node, ast.Call):
@@ -257,7 +258,10 @@ class _Flow:
                     self._fitted[owner.id] = fit
 
     def _fit_of(self, node: ast.expr, step: Step) -> _Fit | None:
-        """Return how an expression was fitted, such as a variable or ``SelectKBest().fit(x, y)``, if on all rows."""
+        """Return how an expression, such as a variable or ``SelectKBest().fit(x, y)``, was fitted.
+
+        Return None unless it was fitted on all rows.
+        """
         if isinstance(node, ast.Name):
             return self._fitted.get(node.id)
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
@@ -276,7 +280,10 @@ class _Flow:
         return _Fit(leak, rows[0])
 
     def _learner(self, node: ast.expr) -> str:
-        """Return the class that learns from labels of which ``node`` is an instance or which is a step of its pipeline."""
+        """Return the class of ``node`` if it learns from labels; for a pipeline, the first class in it that does.
+
+        Return an empty string if there is none.
+        """
         name = self._rows.class_of(node)
         if _LEARNING.fullmatch(name):
             return name
@@ -287,7 +294,7 @@ class _Flow:
         return next((each for each in map(self._rows.class_of, inner) if _LEARNING.fullmatch(each)), "")
 
     def _find_late(self, node: ast.Call | ast.Subscript, step: Step) -> _Leak | None:
-        """Return the leak of a transformer that is fitted on all rows and transforms a part of them, split off before."""
+        """Return the leak of a transformer that is fitted on all rows and then transforms a part split off earlier."""
         if isinstance(node, ast.Subscript):
             fit, rows = self._choice_of(column_index(node), step), node.value
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "transform" and node.args:
@@ -358,7 +365,8 @@ class _Flow:
     def _completes_split(self, rows: ast.expr | None, part: str, leak: _Leak) -> bool:
         """Return whether using some rows as ``part`` ("train" or "test") completes a split.
 
-        This is so for ``x[:n]`` and ``x[n:]``, and for ``x[mask]`` and ``x[~mask]``.
+        It does if ``part`` is "test" and the complementary rows were used as "train" before: ``x[:n]`` and then
+        ``x[n:]``, or ``x[mask]`` and then ``x[~mask]``.
         """
         if not isinstance(rows, ast.Subscript):
             return False
@@ -372,11 +380,14 @@ class _Flow:
         return part == "test" and ("train", others) in parts
 
     def _report(self, leak: _Leak, where: str, folds: str = "") -> Finding:
-        """Return the finding about a leak. ``folds``: what splits the data into training and validation data, if it is not
-        a split into training and test data.
+        """Return the finding about a leak.
+
+        ``folds``: the call that splits the data into training and validation data; empty for a split into training and
+        test data.
         """
         if leak.path and leak.path != self._source.path:
             where += f" of {self._source.path}"
+        tested = {"": "the test rows", "fit()": "the validation rows"}.get(folds, "the test rows of each fold")
         has_pipeline = folds and folds != "fit()"
         if leak.copies:
             remedy = f"Split first, then use {leak.what} on the training rows alone."
@@ -385,16 +396,16 @@ class _Flow:
                     f"Pass the original rows to {folds}, and use {leak.what} on the training rows of each fold alone."
                 )
             kind = "copied_before"
-            message = f"{leak.what} {leak.copies} rows {where}, so copies of training rows end up in the test data."
+            message = f"{leak.what} {leak.copies} rows {where}, so copies of training rows are among {tested}."
         else:
             remedy = "Split first, fit on the training rows, and only transform the test rows."
             if has_pipeline:
                 remedy = (
-                    f"Pass the original data and make_pipeline({leak.what}, model) to {folds}, so that {leak.what} is fitted "
+                    f"Pass the original data and make_pipeline({leak.what[:-1]}…), model) to {folds}, so that {leak.what} is fitted "
                     "separately in each fold."
                 )
             kind = "learned_before" if leak.learns else "fitted_before"
-            seen = "learned from the test labels" if leak.learns else "seen the test rows"
+            seen = f"learned from the labels of {tested}" if leak.learns else f"seen {tested}"
             message = f"{leak.what} is fitted on all rows {where}, so it has {seen}."
         # accuracy_score() may compare what cross_val_predict() returns, so that no cross-validation is recorded.
         is_compared = folds == "cross_val_predict()"
@@ -435,7 +446,10 @@ class _Flow:
             self._leaks.pop(name)
 
     def _of_columns(self, leak: _Leak, target: ast.expr) -> _Leak:
-        """Return the leak in a variable of which ``target`` sets some columns, perhaps in addition to earlier ones."""
+        """Return the leak in a variable after an assignment to ``target``.
+
+        If this sets only some columns, the leak is limited to them and to those of an earlier leak.
+        """
         if not leak.learns or not isinstance(target, ast.Subscript):
             return leak
         earlier = self._leaks.get(root_name(target))
@@ -571,7 +585,7 @@ class _Flow:
 
 
 def _adds_axis(node: ast.Subscript) -> bool:
-    """Return whether a subscript makes its rows one element of a longer array, as in ``x[None]``."""
+    """Return whether a subscript makes its rows the only element of a new outer axis, as in ``x[None]``."""
     rows = first_index(node)
     return is_literal(rows, None) or last_name(rows) == "newaxis"
 

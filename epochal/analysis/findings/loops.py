@@ -8,14 +8,14 @@ from epochal.analysis.findings.source import Scope
 
 @dataclass(frozen=True)
 class Guard:
-    """The conditions in loops on which a statement runs. ``loops``: the loops, outermost first."""
+    """The conditions in loops under which a statement runs. ``loops``: the loops, outermost first."""
 
     loops: tuple[ast.For, ...] = ()
     tests: tuple[ast.expr, ...] = ()
 
 
 def find_guards(scope: Scope) -> dict[int, Guard]:
-    """Return the conditions of each statement in the loops of a scope, by the statement's id."""
+    """Return the conditions in loops under which each statement of a scope runs, keyed by the statement's ``id()``."""
     found: dict[int, Guard] = {}
     _note_guards(scope.node.body, Guard(), found)
     return found
@@ -38,5 +38,5 @@ def _note_guards(body: list[ast.stmt], guard: Guard, found: dict[int, Guard]) ->
 
 
 def _ends_iteration(body: list[ast.stmt]) -> bool:
-    """Return whether a block ends the current round of a loop."""
+    """Return whether a block ends the current iteration of a loop, or the loop itself."""
     return bool(body) and isinstance(body[-1], ast.Continue | ast.Break)

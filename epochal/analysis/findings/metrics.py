@@ -182,7 +182,7 @@ def _is_keras_compile(source: Source, call: ast.Call) -> bool:
 
 
 def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.Call | None]) -> ast.Call | None:
-    """Return the call that creates a model's last layer, or the layer that outputs a tensor; None if unknown."""
+    """Return the call that creates a model's last layer or the layer that outputs a tensor; None if unknown."""
     if not isinstance(value, ast.Call):
         return None
     if isinstance(value.func, ast.Call):  # Dense(1)(x)
@@ -305,7 +305,10 @@ def _says_accuracy(node: ast.stmt, *, shows_info: bool = True) -> bool:
 
 
 def _shows_info(sources: tuple[Source, ...]) -> bool:
-    """Return whether a script may configure logging. Python's logging shows only warnings and errors by default."""
+    """Return whether messages logged with ``info`` may be shown: the script configures logging, or imports loguru, say.
+
+    Python's logging shows only warnings and errors by default.
+    """
     others = {"loguru", "absl", "lightning", "pytorch_lightning", "structlog"}
     imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
     calls = (last_name(call.func) for source in sources for call in source.calls)
@@ -320,7 +323,7 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
     """Return the call, printed line or metric that gives a script's accuracy, with its file and line; None if unknown.
 
     This is the last call to ``evaluate``, ``score``, ``accuracy_score`` or ``cross_val_score``. If there is no such
-    call, it is the last line that prints an accuracy; failing that, if the script validates, it is the last accuracy
+    call, it is the last line that prints an accuracy; failing that, if ``fit`` gets validation data, the last accuracy
     among the metrics in calls to ``compile``, as measured on the validation data.
     """
     measured: list[tuple[str, str, int]] = []

@@ -34,7 +34,7 @@ _KEEPING_ORDER = frozenset(
 )
 """Functions that return all of the columns that they are given, in the same order."""
 ORDERED = ">="
-"""The origin recorded for values that are sorted. A part of them is ranked."""
+"""The origin recorded for values that are sorted. Taking a part of them counts as a ranking."""
 RANKED = ">"
 """The origin (see ``Origins``) recorded for values that a ranking or a comparison such as ``>`` has produced."""
 _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
@@ -43,7 +43,7 @@ NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 _NAMING_COLUMNS = frozenset({"drop_duplicates", "dropna", "fillna", "get_dummies", "rename"})
 """Functions whose arguments, besides the data, say which columns they change or look at."""
 _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
-"""Functions that add columns or rows to a table, which need not be looked at."""
+"""Functions that add columns or rows to a table. What they add counts only if it is read later."""
 _COLUMN = "?"
 """The first character of the origins of a table's column, which count only if that column is read."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
@@ -54,7 +54,7 @@ PART = ""
 """The origin recorded for values that come from a split, and so from only some of the rows."""
 
 _SETTINGS = frozenset({"Generator", "Random", "RandomState", "default_rng", "parse_args", "safe_load"})
-"""Functions whose results several data sets may depend on without depending on each other."""
+"""Functions that return random generators or settings. Data sets that use the same one do not depend on each other."""
 _LOCATORS = frozenset({"iloc", "loc"})
 
 
@@ -78,11 +78,11 @@ class Origins:
     assigned: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Start without variables."""
+        """Start with no variable's kind known."""
         self.kinds = Kinds(self.imported, self.results)
 
     def of(self, node: ast.AST) -> frozenset[str]:
-        """Return the origins of an expression. Names and sizes of data have none: they do not depend on the values."""
+        """Return the origins of an expression. Constants and sizes of data have none: no data values affect them."""
         found = self._of(node)
         keeps_all = isinstance(node, ast.Name | ast.Attribute | ast.Starred | ast.keyword) or (
             isinstance(node, ast.Call) and last_name(node.func) in _KEEPING_ORDER | _SORTING
@@ -164,7 +164,7 @@ class Origins:
     def _of_join(self, call: ast.Call) -> frozenset[str]:
         """Return the origins of a table that is joined with others, whose columns count only if they are read.
 
-        For a function that only changes some of the columns, they are those of the table.
+        If the function only changes some of the columns, return the table's own origins.
         """
         given = [*call.args, *(each.value for each in call.keywords if each.arg != "on")]
         tables = [part for each in given for part in (each.elts if isinstance(each, ast.List | ast.Tuple) else [each])]
@@ -188,7 +188,10 @@ class Origins:
         return self._of_fields(node) if isinstance(node, ast.Dict) and _is_record(node) else self.of(node)
 
     def _of_fields(self, node: ast.Dict) -> frozenset[str]:
-        """Return the origins of the columns in a dictionary, which count only if they are read."""
+        """Return the origins of the columns in a dictionary.
+
+        Origins that not all columns share count only if their column is read.
+        """
         common = frozenset[str].intersection(*map(self.of, node.values)) if node.values else frozenset[str]()
         return common.union(
             *(
@@ -198,7 +201,10 @@ class Origins:
         )
 
     def _read(self, found: frozenset[str], column: ast.expr) -> frozenset[str]:
-        """Return the origins of a table whose column is read, unless a mask or a loop takes many columns."""
+        """Return the origins of a table whose column is read, so that the column's origins count.
+
+        Return ``found`` itself if the index may stand for many columns, as a mask or a loop variable does.
+        """
         name = column.id if isinstance(column, ast.Name) else ""
         is_data = name in self.names and _NAME not in self.names[name]
         if self.kinds.of(column) or ((is_data or name in self.loops) and name not in self.constants):
@@ -207,7 +213,7 @@ class Origins:
         return _unmark_column(found, str(value.value) if isinstance(value, ast.Constant) else "")
 
     def _of_comparison(self, node: ast.Compare) -> frozenset[str]:
-        """Return the origins of a comparison. One of a column's name with another name says nothing about values."""
+        """Return the origins of a comparison. Comparing a column's name with another name says nothing about values."""
         if any(isinstance(each, ast.Gt | ast.GtE | ast.Lt | ast.LtE) for each in node.ops):
             is_limited = len(node.ops) == 1 and _is_setting(node.comparators[0])
             return ((is_limited and self.of(node.left)) or self._of_parts(node)) | {RANKED}
@@ -351,7 +357,8 @@ class Origins:
     def _of_split(self, value: ast.expr, count: int) -> list[frozenset[str]]:
         """Return the origins of the data in each of ``count`` results of a split, in pairs of training and test rows.
 
-        They have no origins if the expression is no call that splits data, unlike one that yields row indices.
+        They have no origins unless the expression is a call that returns the split data; a ``split`` method, which only
+        yields row indices, does not count.
         """
         is_method = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "split"
         if not isinstance(value, ast.Call) or last_name(value.func) not in SPLITS or is_method or not _splits(value):
@@ -373,7 +380,10 @@ class Origins:
     def _assign_item(
         self, name: str, target: ast.Subscript, value: ast.expr, found: frozenset[str], condition: frozenset[str]
     ) -> None:
-        """Record the origins of a table's value for a column, or of a column's values, which no condition changes."""
+        """Record the origins of a value that is set for a column.
+
+        Conditions on the statement count only in a dictionary or series, which has one value for each column.
+        """
         if name in self.kinds.tables:
             found |= condition | self.of(target.slice)
         elif not self.kinds.of(target.slice) and not _is_number(target.slice):
@@ -404,7 +414,7 @@ def is_of_columns(call: ast.Call, position: int) -> bool:
 
 
 def find_dropped(call: ast.Call) -> ast.expr | None:
-    """Return the columns that a call of a data frame's ``drop`` leaves out; None if it leaves out rows."""
+    """Return the columns that a call to a data frame's ``drop`` removes; None if it removes rows."""
     return keyword(call, "columns") or (keyword(call, "labels", 0) if is_of_columns(call, 1) else None)
 
 
@@ -465,7 +475,7 @@ def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[s
 
 
 def _holds_no_data(value: ast.expr) -> bool:
-    """Return whether an expression is a name or number, a random generator or settings: no data depends on it."""
+    """Return whether an expression holds no data: a constant, a list of constants, a random generator or settings."""
     return _is_name(value) or called(value) in _SETTINGS
 
 
@@ -475,7 +485,7 @@ def _is_setting(node: ast.expr) -> bool:
 
 
 def _is_display(node: ast.expr) -> bool:
-    """Return whether an expression lists its elements."""
+    """Return whether an expression is a literal list, tuple or set, such as ``[a, b]``."""
     return isinstance(node, ast.Tuple | ast.List | ast.Set)
 
 
@@ -486,7 +496,7 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def _mark_column(origins: frozenset[str], column: str) -> frozenset[str]:
-    """Return origins as those of a table's column; empty for an unknown one."""
+    """Return origins, marked as those of a table's column. ``column``: its name; empty if unknown."""
     return frozenset(
         each if each in (PART, RANKED, ORDERED, _NAME) or each.startswith(_COLUMN) else f"{_COLUMN}{column}\n{each}"
         for each in origins
@@ -494,7 +504,10 @@ def _mark_column(origins: frozenset[str], column: str) -> frozenset[str]:
 
 
 def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
-    """Return origins with those of a column that is read; empty for an unknown one."""
+    """Return origins, without the marks of a column that is read, so that its origins count.
+
+    ``column``: its name; empty if unknown.
+    """
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
         origin if field is not None and (not field or not column or field == column) else each
@@ -503,7 +516,7 @@ def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
 
 
 def _unmark_elements(origins: frozenset[str], position: int | None = None) -> frozenset[str]:
-    """Return origins with those of an element of tuples that is read; of all elements if no position is given."""
+    """Return origins, without the marks of the tuple element at ``position``, which is read; of all elements if None."""
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
         origin if column and column.isdigit() and position in (None, int(column)) else each
@@ -512,12 +525,12 @@ def _unmark_elements(origins: frozenset[str], position: int | None = None) -> fr
 
 
 def unmark_all(origins: frozenset[str]) -> frozenset[str]:
-    """Return origins with those of all columns."""
+    """Return origins as if all columns were read, so that the origins of each column count."""
     return _unmark_column(origins, "")
 
 
 def _field_of(origin: str) -> tuple[str | None, str]:
-    """Return the column that an origin is that of, and the origin itself; None for all that is no column's origin."""
+    """Return the column that an origin belongs to, and the origin itself; the column is None if it belongs to none."""
     if not origin.startswith(_COLUMN):
         return None, origin
     column, _, inner = origin[1:].partition("\n")

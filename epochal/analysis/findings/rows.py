@@ -17,7 +17,7 @@ DATA_FUNCTIONS = frozenset(
     | {"append", "stack", "shuffle", "Series", "ascontiguousarray", "float32", "nan_to_num", "clip", "abs", "log1p"}
     | {"tensor", "as_tensor", "from_numpy", "FloatTensor", "constant", "convert_to_tensor", "cast", "csr_matrix"}
 )
-"""Functions whose results contain rows from their arguments, which may be converted."""
+"""Functions whose results contain rows from their arguments, possibly converted."""
 _SELECTING_METHODS = frozenset({"dropna", "sample"})
 _KEEPING_METHODS = frozenset({"copy", "reset_index", "to_numpy", "sample", "query", "head", "tail"})
 _GROUPING = frozenset({"groupby", "resample", "rolling", "expanding"})
@@ -50,7 +50,7 @@ class Rows:
         """The variables that hold a part of a split, or the indices of its rows."""
         self.test_indices: set[str] = set()
         self.grouped_indices: set[str] = set()
-        """The test indices of folds that keep the rows of each group together, so that no copies are torn apart."""
+        """The test indices of folds that keep the rows of each group, and so a row and its copies, together."""
         self.changed: set[str] = set()
         """The variables whose rows may differ from those that they were taken from."""
         self.choices: set[str] = set()
@@ -323,7 +323,7 @@ def texts_in(node: ast.AST) -> frozenset[str]:
 
 
 def is_within(rows: str, others: str) -> bool:
-    """Return whether ``rows`` are the same rows as ``others`` or some of them (see ``_Flow._rows_of``)."""
+    """Return whether ``rows`` are the same rows as ``others`` or some of them (see ``Rows.of``)."""
     return bool(others) and (rows == others or rows.startswith(f"{others}["))
 
 

@@ -39,7 +39,7 @@ _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 _MEASURING = frozenset({"accuracy_score", "evaluate", "score"})
 """Functions that measure an accuracy on the rows and labels, or the labels and predictions, that they are given."""
 _TRAINING = re.compile(r"^(?:[xy]_?)?(?:train|training|tr)(?:$|[_\d])|_(?:train|tr)$", re.IGNORECASE)
-"""Variables and keys that hold training rows, such as ``Xtrain``, ``xtr`` and ``z["x_train"]``."""
+"""Matches names of variables and keys that hold training rows, such as ``Xtrain``, ``xtr`` and ``x_train``."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class _Choices:
             "chosen_before_split",
             self._source.path,
             choice.step.node.lineno,
-            f"The columns are chosen using the labels of all rows {where}, so the choice depends on the "
+            f"The labels of all rows are used to choose the columns {where}, so the choice depends on the "
             f"{'validation' if 'validation' in where else 'test'} labels.",
             remedy,
         )
@@ -179,7 +179,7 @@ class _Choices:
             self._chosen[name] = self._chosen.get(name, frozenset()) | found
 
     def _find_changed(self, node: ast.stmt) -> ast.expr | None:
-        """Return an expression for data that a statement removes columns from, such as ``del df[column]``."""
+        """Return an expression for the data that is left when a statement removes columns, as ``del df[column]`` does."""
         match node:
             case (
                 ast.Delete(targets=[ast.Subscript(value=data, slice=column)])
@@ -207,9 +207,9 @@ class _Choices:
         return keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
 
     def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
-        """Yield each choice of columns in the data that a call splits or partly uses.
+        """Yield each choice of columns in the data that a call splits or uses only in part.
 
-        With each comes a phrase for the finding, such as "before the split".
+        Each is paired with a phrase for the finding, such as "before the split".
         """
         name = last_name(call.func)
         position = 1 if name in CROSS_VALIDATIONS else 0
@@ -254,7 +254,7 @@ class _Choices:
         )
 
     def _make_choice(self, data: ast.expr, columns: ast.expr, step: Step, sliced: int) -> frozenset[_Choice]:
-        """Return the choice of ``columns`` of ``data``; none if no ranking or comparison decides on them."""
+        """Return the choice of ``columns`` of ``data``; none if no ranking, comparison or sort determines them."""
         guard = self._guards.get(id(step.node), Guard())
         condition = self._origins.of_guard(guard)
         origins = self._origins.of(columns) | condition
@@ -305,7 +305,10 @@ class _Choices:
 
 
 def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
-    """Return whether an origin is a parameter of a function, or a column with a certain name rather than each column."""
+    """Return whether an origin is a parameter of a function, or a column with a fixed name.
+
+    The column that a loop has reached has no fixed name.
+    """
     return origin in parameters or origin.startswith("['") or origin[1:-1] in parameters or origin[1:-1].isupper()
 
 
@@ -340,7 +343,7 @@ def _is_of_part(choice: _Choice, labels: Set[str] = frozenset()) -> bool:
 def _find_own_tests(choice: _Choice, labels: Set[str]) -> set[tuple[str, str]]:
     """Return the tests, each with the variable whose rows it takes, that limit the rows a choice was made with.
 
-    A test of the labels does not: it compares the rows of each class.
+    A test of the labels does not count, because it only separates the classes in order to compare them.
     """
     return {
         (name, test)
@@ -356,7 +359,7 @@ def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
 
 
 def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool:
-    """Return whether an accuracy is measured on other rows than those that a choice was made with."""
+    """Return whether an accuracy is measured on rows other than those that a choice was made with."""
     seen = _find_variables(unmark_all(choice.origins | choice.data))
     names = _find_variables(measured)
     if PART in measured or not names:

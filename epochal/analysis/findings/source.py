@@ -255,7 +255,7 @@ def root_name(node: ast.expr | None) -> str:
 
 
 def called(node: ast.expr) -> str:
-    """Return the name of the function that an expression calls; empty if it is no call."""
+    """Return the name of the function that an expression calls; empty if it is not a call."""
     return last_name(node.func) if isinstance(node, ast.Call) else ""
 
 

@@ -250,7 +250,7 @@ def find_overlapping_samples(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _changed_in_place(step: Step) -> Iterator[str]:
-    """Yield the tables from which a statement removes rows, as in ``df.drop(train.index, inplace=True)``."""
+    """Yield the tables that a statement changes in place, as in ``df.drop(train.index, inplace=True)``."""
     for call in step.calls:
         in_place = keyword(call, "inplace")
         if in_place is not None and not is_literal(in_place, False):

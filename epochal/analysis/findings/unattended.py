@@ -189,12 +189,12 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
             context = _context_of(call)
             is_given = _chooses_spawn(source, context) or getattr(context, "id", "") in contexts
             if (starts and (is_given if context else setting)) or (is_context and name in ("Pool", "Process")):
-                also = f" and {_locate(*setting, source)}" if setting and not _is_forced(setting[1]) else ""
+                also = f" and to {_locate(*setting, source)}" if setting and not _is_forced(setting[1]) else ""
                 yield _finding(
                     source,
                     call,
                     "unguarded_process",
-                    f"Each process that {name}() spawns runs {sources[0].path} again and fails before doing any work.",
+                    f"Each process spawned by {name}() runs {sources[0].path} again and fails before doing any work.",
                     f'In {sources[0].path}, put the code that leads to this line{also} under `if __name__ == "__main__":`.',
                 )
                 return
@@ -215,7 +215,7 @@ def _check_repeated_setting(sources: tuple[Source, ...], setter: Source, setting
                     setter,
                     setting,
                     "unguarded_process",
-                    f"Each process that {_locate(source, call, setter)} spawns runs this line again and fails, "
+                    f"Each process spawned by {_locate(source, call, setter)} runs this line again and fails, "
                     "because the start method is already set.",
                     f'In {sources[0].path}, put the code that leads to this line under `if __name__ == "__main__":`.',
                 )
@@ -287,7 +287,7 @@ def _only_defines(source: Source, is_script: bool) -> bool:
 
 
 def _is_harmless(source: Source, node: ast.stmt) -> bool:
-    """Return whether a statement only imports modules, defines names, or makes settings such as a seed."""
+    """Return whether a statement only imports modules, defines names, or changes settings such as the seed."""
     if isinstance(node, _DEFINITIONS):
         return True
     evaluated: ast.AST = node

@@ -1,4 +1,4 @@
-"""Find models that are validated or tested on the wrong data, such as training data or rows that a loaded model knows."""
+"""Find models validated or tested on the wrong data, such as training data or rows that a loaded model has seen."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ _PLAIN_USES = MEASURING | {
     *("fit", "compile", "summary", "add", "save", "save_weights", "save_model", "get_params", "set_params"),
     *("count_params", "classes_", "feature_importances_"),
 }
-"""Attributes of a model whose use does not measure the model, or is known to."""
+"""Attributes of a model that do not measure it, or that are known to measure it or predict with it."""
 _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
@@ -100,12 +100,12 @@ def _calls(scope: Scope) -> Iterator[tuple[Step, ast.Call]]:
 
 
 class _Code:
-    """Which model files the calls of the code name, and in which order the calls run."""
+    """Which model files the calls in the code refer to, and in which order the calls run."""
 
     def __init__(self, places: list[_Place]) -> None:
         self._places = places
         self._starts: dict[ast.AST, tuple[int, ...]] = {}
-        """The position of the first call of each function."""
+        """The position of the first call to each function."""
 
     def may_name(self, place: _Place, path: str) -> bool:
         """Return whether a call that loads or saves a model may name the file ``path``."""
@@ -140,7 +140,7 @@ class _Code:
         return start < self._position(load) and all(branch in load.step.branch for branch in guards)
 
     def _callers(self, place: _Place) -> list[_Place]:
-        """Return the calls of the function that contains a call, or of its class if the function is ``__init__``."""
+        """Return the calls to the function that contains a call, or to its class if the function is ``__init__``."""
         name = place.scope.name
         if name == "__init__":
             kinds = (node for node in place.source.nodes if isinstance(node, ast.ClassDef))
@@ -163,7 +163,10 @@ class _Code:
         return next(filter(None, by_name), None) or (call.args[position] if len(call.args) > position else None)
 
     def _resolve(self, place: _Place, node: ast.expr | None) -> ast.expr | None:
-        """Return the value of a variable that is assigned once, and the first argument of ``open``."""
+        """Return an expression with variables replaced by the values that are assigned to them once.
+
+        A call to ``open`` is replaced by its first argument.
+        """
         for _ in range(_MAX_STEPS):
             if isinstance(node, ast.Name) and len(values := self._values(place, node.id)) == 1:
                 node = values[0]
@@ -205,7 +208,10 @@ class _Code:
 
 
 def _matches(text: str, path: str) -> bool:
-    """Return whether a string names a file, in any folder. It may contain ``*``, and may be the end of the name."""
+    """Return whether a string names a file, in any folder.
+
+    The string may contain ``*``; if it starts with a dot, it may be just the end of the file's name.
+    """
     pattern = text.removeprefix("./")
     pattern = f"*{pattern}" if pattern.startswith(".") else f"*/{pattern}"
     return bool(_MODEL_FILE.search(pattern)) and fnmatchcase(f"/{path}", pattern)
@@ -334,7 +340,7 @@ def find_wrong_data(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _used_objects(source: Source) -> Iterator[str]:
-    """Yield the variables and attributes that are used otherwise than for fitting, saving or measuring a model.
+    """Yield the variables and attributes that are used for anything other than fitting, saving or measuring a model.
 
     If one of them is a model, the accuracy may be computed from its coefficients or from the results of calling it.
     """

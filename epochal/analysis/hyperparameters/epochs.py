@@ -182,7 +182,7 @@ class _Finder:
                     yield from search(unit, [node for node in unit.nodes if (node in self._tracer.running) is runs])
 
     def find_named(self) -> Iterator[Traced]:
-        """Yield the literals that set a variable, attribute, key or option named like a number of epochs or steps."""
+        """Yield the literals that set a variable, attribute, key or option whose name suggests epochs or steps."""
         yield from self._by_name(is_epochs_name)
         yield from self._by_name(_is_steps_name)
 
@@ -222,7 +222,7 @@ class _Finder:
                 yield from self._tracer.trace_key(unit, stars[0], "epochs")
 
     def _find_loop_of_fits(self, unit: Unit, call: ast.Call, epochs: ast.expr | None) -> ast.For | None:
-        """Return the loop around ``call`` that trains the same model for one more epoch in each iteration, or None."""
+        """Return the loop around ``call`` if each iteration trains the same model for one more epoch, or None."""
         loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
         if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
             return None
@@ -332,7 +332,7 @@ def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
 
 
 def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | ast.While]:
-    """Return the loops nested in others, and those in functions called by a loop with training code of its own."""
+    """Return the loops nested in others, and those in functions called by a loop that has training code of its own."""
     functions = {loop: getattr(unit.function(loop), "name", "") for loop in loops}
     local = frozenset(functions.values())
     called = {

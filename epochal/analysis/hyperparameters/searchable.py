@@ -24,7 +24,10 @@ _CASTS = frozenset({"int", "float", "str", "bool", "Option", "Argument", "Field"
 _NOT_HYPERPARAMETERS = re.compile(
     r"print|add_argument|option|argument|open|log|info|format|train_test_split|read_\w+|(?:load|fetch)_\w+"
 )
-"""Matches the names of functions whose keyword arguments are not hyperparameters, or are options (found elsewhere)."""
+"""Matches the names of functions whose keyword arguments are ignored here.
+
+They are not hyperparameters, or they define options, which are found elsewhere.
+"""
 
 
 def find_places(tracer: Tracer) -> dict[str, tuple[Constant, ...]]:

@@ -220,7 +220,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return configuration values whose key is the last of ``keys``, those that match more of ``keys`` first."""
+        """Return configuration values whose key is the last of ``keys``; those that match more keys come first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")

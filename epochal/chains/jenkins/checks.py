@@ -150,7 +150,7 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     hints = {
         "scripts": "the agent's EPOCHAL_SCRIPTS holds different job scripts: install the same version of Epochal there",
         "home": f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share that folder at the same path",
-        "database": "the agent uses a different database: set EPOCHAL_DATABASE to the same value there",
+        "database": "the agent's database is not the gateway's: set EPOCHAL_DATABASE to the same value on both",
     }
     wrong = [text for name, text in hints.items() if theirs.get(name) != ours[name]]
     sqlite = Home(environment.home).database_url(settings.database).startswith("sqlite")

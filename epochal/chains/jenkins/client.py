@@ -243,7 +243,7 @@ class JenkinsClient:
             401: f"does not accept {self.user}'s token (or is still starting). Create a new one on the user's Security page.",
             403: f"refused a request by {self.user}: the permission {permission} is missing."
             if permission
-            else f"refused a request by {self.user}, or is still starting. It needs an API token, not a password.",
+            else f"refused a request by {self.user}, or is still starting. Use an API token, not a password.",
             404: "does not have the requested job or page. Create the jobs with epochal jenkins apply.",
             405: "does not accept this request method.",
             409: "says that the job is disabled. Enable it.",

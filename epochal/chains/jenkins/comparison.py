@@ -23,7 +23,7 @@ class Seal:
     """The two digests in the description of a job or view that Epochal created.
 
     rendered: the digest of the rendered XML.
-    stored: the digest of the XML that Jenkins stored for it, or None if it is not known yet.
+    stored: the digest of the XML that Jenkins stored for it, or None if this digest is not known yet.
     """
 
     rendered: str

@@ -7,7 +7,7 @@ from epochal.chains.jenkins.snapshot import Build, JenkinsSnapshot
 from epochal.records import Dispatch, Run, State
 
 MAX_FAILURES = 3
-"""The number of builds without a result after which Epochal fails the run, so that it does not block its branch."""
+"""Epochal fails a run after this many builds without a result, so that the run does not block its branch."""
 
 
 class ItemState(Enum):

@@ -25,7 +25,7 @@ def apply(client: JenkinsClient, settings: ServerSettings, without: Collection[s
     """Create or update the jobs and the view, and return how many of them changed.
 
     ``without`` names plugins that the jobs should not use. Raises JenkinsError before any change if Jenkins is too old
-    or lacks plugins. Also raises it, but keeps the changes made so far, if one of the names belongs to a job or view
+    or lacks plugins. Also raises it, but keeps the changes made so far, if Jenkins has a job or view of the same name
     that Epochal did not create, or if Jenkins drops part of a definition.
     """
     definitions = render(settings, without)

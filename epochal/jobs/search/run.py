@@ -47,13 +47,17 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     trials = [trial for trial in active.load().trials if trial.strategy is Strategy.SEARCH]
     bad = _find_bad_choices(trials, active.plan.space)
     count = f"{plural(len(trials), 'trial')}{_describe_failures(trials, bad)}"
-    cause = f"{end.cause} Before the search, which ran {count}, training for more epochs was ruled out: {give_up.cause}"
-    replace = f"In [search], remove or replace {join_words(bad)}, which failed in every trial. " if bad else ""
+    cause = f"{end.cause} The search ran {count}. Before it, training for more epochs was ruled out: {give_up.cause}"
+    replace = (
+        f"In [search], remove or replace {join_words(bad)}, because every trial with such a value failed. "
+        if bad
+        else ""
+    )
     return GiveUp(end.reason, cause, f"{replace}{end.remedy or end.reason.remedy}")
 
 
 def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> list[str]:
-    """Return each choice with which all trials of a search failed, as in ``kernel = tiny``.
+    """Return each choice, such as ``kernel = tiny``, for which every trial that used it failed.
 
     A choice that was tried once is returned only if the trials differed in nothing else.
     """

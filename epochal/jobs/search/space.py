@@ -25,7 +25,7 @@ _TEST_SHARE = re.compile(
     r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share|start|offset)|trainsize"
     r"|(?:test|val|valid|validation)?fold(?:index|idx|id|no|number)?"
 )
-"""Matches names for the size of the training, test or validation data, and for the number of a fold, in lower case and
+"""Matches names for the size of the training, test or validation data, and for the index of a fold, in lower case and
 without underscores."""
 _EXPECTED_VALUES = {
     "number": "a range, or numbers as choices",
@@ -45,8 +45,8 @@ class Dimension:
 def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
     """Return one dimension for each entry of ``search``, the [search] table of epochal.toml, in the table's order.
 
-    ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError if any constant cannot be
-    searched; the error names each such constant and says why.
+    ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError if any entry cannot be used; the
+    error names each such entry and says why.
     """
     results = [_read_dimension(script, name, values) for name, values in search.items()]
     faults = [fault for fault in results if isinstance(fault, str)]

@@ -71,7 +71,7 @@ def _suggest_for_count(kind: str, value: int) -> Range | Choices | None:
 
 
 def _suggest_for_fraction(kind: str, value: float) -> Range | None:
-    """Return a range around a float: usually from about a tenth of it to ten times as much, in round numbers."""
+    """Return a range around a float: usually from about a tenth to about ten times its value, in round numbers."""
     if kind == "dropout":
         return Range(low=0.0, high=0.5)
     if kind == "momentum":

@@ -60,7 +60,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
     if run.state is State.REACHED:
         return f"{run.script} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"
     doubt = _describe_best_doubt(run)
-    best = f"the best accuracy was {accuracy} {how}{f', which is {doubt}' if doubt else ''}"
+    best = f"the best accuracy was {accuracy} {how}{f', but this accuracy is {doubt}' if doubt else ''}"
     return f"{run.script} did not reach its threshold of {threshold}: {best}. {run.explanation}{reused}"
 
 

@@ -1,9 +1,9 @@
 """In the training process, observe ML libraries and how the script ends, and resume Keras fits.
 
 The recorder runs alongside nn.py in the training environment. It uses only the standard library and, once a framework
-is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends
-training; it is recorded as a fault. The recorder ends the script only if a fit can neither resume nor train from the
-beginning, or if several processes that the script spawned have failed to import it.
+is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends training;
+it is recorded as a fault. The recorder ends the script only if a fit can neither resume nor train from the beginning,
+or if several processes that the script spawned have failed to import it.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
 from 1 in the order of their first use, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,
@@ -49,7 +49,7 @@ ROWS are the fields that describe the measured rows and the model:
 
 RAISED is a chain of exceptions, latest first; a frame is a file, a line and a function:
 
-    [{"name": "KeyError", "message": "'a'", "frames": [["nn.py", 12, "<module>"]], "file": ""}]
+[{"name": "KeyError", "message": "'a'", "frames": [["nn.py", 12, "<module>"]], "file": ""}]
 
 ``ended`` is written when the main thread of a Python process has ended; ``main`` says whether it is the script's own
 process. ``exit`` describes the last call to sys.exit or the like, with the exceptions that were being handled; it is
@@ -76,8 +76,8 @@ that scikit-learn computes while it fits or cross-validates are not recorded, no
 ``cross_validation`` is the mean score from cross_val_score or cross_validate, or the best_score_ of a search such as
 GridSearchCV; ``candidates`` is 0 except for a search. ``"training": true`` is added to the mean score on the training
 rows, for example from learning_curve. ``predict`` also stands for a call to cross_val_predict. ``selected`` says
-whether the features that a cross-validation got had been selected using the labels of its rows. ``kinds`` gives the
-class of each metric that the model was compiled with, and ``line`` is the line of the script that made the call;
+whether the features that a cross-validation was given had been selected using the labels of its rows. ``kinds`` gives
+the class of each metric that the model was compiled with, and ``line`` is the line of the script that made the call;
 ``metrics`` is empty if there were no rows. ``called`` means that the script itself called a Keras model on enough rows
 for a test; the recorder does not see what such a call returns.
 
@@ -100,6 +100,6 @@ written that file:
     {"accuracy": 0.83, "source": "evaluate", "samples": 360, "test_set": "1f0c…",
      "metrics": {"loss": 0.6, "accuracy": 0.83}}
 
-JSON cannot represent NaN or infinity: they are written as the strings "NaN", "Infinity" and "-Infinity", as in
-Protocol Buffers' JSON format. Python's ``float`` can parse them.
+JSON cannot represent NaN or infinity: they are written as the strings "NaN", "Infinity" and "-Infinity", as in Protocol
+Buffers' JSON format. Python's ``float`` can parse them.
 """

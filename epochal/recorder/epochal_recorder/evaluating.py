@@ -24,7 +24,8 @@ class _Call:
         self._line = find_line_of_script()
         self.test_rows = TestRows(*outputs_of(model))
         self.is_tf_dataset = False
-        """Whether the data is a tf.data.Dataset. Keras reads its first batch an extra time, only to learn its shape."""
+        """Whether the data is a tf.data.Dataset. Keras reads its first batch twice, the first time just for the shape.
+        """
 
     def _on_begin(self, logs=None):
         if self.is_tf_dataset:

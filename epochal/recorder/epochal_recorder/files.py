@@ -39,10 +39,8 @@ class WrittenFiles:
         self._paths = self._name_paths()
 
     def capture(self):
-        """Return the data for ``restore``: the files' contents (arrays of bytes) by path, and the paths in callbacks.
-
-        Paths below the working directory are relative to it. At most 2,000 files and 256 MB are kept: first those
-        named by callbacks, then the others, newest first. A file that does not fit is left out.
+        """Return the data for ``restore``: the files' contents (byte arrays) by path, and the paths that callbacks
+        name.
         """
         paths = self._name_paths()
         named = self._find_named(paths)

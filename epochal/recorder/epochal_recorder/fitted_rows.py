@@ -79,7 +79,8 @@ class FittedRows:
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Sorted hashes of the rows without their labels; may be empty if the labels are few enough to try each one."""
+        """Sorted hashes of the rows without their labels; may be empty if there are few enough labels to try each one.
+        """
         self.repeats = []
         """How often the rows of each class repeat in the first pass; empty if unknown.
 
@@ -111,7 +112,10 @@ class FittedRows:
         self._sample = []
         self._passes = 0
         self.is_complete = False
-        """Whether to ignore further passes: the last one had no new rows, or nearly all rows are new in every pass."""
+        """Whether to ignore further passes.
+
+        The last pass had no new rows, or nearly all rows are new in every pass.
+        """
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):

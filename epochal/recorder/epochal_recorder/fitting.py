@@ -22,7 +22,7 @@ from .rows import hash_rows, leaves_of
 from .state import find_nonfinite, is_finite
 
 _MAX_COLUMNS = 20
-"""The maximum number of columns with NaN or infinity that are recorded."""
+"""At most this many columns that contain NaN or infinity are recorded."""
 _SCALING_LAYERS = {"Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Embedding"}
 """The Keras layers whose outputs are small even if their inputs are large."""
 

@@ -11,7 +11,10 @@ from .rows import NotHashable, as_array, hash_labels, with_labels
 
 _MAX_ROWS = 1_000_000
 _ENOUGH, _PART = 100, 5
-"""If test folds have fewer rows than the first number, several are pooled, but at most one fifth of all rows."""
+"""If test folds have fewer rows than the first number, several are pooled.
+
+They are pooled until they have that many rows, or one fifth of all rows (the second number is the divisor).
+"""
 
 
 def compare_folds(estimator, cv, data, hashes):
@@ -72,7 +75,7 @@ def _draw_fold(estimator, cv, labels, groups, count):
 
 
 def _choose_folds(count, share):
-    """Return the numbers of as many of ``count`` folds as have about ``share`` of all rows, drawn at random.
+    """Draw just enough of ``count`` folds at random that they have about ``share`` of all rows; return their numbers.
 
     If successive folds were pooled, copies that follow their originals would all be among the test rows.
     """
@@ -83,10 +86,11 @@ def _choose_folds(count, share):
 def _copy(splitter):
     """Return a copy of a splitter that draws the same random numbers.
 
-    Raises NotHashable if its class is not scikit-learn's, because another may print lines or count its calls.
+    Raises NotHashable if its class is not scikit-learn's, because a class from elsewhere may print lines or count its
+    calls.
     """
     if not type(splitter).__module__.startswith("sklearn."):
-        raise NotHashable("the script defines its own folds")
+        raise NotHashable("the splitter is not one of scikit-learn's")
     copied = copy.copy(splitter)
     if hasattr(copied, "random_state"):
         copied.random_state = copy.deepcopy(copied.random_state)
@@ -94,7 +98,7 @@ def _copy(splitter):
 
 
 def _select(rows, mask):
-    """Return the rows of an array, data frame or sparse matrix that are in a mask."""
+    """Return the rows of an array, data frame or sparse matrix that a mask selects."""
     if hasattr(rows, "iloc"):
         return rows.iloc[numpy.flatnonzero(mask)]
     return rows.tocsr()[mask] if hasattr(rows, "tocsr") else as_array(rows)[mask]

@@ -67,7 +67,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
 
 def _wrap_to_note_weights(function, name, shared):
-    """Wrap ``function``, which Keras calls ``name``, so that the weights that it saves or loads are remembered."""
+    """Wrap ``function``, whose name in Keras is ``name``, so that the weights that it saves or loads are remembered."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -164,7 +164,7 @@ def _join_callbacks(model, callbacks, observer):
 
 
 class _PredictLoaded(Predict):
-    """Observer of a call to predict of a loaded model, whose results a later fit may use as features."""
+    """Observer of a call to a loaded model's predict, whose results a later fit may use as features."""
 
     def finish(self, returned):
         """Record the prediction, and keep its numbers to recognise them among the features of a fit."""

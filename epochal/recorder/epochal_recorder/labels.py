@@ -180,10 +180,10 @@ class Labels:
 def are_regression_targets(labels, data, is_regression=False):
     """Return whether the labels are regression targets.
 
-    These are numbers that are not all integers or, if ``is_regression`` is set, more than 20 different integers.
-    ``is_regression`` means that the fit minimises a regression loss. Class probabilities that add up to 1 do not count,
-    nor do labels of the same shape as ``data``, as in a denoising autoencoder. Numbers from 0 to 1 may be the
-    probabilities of one class, so they count only if ``is_regression`` is set.
+    These are numbers that are not all integers or, if ``is_regression`` is set, a single column of more than 20
+    different integers. ``is_regression`` means that the fit minimises a regression loss. Class probabilities that add
+    up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising autoencoder. A single column of
+    numbers from 0 to 1 may hold the probabilities of one class, so it counts only if ``is_regression`` is set.
     """
     leaves = leaves_of(labels)
     for leaf in leaves:

@@ -22,7 +22,7 @@ For independent samples of 512 values, the similarity stays below 0.18 (4/√512
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 LOADED = "loaded"
-"""The identity that stands for all fits outside of this trial, whose results the script loads from files."""
+"""The identity that stands for all fits outside this trial, whose results the script loads from files."""
 _MAX_RESULTS, _MAX_RESULT_COLUMNS, _MIN_RESULTS, _RESULT_ROWS = 4_000_000, 256, 16, 64
 _NEARLY_ALL = 0.9
 _MAX_ROWS_OF_ALL = 32_000_000
@@ -105,8 +105,8 @@ class Lineage:
     def remember_loaded(self, arrays):
         """Record weights that the script has loaded from a file. It is unknown which rows they were fitted on.
 
-        Weights that are already known or were saved by this trial are left out. So are vectors, because the means and
-        variances of the same data are the same in a model that is trained from scratch.
+        Weights that are already known or were saved by this trial are left out. Vectors are recorded as untrained,
+        because the means and variances of the same data are the same in a model that is trained from scratch.
         """
         matrices = [array for array in arrays if numpy.ndim(array) > 1]
         self._remember_unless_known(matrices, self.loaded())
@@ -186,7 +186,7 @@ class Lineage:
 
 
 class LoadedResults:
-    """The numbers that loaded models have computed, by column, to recognise them among the features of a fit."""
+    """The numbers that loaded models have computed, kept so that they can be recognised among the features of a fit."""
 
     def __init__(self):
         self._digests = set()
@@ -203,7 +203,9 @@ class LoadedResults:
                     self._values = numpy.union1d(self._values, column)
 
     def are_among(self, data):
-        """Return whether any column of ``data`` consists of results: of the same rows, or of some in another order."""
+        """Return whether any column of ``data`` consists of such numbers, for the same rows or some of them in any
+        order.
+        """
         if not self._digests:
             return False
         return any(digest_of(column) in self._digests or self._contain(column) for column in _columns_of(data))
@@ -227,7 +229,7 @@ def _columns_of(data):
 
 
 def _is_mostly_distinct(column):
-    """Return whether so few values of a column repeat that they identify where the column comes from."""
+    """Return whether a column has so few repeated values that its values show where it comes from."""
     return len(column) >= _MIN_RESULTS and len(numpy.unique(column)) > _NEARLY_ALL * len(column)
 
 

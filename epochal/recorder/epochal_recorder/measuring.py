@@ -71,10 +71,10 @@ class TestRows:
         self.why_unseen = ""
         """Why the rows could not be seen; empty if they could."""
         self.compared = None
-        """How the rows compare with the training rows if these are known otherwise than from the model's fits."""
+        """How the rows compare with the training rows if this is known from a source other than the model's fits."""
         self.is_autoencoder = False
         self.is_redrawn = False
-        """Whether a tf.data pipeline redraws the rows on each pass, from rows that may include training rows."""
+        """Whether a tf.data pipeline picks the rows anew on each pass, so that they may include training rows."""
         self._outputs = outputs
         self._rank = rank
         self._is_masked = is_masked
@@ -202,8 +202,8 @@ class _Collected:
         """Return the parts as one list for each loop that predicted at least ``MIN_TEST_ROWS`` rows.
 
         A loop comes back to its places, so places that alternate belong to the same loop, and a place that the script
-        has left for good belongs to another loop than the next one. If no loop has enough rows, all parts are returned
-        as a single list.
+        has left for good belongs to a different loop from the next one. If no loop has enough rows, all parts are
+        returned as a single list.
         """
         last = {place: at for at, place in enumerate(self.places)}
         loops, end = [], -1
@@ -310,8 +310,9 @@ class SharedState:
     def _record_loop(self, parts, collected):
         """Record ``parts`` of the collected predictions as a single prediction, unless they are a demonstration.
 
-        They are one if they have fewer rows than an earlier prediction or, if that one was for training rows, which a
-        smaller test set may follow, than a tenth of it.
+        They are a demonstration if they have fewer rows than an earlier prediction; if that was for training rows, a
+        tenth of its rows is enough, because a smaller test set may follow. Without an earlier prediction,
+        ``MIN_TEST_ROWS`` rows are enough.
         """
         limits = [each.test_rows.count / (10 if each.is_refused else 1) for each in self.predictions]
         if not self.has_room or _count_rows(parts) < max(limits, default=MIN_TEST_ROWS):

@@ -68,7 +68,7 @@ def is_regression(model):
 
 
 def counts_padding(model):
-    """Return whether an accuracy on sequences also counts padding tokens, because no layer masks them."""
+    """Return whether an accuracy on sequences also counts padding tokens, as it does if no layer masks them."""
     return not any(
         getattr(layer, "mask_zero", False) or type(layer).__name__ == "Masking" for layer in model._flatten_layers()
     )

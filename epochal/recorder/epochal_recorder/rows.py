@@ -120,7 +120,7 @@ def class_indices(labels):
     """Return labels as an array in which one-hot rows are replaced by the index of their class.
 
     If all rows are one-hot, the result has one dimension. If only some are, because a row may have several labels, the
-    columns are kept: a one-hot row has its index in the first column and zeros in the others.
+    columns are kept: a one-hot row has the index of its class in the first column and zeros in the others.
     """
     array = as_array(labels)
     if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "biuf":

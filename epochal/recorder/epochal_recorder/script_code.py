@@ -40,7 +40,7 @@ _MAX_DEPTH = 8
 _CLOCKS = time.time, time.monotonic, time.perf_counter
 _STARTED = tuple(clock() for clock in _CLOCKS)
 _MAX_AGE, _MIN_TIME = 600.0, 1000.0
-"""A number counts as a time if it lies between 600 seconds before a clock's reading at import and the clock's current reading.
+"""A number counts as a time if a clock showed it less than 600 seconds before import, or has shown it since.
 
 Numbers below 1,000 do not count because they are too common, even though a recently started clock may return them.
 """

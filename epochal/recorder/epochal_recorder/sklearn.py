@@ -283,12 +283,12 @@ def _begin_fit(call, shared):
 
 
 def _read_earlier_fits(estimator, shared):
-    """Return the identities of the earlier fits of an estimator that is about to be trained further, or of a part."""
+    """Return the identities of the earlier fits of an estimator that another uses as it is, or that is trained further."""
     return _read_mark(estimator)[1] | (shared.lineage.loaded() if _is_loaded(estimator) else set())
 
 
 def _is_loaded(estimator):
-    """Return whether an estimator was fitted outside of the recorder's sight and then loaded from a file."""
+    """Return whether an estimator was fitted without being observed, and then loaded from a file."""
     return _read_mark(estimator)[0] == "" and bool(
         _fitted_attributes(getattr(estimator, "_final_estimator", estimator))
     )
@@ -416,8 +416,8 @@ def _record_curve(function, call, returned, shared):
 def _record_training_means(function, estimator, train_scores, test_scores, shared):
     """Record the mean accuracies on training folds, in case the script states one of them as its accuracy.
 
-    Each of the scores is a row for each training set size or parameter. Means that hardly exceed those of the
-    test folds are left out, because a stated number may be either of the two.
+    ``train_scores`` and ``test_scores`` have one row for each training set size or parameter value. Means that do not
+    clearly exceed those of the test folds are left out, because a stated number may be either of the two.
     """
     means = [numpy.mean(each) for each in (*train_scores, train_scores) if numpy.size(each)]
     least = max(numpy.mean(each) for each in test_scores) + _DISTINCT

@@ -997,7 +997,7 @@ def test_unseeded_split_of_training_data_concerns_validation(split: str, verb: s
 def test_start_method_is_moved_with_the_processes() -> None:
     """A spawned process must not reach ``set_start_method`` either."""
     (found,) = find_in_sources(read(SPAWN + "mp.Pool(2).map(abs, x)\n"))
-    assert "this line and set_start_method() on line 2 under" in found.remedy
+    assert "this line and to set_start_method() on line 2 under" in found.remedy
 
 
 def test_relative_import_of_a_module_is_sound() -> None:
@@ -1061,7 +1061,7 @@ FOLDS = "from sklearn.model_selection import cross_val_score\n"
     [
         (
             SCALE + FOLDS + "z = scaler.fit_transform(x)\ncross_val_score(m, z, y)\n",
-            "Pass the original data and make_pipeline(StandardScaler(), model) to cross_val_score(), so that StandardScaler() is "
+            "Pass the original data and make_pipeline(StandardScaler(…), model) to cross_val_score(), so that StandardScaler() is "
             "fitted separately in each fold.",
         ),
         (
@@ -1086,7 +1086,10 @@ def test_leak_in_a_function_of_another_file_is_found(call: str) -> None:
     module = parse_source("prep.py", ast.parse(SELECT + function))
     (found,) = find_in_sources((script, module))
     assert (found.kind, found.path, found.line) == ("learned_before_split", "prep.py", 7)
-    assert "before train_test_split() on line 4 of nn.py, so it has learned from the test labels." in found.message
+    assert (
+        "before train_test_split() on line 4 of nn.py, so it has learned from the labels of the test rows."
+        in found.message
+    )
 
 
 def test_lost_pictures_are_reported_once() -> None:

@@ -1071,7 +1071,7 @@ def test_choice_with_all_labels_is_found(name: str) -> None:
     text, line, place = _CHOSEN[name]
     (finding,) = _find(text)
     assert finding.line == line
-    assert finding.message.startswith(f"The columns are chosen using the labels of all rows {place}, ")
+    assert finding.message.startswith(f"The labels of all rows are used to choose the columns {place}, ")
 
 
 @pytest.mark.parametrize("name", _SOUND)

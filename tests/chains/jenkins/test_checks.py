@@ -88,7 +88,7 @@ def test_job_that_epochal_did_not_make_fails_the_check(
     ("variable", "value", "message"),
     [
         ("EPOCHAL_HOME", "/tmp/another-home", "the agent's EPOCHAL_HOME is not the gateway's"),
-        ("EPOCHAL_DATABASE", "sqlite:////tmp/another.db", "the agent uses a different database"),
+        ("EPOCHAL_DATABASE", "sqlite:////tmp/another.db", "the agent's database is not the gateway's"),
         ("EPOCHAL_SCRIPTS", "/nowhere", "could not run $EPOCHAL_SCRIPTS/prove.sh"),
     ],
 )

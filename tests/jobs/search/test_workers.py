@@ -234,7 +234,8 @@ def test_choices_that_always_fail_are_named(home: Path, tmp_path: Path) -> None:
         in result.run.explanation
     )
     assert (
-        "In [search], remove or replace kernel = tiny, which failed in every trial. Widen the" in result.run.explanation
+        "In [search], remove or replace kernel = tiny, because every trial with such a value failed. Widen the"
+        in result.run.explanation
     )
     assert "5 trials (2 failed)" in result.printed["retrain"]
 
