@@ -230,7 +230,7 @@ def test_choices_that_always_fail_are_named(home: Path, tmp_path: Path) -> None:
     result = drive(home, store_push(home, _make_search_repository(tmp_path, training, space)))
     assert result.run.reason is Reason.SPACE_USED_UP
     assert (
-        "the search, which ran 4 trials (2 failed, including all with kernel = tiny), training for"
+        "The search ran 4 trials (2 failed, including all with kernel = tiny). Before it, training for"
         in result.run.explanation
     )
     assert (
@@ -247,7 +247,7 @@ def test_choices_of_the_only_dimension_may_fail_once(home: Path, tmp_path: Path)
     result = drive(
         home, store_push(home, _make_search_repository(tmp_path, training, 'kernel = { choices = ["a", "b"] }'))
     )
-    assert "In [search], remove or replace kernel = a and kernel = b, which failed in" in result.run.explanation
+    assert "In [search], remove or replace kernel = a and kernel = b, because every trial with" in result.run.explanation
 
 
 def test_last_trial_of_the_budget_may_reach_the_threshold(home: Path, tmp_path: Path) -> None:
