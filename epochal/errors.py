@@ -230,7 +230,7 @@ class Reason(StrEnum):
     )
     NO_IMPROVEMENT = (
         "no_improvement",
-        "The accuracy did not improve for as many trials in a row as the patience setting in epochal.toml specifies.",
+        "The number of trials in a row without a better accuracy has reached the patience setting in epochal.toml.",
         "Change the model or the data, or raise [retrain] patience.",
     )
     SPACE_USED_UP = (

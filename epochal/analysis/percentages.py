@@ -129,8 +129,8 @@ class _Products:
     def _is_printed_unsigned(self, product: ast.AST, printing: set[ast.AST]) -> bool:
         """Return whether ``product`` is an accuracy that is printed without a percent sign, directly or indirectly.
 
-        Adds to ``printing`` the calls that print the product without the sign, and any node that may pass it on to an
-        unknown place.
+        Adds to ``printing`` the calls that print the product without the sign, and any node that uses the product in an
+        unknown way.
         """
         queue, seen, is_accuracy = [product], set(), bool(_ACCURACY_NAMES.search(self._function_of(product)))
         found_unsigned = False

@@ -64,7 +64,7 @@ class Script:
         return self.notebook.path if self.notebook else self.path
 
     def name_cells(self, message: str, *, is_own: bool = False) -> str:
-        """Return ``message``, but naming the notebook and its cells instead of the exported script and its lines.
+        """Return ``message`` with the exported script's path and lines replaced by the notebook's path and cells.
 
         Line numbers without a file are taken to be the script's if the message names no other Python file. ``is_own``:
         whether the message is about the script even if it does not name it.
@@ -91,7 +91,7 @@ class Script:
         return re.sub("|".join(forms), rename, message)
 
     def _describe_cells(self, lines: str) -> str:
-        """Return lines of the export, such as ``Lines 3, 5 and 8``, as the lines of the notebook's cells."""
+        """Translate lines of the export, such as ``Lines 3, 5 and 8``, into lines of the notebook's cells."""
         assert self.notebook is not None
         cells: dict[int, list[int]] = {}
         for number in re.findall(r"\d+", lines):

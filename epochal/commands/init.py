@@ -73,7 +73,7 @@ def init(
     branch: Annotated[
         list[str] | None,
         typer.Option(
-            help="A branch to push; this option may be repeated. By default, those set by an earlier epochal init; "
+            help="A branch to push; this option may be repeated. By default, the branches set by an earlier epochal init; "
             "if there are none, the command asks."
         ),
     ] = None,

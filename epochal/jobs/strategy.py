@@ -234,8 +234,8 @@ def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     """Return ``end``, with a cause and a remedy added if no trial is clearly better than always giving the same answer.
 
     If ``end`` has no remedy of its own, the new remedy is used instead of that of ``end.reason``. Otherwise, the new
-    one is added to the remedy of ``end``, or replaces it if many test labels are new to the model. An end due to too
-    few samples or a loss that is not finite is returned unchanged, because its own remedy comes first.
+    one is added to the remedy of ``end``, or replaces it if many test labels are new to the model. If ``end`` is due
+    to too few samples or to a loss that is not finite, it is returned unchanged, because its own remedy comes first.
     """
     best = max((trial.accuracy for trial in trials if trial.accuracy), key=lambda each: each.value, default=None)
     if best is None or best.evidence.chance is None:

@@ -46,7 +46,7 @@ _OTHER_TEST_ROWS = (
     "(random_state=0, or np.random.default_rng(0)), or do not shuffle the test data."
 )
 _MAX_LEFT_OVER = 0.1
-"""The largest share of test rows that another size of batches or windows drops; a filter may remove more."""
+"""The largest share of test rows that a different batch or window size may drop; a filter may remove more."""
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1

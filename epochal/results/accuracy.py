@@ -308,7 +308,7 @@ class _Chooser:
         return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
 
     def _states_best_score(self) -> bool:
-        """Return whether the printed line that does not count states the best_score_ of a hyperparameter search."""
+        """Return whether ``printed.unparsed`` (a line that does not count) states the best_score_ of a search."""
         search, line = self._last_cross_validation(), self._findings.printed.unparsed
         if search is None or not search.candidates or not line:
             return False
@@ -477,7 +477,7 @@ class _Chooser:
             raise RunFailed(Reason.NO_ACCURACY, refusal)
 
     def _explain_part_refusal(self, part: Measurement) -> str:
-        """Return why a measurement does not count as part of a test; one part may lack a class that others contain."""
+        """Return why a measurement of part of a test does not count. The part may contain a single class."""
         labels = {output: replace(each, answers=None) for output, each in part.labels.items()}
         return self._explain_refusal(replace(part, labels=labels))
 

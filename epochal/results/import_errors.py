@@ -123,7 +123,7 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
-    """Return what to import instead of a name removed from NumPy or SciPy; empty if an installed package imports it."""
+    """Return what to import instead of a name removed from NumPy or SciPy; empty if the import is in a package."""
     if raised.package:
         return ""
     named, missing = _NAME.search(raised.message), _MODULE.search(raised.message)

@@ -151,7 +151,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def is_unchanged_by_fit(self, measurement: Measurement) -> bool:
-        """Return whether a fit ended an epoch with the measured weights, although no fit has produced them."""
+        """Return whether a fit left the measured weights unchanged: an epoch ended with them, but no fit made them."""
         return measurement.trained is False and any(measurement.weights in each for each in self.epochs.values())
 
     def count_looks(self, test_set: str | None) -> int:

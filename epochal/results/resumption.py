@@ -33,7 +33,7 @@ def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retr
 
 
 def find_stop_cause(fits: Sequence[Fit]) -> StoppedBy | None:
-    """Return what ended a trial early: THRESHOLD if that stopped a fit, SCRIPT if the script stopped all, else None."""
+    """Return THRESHOLD if the threshold stopped a fit early, SCRIPT if the script stopped all fits early, else None."""
     ends = [fit.stopped_by for fit in fits]
     if StoppedBy.THRESHOLD in ends:
         return StoppedBy.THRESHOLD

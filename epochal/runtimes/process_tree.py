@@ -88,7 +88,7 @@ def kill_orphans(home: str, is_training: Callable[[int, int], bool]) -> set[int]
 
 
 def _kill(matches: Callable[[str], bool]) -> None:
-    """Kill the processes whose marker satisfies ``matches``, and any that they fork, until all end or one hangs."""
+    """Kill the processes whose marker satisfies ``matches``, and any that they fork. Give up if one hangs."""
     while descriptors := list(_find_processes(matches)):
         for descriptor in descriptors:
             with suppress(ProcessLookupError):
@@ -101,7 +101,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a pidfd for each process other than this one whose marker satisfies ``matches``. The caller must close it."""
+    """Yield a pidfd for each process, except this one, whose marker satisfies ``matches``. The caller must close it."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

@@ -12,7 +12,7 @@ REMARKS = "remarks.json"
 def describe_remarks(text: str, source: str) -> list[str]:
     """Return the notes for ``text``, the content of remarks.json.
 
-    ``source``: the name of the file in the repository that lists the packages, such as requirements.txt.
+    ``source``: the name of the repository's file that lists the packages, such as requirements.txt.
     """
     facts: dict[str, list[Sequence[str]]] = json.loads(text)
     replaced = [_describe_replaced(*fact) for fact in facts.get("replaced", ())]

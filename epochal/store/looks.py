@@ -62,8 +62,8 @@ def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
 
     Each earlier test set is compared with the current one. If the rows of both are known, the two count as the same if
     they have a row in common, and if all earlier test sets with known rows together contain at least the fraction
-    ``MIN_SHARED`` of the current one's rows. If the rows of either are unknown, they count as the same if their sizes
-    are known and equal, and their digests are equal or at least one is unknown.
+    ``MIN_SHARED`` of the current one's rows. If the rows of either are unknown, the two count as the same if their
+    sizes are known and equal, and if their digests are equal or at least one digest is unknown.
     """
     looks: int = 0
     known = []

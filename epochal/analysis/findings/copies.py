@@ -16,7 +16,7 @@ _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 
 
 def find_copying(call: ast.Call, rows: Rows) -> str:
-    """Return how to name a call that returns some of the rows several times, if it receives all rows; else empty."""
+    """Return how messages name a call that gets all rows and returns some of them several times; empty for others."""
     callee, method = rows.source.callee(call), last_name(call.func)
     if method == "sample" and isinstance(call.func, ast.Attribute):
         copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")

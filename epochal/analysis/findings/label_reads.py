@@ -1,4 +1,4 @@
-"""Decide whether the labels are read on the way to a choice of columns.
+"""Decide whether a choice of columns depends on the values of the labels.
 
 Reading the labels only to filter rows, or reading only the names of columns, does not count.
 """
@@ -148,7 +148,7 @@ def _bound_in(expression: ast.expr) -> set[str]:
 
 
 def _part_of(value: ast.expr, place: int) -> ast.expr:
-    """Return the argument of train_test_split() that the result at ``place`` is a part of; other values unchanged."""
+    """For train_test_split(), return the argument that its result at ``place`` is part of; otherwise, ``value``."""
     if isinstance(value, ast.Call) and last_name(value.func) == "train_test_split" and value.args:
         return value.args[min(place // 2, len(value.args) - 1)]
     return value

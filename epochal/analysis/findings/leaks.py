@@ -72,8 +72,8 @@ class _Leak:
     does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
     call or, later, the one that uses its result. ``path``: the file that contains it; empty if it is the one that is
     searched. ``learns``: whether the call learns from labels. ``columns``: the only columns that depend on the call;
-    empty if all may do so. ``is_inner``: whether the copied rows are inside the elements of a list, which contains
-    copies only once its elements are joined.
+    empty if all may do so. ``is_inner``: whether the copied rows are inside the elements of a list, and so count only
+    after the elements have been joined.
     """
 
     what: str
@@ -95,7 +95,7 @@ class _Fit:
 
 
 _Functions = dict[tuple[str, str], tuple[Source, Scope]]
-"""The functions of the code, by the name of the module and their own name."""
+"""The functions of the code, keyed by module and name."""
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -133,9 +133,9 @@ class _Flow:
         self._sound_splits: dict[bool, int] = {}
         self._sliced: dict[int, set[tuple[str, str]]] = {}
         self._leaked: dict[tuple[str, int], set[str]] = {}
-        """The rows that each leaking call processes or returns, by its file and line."""
+        """The rows that each leaking call processes or returns, keyed by the file and line of the call."""
         self._fitted_rows: dict[tuple[str, int], set[str]] = {}
-        """The rows that each call to fit() is passed, by its file and line."""
+        """The rows that each call to fit() receives, keyed by the file and line of the call."""
         self._measurement = measurement
         self._measured: frozenset[str] = frozenset()
 
@@ -159,7 +159,7 @@ class _Flow:
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
-        """Yield each leak that a statement completes, a phrase that says where, and the call that makes folds, if any."""
+        """Yield each leak that a statement completes, with a phrase for the place and any call that makes folds."""
         place = f"line {step.node.lineno}"
         for node in step.nodes:
             if isinstance(node, ast.Call):
@@ -194,7 +194,7 @@ class _Flow:
                 self._rows.choices.add(name)
 
     def _note_measured(self, step: Step) -> None:
-        """Record which rows give the script's accuracy, if this statement measures it; and which rows a list collects."""
+        """Record which rows a statement adds to a list and, if it measures the script's accuracy, the measured rows."""
         for call in step.calls:
             self._rows.note_collected(call)
         what, path, line = self._measurement or ("", "", 0)

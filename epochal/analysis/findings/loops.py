@@ -1,4 +1,4 @@
-"""Find the loops that contain a statement, and the conditions in them under which it runs."""
+"""Find the loops that contain a statement, and the conditions in these loops that decide whether it runs."""
 
 import ast
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from epochal.analysis.findings.source import Scope
 
 @dataclass(frozen=True)
 class Guard:
-    """The conditions in loops under which a statement runs. ``loops``: the loops, outermost first."""
+    """The loops that contain a statement, outermost first, and the conditions in them that decide whether it runs."""
 
     loops: tuple[ast.For, ...] = ()
     tests: tuple[ast.expr, ...] = ()
 
 
 def find_guards(scope: Scope) -> dict[int, Guard]:
-    """Return the conditions in loops under which each statement of a scope runs, keyed by the statement's ``id()``."""
+    """Return the ``Guard`` of each statement in a scope, keyed by the statement's ``id()``."""
     found: dict[int, Guard] = {}
     _note_guards(scope.node.body, Guard(), found)
     return found

@@ -45,7 +45,7 @@ _NAMING_COLUMNS = frozenset({"drop_duplicates", "dropna", "fillna", "get_dummies
 _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
 """Functions that add columns or rows to a table. What they add counts only if it is read later."""
 _COLUMN = "?"
-"""The first character of the origins of a table's column, which count only if that column is read."""
+"""The first character of a column's origins. Such origins count only if the column is read."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
 """Attributes of a data frame that are not columns."""
 _NAME = "''"
@@ -54,7 +54,7 @@ PART = ""
 """The origin recorded for values that come from a split, and so from only some of the rows."""
 
 _SETTINGS = frozenset({"Generator", "Random", "RandomState", "default_rng", "parse_args", "safe_load"})
-"""Functions that return random generators or settings. Data sets that use the same one do not depend on each other."""
+"""Functions that return random generators or settings. Sharing one does not make datasets depend on each other."""
 _LOCATORS = frozenset({"iloc", "loc"})
 
 
@@ -62,12 +62,12 @@ _LOCATORS = frozenset({"iloc", "loc"})
 class Origins:
     """The variables and columns that a scope's variables are computed from.
 
-    A column ``df["price"]`` has the origin ``['price']``. Rows taken from a variable ``x`` by a slice or an index have
-    the origin ``x[]``; those taken by a test such as ``year < 9``, the origin ``x[] if year < 9`` with the origins of the
-    test on further lines. ``imported``: the imported names, which are not origins. ``constants``: the variables that hold
-    constants. ``results``: the functions in the code. ``loops``: loop variables, parameters of lambdas, and variables
-    compared with the names of columns, which are assumed not to be row indices. ``assigned``: for each column that is
-    set to a variable, the origins of the variable.
+    A column ``df["price"]`` has the origin ``['price']``. Rows that a slice or index takes from a variable ``x`` have
+    the origin ``x[]``. Rows that a test such as ``year < 9`` takes have the origin ``x[] if year < 9``, followed by the
+    origins of the test on further lines. ``imported``: the imported names, which are not origins. ``constants``: the
+    variables that hold constants. ``results``: the functions in the code. ``loops``: the variables that are assumed not
+    to be row indices (loop variables, parameters of lambdas, and variables compared with the names of columns).
+    ``assigned``: for each column that is set to a variable, the origins of the variable.
     """
 
     imported: Collection[str]
@@ -78,7 +78,7 @@ class Origins:
     assigned: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Start with no variable's kind known."""
+        """Start without knowing the kind of any variable."""
         self.kinds = Kinds(self.imported, self.results)
 
     def of(self, node: ast.AST) -> frozenset[str]:
@@ -162,7 +162,7 @@ class Origins:
         return found
 
     def _of_join(self, call: ast.Call) -> frozenset[str]:
-        """Return the origins of a table that is joined with others, whose columns count only if they are read.
+        """Return the origins of a join of tables; the columns of all but the first table count only if they are read.
 
         If the function only changes some of the columns, return the table's own origins.
         """
@@ -201,9 +201,9 @@ class Origins:
         )
 
     def _read(self, found: frozenset[str], column: ast.expr) -> frozenset[str]:
-        """Return the origins of a table whose column is read, so that the column's origins count.
+        """Return ``found``, the origins of a table, without the marks of ``column``, which is read.
 
-        Return ``found`` itself if the index may stand for many columns, as a mask or a loop variable does.
+        Return ``found`` itself if ``column`` may stand for many columns, as a mask or a loop variable does.
         """
         name = column.id if isinstance(column, ast.Name) else ""
         is_data = name in self.names and _NAME not in self.names[name]
@@ -348,7 +348,7 @@ class Origins:
                 self._assign_to(part, value, _unmark_elements(own, position) if len(targets) > 1 else own, condition)
 
     def _of_elements(self, value: ast.expr, found: frozenset[str], count: int) -> list[frozenset[str]]:
-        """Return the origins of each of the ``count`` variables that a value with the origins ``found`` is assigned to."""
+        """Return the origins of each of ``count`` variables that are set to a value with the origins ``found``."""
         result = self.results.get(called(value))
         if isinstance(value, ast.Call) and result and count > 1 and len(result.parts) == count and PART not in found:
             return [self.apply(Result(result.arguments, each), value) for each in result.parts]
@@ -357,8 +357,8 @@ class Origins:
     def _of_split(self, value: ast.expr, count: int) -> list[frozenset[str]]:
         """Return the origins of the data in each of ``count`` results of a split, in pairs of training and test rows.
 
-        They have no origins unless the expression is a call that returns the split data; a ``split`` method, which only
-        yields row indices, does not count.
+        The results have no origins unless ``value`` is a call that returns the split data. A ``split`` method does not
+        count, because it yields only row indices.
         """
         is_method = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "split"
         if not isinstance(value, ast.Call) or last_name(value.func) not in SPLITS or is_method or not _splits(value):
@@ -496,7 +496,7 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def _mark_column(origins: frozenset[str], column: str) -> frozenset[str]:
-    """Return origins, marked as those of a table's column. ``column``: its name; empty if unknown."""
+    """Return ``origins`` marked as those of a table's column. ``column``: its name; empty if unknown."""
     return frozenset(
         each if each in (PART, RANKED, ORDERED, _NAME) or each.startswith(_COLUMN) else f"{_COLUMN}{column}\n{each}"
         for each in origins
@@ -504,9 +504,9 @@ def _mark_column(origins: frozenset[str], column: str) -> frozenset[str]:
 
 
 def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
-    """Return origins, without the marks of a column that is read, so that its origins count.
+    """Return ``origins`` without the marks of the column that is read, so that its origins count.
 
-    ``column``: its name; empty if unknown.
+    ``column``: the column's name; empty if unknown.
     """
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
@@ -516,7 +516,7 @@ def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
 
 
 def _unmark_elements(origins: frozenset[str], position: int | None = None) -> frozenset[str]:
-    """Return origins, without the marks of the tuple element at ``position``, which is read; of all elements if None."""
+    """Return ``origins`` without the marks of the tuple element at ``position``, or of all elements if it is None."""
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
         origin if column and column.isdigit() and position in (None, int(column)) else each
@@ -530,7 +530,7 @@ def unmark_all(origins: frozenset[str]) -> frozenset[str]:
 
 
 def _field_of(origin: str) -> tuple[str | None, str]:
-    """Return the column that an origin belongs to, and the origin itself; the column is None if it belongs to none."""
+    """Return the column that an origin belongs to (None if it belongs to none), and the origin without its mark."""
     if not origin.startswith(_COLUMN):
         return None, origin
     column, _, inner = origin[1:].partition("\n")

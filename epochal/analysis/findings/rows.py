@@ -52,7 +52,7 @@ class Rows:
         self.grouped_indices: set[str] = set()
         """The test indices of folds that keep the rows of each group, and so a row and its copies, together."""
         self.changed: set[str] = set()
-        """The variables whose rows may differ from those that they were taken from."""
+        """The variables that may hold rows in a changed form (see ``_keeps_values``)."""
         self.choices: set[str] = set()
         """The variables that hold chosen columns."""
         self.calls: dict[str, ast.Call] = {}
@@ -348,7 +348,7 @@ def selects_rows(node: ast.expr) -> bool:
 
 
 def read_names(node: ast.AST) -> Iterator[str]:
-    """Yield the variables whose rows an expression reads, without fitted objects, statistics, and choices of columns."""
+    """Yield the variables whose rows an expression reads. Skip statistics, choices of columns and fitted objects."""
     match node:
         case ast.Name():
             yield node.id

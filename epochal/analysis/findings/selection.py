@@ -152,7 +152,7 @@ class _Choices:
         )
 
     def find_returned(self) -> Result | None:
-        """Return the choice in the function's result if it is based on an argument or column other than the data."""
+        """Return the choice in the function's result if an argument or column that may hold labels determined it."""
         parameters = find_parameters(self._scope)
         for step in self._scope.steps:
             if isinstance(step.node, ast.Return) and step.node.value:
@@ -341,7 +341,7 @@ def _is_of_part(choice: _Choice, labels: Set[str] = frozenset()) -> bool:
 
 
 def _find_own_tests(choice: _Choice, labels: Set[str]) -> set[tuple[str, str]]:
-    """Return the tests, each with the variable whose rows it takes, that limit the rows a choice was made with.
+    """Return (variable, test) pairs: a choice was made using only those rows of the variable that pass the test.
 
     A test of the labels does not count, because it only separates the classes in order to compare them.
     """
@@ -353,7 +353,7 @@ def _find_own_tests(choice: _Choice, labels: Set[str]) -> set[tuple[str, str]]:
 
 
 def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
-    """Return whether a choice was made with rows that pass a test, which the data does not have to pass."""
+    """Return whether a choice was made using only rows that pass a test, although its data includes other rows."""
     passed = {test for _, test, _ in find_filters(choice.data)}
     return any(test not in passed for _, test in _find_own_tests(choice, labels))
 
@@ -371,5 +371,5 @@ def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool
 
 
 def _find_variables(origins: Set[str]) -> set[str]:
-    """Return the variables in origins, without columns."""
+    """Return the names of the variables in origins, without their columns."""
     return {each.partition("[")[0] for each in origins} - {PART, RANKED, ORDERED}

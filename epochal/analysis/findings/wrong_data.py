@@ -31,7 +31,7 @@ _PLAIN_USES = MEASURING | {
     *("fit", "compile", "summary", "add", "save", "save_weights", "save_model", "get_params", "set_params"),
     *("count_params", "classes_", "feature_importances_"),
 }
-"""Attributes of a model that do not measure it, or that are known to measure it or predict with it."""
+"""The names in ``MEASURING``, and attributes of a model that neither measure it nor predict with it."""
 _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
@@ -127,7 +127,7 @@ class _Code:
         return first is not None and second is not None and ast.dump(first) == ast.dump(second)
 
     def runs_first(self, write: _Place, load: _Place, fits: list[_Place]) -> bool:
-        """Return whether a call that writes a file runs before a call that loads one, even if the file exists."""
+        """Return whether a call that writes a file runs before a call that loads it, even if it already exists."""
         start = self._position(write)
         if last_name(write.call.func) in _BEST_EPOCH:  # such a callback writes during the next fit
             start = min((at for at in map(self._position, fits) if at >= start), default=start)
@@ -245,7 +245,7 @@ def _loads_model(place: _Place, places: list[_Place]) -> bool:
 
 
 def _is_only_compared(place: _Place, measurement: tuple[str, str, int] | None) -> bool:
-    """Return whether a loaded model only helps to print something before a call that measures another model."""
+    """Return whether a loaded model is used only in calls to ``print`` before the call that measures the accuracy."""
     what, path, line = measurement or ("", "", 0)
     target = next((target for target, value in place.step.assigned if value is place.call), None)
     if not isinstance(target, ast.Name) or not what.endswith("()") or path != place.source.path:

@@ -59,7 +59,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> list[str]:
     """Return each choice, such as ``kernel = tiny``, for which every trial that used it failed.
 
-    A choice that was tried once is returned only if the trials differed in nothing else.
+    If the search changes several constants, a choice is returned only if at least two trials used it.
     """
     least = 1 if len(space) == 1 else 2
     return [

@@ -3,7 +3,7 @@
 The recorder runs alongside nn.py in the training environment. It uses only the standard library and, once a framework
 is imported, that framework and NumPy. It supports Python 3.10 and later. An error in the recorder never ends training;
 it is recorded as a fault. The recorder ends the script only if a fit can neither resume nor train from the beginning,
-or if several processes that the script spawned have failed to import it.
+or if several spawned processes have failed to import the script.
 
 metrics.jsonl has one line of JSON per event, appended in a single write. ``model`` numbers the script's Keras models
 from 1 in the order of their first use, ``call`` numbers the fits of that model from 1, ``epoch`` is Keras' epoch + 1,

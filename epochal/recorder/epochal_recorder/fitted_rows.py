@@ -146,7 +146,7 @@ class FittedRows:
                 self._sample.append((rows[places], hash_labels(labels)[places], sampled))
 
     def _estimate_explained(self, label, pairs):
-        """Return the share of a class's rows that would repeat if its columns were independent; None if unknown."""
+        """Return the share of a class's rows that would repeat if the columns were independent; None if unknown."""
         rows, data = [], []
         for hashes, labels, sampled in self._sample:
             rows.append(hashes[labels == label])

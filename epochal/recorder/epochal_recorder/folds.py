@@ -75,7 +75,7 @@ def _draw_fold(estimator, cv, labels, groups, count):
 
 
 def _choose_folds(count, share):
-    """Draw just enough of ``count`` folds at random that they have about ``share`` of all rows; return their numbers.
+    """Choose at random just enough of ``count`` folds to contain about ``share`` of all rows; return their numbers.
 
     If successive folds were pooled, copies that follow their originals would all be among the test rows.
     """

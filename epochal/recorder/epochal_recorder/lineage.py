@@ -203,9 +203,7 @@ class LoadedResults:
                     self._values = numpy.union1d(self._values, column)
 
     def are_among(self, data):
-        """Return whether any column of ``data`` consists of such numbers, for the same rows or some of them in any
-        order.
-        """
+        """Return whether a column of ``data`` holds recorded numbers, for all rows or for some of them in any order."""
         if not self._digests:
             return False
         return any(digest_of(column) in self._digests or self._contain(column) for column in _columns_of(data))

@@ -310,9 +310,9 @@ class SharedState:
     def _record_loop(self, parts, collected):
         """Record ``parts`` of the collected predictions as a single prediction, unless they are a demonstration.
 
-        They are a demonstration if they have fewer rows than an earlier prediction; if that was for training rows, a
-        tenth of its rows is enough, because a smaller test set may follow. Without an earlier prediction,
-        ``MIN_TEST_ROWS`` rows are enough.
+        They are a demonstration if they have fewer rows than an earlier prediction. If that prediction was for training
+        rows, only a tenth of its rows counts, because a smaller test set may follow. Without an earlier prediction,
+        they are a demonstration if they have fewer than ``MIN_TEST_ROWS`` rows.
         """
         limits = [each.test_rows.count / (10 if each.is_refused else 1) for each in self.predictions]
         if not self.has_room or _count_rows(parts) < max(limits, default=MIN_TEST_ROWS):

@@ -283,7 +283,7 @@ def _begin_fit(call, shared):
 
 
 def _read_earlier_fits(estimator, shared):
-    """Return the identities of the earlier fits of an estimator that another uses as it is, or that is trained further."""
+    """Return the identities of the earlier fits of an estimator that is trained further or reused unchanged."""
     return _read_mark(estimator)[1] | (shared.lineage.loaded() if _is_loaded(estimator) else set())
 
 

@@ -247,7 +247,9 @@ def test_choices_of_the_only_dimension_may_fail_once(home: Path, tmp_path: Path)
     result = drive(
         home, store_push(home, _make_search_repository(tmp_path, training, 'kernel = { choices = ["a", "b"] }'))
     )
-    assert "In [search], remove or replace kernel = a and kernel = b, because every trial with" in result.run.explanation
+    assert (
+        "In [search], remove or replace kernel = a and kernel = b, because every trial with" in result.run.explanation
+    )
 
 
 def test_last_trial_of_the_budget_may_reach_the_threshold(home: Path, tmp_path: Path) -> None:
