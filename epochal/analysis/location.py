@@ -191,6 +191,7 @@ def _export(path: str, notebook: bytes) -> tuple[bytes, tuple[int, ...]]:
                     cell.source = _TIMING_MAGIC.sub(r"\1", cell.source)
             exported = str(jupytext.writes(read, fmt="py:percent"))
             markers = tuple(_find_markers(read.cells, exported))
+            exported = _fill_blocks([cell.source for cell in read.cells if cell.cell_type == "code"], exported, markers)
             is_python = language.lower() == "python"
     except Exception as error:  # a notebook may contain anything, and jupytext documents no exceptions
         raise RunFailed(
@@ -216,3 +217,18 @@ def _find_markers(cells: Sequence[Any], exported: str) -> Iterator[int]:
         if cell.cell_type == "code":
             yield marker + 1
         after = marker + 1 + len(cell.source.rstrip("\n").split("\n"))
+
+
+def _fill_blocks(cells: Sequence[str], exported: str, markers: Sequence[int]) -> str:
+    """Return the export with ``pass`` in place of each indented magic, which may be the only statement of its block.
+
+    ``cells``: the code of each code cell. ``markers``: as in ``Notebook``.
+    """
+    lines = exported.split("\n")
+    for cell, marker in zip(cells, markers, strict=True):
+        for number, line in enumerate(cell.split("\n"), marker):
+            magic = line.lstrip()
+            indent = line[: len(line) - len(magic)]
+            if indent and not magic.startswith("#") and lines[number : number + 1] == [f"{indent}# {magic}"]:
+                lines[number] = f"{indent}pass  # {magic}"
+    return "\n".join(lines)

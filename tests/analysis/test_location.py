@@ -149,6 +149,30 @@ def test_notebook_is_exported_without_its_magics(tmp_path: Path) -> None:
     assert names["y"] == 3
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        "if False:\n    !pip install tqdm",
+        "if False:\n    %pip install tqdm\nelse:\n    x = 1",
+        "if True:\n    x = 1\nelse:\n    !wget https://example.org/a.csv \\\n        -o b.csv",
+        "try:\n    import json\nexcept ImportError:\n    # the parser\n    !pip install json",
+        "try:\n    %cd /content\nfinally:\n    files = !ls",
+        "for _ in range(2):\n\t%matplotlib inline\n\n",
+        "with open(os.devnull):\n    !ls\n    x = 1",
+        "def f():\n    %load_ext x",
+    ],
+)
+def test_block_of_magics_does_nothing(tmp_path: Path, block: str) -> None:
+    """A block may consist of magics alone: leaving them out must neither empty it nor move the lines after it."""
+    write_files(tmp_path, {"a.ipynb": _make_notebook(f"import os\n{block}", "# %pip\ny = 2\ntext = '''\n    !ls'''")})
+    script = read_script(tmp_path)
+    names: dict[str, object] = {}
+    exec(script.content, names)
+    assert (names["y"], names["text"], names.get("x", 1)) == (2, "\n    !ls", 1)
+    line = script.content.decode().splitlines().index("y = 2") + 1
+    assert script.name_cells(f"a.ipynb.py line {line}") == "a.ipynb cell 2 line 2"
+
+
 def test_change_of_a_notebook_touches_only_its_literal(tmp_path: Path) -> None:
     """The diff that a developer adopts applies to the notebook, and leaves outputs and other cells alone."""
     before = _make_notebook("name = 'é'\nepochs = 20  # all\n", "print(epochs)\n")
