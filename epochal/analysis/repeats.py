@@ -21,13 +21,6 @@ def find_call_lines(code: Path, path: str, function: str) -> list[int]:
     return sorted({node.lineno for node in calls if last_name(node.func) == function})
 
 
-def find_magic_lines(code: Path, path: str) -> list[int]:
-    """Return the lines of ``path`` in the folder ``code`` that run code with one of IPython's magics."""
-    module = Module.read(code / path)
-    calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
-    return sorted({node.lineno for node in calls if is_magic_with_code(node)})
-
-
 def is_magic_with_code(call: ast.Call) -> bool:
     """Return whether a call that jupyter nbconvert wrote in place of a magic runs the code in its last argument."""
     texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]

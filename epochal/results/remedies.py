@@ -24,8 +24,9 @@ from epochal.analysis.missing_files import (
     find_pointer,
     read_start,
 )
+from epochal.analysis.notebook_code import Replacement, describe_replacements, find_replacements
 from epochal.analysis.packages import explain_replaced, find_system_library
-from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines, find_magic_lines
+from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines
 from epochal.analysis.syntax import Module, hide_comments, last_name
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
@@ -235,6 +236,8 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NEEDS_INPUT, _explain_input(last, line, inner, origin)
     if notebook := _NOTEBOOK.search(text):
         return Reason.NOTEBOOK_CODE, _explain_notebook(notebook[1], inner, origin)
+    if remedy := _explain_missing_shell(last, inner, origin):
+        return Reason.NOTEBOOK_CODE, remedy
     # Without Tk or Qt, Matplotlib cannot import the backend that the script has chosen.
     lacks_toolkit = last.name in _IMPORT and any(_OPENS_WINDOWS.search(frame.path) for frame in last.frames)
     if _SCREEN.search(text) or (lacks_toolkit and _find_backend(line, origin)):
@@ -486,14 +489,31 @@ def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
 def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str:
     """Explain that ``function`` exists only in a notebook, and what to do about each line that calls it."""
     path = _local_path(inner, origin) if inner else ""
-    magics = find_magic_lines(origin.code, path) if path and function == "get_ipython" else []
-    others = [each for each in find_call_lines(origin.code, path, function) if each not in magics] if path else []
-    where = describe_lines(others) if others else "the line"
-    remove = f"use print() instead on {where}" if function == "display" else f"remove {where}"
-    remedies = [remove] if others or not magics else []
-    remedies += [f"on {describe_lines(magics)}, replace the magic command with the code that it runs"] if magics else []
-    remedy = ", and ".join(remedies)
-    return f"{explain_notebook_function(function, path or origin.script)} {capitalize(remedy)}."
+    explanation = explain_notebook_function(function, path or origin.script)
+    if function == "get_ipython" and (found := _find_replacements(inner, origin)):
+        return f"{explanation} {capitalize(describe_replacements(found))}."
+    lines = find_call_lines(origin.code, path, function) if path else []
+    where = describe_lines(lines) if lines else "the line"
+    return f"{explanation} {f'Use print() instead on {where}' if function == 'display' else f'Remove {where}'}."
+
+
+def _find_replacements(inner: Frame | None, origin: Origin) -> list[Replacement]:
+    """Return what to do about the lines of the frame's file that fail because of ``get_ipython()``."""
+    path = _local_path(inner, origin) if inner else ""
+    module = Module.read(origin.code / path) if path else None
+    return find_replacements(module.tree) if module else []
+
+
+def _explain_missing_shell(last: Raised, inner: Frame | None, origin: Origin) -> str:
+    """Return the remedy if an exception was raised because ``get_ipython()`` returned None; empty if it was not."""
+    if last.name != "AttributeError" or "'NoneType' object" not in last.message or inner is None:
+        return ""
+    found = _find_replacements(inner, origin)
+    failed = next((each for each in found if each.failing and each.contains(inner.line)), None)
+    if failed is None:
+        return ""
+    explanation = failed.explain(_local_path(inner, origin))
+    return f"{explanation} {capitalize(describe_replacements(found))}."
 
 
 def _explain_input(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:

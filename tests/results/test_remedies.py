@@ -637,6 +637,22 @@ def _raise(error: str) -> dict[str, str]:
             "works only in a notebook. Remove line 1, and on line 2, replace the magic command with the code that it runs.",
         ),
         (
+            {
+                "nn.py": "IN_COLAB = 'google.colab' in str(get_ipython())\nif IN_COLAB:\n"
+                "    get_ipython().system('ls')\nget_ipython().system('ls')\n"
+            },
+            Reason.NOTEBOOK_CODE,
+            "works only in a notebook. Remove line 4, and on line 1, write IN_COLAB = False instead.",
+        ),
+        (
+            {
+                "nn.py": "from IPython import get_ipython\nipython = get_ipython()\nipython.system(\n    'ls'\n)\n",
+                "IPython.py": "def get_ipython():\n    pass\n",
+            },
+            Reason.NOTEBOOK_CODE,
+            "get_ipython() returns None in a script, so ipython.system fails. Remove line 3.",
+        ),
+        (
             {"nn.py": "get_ipython().run_cell_magic('time', '', 'model.fit(x, y)\\n')\n"},
             Reason.NOTEBOOK_CODE,
             "works only in a notebook. On line 1, replace the magic command with the code that it runs.",

@@ -25,7 +25,7 @@ from epochal.analysis.findings.source import (
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.location import explain_notebook_function
 from epochal.analysis.missing_files import find_committed
-from epochal.analysis.repeats import is_magic_with_code
+from epochal.analysis.notebook_code import find_replacements
 from epochal.analysis.syntax import COMPARISONS, Module, last_name, text_of
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
@@ -101,7 +101,11 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
     defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     if any(isinstance(node, ast.alias) and node.name == "*" for node in nodes):
         defined.add("display")  # for example, from IPython.display
+    replacements = {id(each.statement): each for source in sources for each in find_replacements(source.tree)}
     for source, step in find_certain(sources):
+        if replacement := replacements.get(id(step.node)):
+            message = replacement.explain(source.path)
+            yield _finding(source, step.node, "needs_notebook", message, replacement.remedy)
         optional = _find_optional(step)
         for call in (each for each in step.calls if each not in optional):
             name, full = last_name(call.func), source.callee(call)
@@ -117,13 +121,6 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
             elif name in ("int", "float") and is_builtin and _reads_standard_input(source, call):
                 message = "sys.stdin.readline() returns an empty string, because training runs unattended."
                 yield _finding(source, call, "asks_a_question", message, "Use a constant instead.")
-            elif name == "get_ipython" and (is_builtin or (full.startswith("IPython.") and _is_used(call, step))):
-                has_code = any(
-                    is_magic_with_code(outer) for outer in step.calls if getattr(outer.func, "value", None) is call
-                )
-                remedy = "Replace the magic command with the code that it runs." if has_code else "Remove the line."
-                message = explain_notebook_function(name, source.path)
-                yield _finding(source, call, "needs_notebook", message, remedy)
             elif name == "display" and is_builtin:
                 message = explain_notebook_function(name, source.path)
                 yield _finding(source, call, "needs_notebook", message, "Use print() instead, or remove the line.")
@@ -154,15 +151,6 @@ def _find_optional(step: Step) -> set[ast.AST]:
         elif isinstance(node, ast.BoolOp):
             optional += node.values[1:]
     return {inner for node in optional for inner in ast.walk(node)}
-
-
-def _is_used(call: ast.Call, step: Step) -> bool:
-    """Return whether a statement uses an attribute of a call's result that None does not have.
-
-    In a script, IPython.get_ipython() returns None, so using such an attribute of its result fails.
-    """
-    uses = (node for node in step.nodes if isinstance(node, ast.Attribute) and node.value is call)
-    return any(not hasattr(None, node.attr) for node in uses)
 
 
 def _reads_standard_input(source: Source, call: ast.Call) -> bool:

@@ -548,6 +548,16 @@ FOUND = {
         "needs_notebook",
         2,
     ),
+    "notebook_of_ipython_by_variable": (
+        "from IPython import get_ipython\nipython = get_ipython()\nipython.run_line_magic('load_ext', 'autoreload')\n",
+        "needs_notebook",
+        3,
+    ),
+    "notebook_of_ipython_module": (
+        "import IPython\nshell = IPython.get_ipython()\nfiles = shell.getoutput('ls')\nprint(files)\n",
+        "needs_notebook",
+        3,
+    ),
     "notebook_kind_of_shell": ("print(get_ipython().__class__.__name__)\n", "needs_notebook", 1),
     "display": ("import pandas as pd\ndisplay(pd.DataFrame())\n", "needs_notebook", 2),
     "window": ("import matplotlib\nmatplotlib.use('Qt5Agg')\n", "needs_window", 2),
@@ -908,6 +918,13 @@ SOUND = {
     "notebook_if_there": "try:\n    get_ipython()\nexcept NameError:\n    pass\n",
     "notebook_of_ipython_if_there": "from IPython import get_ipython\nshell = get_ipython()\n"
     + "if shell is not None:\n    shell.magic('a')\n",
+    "notebook_of_ipython_left_if_none": "from IPython import get_ipython\ndef set_up():\n    shell = get_ipython()\n"
+    + "    if shell is None:\n        return\n    shell.magic('a')\nset_up()\n",
+    "notebook_of_ipython_or_none": "from IPython import get_ipython\nshell = get_ipython()\nshell and shell.magic('a')\n",
+    "notebook_of_ipython_replaced": "from IPython import get_ipython\nshell = get_ipython()\nshell = Shell()\nshell.magic('a')\n",
+    "notebook_of_ipython_in_colab": "from IPython import get_ipython\nIN_COLAB = 'google.colab' in str(get_ipython())\n"
+    + "if IN_COLAB:\n    get_ipython().system('ls')\n",
+    "own_get_ipython": "def get_ipython():\n    return Shell()\nget_ipython().magic('a')\n",
     "notebook_kind_of_ipython": "from IPython import get_ipython\nshell = get_ipython().__class__.__name__\n",
     "display_of_ipython": "from IPython.display import *\ndisplay(1)\n",
     "display_by_name": "from IPython.display import display\ndisplay(1)\n",
@@ -1051,6 +1068,27 @@ def test_code_in_a_magic_is_kept(line: str, remedy: str) -> None:
     """Removing a magic with code in it would remove that code, too."""
     (found,) = find_in_sources(read(f"get_ipython().{line}\n"))
     assert found.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "remedies"),
+    [
+        ("IN_COLAB = 'google.colab' in str(get_ipython())\nprint(IN_COLAB)\n", ["Write IN_COLAB = False instead."]),
+        ("LOCAL = 'colab' not in str(get_ipython())\nif LOCAL:\n    pass\n", ["Write LOCAL = True instead."]),
+        ("IN_COLAB = 'google.colab' in str(get_ipython())\n", ["Remove the line."]),
+        ("if 'google.colab' in str(get_ipython()):\n    pass\n", ["Write None instead of get_ipython()."]),
+        ("kind = type(get_ipython()).__name__\nprint(kind)\n", ["Write None instead of get_ipython()."]),
+        ("main(get_ipython())\n", ["Write None instead of get_ipython()."]),
+        ("shell = get_ipython()\nif shell:\n    shell.magic('a')\n", ["Write shell = None instead."]),
+        ("shell = get_ipython()\nshell.system('ls')\n", ["Remove the line.", "Remove the line."]),
+        ("def f():\n    get_ipython().system('ls')\nf()\n", ["Write pass instead."]),
+        ("def f():\n" + "    get_ipython().system('ls')\n" * 2 + "f()\n", ["Write pass instead."] * 2),
+        ("a = get_ipython().getoutput('ls')\nprint(a)\n", ["Write code that does not need get_ipython()."]),
+    ],
+)
+def test_rest_of_the_script_can_run_without_get_ipython(text: str, remedies: list[str]) -> None:
+    """Removing a line would break the lines that use what it assigns, or leave a block empty."""
+    assert [each.remedy for each in find_in_sources(read(text)) if each.kind == "needs_notebook"] == remedies
 
 
 FOLDS = "from sklearn.model_selection import cross_val_score\n"
