@@ -10,6 +10,8 @@ from pathlib import Path
 
 from epochal.analysis.calls import find_calls, find_texts, find_used_texts, find_variable, makes_files
 from epochal.analysis.detection import read_source
+from epochal.analysis.findings.source import parse_source
+from epochal.analysis.findings.unattended import find_spawning, locate_call
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.hyperparameters.sources import read_sources
 from epochal.analysis.imports import find_hiding_module
@@ -30,7 +32,7 @@ from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_l
 from epochal.analysis.syntax import Module, hide_comments, last_name
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
-from epochal.grammar import capitalize
+from epochal.grammar import capitalize, join_words
 from epochal.results.exceptions import Frame, Raised
 from epochal.results.import_errors import (
     ON_THE_SERVER,
@@ -251,7 +253,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
     if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
         return Reason.NO_GPU, _explain_gpu(last, line, inner, origin)
     return (
-        _explain_spawning(last, origin)
+        _explain_spawning(last, inner, origin)
         or _explain_code(last, line, inner, origin)
         or _explain_package(last, inner, origin)
         or _explain_file(last, line, inner, origin)
@@ -269,14 +271,30 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
     return (Reason.IMPORT_ERROR, explain_hidden(lacking["module"], local)) if lacking and local else None
 
 
-def _explain_spawning(last: Raised, origin: Origin) -> tuple[Reason, str] | None:
+def _explain_spawning(last: Raised, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
     """Return the reason and the remedy if a spawned process failed while importing the script, else None."""
     if not failed_to_spawn(last):
         return None
     return Reason.SCRIPT_ERROR, (
         f"Each process that {origin.script} spawns runs the script again and fails before doing any work. Put the code that "
-        'leads to this line under `if __name__ == "__main__":`.'
+        f'leads to this line{_name_spawning(inner, origin)} under `if __name__ == "__main__":`.'
     )
+
+
+def _name_spawning(inner: Frame | None, origin: Origin) -> str:
+    """Return the other calls that spawned processes repeat, as in `` and to Pool() on line 9``; empty if there are none."""
+    path = _local_path(inner, origin) if inner else ""
+    modules = ((file, Module.read(origin.code / file)) for file in _read_modules(origin))
+    sources = tuple(parse_source(file, module.tree) for file, module in modules if module)
+    own = next((source for source in sources if source.path == path), None)
+    if inner is None or own is None:
+        return ""
+    others = [
+        locate_call(source, call, own)
+        for source, call in filter(None, find_spawning(sources))
+        if source is not own or not call.lineno <= inner.line <= (call.end_lineno or 0)
+    ]
+    return f" and to {join_words(others)}" if others else ""
 
 
 def failed_to_spawn(raised: Raised) -> bool:

@@ -546,7 +546,24 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.SCRIPT_ERROR,
             "Each process that nn.py spawns runs the script again and fails before doing any work. Put the code that leads to "
-            'this line under `if __name__ == "__main__":`.',
+            'this line and to ProcessPoolExecutor() on line 3 under `if __name__ == "__main__":`.',
+        ),
+        (
+            {
+                "nn.py": "import multiprocessing as mp\nmp.set_start_method('spawn')\ndef start():\n    return mp.Pool(1)\n"
+                "with start() as pool:\n    pool.map(abs, [1])\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'Put the code that leads to this line and to Pool() on line 4 under `if __name__ == "__main__":`.',
+        ),
+        (
+            {
+                "nn.py": "import multiprocessing as mp\nif __name__ == '__main__':\n    mp.set_start_method('spawn')\n"
+                "from pools import start\nwith start() as pool:\n    pool.map(abs, [1])\n",
+                "pools.py": "import multiprocessing as mp\ndef start():\n    return mp.Pool(1)\n",
+            },
+            Reason.SCRIPT_ERROR,
+            'Put the code that leads to this line under `if __name__ == "__main__":`.',
         ),
         (
             {

@@ -58,6 +58,8 @@ _STARTS_PROCESSES = re.compile(
     r"(?:torch\.)?multiprocessing\.(?:pool\.)?(?:Pool|Process)|concurrent\.futures\.(?:process\.)?ProcessPoolExecutor"
 )
 _SETS_START_METHOD = re.compile(r"(?:torch\.)?multiprocessing\.(?:set_start_method|get_context)")
+Place = tuple[Source, ast.Call]
+"""A call, and the file that it is in."""
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS = re.compile(
@@ -167,30 +169,46 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
     A spawned process imports the script and so reaches the call as well, which Python does not allow
     (docs.python.org/3/library/multiprocessing.html, "The spawn and forkserver start methods").
     """
-    setting: tuple[Source, ast.Call] | None = None
-    contexts: set[str] = set()
-    for source, step in find_unguarded(sources):
+    start, setting = find_spawning(sources)
+    if start:
+        source, call = start
+        also = f" and to {locate_call(*setting, source)}" if setting else ""
+        yield _finding(
+            source,
+            call,
+            "unguarded_process",
+            f"Each process spawned by {last_name(call.func)}() runs {sources[0].path} again and fails before doing any "
+            "work.",
+            f'In {sources[0].path}, put the code that leads to this line{also} under `if __name__ == "__main__":`.',
+        )
+    elif setting:
+        yield from _check_repeated_setting(sources, *setting)
+
+
+def find_spawning(sources: tuple[Source, ...]) -> tuple[Place | None, Place | None]:
+    """Return the first calls that a spawned process repeats, but must not: one that spawns, and one that sets the method.
+
+    The latter is a ``set_start_method`` before the former. Each is None if ``if __name__ == "__main__"`` guards it, or
+    if there is no such call.
+    """
+    is_chosen, setting, contexts = False, None, set[str]()
+    unguarded = {id(step.node) for _, step in find_unguarded(sources)}
+    for source, step in find_certain(sources):
+        is_guarded = id(step.node) not in unguarded
         for call in step.calls:
             name, owner = last_name(call.func), getattr(call.func, "value", None)
             is_context = _chooses_spawn(source, owner) or getattr(owner, "id", "") in contexts
             starts = _STARTS_PROCESSES.fullmatch(source.callee(call))
             context = _context_of(call)
             is_given = _chooses_spawn(source, context) or getattr(context, "id", "") in contexts
-            if (starts and (is_given if context else setting)) or (is_context and name in ("Pool", "Process")):
-                also = f" and to {_locate(*setting, source)}" if setting and not _is_forced(setting[1]) else ""
-                yield _finding(
-                    source,
-                    call,
-                    "unguarded_process",
-                    f"Each process spawned by {name}() runs {sources[0].path} again and fails before doing any work.",
-                    f'In {sources[0].path}, put the code that leads to this line{also} under `if __name__ == "__main__":`.',
-                )
-                return
+            spawns = (starts and (is_given if context else is_chosen)) or (is_context and name in ("Pool", "Process"))
+            if spawns and not is_guarded:
+                return (source, call), setting
             if _chooses_spawn(source, call) and name == "set_start_method":
-                setting = source, call
+                is_chosen = True
+                setting = (source, call) if not (is_guarded or _is_forced(call)) else setting
         contexts |= {last_name(target) for target, value in step.assigned if _chooses_spawn(source, value)}
-    if setting and not _is_forced(setting[1]):
-        yield from _check_repeated_setting(sources, *setting)
+    return None, setting
 
 
 def _check_repeated_setting(sources: tuple[Source, ...], setter: Source, setting: ast.Call) -> Iterator[Finding]:
@@ -203,7 +221,7 @@ def _check_repeated_setting(sources: tuple[Source, ...], setter: Source, setting
                     setter,
                     setting,
                     "unguarded_process",
-                    f"Each process spawned by {_locate(source, call, setter)} runs this line again and fails, "
+                    f"Each process spawned by {locate_call(source, call, setter)} runs this line again and fails, "
                     "because the start method is already set.",
                     f'In {sources[0].path}, put the code that leads to this line under `if __name__ == "__main__":`.',
                 )
@@ -220,7 +238,7 @@ def _is_forced(setting: ast.Call) -> bool:
     return keyword(setting, "force", 1) is not None
 
 
-def _locate(source: Source, call: ast.Call, seen_from: Source) -> str:
+def locate_call(source: Source, call: ast.Call, seen_from: Source) -> str:
     """Return the name and line of a call, with its file unless it is the file of ``seen_from``."""
     file = "" if source.path == seen_from.path else f" of {source.path}"
     return f"{last_name(call.func)}() on line {call.lineno}{file}"

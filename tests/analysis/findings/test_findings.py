@@ -589,6 +589,12 @@ FOUND = {
     "stdin": ("import sys\nn = int(sys.stdin.readline().strip())\n", "asks_a_question", 2),
     "spawn": (SPAWN + "with mp.Pool(2) as pool:\n    pool.map(abs, x)\n", "unguarded_process", 3),
     "spawn_in_function": (SPAWN + "def main():\n    mp.Process(target=f).start()\nmain()\n", "unguarded_process", 4),
+    "spawn_set_under_guard": (
+        "import multiprocessing as mp\nif __name__ == '__main__':\n    mp.set_start_method('spawn')\n"
+        "with mp.Pool(2) as pool:\n    pool.map(abs, x)\n",
+        "unguarded_process",
+        4,
+    ),
     "spawn_context": (
         "from multiprocessing import get_context\nspawn = get_context('spawn')\nspawn.Pool(2).map(abs, x)\n",
         "unguarded_process",
