@@ -34,13 +34,14 @@ class Code:
         return find_leaks(read_sources(self.script), self.files)
 
 
-def read_code(folder: Path, script: str = "", framework: str = "") -> Code:
+def read_code(folder: Path, script: str = "", framework: str = "", *, is_commit: bool = True) -> Code:
     """Analyse the code in ``folder``: its script, its framework, and the script's uses of removed APIs.
 
-    ``script``, ``framework``: the settings with these names in epochal.toml, empty if they are not set. Raises
-    RunFailed (NO_SCRIPT, SYNTAX_ERROR, NOTEBOOK_CODE, SEVERAL_FRAMEWORKS).
+    ``script``, ``framework``: the settings with these names in epochal.toml, empty if they are not set.
+    ``is_commit``: as in ``locate_script``. Raises RunFailed (NO_SCRIPT, SYNTAX_ERROR, NOTEBOOK_CODE,
+    SEVERAL_FRAMEWORKS).
     """
-    found = read_script(folder, script)
+    found = read_script(folder, script, is_commit=is_commit)
     try:
         detection = detect_folder(folder, found.path, found.content, framework)
     except RunFailed as failure:

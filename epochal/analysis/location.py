@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from epochal.analysis.files import list_code_files
-from epochal.analysis.missing_files import explain_adding, find_ignore_rule
+from epochal.analysis.missing_files import adding_command, explain_adding, find_ignore_rule
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words
@@ -42,21 +42,22 @@ class Notebook:
         return cell, line - (self.markers[cell - 1] if cell else 0)
 
 
-def locate_script(code: Path, configured: str = "") -> tuple[str, bytes, Notebook | None]:
+def locate_script(code: Path, configured: str = "", *, is_commit: bool = True) -> tuple[str, bytes, Notebook | None]:
     """Return the path and content of the training script, and the notebook that it was exported from, if any.
 
     The path of an exported script is that of its notebook, followed by ``.py``.
 
     ``code``: the folder of the pushed code. ``configured``: the ``script`` setting in epochal.toml; empty if it is not
     set. Without it, the script is nn.py; if there is no nn.py, it is train.py or main.py, whichever exists (having both
-    is an error); if neither exists, it is the only notebook at the top level.
+    is an error); if neither exists, it is the only notebook at the top level. ``is_commit``: whether the folder contains
+    only what is committed, so that a missing script may exist but be ignored by git.
 
     Raises RunFailed: NO_SCRIPT if there is no script, if there are several candidates, or if the notebook cannot be
     exported; SYNTAX_ERROR if the notebook cannot be read.
     """
-    path = configured or _find_at_top(code)
+    path = configured or _find_at_top(code, is_commit=is_commit)
     if configured:
-        _check(code, configured)
+        _check(code, configured, is_commit=is_commit)
     content = (code / path).read_bytes()
     if path.endswith(_NOTEBOOK_SUFFIX):
         exported, markers = _export(path, content)
@@ -111,7 +112,7 @@ def explain_notebook_function(function: str, path: str) -> str:
     return f"{function}() works only in a notebook."
 
 
-def _find_at_top(code: Path) -> str:
+def _find_at_top(code: Path, *, is_commit: bool) -> str:
     if (code / SCRIPT).is_file():
         return SCRIPT
     found = [name for name in _OTHER_NAMES if (code / name).is_file()]
@@ -131,28 +132,34 @@ def _find_at_top(code: Path) -> str:
     elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
     missing = f"There is no {SCRIPT}, train.py, main.py or notebook at the top level of the repository"
     setting = f'script = "{elsewhere[0] if elsewhere else "path/to/train.py"}"'
-    for name in (SCRIPT, *_OTHER_NAMES):
+    ignored = _explain_ignored_names(code) if is_commit else ""
+    start = f"{missing}, and {ignored} If it is another file, name it in" if ignored else f"{missing}. In"
+    name = "" if ignored else ", name the training script"
+    raise RunFailed(Reason.NO_SCRIPT, f"{start} epochal.toml{name}: {setting}.")
+
+
+def _explain_ignored_names(code: Path) -> str:
+    """Return which usual name of a script git ignores, and how to commit a script of that name; empty if there is none."""
+    for name in (SCRIPT, *_OTHER_NAMES, f"NOTEBOOK{_NOTEBOOK_SUFFIX}"):
         if rule := find_ignore_rule(name, code):
-            raise RunFailed(
-                Reason.NO_SCRIPT,
-                f"{missing}, and {rule} excludes {name}. {explain_adding(name)}, or, if the training script is another "
-                f"file, name that file in epochal.toml: {setting}.",
-            )
-    raise RunFailed(Reason.NO_SCRIPT, f"{missing}. In epochal.toml, name the training script: {setting}.")
+            is_notebook = name.endswith(_NOTEBOOK_SUFFIX)
+            what, which = ("notebooks", "a notebook") if is_notebook else (name, name)
+            return f"{rule} excludes {what}. If the training script is {which}, commit it with {adding_command(name)}."
+    return ""
 
 
-def _check(code: Path, configured: str) -> None:
+def _check(code: Path, configured: str, *, is_commit: bool) -> None:
     if (code / configured).is_file():
         return
     names = [name for name in list_code_files(code) if name.endswith((".py", _NOTEBOOK_SUFFIX))]
     same_name = [name for name in names if PurePosixPath(name).name == PurePosixPath(configured).name]
     similar = same_name or difflib.get_close_matches(configured, names, n=1)
-    missing = f'epochal.toml sets script = "{configured}", which is not in the commit'
-    if rule := find_ignore_rule(configured, code):
+    missing = f'epochal.toml sets script = "{configured}", which is not in the {"commit" if is_commit else "folder"}'
+    if is_commit and (rule := find_ignore_rule(configured, code)):
         raise RunFailed(Reason.NO_SCRIPT, f"{missing}: {rule} excludes it. {explain_adding(configured)}.")
-    remedy = "Commit that file, or name another one."
+    remedy = f"{'Commit' if is_commit else 'Create'} that file, or name another one."
     if similar:
-        remedy = f"Did you mean {similar[0]}? If not, commit {configured}."
+        remedy = f"Did you mean {similar[0]}? If not, {'commit' if is_commit else 'create'} {configured}."
     raise RunFailed(Reason.NO_SCRIPT, f"{missing}. {remedy}")
 
 

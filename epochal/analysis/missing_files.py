@@ -171,7 +171,12 @@ def explain_submodule(folder: str) -> str:
 
 def explain_adding(path: str) -> str:
     """Return an instruction, without a full stop, to commit a file that git ignores."""
-    return f"Commit it with git add --force {shlex.quote(path)} && git commit -m {_quote_message(path)}"
+    return f"Commit it with {adding_command(path)}"
+
+
+def adding_command(path: str) -> str:
+    """Return the command that commits a file that git ignores."""
+    return f"git add --force {shlex.quote(path)} && git commit -m {_quote_message(path)}"
 
 
 def _quote_message(path: str) -> str:

@@ -162,12 +162,12 @@ class Script:
         return found
 
 
-def read_script(code: Path, configured: str = "") -> Script:
+def read_script(code: Path, configured: str = "", *, is_commit: bool = True) -> Script:
     """Find, read and parse the script in the folder ``code``, with its local modules and configuration files.
 
-    ``configured`` and the errors raised are as in ``locate_script``.
+    ``configured``, ``is_commit`` and the errors raised are as in ``locate_script``.
     """
-    path, content, notebook = locate_script(code, configured)
+    path, content, notebook = locate_script(code, configured, is_commit=is_commit)
     return replace(_analyse(read_sources(code, path, content)), notebook=notebook)
 
 

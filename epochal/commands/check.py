@@ -233,7 +233,7 @@ def _check_project(top: Path, project: str) -> Checked:
         script, framework = (
             (settings.script, settings.framework) if settings and not findings else (_read_script(folder), "")
         )
-        code = read_code(folder, script, framework)
+        code = read_code(folder, script, framework, is_commit=False)
         sources = read_sources(code.script)
     except RunFailed as failure:
         findings.append(_failure_finding(failure))

@@ -225,7 +225,7 @@ def _read_script(folder: Path) -> Script | None:
     if settings.project:
         return None
     try:
-        return read_script(folder, settings.script)
+        return read_script(folder, settings.script, is_commit=False)
     except RunFailed as failure:
         raise UsageError(f"{folder}: {failure.explanation}") from None
 

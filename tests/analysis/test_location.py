@@ -103,8 +103,9 @@ def test_cells_are_counted_as_in_jupyter(tmp_path: Path, cell: str, shown: str) 
             [".gitignore", "src/train.py"],
             "",
             [
-                "and .gitignore line 1 excludes main.py. Commit it with git add --force main.py &&",
-                'script = "src/train.py"',
+                "and .gitignore line 1 excludes main.py. If the training script is main.py, commit it with git add "
+                '--force main.py && git commit -m "Add main.py". If it is another file, name it in epochal.toml: script = '
+                '"src/train.py".',
             ],
         ),
         (["src/train.py"], "train.py", ['script = "train.py"', "Did you mean src/train.py? If not, commit train.py."]),
@@ -118,6 +119,27 @@ def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured
         read_script(tmp_path, configured)
     assert failure.value.reason is Reason.NO_SCRIPT
     assert [fact for fact in facts if fact not in failure.value.explanation] == []
+
+
+def test_ignored_notebook_is_explained(tmp_path: Path) -> None:
+    """A commit does not show whether there is a notebook that git ignores, nor its name."""
+    write_files(tmp_path, {".gitignore": "*.ipynb\n"})
+    with pytest.raises(RunFailed) as failure:
+        read_script(tmp_path)
+    assert (
+        ".gitignore line 1 excludes notebooks. If the training script is a notebook, commit it with git add --force "
+        "NOTEBOOK.ipynb &&" in failure.value.explanation
+    )
+
+
+@pytest.mark.parametrize("configured", ["", "fit.py"])
+def test_missing_script_is_not_ignored(tmp_path: Path, configured: str) -> None:
+    """In a developer's folder, there is no such script to commit."""
+    write_files(tmp_path, {"util.py": "x = 1\n", "a.py": "x = 1\n", ".gitignore": "fit.py\nmain.py\n"})
+    with pytest.raises(RunFailed) as failure:
+        read_script(tmp_path, configured, is_commit=False)
+    assert "git" not in failure.value.explanation
+    assert "epochal.toml" in failure.value.explanation
 
 
 def test_ignored_script_is_explained(tmp_path: Path) -> None:
