@@ -50,6 +50,7 @@ torchmetrics torchvision tqdm transformers umap-learn wandb xarray xgboost xlrd
 """Packages that have the same name in conda and on PyPI."""
 
 _SPEC = re.compile(r"(?:[\w.-]+(?:/[\w.-]+)?::)?([\w.-]+)\s*(.*)", re.DOTALL)
+_CONFLICT = re.compile(r"^(?:<{7}|>{7})(?= |$)", re.MULTILINE)
 _PLAIN = re.compile(r"[\w.*+!]+")
 
 
@@ -59,11 +60,17 @@ def conda_to_pip(text: str, source: str) -> str:
     Python itself is left out, because training uses the same Python version as Epochal. ``source``: the file's name,
     for messages. Raises RunFailed(REFUSED_REQUIREMENT) if something cannot be translated.
     """
+    if conflict := _CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        raise _error(f"{source} line {line}: the file contains a merge conflict. Resolve it and commit the result")
     try:
         content = yaml.safe_load(text)
         dependencies = content["dependencies"]
+    except yaml.MarkedYAMLError as error:
+        where = f"{source} line {error.problem_mark.line + 1}" if error.problem_mark else source
+        raise _error(f"{where}: the file is not valid YAML ({error.problem}). Correct it") from None
     except (yaml.YAMLError, RecursionError):
-        raise _refusal(source, "the file is not valid YAML") from None
+        raise _error(f"{source}: the file is not valid YAML. Correct it") from None
     except (TypeError, KeyError):
         raise _refusal(source, "the file has no list of dependencies") from None
     if not isinstance(dependencies, list):
@@ -101,6 +108,12 @@ def _translate_version(version: str) -> str:
         return f"=={version}" if _PLAIN.fullmatch(version) else version.replace(" ", ",") if version else ""
     number, _, build = version[1:].strip().partition("=")
     return f"=={number}" if build or "*" in number else f"=={number}.*"
+
+
+def _error(problem: str) -> RunFailed:
+    """Return an error about a file that has to be corrected, if it is to be used."""
+    other = "list what the code needs in a requirements.txt, which is then used instead"
+    return RunFailed(Reason.REFUSED_REQUIREMENT, f"{problem}, or {other}.")
 
 
 def _refusal(source: str, why: str) -> RunFailed:

@@ -324,10 +324,13 @@ def _check_requested(folder: Path, committed: list[str]) -> Iterator[Finding]:
     except RunFailed as failure:
         named = _REQUESTING_FILE.search(failure.explanation)
         path = named[0] if named else ""
-        message, _, remedy = failure.explanation.removeprefix(f"{path}: ").partition(". ")
+        place = _NAMED_PLACE.match(failure.explanation)
+        line = int(place["line"]) if place and place["path"] == path else 0
+        text = failure.explanation[place.end() :] if place and line else failure.explanation.removeprefix(f"{path}: ")
+        message, _, remedy = text.partition(". ")
         if path in committed:
             message = f"{message.removesuffix('.')}."
-            yield Finding(failure.reason.value, path, 0, message, remedy or "Correct the file.", Severity.ERROR)
+            yield Finding(failure.reason.value, path, line, message, remedy or "Correct the file.", Severity.ERROR)
 
 
 def _check_metric(

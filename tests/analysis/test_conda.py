@@ -38,6 +38,15 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
         ("name: digits\n", "no list of dependencies"),
         ("- numpy\n", "no list of dependencies"),
         ("{", "the file is not valid YAML"),
+        (
+            "dependencies:\n  - python\n\t- numpy\n",
+            "environment.yml line 3: the file is not valid YAML (found character '\\t' that cannot start any token). Correct it,",
+        ),
+        (
+            "dependencies:\n<<<<<<< HEAD\n  - numpy\n=======\n  - pandas\n>>>>>>> other\n",
+            "environment.yml line 2: the file contains a merge conflict. Resolve it and commit the result, or list",
+        ),
+        ("dependencies: [numpy\x07]\n", "environment.yml: the file is not valid YAML. Correct it, or list"),
         ("", "no list of dependencies"),
     ],
 )

@@ -486,6 +486,11 @@ def _code(kind: str) -> dict[str, Any]:
             "Remove r-base",
         ),
         (
+            {"environment.yml": b"dependencies:\n  - python\n\t- numpy\n"},
+            "the file is not valid YAML (found character '\\t' that cannot start any token).",
+            "Correct it, or list what the code needs in a requirements.txt",
+        ),
+        (
             {"uv.lock": b"version = 1\n"},
             "uv cannot read uv.lock.",
             "Run uv lock and commit pyproject.toml and uv.lock together",
