@@ -99,15 +99,16 @@ class Environment(BaseModel):
         """Create the folder EPOCHAL_HOME if it is missing.
 
         ``files``: names of files in it, which need not exist. Raises SettingsError if the folder cannot be created, if
-        this user cannot write to it or to one of these files, or if it contains a link whose target does not exist.
+        this user cannot write to it or to one of these files, or if it is or contains a link whose target does not exist.
         """
         shown, remedy = f"EPOCHAL_HOME ({self.home})", "Set EPOCHAL_HOME to another folder"
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            if os.path.lexists(self.home):
+            file = next(path for path in (self.home, *self.home.parents) if os.path.lexists(path))
+            _refuse_broken_link(file)
+            if file == self.home:
                 raise SettingsError(f"{shown} is not a folder. {remedy}.") from None
-            file = next(path for path in self.home.parents if os.path.lexists(path))
             raise SettingsError(f"{shown} cannot be created, because {file} is not a folder. {remedy}.") from None
         except OSError as error:
             raise SettingsError(
@@ -118,17 +119,22 @@ class Environment(BaseModel):
                 f"{shown} is not writable by the user {_user_name()}. {remedy}, or change the folder's owner."
             )
         for path in self.home.iterdir():
-            if path.is_symlink() and not path.exists():
-                raise SettingsError(
-                    f"EPOCHAL_HOME: {path} is a link to {path.readlink()}, which does not exist. Mount or create it, or "
-                    "remove the link."
-                )
+            _refuse_broken_link(path)
         for path in (self.home / name for name in files):
             if path.exists() and not os.access(path, os.W_OK):
                 raise SettingsError(
                     f"EPOCHAL_HOME: {path} is not writable by the user {_user_name()}. {remedy}, or change the file's "
                     "owner."
                 )
+
+
+def _refuse_broken_link(path: Path) -> None:
+    """Raise SettingsError if ``path`` is a link whose target does not exist."""
+    if path.is_symlink() and not path.exists():
+        raise SettingsError(
+            f"EPOCHAL_HOME: {path} is a link to {path.readlink()}, which does not exist. Mount or create it, or "
+            "remove the link."
+        )
 
 
 def _user_name() -> str:

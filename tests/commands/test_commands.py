@@ -281,12 +281,14 @@ def test_database_of_another_user_is_reported(home: Path) -> None:
     assert f"EPOCHAL_HOME: {home}/epochal.db is not writable by the user" in done.stderr
 
 
-def test_link_to_a_disk_that_is_not_mounted_is_reported(home: Path) -> None:
+@pytest.mark.parametrize(("link", "used"), [("home/runs", "home"), ("home", "home"), ("disk", "disk/home")])
+def test_link_to_a_disk_that_is_not_mounted_is_reported(tmp_path: Path, link: str, used: str) -> None:
     """Epochal would otherwise store runs where nobody expects them, or fail in the middle of one."""
-    (home / "runs").symlink_to("/mnt/disk/runs")
-    done = epochal(home, "history")
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to("/mnt/disk/runs")
+    done = epochal(tmp_path / used, "history")
     assert done.returncode == 2
-    assert f"{home}/runs is a link to /mnt/disk/runs, which does not exist. Mount or create it" in done.stderr
+    assert f"{tmp_path}/{link} is a link to /mnt/disk/runs, which does not exist. Mount or create it" in done.stderr
 
 
 def test_failed_tunnel_is_reported_in_one_line(home: Path) -> None:
