@@ -15,7 +15,7 @@ import typer
 from epochal.analysis.code import Code, read_code
 from epochal.analysis.files import list_code_files
 from epochal.analysis.findings import Finding, Severity, find_in_files, find_in_sources, read_sources
-from epochal.analysis.findings.metrics import find_measurement, find_metrics
+from epochal.analysis.findings.metrics import find_hidden_accuracy, find_measurement, find_metrics
 from epochal.analysis.findings.source import Source
 from epochal.analysis.frameworks import check_framework, frameworks
 from epochal.analysis.missing_files import explain_adding, find_ignore_rule
@@ -465,6 +465,17 @@ def _find_metric(checked: Checked) -> FactView | None:
     return _view_fact(what, path, line, checked)
 
 
+def _explain_no_metric(checked: Checked) -> str:
+    """Return what to do about a script whose source does not show an accuracy."""
+    hidden = find_hidden_accuracy(checked.sources)
+    if hidden is None or checked.code is None:
+        return "print a line like 'Test accuracy: 0.83'"
+    path, line, remedy = hidden
+    place = _describe_place(_view_fact("", path, line, checked))
+    remedy = checked.code.script.name_cells(remedy)
+    return f"{place} logs it with info(), which Python shows only if logging is configured: {remedy}"
+
+
 def _find_search(checked: Checked) -> tuple[list[str], list[str]]:
     """Return the constants that a search changes and those that it could change, as lines of TOML."""
     if checked.code is None or checked.settings is None:
@@ -492,7 +503,7 @@ def _describe_facts(checked: Checked) -> Iterator[tuple[str, str]]:
     if metric:
         yield "metric", f"{metric['value']} in {_describe_place(metric)}"
     else:
-        yield "metric", "no accuracy measurement found in the source; print a line like 'Test accuracy: 0.83'"
+        yield "metric", f"no accuracy measurement found in the source; {_explain_no_metric(checked)}"
     if checked.settings:
         certain = f", with a confidence of {checked.settings.confidence:g}" if checked.settings.confidence else ""
         default = "" if "threshold" in checked.settings.model_fields_set else " (the default)"

@@ -341,6 +341,20 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
         ("log = setup_logging()\nself.logger.info(f'Test accuracy: {right}')", True),
         ("logging.basicConfig(level=20)\nlogging.getLogger(__name__).info('Test accuracy: %.3f', right)", True),
         ("logging.warning('Test accuracy: %.3f', right)", True),
+        ("logging.root.handlers = [h]\nlogging.root.level = 20\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("logging.root.handlers.append(h)\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("import coloredlogs\ncoloredlogs.install()\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("from logzero import logger\nlogger.info('Test accuracy: %.3f', right)", True),
+        (
+            "import hydra\n@hydra.main()\ndef main(c):\n    logging.info('Test accuracy: %.3f', right)\nmain()",
+            True,
+        ),
+        ("logging.basicConfig(**options)\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("logging.basicConfig(level=choose())\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("logging.basicConfig()\nlogging.root.setLevel('INFO')\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("logging.basicConfig()\nlogging.info('Test accuracy: %.3f', right)", False),
+        ("logging.basicConfig(level=logging.WARNING)\nlogging.info('Test accuracy: %.3f', right)", False),
+        ("logging.basicConfig(level=30)\nlogging.root.setLevel('ERROR')\nlogging.info('Accuracy: %.3f', right)", False),
         ("logging.getLogger(__name__).info('Test accuracy: %.3f', right)", False),
         ("logging.info('Test accuracy: %.3f', right)", False),
         ("logging.debug('Test accuracy: %.3f', right)", False),
@@ -351,6 +365,21 @@ def test_logged_accuracy_is_a_measurement(line: str, is_metric: bool, tmp_path: 
     """A logged line counts in a run like a printed one, unless logging hides it by default."""
     (project,) = check_json(write(tmp_path, {"nn.py": f"import logging, sklearn\n{line}\n"}))["projects"]
     assert bool(project["metric"]) is is_metric
+
+
+@pytest.mark.parametrize(
+    ("configuration", "remedy"),
+    [
+        ("", "call logging.basicConfig(level=logging.INFO) at the start of nn.py"),
+        ("logging.basicConfig(level='ERROR')", "pass level=logging.INFO to basicConfig() on line 2 of nn.py"),
+    ],
+)
+def test_hidden_accuracy_is_explained(configuration: str, remedy: str, tmp_path: Path) -> None:
+    """The source contains the measurement, so advice to print one would be puzzling."""
+    text = f"import logging\n{configuration}\nlogging.info('Test accuracy: %.3f', right)\n"
+    _, output = check(str(write(tmp_path, {"nn.py": text})))
+    explanation = f"nn.py:3 logs it with info(), which Python shows only if logging is configured: {remedy}"
+    assert f"metric:     no accuracy measurement found in the source; {explanation}" in output.splitlines()
 
 
 def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.source import (
+    GROWING,
     Scope,
     Source,
     find_used,
@@ -42,8 +43,12 @@ _CLASSES = re.compile(
 _LOGS = frozenset({"info", "warning", "error", "critical", "log"})
 """Logger methods whose messages are usually shown."""
 _CONFIGURES_LOGGING = re.compile(
-    r"(?:basic|dict|file)Config|addHandler|(?!getLogger$)\w*(?:set|get|init|make|create)\w*log\w*", re.IGNORECASE
+    r"(?:dict|file)Config|addHandler|(?!getLogger$)\w*(?:set|get|init|make|create)\w*log\w*", re.IGNORECASE
 )
+_CONFIGURING = frozenset({"coloredlogs.install", "hydra.main"})
+"""Functions that configure logging, but whose last name does not say so."""
+_HIDING_LEVELS = frozenset({"WARNING", "WARN", "ERROR", "CRITICAL", "FATAL"})
+_LEVEL_OF_INFO = 20
 _KERAS = ("keras", "tensorflow", "tf_keras")
 
 
@@ -309,10 +314,67 @@ def _shows_info(sources: tuple[Source, ...]) -> bool:
 
     Python's logging shows only warnings and errors by default.
     """
-    others = {"loguru", "absl", "lightning", "pytorch_lightning", "structlog"}
+    others = {"loguru", "absl", "lightning", "logzero", "pytorch_lightning", "structlog"}
     imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
-    calls = (last_name(call.func) for source in sources for call in source.calls)
-    return bool(imported & others) or any(map(_CONFIGURES_LOGGING.fullmatch, calls))
+    basic = [call for source in sources for call in source.calls if last_name(call.func) == "basicConfig"]
+    return (
+        bool(imported & others)
+        or any(_configures_logging(source) for source in sources)
+        or any(has_unknown_arguments(call) or _may_show_info(keyword(call, "level")) for call in basic)
+        or (bool(basic) and any(_sets_level(node) for source in sources for node in source.nodes))
+    )
+
+
+def _configures_logging(source: Source) -> bool:
+    """Return whether a file sets the handlers of a logger, or calls a function that seems to do so."""
+    assigned = (target for node in source.nodes if isinstance(node, ast.Assign) for target in node.targets)
+    used = [
+        call.func.value for call in source.calls if isinstance(call.func, ast.Attribute) and call.func.attr in GROWING
+    ]
+    return (
+        any(_CONFIGURES_LOGGING.fullmatch(last_name(call.func)) for call in source.calls)
+        or any(source.callee(call) in _CONFIGURING for call in source.calls)
+        or any(isinstance(each, ast.Attribute) and each.attr == "handlers" for each in (*assigned, *used))
+    )
+
+
+def _sets_level(node: ast.AST) -> bool:
+    """Return whether a node sets the level of a logger such that messages logged with ``info`` may be shown."""
+    if isinstance(node, ast.Call) and last_name(node.func) == "setLevel":
+        return _may_show_info(keyword(node, "level", 0))
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    is_level = any(isinstance(target, ast.Attribute) and target.attr == "level" for target in targets)
+    return is_level and isinstance(node, ast.Assign) and _may_show_info(node.value)
+
+
+def _may_show_info(level: ast.expr | None) -> bool:
+    """Return whether messages logged with ``info`` may be shown at this level; None is the default level."""
+    if level is None or (text_of(level) or last_name(level)).upper() in _HIDING_LEVELS:
+        return False
+    number = literal(level)
+    return not (isinstance(number, int) and number > _LEVEL_OF_INFO)
+
+
+def find_hidden_accuracy(sources: tuple[Source, ...]) -> tuple[str, int, str] | None:
+    """Return the last line that logs an accuracy that is not shown, with its file and the remedy; None if there is none."""
+    if _shows_info(sources):
+        return None
+    hidden = [
+        (source.path, step.node.lineno)
+        for source, scope in find_used(sources)
+        for step in scope.steps
+        if _says_accuracy(step.node) and not _says_accuracy(step.node, shows_info=False)
+    ]
+    basic = [
+        (source.path, call.lineno)
+        for source in sources
+        for call in source.calls
+        if last_name(call.func) == "basicConfig"
+    ]
+    remedy = f"call logging.basicConfig(level=logging.INFO) at the start of {sources[0].path}" if sources else ""
+    if basic:
+        remedy = "pass level=logging.INFO to basicConfig() on line {1} of {0}".format(*basic[0])
+    return (*hidden[-1], remedy) if hidden else None
 
 
 def _texts_of(node: ast.stmt) -> Iterator[str]:

@@ -60,7 +60,7 @@ _STARTS_PROCESSES = re.compile(
 _SETS_START_METHOD = re.compile(r"(?:torch\.)?multiprocessing\.(?:set_start_method|get_context)")
 Place = tuple[Source, ast.Call]
 """A call, and the file that it is in."""
-_DEFINITIONS = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Pass)
+_DEFINITIONS = (ast.Import, ast.ImportFrom, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _HARMLESS = re.compile(
     r"logging\.(?:getLogger|basicConfig|disable)|pathlib\.(?:Path|PurePath)(?:\.cwd|\.home)?"
@@ -70,7 +70,7 @@ _HARMLESS = re.compile(
     r"|torch\.(?:device|cuda\.is_available|set_num_threads)|tensorflow\.(?:random\.set_seed|get_logger)"
     r"|(?:tensorflow\.)?keras\.utils\.set_random_seed|(?:numpy\.set_printoptions|pandas\.set_option)"
     r"|matplotlib\.use|matplotlib\.pyplot\.style\.use|types\.SimpleNamespace"
-    r"|collections\.(?:namedtuple|OrderedDict|defaultdict|Counter)|typing\.(?:NamedTuple|TypeVar)"
+    r"|dataclasses\.field|enum\.auto|collections\.(?:namedtuple|OrderedDict|defaultdict|Counter)|typing\.(?:NamedTuple|TypeVar)"
 )
 """Matches the functions that neither train nor print anything when a module calls them at its top level."""
 _HARMLESS_BUILTINS = frozenset(
@@ -296,6 +296,8 @@ def _is_harmless(source: Source, node: ast.stmt) -> bool:
     """Return whether a statement only imports modules, defines names, or changes settings such as the seed."""
     if isinstance(node, _DEFINITIONS):
         return True
+    if isinstance(node, ast.ClassDef):
+        return all(isinstance(each, _FUNCTIONS) or _is_harmless(source, each) for each in node.body)
     evaluated: ast.AST = node
     if isinstance(node, _FUNCTIONS):
         if node.decorator_list:

@@ -250,13 +250,17 @@ def test_finds_a_script_that_calls_nothing(others: dict[str, str], remedy: str, 
         "CONFIG = dict(hidden=(64,), epochs=int('40'))",
         "NAME = 'run-{}'.format(1)",
         "if __name__ == '__main__':\n    pass",
+        "class Net(Base):\n    'A net.'\n    units: int = 3\n    rows: list = field(default_factory=list)\n    @property\n"
+        "    def size(self):\n        return fit(1)",
     ],
 )
 def test_settings_do_no_work(line: str, tmp_path: Path) -> None:
     """A script may silence warnings, set seeds and build constants without training anything."""
-    imports = "import os\nimport warnings\nfrom pathlib import Path\nimport numpy as np\n"
+    imports = (
+        "from dataclasses import field\nimport os\nimport warnings\nfrom pathlib import Path\nimport numpy as np\n"
+    )
     (found,) = find(tmp_path, {"nn.py": f"{imports}{_LIBRARY}\n{line}\n"})
-    assert (found.kind, found.line) == ("calls_nothing", 9)
+    assert (found.kind, found.line) == ("calls_nothing", 10)
 
 
 def test_function_that_is_named_but_not_called_is_pointed_out(tmp_path: Path) -> None:
@@ -276,6 +280,8 @@ def test_function_that_is_named_but_not_called_is_pointed_out(tmp_path: Path) ->
         {"nn.py": _LIBRARY + "if __name__ != '__main__':\n    pass\nelse:\n    fit(1)\n"},
         {"nn.py": _LIBRARY + "\nif __name__ == '__main__':\n    fit(1)\n"},
         {"nn.py": _LIBRARY + "RESULT = fit(1)\n"},
+        {"nn.py": _LIBRARY + "class Trial:\n    score = fit(1)\n"},
+        {"nn.py": _LIBRARY + "class Trial:\n    class Inner:\n        for x in range(3):\n            fit(x)\n"},
         {"nn.py": _LIBRARY.replace("def fit", "@main\ndef fit")},
         {"nn.py": _LIBRARY + "import work\n", "work.py": "print('trains')\n"},
         {"nn.py": "import work\n", "work.py": _LIBRARY},
