@@ -254,16 +254,19 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     ``first``: the line number of the first such line, counted from 1. ``magic``: the text of that line.
     """
     lines = enumerate(text.splitlines(), 1)
-    magics = {first: magic.strip()} | {
-        number: line.strip() for number, line in lines if number > first and line.lstrip().startswith(_MAGIC)
+    found = {first: magic} | {
+        number: line for number, line in lines if number > first and line.lstrip().startswith(_MAGIC)
     }
+    magics = {number: line.strip() for number, line in found.items()}
     others = ", ".join(f"{magics[number].split()[0]} on line {number}" for number in list(magics)[1:])
     also = f" (likewise {others})" if others else ""
     problem = f"{file} line {first}: {magics[first].split()[0]} works only in a notebook{also}."
     commands = [command for line in magics.values() for command in _split_commands(line.lstrip("!% "))]
     packages = list(dict.fromkeys(package for command in commands for package in _find_installed(command)))
     add = f", and add {join_words(packages)} to requirements.txt" if packages else ""
-    return f"{problem} Remove the line{'s' if others else ''}{add}."
+    is_in_block = any(line[:1].isspace() for line in found.values())
+    remove = "Write pass instead of" if is_in_block else "Remove"
+    return f"{problem} {remove} the line{'s' if others else ''}{add}."
 
 
 def _split_commands(line: str) -> list[list[str]]:
