@@ -58,12 +58,13 @@ class Replacement:
         return f"{_FUNCTION}() returns None {when}, so {self.failing} fails."
 
 
-def find_replacements(tree: ast.Module) -> list[Replacement]:
+def find_replacements(tree: ast.Module, *, is_defined: bool = False) -> list[Replacement]:
     """Return the statements of a module that fail in a script, with what to do about each, in source order.
 
     A statement that runs only in a notebook, because of a condition or a ``try`` statement, is left out.
+    ``is_defined``: whether another module, from which this one may import all names, defines ``get_ipython()``.
     """
-    return _Shell(tree).replacements
+    return _Shell(tree, is_defined=is_defined).replacements
 
 
 def describe_replacements(replacements: Sequence[Replacement]) -> str:
@@ -77,15 +78,14 @@ def describe_replacements(replacements: Sequence[Replacement]) -> str:
 class _Shell:
     """The uses of ``get_ipython()`` in a module, directly or through variables that hold its result."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, *, is_defined: bool) -> None:
         self._nodes = list(ast.walk(tree))
         self._imports = resolve_imports(tree)
         names = [node for node in self._nodes if isinstance(node, ast.Name)]
         self._stored = Counter(node.id for node in names if isinstance(node.ctx, ast.Store))
         self._loaded = Counter(node.id for node in names if isinstance(node.ctx, ast.Load))
-        self._is_defined = self._stored[_FUNCTION] > 0 or any(
-            isinstance(node, ast.FunctionDef) and node.name == _FUNCTION for node in self._nodes
-        )
+        functions = (node.name for node in self._nodes if isinstance(node, ast.FunctionDef))
+        self._is_defined = is_defined or self._stored[_FUNCTION] > 0 or _FUNCTION in functions
         self._statements = list(_find_unguarded(tree.body, ()))
         self._variables = self._find_variables()
 
@@ -213,15 +213,21 @@ def _find_unguarded(
 ) -> Iterator[tuple[ast.stmt, Sequence[ast.stmt]]]:
     """Yield each statement of ``body`` that may run in a script, with the block that it is in: ``block`` or an inner one.
 
-    The statements left out are those in ``try``, and those under a condition that names a kind of notebook.
+    The statements left out are those whose exceptions may be caught, and those under a condition that names a kind of notebook.
     """
     for node in body:
         yield node, block
-        if isinstance(node, ast.Try) or (isinstance(node, ast.If) and _GUARD.search(ast.unparse(node.test))):
+        if _catches(node) or (isinstance(node, ast.If) and _GUARD.search(ast.unparse(node.test))):
             continue
         for name in _SUITES:
             inner = getattr(node, name, [])
             yield from _find_unguarded(inner, inner)
+
+
+def _catches(node: ast.stmt) -> bool:
+    """Return whether a statement may catch the exceptions of those inside it."""
+    uses = (ast.unparse(item.context_expr) for item in node.items) if isinstance(node, ast.With) else ()
+    return isinstance(node, ast.Try) or any("suppress" in each for each in uses)
 
 
 def _own_nodes(statement: ast.stmt) -> list[ast.AST]:

@@ -103,7 +103,11 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
     defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     if any(isinstance(node, ast.alias) and node.name == "*" for node in nodes):
         defined.add("display")  # for example, from IPython.display
-    replacements = {id(each.statement): each for source in sources for each in find_replacements(source.tree)}
+    replacements = {
+        id(each.statement): each
+        for source in sources
+        for each in find_replacements(source.tree, is_defined="get_ipython" in defined)
+    }
     for source, step in find_certain(sources):
         if replacement := replacements.get(id(step.node)):
             message = replacement.explain(source.path)

@@ -922,6 +922,7 @@ SOUND = {
     "input_in_try": "try:\n    n = input()\nexcept EOFError:\n    n = 3\n",
     "input_never_called": "def ask():\n    return input()\n",
     "notebook_if_there": "try:\n    get_ipython()\nexcept NameError:\n    pass\n",
+    "notebook_suppressed": "from contextlib import suppress\nwith suppress(NameError):\n    get_ipython().magic('a')\n",
     "notebook_of_ipython_if_there": "from IPython import get_ipython\nshell = get_ipython()\n"
     + "if shell is not None:\n    shell.magic('a')\n",
     "notebook_of_ipython_left_if_none": "from IPython import get_ipython\ndef set_up():\n    shell = get_ipython()\n"
@@ -1029,6 +1030,13 @@ def test_relative_import_of_a_module_is_sound() -> None:
         parse_source(path, ast.parse(text))
         for path, text in (("nn.py", "import a.b\n"), ("a/b.py", "from . import c\n"))
     )
+    assert list(find_in_sources((script, module))) == []
+
+
+def test_function_of_a_module_may_replace_that_of_ipython() -> None:
+    """A name that is imported with ``*`` may come from any module that defines it."""
+    script = parse_source("nn.py", ast.parse("from shells import *\nget_ipython().system('ls')\n"))
+    module = parse_source("shells.py", ast.parse("def get_ipython():\n    return Shell()\n"))
     assert list(find_in_sources((script, module))) == []
 
 
