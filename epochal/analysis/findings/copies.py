@@ -40,17 +40,21 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
 def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
     """Return what a call joins with itself, as in ``np.concatenate([x, x])``; empty if nothing.
 
-    Labels joined with themselves count, too: they show that rows are joined with (changed) copies of themselves.
+    The same goes for labels joined with themselves, as for rows joined with changed copies (see ``Ancestry``).
     """
-    is_joined = rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)
-    joined = _joined_parts(call) if is_joined else []
     parts: list[ast.expr] = [
         each
-        for each in joined
+        for each in find_joined(call, rows)
         if isinstance(each, ast.Name | ast.Subscript) and not rows.is_part(each) and not is_named_part(each)
     ]
     counts = Counter(map(ast.unparse, parts))
     return parts if any(count > 1 for count in counts.values()) or _joins_subset(parts, rows) else []
+
+
+def find_joined(call: ast.Call, rows: Rows) -> list[ast.expr]:
+    """Return the parts whose rows a function of NumPy or pandas joins; empty for other calls."""
+    is_joined = rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)
+    return _joined_parts(call) if is_joined else []
 
 
 def draws_copies(node: ast.Subscript, rows: Rows) -> bool:

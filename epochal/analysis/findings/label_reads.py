@@ -29,6 +29,8 @@ class LabelReads:
         """For each variable: the expressions that lead to its value, each with the line of the statement."""
         self._assigned: dict[str, list[ast.expr]] = {}
         """The expressions that are assigned to each variable."""
+        self._split: list[ast.expr] = []
+        """The data that the scope splits."""
         self._loops: set[str] = set()
         """The variables of loops, which hold no labels even if other variables of the same name do."""
         self._columns: list[tuple[str, str, ast.expr | None]] = []
@@ -45,6 +47,7 @@ class LabelReads:
                         self._columns.append((root_name(each), ast.unparse(each.slice), value))
                         continue
                     found = [_part_of(value, place)] if value else []
+                    self._split += [each for each in found if each is not value]
                     self._assigned.setdefault(root_name(each), []).extend(found)
                     self._add(root_name(each), line, [*found, *conditions])
             for call in step.calls:
@@ -75,6 +78,20 @@ class LabelReads:
                         each for table, key, each in self._columns if table == node.id and each and key not in keys
                     ]
         return False
+
+    def reach(self, expressions: Iterable[ast.expr], line: int) -> set[str]:
+        """Return the variables that ``expressions`` are computed from, up to the split of the data.
+
+        Assignments count up to ``line``.
+        """
+        pending, seen = list(expressions), set[str]()
+        while pending:
+            for node in ast.walk(pending.pop()):
+                if isinstance(node, ast.Name) and node.id not in seen:
+                    seen.add(node.id)
+                    values = (each for at, each in self._values.get(node.id, []) if at <= line)
+                    pending += [each for each in values if each not in self._split]
+        return seen
 
     def _identify(self, labels: ast.expr) -> tuple[set[str], set[str]]:
         """Return the variables and the columns (as in source code) that hold the labels."""

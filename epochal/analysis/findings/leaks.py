@@ -6,9 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from epochal.analysis.findings.copies import draws_copies, find_copying, find_repeated, has_other_axis, joins_rows
+from epochal.analysis.findings.ancestry import Ancestry
+from epochal.analysis.findings.copies import (
+    draws_copies,
+    find_copying,
+    find_repeated,
+    has_other_axis,
+    joins_rows,
+)
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.metrics import find_measurement
+from epochal.analysis.findings.remedies import LOOP, advise_on_copies, advise_on_fit
 from epochal.analysis.findings.rows import (
     CHOOSING,
     DATA_ATTRIBUTES,
@@ -20,6 +28,7 @@ from epochal.analysis.findings.rows import (
     column_names,
     is_named_part,
     is_within,
+    name_columns,
     read_names,
     row_index,
     selects_rows,
@@ -36,7 +45,8 @@ from epochal.analysis.findings.source import (
     keyword,
     root_name,
 )
-from epochal.analysis.findings.splits import CROSS_VALIDATIONS, PART_NAME, TEST_NAME, TRAIN_NAME
+from epochal.analysis.findings.splits import PART_NAME, TEST_NAME, TRAIN_NAME
+from epochal.analysis.findings.training_calls import is_given_training_rows
 from epochal.analysis.findings.wrong_data import MEASURING
 from epochal.analysis.syntax import last_name
 
@@ -59,9 +69,8 @@ _PIPELINES = re.compile(
 _OVERSAMPLERS = re.compile(r"imblearn\.(?:over_sampling|combine)\.\w+")
 _DATA_PACKAGES = frozenset({"numpy", "pandas", "scipy", "sklearn", "tensorflow", "torch"})
 _JOINING_COLUMNS = frozenset({"c_", "column_stack", "hstack", "stack"})
-_CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
-_SEARCHES = re.compile(r"sklearn\.model_selection\.\w+SearchCV")
 _REPEATS = "repeats"
+_RESAMPLES = "duplicates or interpolates"
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,8 @@ class _Leak:
     call or, later, the one that uses its result. ``path``: the file that contains it; empty if it is the one that is
     searched. ``learns``: whether the call learns from labels. ``columns``: the only columns that depend on the call;
     empty if all may do so. ``is_inner``: whether the copied rows are inside the elements of a list, and so count only
-    after the elements have been joined.
+    after the elements have been joined. ``is_changed``: whether the copies differ from the rows that they were made from.
+    ``fitted_on``: the source text of the columns that the call is fitted on; empty if it is fitted on all.
     """
 
     what: str
@@ -84,6 +94,8 @@ class _Leak:
     learns: bool = False
     columns: frozenset[str] = frozenset()
     is_inner: bool = False
+    is_changed: bool = False
+    fitted_on: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,7 @@ def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     returned: dict[tuple[str, str], _Leak | None] = {}
     measurement = find_measurement(sources)
     for source, scope in find_used(sources):
-        yield from _Flow(source, functions, returned, measurement).follow(scope)
+        yield from _Flow(source, functions, returned, measurement, sources).follow(scope)
 
 
 class _Flow:
@@ -116,11 +128,12 @@ class _Flow:
         functions: _Functions,
         returned: dict[tuple[str, str], _Leak | None],
         measurement: tuple[str, str, int] | None = None,
+        sources: tuple[Source, ...] = (),
     ) -> None:
         """Start with no leaks.
 
         ``returned``: the leaks in the results of the functions examined so far. ``measurement``: the call or line that
-        gives the script's accuracy (see ``find_measurement``).
+        gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code.
         """
         self._source = source
         self._rows = Rows(source)
@@ -129,6 +142,7 @@ class _Flow:
         self._leaks: dict[str, _Leak] = {}
         self._fitted: dict[str, _Fit] = {}
         self._choices: dict[str, _Fit] = {}
+        self._ancestry = Ancestry(self._rows)
         self._tested_elsewhere: set[int] = set()
         self._sound_splits: dict[bool, int] = {}
         self._sliced: dict[int, set[tuple[str, str]]] = {}
@@ -137,6 +151,7 @@ class _Flow:
         self._fitted_rows: dict[tuple[str, int], set[str]] = {}
         """The rows that each call to fit() receives, keyed by the file and line of the call."""
         self._measurement = measurement
+        self._sources = sources
         self._measured: frozenset[str] = frozenset()
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
@@ -152,10 +167,12 @@ class _Flow:
                 last[leak.path, leak.line] = step.node.lineno
             self._rows.note_folds(step)
         for place, (leak, where, folds) in found.items():
-            if self._is_tested_elsewhere(place) or (folds and self._is_of_parameters(place, scope)):
+            if self._is_tested_elsewhere(place) or self._is_of_parameters(place, scope, folds):
                 continue
             # If the test data were read from elsewhere, all rows are training rows. A later split is that of the result.
-            learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(bool(folds), 0)
+            learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(
+                folds not in ("", LOOP), 0
+            )
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
@@ -170,12 +187,13 @@ class _Flow:
                 leak = self._leak_of(node.value, step)
                 is_grouped = leak and leak.copies and row_index(node) in self._rows.grouped_indices
                 if leak and step.follows(leak.step) and not is_grouped:
-                    yield leak, f"before the split used on {place}", ""
+                    yield leak, f"before the split used on {place}", self._loop_of(node)
         # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
         changes = [
             (target, value, *((self._leak_of(value, step), self._choice_of(value, step)) if value else (None, None)))
             for target, value in step.assigned
         ]
+        self._ancestry.note(step)
         sources = [
             self._rows.depends_on(value) if value else self._rows.depends_of_loop(step) for _, value, _, _ in changes
         ]
@@ -183,7 +201,7 @@ class _Flow:
             name = root_name(target)
             part = "train" if TRAIN_NAME.search(name) else "test" if TEST_NAME.search(name) else ""
             if leak and self._completes_split(value, part, leak):
-                yield leak, f"before the split on {place}", ""
+                yield leak, f"before the split on {place}", self._loop_of(value)
             self._assign(target, value, leak, step)
             rows = self._rows.note_dependencies(target, depends)
             if leak and value and leak.step is step:
@@ -211,30 +229,38 @@ class _Flow:
             is_within(each, rows) for each in self._measured for rows in leaked
         )
 
-    def _is_of_parameters(self, place: tuple[str, int], scope: Scope) -> bool:
+    def _is_of_parameters(self, place: tuple[str, int], scope: Scope, folds: str) -> bool:
         """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
 
-        Such a function may choose a setting with the training rows alone.
+        Such a function may choose a setting with the training rows alone. ``folds``: what makes folds in it (see
+        ``_find_in_step``). If this is no function that reports a mean, it must be certain that the rows are for training.
         """
         if isinstance(scope.node, ast.Module):
             return False
         arguments = scope.node.args
         names = {each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
+        fitted = self._fitted_rows.get(place, {""})
+        if folds in ("", LOOP):
+            return names >= fitted and is_given_training_rows(self._sources, scope, fitted)
         inside = set(map(id, ast.walk(scope.node)))
         is_measured_outside = any(
             last_name(call.func) in ("evaluate", "score", "accuracy_score") and id(call) not in inside
             for call in self._source.calls
         )
-        return is_measured_outside and names >= self._fitted_rows.get(place, {""})
+        return is_measured_outside and names >= fitted
 
     def _find_in_call(self, call: ast.Call, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         self._note_fit(call, step)
         if leak := self._find_split_leak(call, step):
             split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
-            folds = self._folds_of(call)
-            yield leak, f"before {folds or split} on line {call.lineno}", folds
+            folds = self._rows.folds_of(call)
+            yield (
+                leak,
+                f"before {folds or split} on line {call.lineno}",
+                folds or self._loop_of(call.args[0] if call.args else None),
+            )
         elif self._splits(call) and self._rows.is_all_rows(call):
-            self._sound_splits[bool(self._folds_of(call))] = call.lineno
+            self._sound_splits[bool(self._rows.folds_of(call))] = call.lineno
 
     def find_returned(self, scope: Scope) -> _Leak | None:
         """Return the leak in a function that returns copies of rows, or data that depend on labels, as its first value."""
@@ -273,7 +299,8 @@ class _Flow:
         learns = bool(learner) and (len(node.args) > 1 or any(each.arg in ("y", "Y") for each in node.keywords))
         if not learner and not _FITTED.fullmatch(name):
             return None
-        leak = _Leak(f"{name.rpartition('.')[2]}()", node.lineno, "", step, learns=learns)
+        what, columns = f"{name.rpartition('.')[2]}()", name_columns(node.args[0], self._source)
+        leak = _Leak(what, node.lineno, "", step, learns=learns, fitted_on=columns)
         rows = [self._rows.of(each) for each in node.args]
         self._leaked.setdefault((leak.path, leak.line), set()).update(filter(None, rows))
         self._fitted_rows[leak.path, leak.line] = set(rows)
@@ -335,8 +362,9 @@ class _Flow:
         # Equal labels are no copies of rows, unless they are joined with themselves. Rows of the same group stay together.
         found = [self._leak_of(each, step) for each in data[:2]]
         copied = found[0] if found and found[0] and found[0].copies else None
-        if not copied and len(found) > 1 and found[1] and found[1].copies == _REPEATS:
-            copied = replace(found[1], copies="repeats the labels of")
+        repeats = found[1] if len(found) > 1 and found[1] and found[1].copies == _REPEATS else None
+        if not copied and repeats and self._ancestry.is_augmented(data[0]):
+            copied = replace(repeats, copies="repeats the labels of", is_changed=True)
         if (
             copied
             and step.follows(copied.step)
@@ -348,19 +376,12 @@ class _Flow:
 
     def _splits(self, call: ast.Call) -> bool:
         """Return whether a call splits the data passed to it."""
-        return self._source.callee(call) == SPLIT or bool(self._folds_of(call))
+        return self._source.callee(call) == SPLIT or bool(self._rows.folds_of(call))
 
-    def _folds_of(self, call: ast.Call) -> str:
-        """Return what splits the data passed to a call into training and validation data, such as GridSearchCV()."""
-        if self._source.callee(call) in _CROSS_VALIDATIONS:
-            return f"{last_name(call.func)}()"
-        if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
-            return ""
-        name = self._rows.class_of(call.func.value)
-        if _SEARCHES.fullmatch(name):
-            scores = (each for each in self._source.nodes if isinstance(each, ast.Attribute))
-            return f"{name.rpartition('.')[2]}()" if any(each.attr == "best_score_" for each in scores) else ""
-        return "fit()" if keyword(call, "validation_split") else ""
+    def _loop_of(self, node: ast.AST | None) -> str:
+        """Return ``LOOP`` if an expression takes the test rows of a fold that a loop goes through; else empty."""
+        is_fold = isinstance(node, ast.Subscript) and row_index(node) in self._rows.fold_indices
+        return LOOP if is_fold else ""
 
     def _completes_split(self, rows: ast.expr | None, part: str, leak: _Leak) -> bool:
         """Return whether using some rows as ``part`` ("train" or "test") completes a split.
@@ -382,35 +403,28 @@ class _Flow:
     def _report(self, leak: _Leak, where: str, folds: str = "") -> Finding:
         """Return the finding about a leak.
 
-        ``folds``: the call that splits the data into training and validation data; empty for a split into training and
-        test data.
+        ``folds``: what splits the data into training and validation data; empty for a split into training and test data.
         """
         if leak.path and leak.path != self._source.path:
             where += f" of {self._source.path}"
         tested = {"": "the test rows", "fit()": "the validation rows"}.get(folds, "the test rows of each fold")
-        has_pipeline = folds and folds != "fit()"
         if leak.copies:
-            remedy = f"Split first, then use {leak.what} on the training rows alone."
-            if folds:
-                remedy = (
-                    f"Pass the original rows to {folds}, and use {leak.what} on the training rows of each fold alone."
-                )
-            kind = "copied_before"
-            message = f"{leak.what} {leak.copies} rows {where}, so copies of training rows are among {tested}."
+            kind = "augmented_before" if leak.is_changed else "copied_before"
+            what = "changed copies" if leak.is_changed else "copies"
+            message = f"{leak.what} {leak.copies} rows {where}, so {what} of training rows are among {tested}."
+            remedy = advise_on_copies(leak.what, folds, is_oversampler=leak.copies == _RESAMPLES)
         else:
-            remedy = "Split first, fit on the training rows, and only transform the test rows."
-            if has_pipeline:
-                remedy = (
-                    f"Pass the original data and make_pipeline({leak.what[:-1]}…), model) to {folds}, so that {leak.what} is fitted "
-                    "separately in each fold."
-                )
             kind = "learned_before" if leak.learns else "fitted_before"
             seen = f"learned from the labels of {tested}" if leak.learns else f"seen {tested}"
             message = f"{leak.what} is fitted on all rows {where}, so it has {seen}."
+            remedy = advise_on_fit(leak.what, folds, leak.fitted_on)
         # accuracy_score() may compare what cross_val_predict() returns, so that no cross-validation is recorded.
         is_compared = folds == "cross_val_predict()"
-        split = "folds" if folds and kind != "fitted_before" and not is_compared else "split"
+        is_validation = folds not in ("", LOOP)
+        split = "folds" if is_validation and kind != "fitted_before" and not is_compared else "split"
         split = "predictions" if is_compared and leak.copies else split
+        if split != "split" and leak.copies:
+            kind = "copied_before"
         return Finding(f"{kind}_{split}", leak.path or self._source.path, leak.line, message, remedy)
 
     def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None, step: Step) -> None:
@@ -530,7 +544,7 @@ class _Flow:
             return earlier
         name = self._rows.class_of(owner)
         if method == "fit_resample" and _OVERSAMPLERS.fullmatch(name) and self._rows.is_all_rows(call):
-            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, "duplicates or interpolates", step)
+            return _Leak(f"{name.rpartition('.')[2]}()", call.lineno, _RESAMPLES, step)
         if method == "fit_transform" and (fit := self._fit_of(call, step)):
             return fit.leak
         fit = self._fit_of(owner, step) if method == "transform" else None

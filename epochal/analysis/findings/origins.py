@@ -1,7 +1,7 @@
 """Trace what the variables of a scope are computed from: other variables, and columns of data frames."""
 
 import ast
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from epochal.analysis.findings.kinds import NAMES, Kinds, Result
@@ -19,7 +19,7 @@ from epochal.analysis.findings.source import (
     names_in,
     root_name,
 )
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import last_name, literal, text_of
 
 SPLITS = frozenset({"train_test_split", "split"})
 """Functions that split the rows."""
@@ -46,6 +46,8 @@ _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
 """Functions that add columns or rows to a table. What they add counts only if it is read later."""
 _COLUMN = "?"
 """The first character of a column's origins. Such origins count only if the column is read."""
+_OR = "\t"
+"""Separates the position and the name of a field that has both, in origins."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
 """Attributes of a data frame that are not columns."""
 _NAME = "''"
@@ -84,10 +86,31 @@ class Origins:
     def of(self, node: ast.AST) -> frozenset[str]:
         """Return the origins of an expression. Constants and sizes of data have none: no data values affect them."""
         found = self._of(node)
-        keeps_all = isinstance(node, ast.Name | ast.Attribute | ast.Starred | ast.keyword) or (
-            isinstance(node, ast.Call) and last_name(node.func) in _KEEPING_ORDER | _SORTING
-        )
-        return found if keeps_all or ORDERED not in found else found | {RANKED}
+        return found if ORDERED not in found or self._keeps_all(node) else found | {RANKED}
+
+    def _keeps_all(self, node: ast.AST) -> bool:
+        """Return whether an expression keeps all values that it is given, except those that it leaves out by name."""
+        match node:
+            case ast.Name() | ast.Attribute() | ast.Starred() | ast.keyword():
+                return True
+            case ast.Call(func=ast.Attribute(attr="drop"), args=[left_out]):
+                return not self.of(left_out)
+            case ast.Call():
+                return last_name(node.func) in _KEEPING_ORDER | _SORTING
+            case ast.BinOp(op=ast.Add(), left=first, right=second):
+                return _is_name(first) or _is_name(second)
+            case ast.ListComp(
+                elt=ast.Name(id=name), generators=[ast.comprehension(target=ast.Name(id=target), ifs=tests)]
+            ):
+                return name == target and all(self._leaves_out(each, name) for each in tests)
+        return False
+
+    def _leaves_out(self, test: ast.expr, name: str) -> bool:
+        """Return whether a test such as ``name != "price"`` holds for all values but those that it names."""
+        match test:
+            case ast.Compare(left=ast.Name(id=tested), ops=[ast.NotEq() | ast.NotIn()], comparators=[left_out]):
+                return tested == name and not self.of(left_out)
+        return False
 
     def _of(self, node: ast.AST) -> frozenset[str]:
         match node:
@@ -118,7 +141,7 @@ class Origins:
             return frozenset()
         found = self.of(node.value)
         is_column = isinstance(node.value, ast.Name) and node.attr not in _TABLE_ATTRIBUTES
-        found = _unmark_column(found, node.attr) if is_column else found
+        found = found if node.attr in _TABLE_ATTRIBUTES else _unmark_column(found, node.attr)
         return found | self._of_column(ast.Constant(node.attr)) if found and is_column else found
 
     def _of_parts(self, node: ast.AST) -> frozenset[str]:
@@ -143,6 +166,8 @@ class Origins:
             return self._of_join(call)
         if name == "DataFrame" and call.args and isinstance(call.args[0], ast.Dict):
             return self._of_fields(call.args[0]).union(*map(self.of, (*call.args[1:], *call.keywords)))
+        if name == "DataFrame" and call.args and (columns := self._find_titles(call)):
+            return _rename_elements(self.of(call.args[0]), columns)
         marks = {RANKED} if name in _RANKINGS else {ORDERED} if name in _SORTING else set[str]()
         return self._of_function(call) | marks
 
@@ -156,8 +181,11 @@ class Origins:
         if name == "groupby" and (by := keyword(call, "by", 0)):
             found |= self._of_column(by)
         found = _unmark_elements(found)
+        for each in (*call.args, *(each.value for each in call.keywords)):
+            if isinstance(each, ast.Lambda) or each is keyword(call, "key"):
+                found = _unmark_read(found, each)
         if name not in ("corr", *_KEEPING_ORDER):
-            for each in (*call.args, *(each.value for each in call.keywords if each.arg == "by")):
+            for each in (*call.args, *(each.value for each in call.keywords if each.arg in ("by", "columns"))):
                 found = found if _holds_no_name(each) else self._read(found, each)
         return found
 
@@ -185,7 +213,26 @@ class Origins:
         """Return the origins of a value that is added to a list: those of a record's fields count only if read."""
         if isinstance(node, ast.Tuple):
             return self._of_fields(ast.Dict([ast.Constant(each) for each in range(len(node.elts))], node.elts))
+        if isinstance(node, ast.Call) and (names := self._find_field_names(node)):
+            given = [(name, keyword(node, name, position)) for position, name in enumerate(names)]
+            keys: list[ast.expr | None] = [
+                ast.Constant(f"{position}{_OR}{name}") for position, (name, value) in enumerate(given) if value
+            ]
+            return self._of_fields(ast.Dict(keys, [value for _, value in given if value]))
         return self._of_fields(node) if isinstance(node, ast.Dict) and _is_record(node) else self.of(node)
+
+    def _find_field_names(self, call: ast.Call) -> list[str]:
+        """Return the names of the fields of a named tuple that a call creates; empty for other calls."""
+        created = self.constants.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        if not isinstance(created, ast.Call) or last_name(created.func) != "namedtuple":
+            return []
+        fields = keyword(created, "field_names", 1)
+        return text_of(fields).replace(",", " ").split() or _texts_of(fields)
+
+    def _find_titles(self, call: ast.Call) -> list[str]:
+        """Return the names that a call to ``DataFrame`` gives to the columns; empty if they are not known."""
+        titles = keyword(call, "columns", 2)
+        return _texts_of(self.constants.get(titles.id) if isinstance(titles, ast.Name) else titles)
 
     def _of_fields(self, node: ast.Dict) -> frozenset[str]:
         """Return the origins of the columns in a dictionary.
@@ -206,8 +253,8 @@ class Origins:
         Return ``found`` itself if ``column`` may stand for many columns, as a mask or a loop variable does.
         """
         name = column.id if isinstance(column, ast.Name) else ""
-        is_data = name in self.names and _NAME not in self.names[name]
-        if self.kinds.of(column) or ((is_data or name in self.loops) and name not in self.constants):
+        is_data = name in self.loops or (name in self.names and _NAME not in self.names[name])
+        if self.kinds.of(column) or (name and is_data and name not in self.constants):
             return found
         value = self.constants.get(name) if name else column
         return _unmark_column(found, str(value.value) if isinstance(value, ast.Constant) else "")
@@ -226,11 +273,11 @@ class Origins:
 
     def _of_comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> frozenset[str]:
         earlier, bound, found = self.names, set[str](), frozenset[str]()
-        values = (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)
+        values = [node.key, node.value] if isinstance(node, ast.DictComp) else []
         self.names = dict(earlier)
         try:
             for each in node.generators:
-                iterated = frozenset({PART}) if _splits(each.iter) else self.of(each.iter)
+                iterated = frozenset({PART}) if _splits(each.iter) else self._of_unpacked(each.target, each.iter)
                 for position, part in enumerate(elements_of(each.target)):
                     own = _unmark_elements(iterated, position) if part is not each.target else iterated
                     self.names |= dict.fromkeys(names_in(part), own)
@@ -238,10 +285,25 @@ class Origins:
                 self.loops |= set() if PART in iterated else names_in(each.target)
                 found |= iterated
             with self.kinds.bound(node):
-                tests = (test for each in node.generators for test in each.ifs)
-                return _without(found.union(*map(self.of, (*values, *tests))), bound)
+                tests = (
+                    test
+                    for each in node.generators
+                    for test in each.ifs
+                    if not (isinstance(each.target, ast.Name) and self._leaves_out(test, each.target.id))
+                )
+                found = found.union(*map(self.of, (*values, *tests)))
+                return _without(found if isinstance(node, ast.DictComp) else found | self._of_record(node.elt), bound)
         finally:
             self.names = earlier
+
+    def _of_unpacked(self, target: ast.expr, value: ast.expr) -> frozenset[str]:
+        """Return the origins of a value that is assigned to a target.
+
+        If the target is a tuple, but it is not known which of the value's fields its variables hold, all of them count.
+        """
+        is_starred = any(isinstance(part, ast.Starred) for part in elements_of(target))
+        is_unknown = is_starred or (isinstance(target, ast.Tuple) and _holds_table_rows(value))
+        return unmark_all(self.of(value)) if is_unknown else self.of(value)
 
     def _of_subscript(self, node: ast.Subscript) -> frozenset[str]:
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
@@ -250,6 +312,8 @@ class Origins:
         are_labels = isinstance(node.value, ast.Attribute) and node.value.attr in ("columns", "index")
         for each in () if are_labels else parts:
             found = found if _holds_no_name(each) else self._read(found, each)
+        if len(parts) > 1 and _is_number(parts[-1]):  # the position of a column
+            found = unmark_all(found)
         is_computed = isinstance(parts[-1], ast.Slice | ast.Compare | ast.BinOp | ast.UnaryOp) if parts else True
         if not are_labels and kind != NAMES and not is_computed:  # the names of columns
             if not _is_number(parts[-1]):
@@ -290,7 +354,7 @@ class Origins:
         for each in result.origins:
             field, origin = _field_of(each)
             if origin in arguments:
-                given = self.of(arguments[origin])
+                given = _unmark_elements(self.of(arguments[origin]))
             elif origin[1:-1] in arguments:
                 given = self._of_column(arguments[origin[1:-1]])
             else:
@@ -339,7 +403,7 @@ class Origins:
         self.kinds.assign(step)
 
     def _assign(self, target: ast.expr, value: ast.expr, condition: frozenset[str]) -> None:
-        found = frozenset({PART}) if _splits(value) else self.of(value)
+        found = frozenset({PART}) if _splits(value) else self._of_unpacked(target, value)
         if _holds_no_data(value) and not condition:
             found = frozenset({_NAME})
         targets = elements_of(target)
@@ -471,7 +535,8 @@ def _flatten(target: ast.expr) -> Iterator[ast.expr]:
 
 def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[str]:
     """Return origins without the variables of a comprehension or lambda, which mean nothing outside it."""
-    return origins - {*variables} - {f"[{each}]" for each in variables}
+    inner = {*variables, *(f"[{each}]" for each in variables)}
+    return frozenset(each for each in origins if _field_of(each)[1] not in inner)
 
 
 def _holds_no_data(value: ast.expr) -> bool:
@@ -497,10 +562,11 @@ def _is_number(node: ast.expr) -> bool:
 
 def _mark_column(origins: frozenset[str], column: str) -> frozenset[str]:
     """Return ``origins`` marked as those of a table's column. ``column``: its name; empty if unknown."""
-    return frozenset(
-        each if each in (PART, RANKED, ORDERED, _NAME) or each.startswith(_COLUMN) else f"{_COLUMN}{column}\n{each}"
-        for each in origins
-    )
+    return frozenset(each if each.startswith(_COLUMN) else _mark(each, column) for each in origins)
+
+
+def _mark(origin: str, column: str) -> str:
+    return origin if origin in (PART, RANKED, ORDERED, _NAME) else f"{_COLUMN}{column}\n{origin}"
 
 
 def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
@@ -510,7 +576,7 @@ def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
     """
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
-        origin if field is not None and (not field or not column or field == column) else each
+        origin if field is not None and (not field or not column or column in field.split(_OR)) else each
         for each, field, origin in fields
     )
 
@@ -519,9 +585,46 @@ def _unmark_elements(origins: frozenset[str], position: int | None = None) -> fr
     """Return ``origins`` without the marks of the tuple element at ``position``, or of all elements if it is None."""
     fields = ((each, *_field_of(each)) for each in origins)
     return frozenset(
-        origin if column and column.isdigit() and position in (None, int(column)) else each
-        for each, column, origin in fields
+        origin if (place := _place_of(field)) is not None and position in (None, place) else each
+        for each, field, origin in fields
     )
+
+
+def _place_of(field: str | None) -> int | None:
+    """Return the position of an element, given its field in origins; None if the field has no known position."""
+    place = (field or "").partition(_OR)[0]
+    return int(place) if place.isdigit() else None
+
+
+def _rename_elements(origins: frozenset[str], names: Sequence[str]) -> frozenset[str]:
+    """Return origins in which the elements of tuples are the columns of a table. ``names``: the names of the columns."""
+    fields = ((each, _place_of(_field_of(each)[0]), _field_of(each)[1]) for each in origins)
+    return frozenset(
+        each if place is None else _mark(origin, names[place] if place < len(names) else "")
+        for each, place, origin in fields
+    )
+
+
+def _unmark_read(origins: frozenset[str], key: ast.expr) -> frozenset[str]:
+    """Return origins, without the marks of the fields of a record that a function such as ``lambda s: s["a"]`` reads."""
+    if isinstance(key, ast.Call) and last_name(key.func) in ("attrgetter", "itemgetter"):
+        read = [*key.args]
+    elif isinstance(key, ast.Lambda) and len(key.args.args) == 1:
+        (parameter,) = key.args.args
+        uses = [each for each in ast.walk(key.body) if isinstance(each, ast.Name) and each.id == parameter.arg]
+        read = [
+            each.slice if isinstance(each, ast.Subscript) else ast.Constant(each.attr)
+            for each in ast.walk(key.body)
+            if isinstance(each, ast.Subscript | ast.Attribute) and each.value in uses
+        ]
+        read = read if len(read) == len(uses) else []
+    else:
+        read = []
+    if not read or not all(isinstance(each, ast.Constant) for each in read):
+        return unmark_all(origins)
+    for each in read:
+        origins = _unmark_column(origins, str(literal(each)))
+    return origins
 
 
 def unmark_all(origins: frozenset[str]) -> frozenset[str]:
@@ -535,6 +638,18 @@ def _field_of(origin: str) -> tuple[str | None, str]:
         return None, origin
     column, _, inner = origin[1:].partition("\n")
     return column, inner
+
+
+def _holds_table_rows(node: ast.expr) -> bool:
+    """Return whether an expression holds the rows of a table as tuples, without the names of the columns."""
+    name = called(node) or (node.attr if isinstance(node, ast.Attribute) else "")
+    return name in ("itertuples", "to_numpy", "to_records", "values")
+
+
+def _texts_of(node: ast.expr | None) -> list[str]:
+    """Return the strings in a list or tuple of strings; empty for other expressions."""
+    texts = [*map(text_of, node.elts)] if isinstance(node, ast.List | ast.Tuple) else []
+    return texts if all(texts) else []
 
 
 def _is_record(node: ast.Dict) -> bool:

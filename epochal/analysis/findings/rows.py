@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from epochal.analysis.findings.source import GROWING, Source, Step, first_index, has_row_slice, keyword, root_name
-from epochal.analysis.findings.splits import PART_NAME
+from epochal.analysis.findings.splits import CROSS_VALIDATIONS, PART_NAME
 from epochal.analysis.syntax import last_name, text_of
 
 DATA_ATTRIBUTES = frozenset({"values", "T", "iloc", "loc"})
@@ -33,6 +33,8 @@ _FITTED_METHODS = frozenset(
 """The methods of fitted objects whose results depend on their arguments row by row."""
 CHOOSING = frozenset({"get_support", "get_feature_names_out", "support_", "ranking_"})
 """Methods and attributes of a fitted selector that return the columns that it selects."""
+_CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
+_SEARCHES = re.compile(r"sklearn\.model_selection\.\w+SearchCV")
 SPLIT = "sklearn.model_selection.train_test_split"
 
 
@@ -49,6 +51,8 @@ class Rows:
         self.parts: set[str] = set()
         """The variables that hold a part of a split, or the indices of its rows."""
         self.test_indices: set[str] = set()
+        self.fold_indices: set[str] = set()
+        """The test indices of the folds that a loop goes through."""
         self.grouped_indices: set[str] = set()
         """The test indices of folds that keep the rows of each group, and so a row and its copies, together."""
         self.changed: set[str] = set()
@@ -133,6 +137,9 @@ class Rows:
                 self.parts |= set(names[-2:])
                 self.test_indices.add(names[-1])
                 self.grouped_indices.discard(names[-1])
+                self.fold_indices.discard(names[-1])
+                if not isinstance(node, ast.Assign):
+                    self.fold_indices.add(names[-1])
                 if self._keeps_groups(value):
                     self.grouped_indices.add(names[-1])
 
@@ -184,6 +191,18 @@ class Rows:
         """Return the rows that the variables of a statement's loops and comprehensions take their values from."""
         loops = (each.iter for each in step.nodes if isinstance(each, ast.For | ast.AsyncFor | ast.comprehension))
         return frozenset().union(*map(self.depends_on, loops))
+
+    def folds_of(self, call: ast.Call) -> str:
+        """Return what splits the data passed to a call into training and validation data, such as GridSearchCV()."""
+        if self.source.callee(call) in _CROSS_VALIDATIONS:
+            return f"{last_name(call.func)}()"
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
+            return ""
+        name = self.class_of(call.func.value)
+        if _SEARCHES.fullmatch(name):
+            scores = (each for each in self.source.nodes if isinstance(each, ast.Attribute))
+            return f"{name.rpartition('.')[2]}()" if any(each.attr == "best_score_" for each in scores) else ""
+        return "fit()" if keyword(call, "validation_split") else ""
 
     def class_of(self, node: ast.expr) -> str:
         """Return the full name of an object's class, even if the object is created and fitted in one expression."""
@@ -315,6 +334,19 @@ def column_names(node: ast.expr | None) -> frozenset[str]:
     """Return the names in an index such as ``"a"`` or ``["a", "b"]``; empty for other indices."""
     elements = node.elts if isinstance(node, ast.List | ast.Tuple) else [node] if node else []
     return texts_in(node) if node and elements and all(map(text_of, elements)) else frozenset()
+
+
+def name_columns(node: ast.expr, source: Source) -> str:
+    """Return the source text of the columns that an expression takes, as in ``df[["a", "b"]]``; empty if it takes all."""
+    if not isinstance(node, ast.Subscript):
+        return ""
+    columns = column_index(node)
+    value = source.constants.get(columns.id, columns) if isinstance(columns, ast.Name) else columns
+    if value and text_of(value):
+        return f"[{ast.unparse(value)}]"
+    is_index = isinstance(value, ast.Attribute) and value.attr == "columns"
+    is_last = columns is not node.slice  # as in x[:, columns]
+    return ast.unparse(columns) if columns and (is_last or is_index or column_names(value)) else ""
 
 
 def texts_in(node: ast.AST) -> frozenset[str]:

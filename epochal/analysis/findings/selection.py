@@ -30,14 +30,28 @@ from epochal.analysis.findings.origins import (
     outer_origins,
     unmark_all,
 )
-from epochal.analysis.findings.source import Scope, Source, Step, find_used, is_literal, keyword, root_name
-from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TRAIN_NAME
+from epochal.analysis.findings.remedies import name_parameters
+from epochal.analysis.findings.rows import Rows
+from epochal.analysis.findings.source import (
+    GROWING,
+    Scope,
+    Source,
+    Step,
+    called,
+    find_used,
+    is_literal,
+    keyword,
+    names_in,
+    root_name,
+)
+from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TEST_NAME, TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
 _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 """Functions that take rows and their labels as the first two arguments."""
 _MEASURING = frozenset({"accuracy_score", "evaluate", "score"})
 """Functions that measure an accuracy on the rows and labels, or the labels and predictions, that they are given."""
+_PREDICTING = frozenset({"predict", "predict_classes", "predict_proba"})
 _TRAINING = re.compile(r"^(?:[xy]_?)?(?:train|training|tr)(?:$|[_\d])|_(?:train|tr)$", re.IGNORECASE)
 """Matches names of variables and keys that hold training rows, such as ``Xtrain``, ``xtr`` and ``x_train``."""
 
@@ -47,7 +61,8 @@ class _Choice:
     """A choice of columns.
 
     ``origins``: what determined the choice (see ``Origins``); ``data``: the origins of the data whose columns are
-    chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
+    chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept. ``decided``: the
+    line that sets the variable which holds the chosen columns; the line of ``step`` if there is none.
     ``deciding``: the expressions that decide on the columns. ``reorders``: whether all columns are kept, in another order.
     """
 
@@ -57,6 +72,22 @@ class _Choice:
     sliced: int = 0
     deciding: tuple[ast.expr, ...] = ()
     reorders: bool = False
+    decided: int = 0
+
+
+@dataclass(frozen=True)
+class _Use:
+    """A call, in the statement ``step``, that splits data with chosen columns or uses them in part.
+
+    ``where``: a phrase for the finding, such as "before the split". ``folds``: what splits the data into training and
+    validation data (see ``Rows.folds_of``); empty if nothing does.
+    """
+
+    choice: _Choice
+    where: str
+    call: ast.Call
+    step: Step
+    folds: str
 
 
 def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -92,6 +123,20 @@ class _Choices:
         self._guards = find_guards(scope)
         self._branches = {id(step.node): step.branch for step in scope.steps}
         self._chosen: dict[str, frozenset[_Choice]] = {}
+        self._rows = Rows(source)
+        self._split = ""
+        """The last split into training and test data, such as "train_test_split() on line 9"."""
+        self._split_line = 0
+        self._decided: dict[str, int] = {}
+        """The line that last set or extended each variable."""
+        self._whole: dict[str, Step] = {}
+        """The variables that hold parts of data with all columns, or predictions for them, and the statement that sets them."""
+        self._predicted: set[str] = set()
+        self._measures_all = False
+        self._tested: list[tuple[ast.Call, Step]] = []
+        """The calls that measure an accuracy, or return predictions that a statement compares with labels."""
+        self._answers: dict[str, ast.Call] = {}
+        """The calls that return the predictions which variables hold."""
 
     def follow(self, measured: int) -> Iterator[Finding]:
         """Yield a finding for each choice that depends on the labels of all rows.
@@ -100,7 +145,7 @@ class _Choices:
         """
         rows: list[frozenset[str]] = []
         labels: set[str] = set()
-        splits: list[tuple[_Choice, str, ast.Call]] = []
+        uses: list[_Use] = []
         nodes: list[ast.expr] = []
         for step in self._scope.steps:
             for call in step.calls:
@@ -108,47 +153,100 @@ class _Choices:
                 nodes += [node for node in [self._label_node(call)] if node]
                 if call.lineno == measured and last_name(call.func) in _MEASURING:
                     rows = self._find_measured(call)
-                splits += [
-                    (choice, where, call)
-                    for choice, where in self._find_splits(call, step)
-                    if step.follows(choice.step)
-                ]
+                    self._measures_all = self._is_of_whole(call, step)
+                uses += [use for use in self._find_uses(call, step) if step.follows(use.choice.step)]
+            self._tested += [(call, step) for call in self._find_tests(step)]
             self._note(step)
         tests = {key: each.tests for key, each in self._guards.items()}
         reads = LabelReads(self._scope, tests, self._readers)
         reported = set()
-        for choice, where, call in splits:
-            used = choice.origins & (labels - choice.data)
-            own = self._label_node(call)
+        for use in uses:
+            choice, own = use.choice, self._label_node(use.call)
             is_sound = (
-                _is_of_part(choice, labels)
+                self._measures_all
+                or not choice.origins & (labels - choice.data)
                 or _is_of_tested(choice, labels)
                 or (rows and all(_is_elsewhere(choice, labels, each) for each in rows))
                 or not any(
                     reads.lead_to(choice.deciding, _last_line(choice), node) for node in ([own] if own else nodes)
                 )
             )
-            if used and not is_sound and choice.step.node.lineno not in reported:
+            is_of_part = _is_of_part(choice, labels)
+            is_inner = is_of_part or (use.folds.endswith("SearchCV()") and PART not in choice.data)
+            if is_inner and not self._counts(use, reads if is_of_part else None):
+                continue
+            if not is_sound and choice.step.node.lineno not in reported:
                 reported.add(choice.step.node.lineno)
-                yield self._report(choice, where, last_name(call.func))
+                later = [each for each in uses if each.choice.step is choice.step and self._counts(each)]
+                yield self._report_folds(use) if is_inner else self._report(use, (later or [use])[-1].folds)
 
-    def _report(self, choice: _Choice, where: str, name: str) -> Finding:
-        """Return the finding about a choice. ``name``: the function that splits or uses the data."""
+    def _counts(self, use: _Use, reads: LabelReads | None = None) -> bool:
+        """Return whether the accuracy that counts may be that of the folds which a call makes of data with chosen columns.
+
+        It is not if other rows are tested later. ``reads``: if given, the choice must have been made with the same rows.
+        """
+        if not use.folds:
+            return False
+        data = [*use.call.args, *(each for each in [self._label_node(use.call)] if each)]
+        names = {root_name(each) for each in data} - {""}
+        names |= {root_name(self._source.constants[each]) for each in names if each in self._source.constants} - {""}
+        if reads and not names & reads.reach(use.choice.deciding, _last_line(use.choice)):
+            return False
+        return not any(
+            step.node.lineno > use.call.lineno and use.step.follows(step) and call.args and self._is_test(call, names)
+            for call, step in self._tested
+        )
+
+    def _find_tests(self, step: Step) -> Iterator[ast.Call]:
+        """Yield the calls that measure an accuracy, or whose predictions a statement compares with labels."""
+        yield from (call for call in step.calls if last_name(call.func) in _MEASURING)
+        compared = (each for each in step.nodes if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq))
+        for node in (inner for each in compared for inner in ast.walk(each)):
+            if isinstance(node, ast.Call) and last_name(node.func) in _PREDICTING:
+                yield node
+            elif isinstance(node, ast.Name) and node.id in self._answers:
+                yield self._answers[node.id]
+        for target, value in step.assigned:
+            calls = (each for each in ast.walk(value or target) if isinstance(each, ast.Call))
+            if call := next((each for each in calls if last_name(each.func) in _PREDICTING), None):
+                self._answers |= dict.fromkeys(names_in(target), call)
+
+    def _is_test(self, call: ast.Call, names: Collection[str]) -> bool:
+        """Return whether a call measures or predicts something on rows other than those of the variables ``names``."""
+        given = {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
+        is_named = any(each in self._rows.test_indices or TEST_NAME.search(each) for each in given)
+        return is_named or root_name(call.args[0]) not in names
+
+    def _report(self, use: _Use, folds: str) -> Finding:
+        """Return the finding about a choice made with the labels of all rows.
+
+        ``folds``: what makes the folds whose accuracy counts; empty if there is none.
+        """
         remedy = "Split first, and choose the columns using only the training rows."
-        if name in CROSS_VALIDATIONS:
-            remedy = (
-                f"Pass all columns and make_pipeline(SelectKBest(…), model) to {name}(), so that the columns are chosen "
-                "separately in each fold."
-            )
-        elif name == "split":
+        if folds:
+            remedy = _advise_for_folds(folds)
+        elif last_name(use.call.func) == "split":
             remedy = "Choose the columns separately in each fold, using only its training rows."
         return Finding(
             "chosen_before_split",
             self._source.path,
-            choice.step.node.lineno,
-            f"The labels of all rows are used to choose the columns {where}, so the choice depends on the "
-            f"{'validation' if 'validation' in where else 'test'} labels.",
+            use.choice.decided,
+            f"The labels of all rows are used to choose the columns {use.where}, so the choice depends on the "
+            f"{'validation' if 'validation' in use.where else 'test'} labels.",
             remedy,
+        )
+
+    def _report_folds(self, use: _Use) -> Finding:
+        """Return the finding about a choice made with the labels of all rows that are then split into folds."""
+        is_compared = use.folds == "cross_val_predict()"  # no cross-validation is recorded for it
+        tested = "validation labels" if use.folds == "fit()" else "test labels of each fold"
+        return Finding(
+            "learned_before_split" if is_compared else "learned_before_folds",
+            self._source.path,
+            use.choice.decided,
+            f"The labels of all rows that {use.folds} on line {use.call.lineno} splits are used to choose the columns, so "
+            f"the choice depends on the {tested}.",
+            _advise_for_folds(use.folds),
         )
 
     def find_returned(self) -> Result | None:
@@ -170,13 +268,57 @@ class _Choices:
     def _note(self, step: Step) -> None:
         """Record the choices and origins of the variables that a statement assigns or changes."""
         changes = [(target, self._choices_of(value, step) if value else frozenset()) for target, value in step.assigned]
+        whole = self._find_whole(step)
         changed = self._find_changed(step.node)
         found = self._choices_of(changed, step) if changed else frozenset()
         self._origins.assign(step, self._guards.get(id(step.node), Guard()))
         for target, choices in changes:
             self._assign(target, choices)
+        self._whole |= whole
+        self._note_lines(step)
         if found and (name := root_name(changed)):
             self._chosen[name] = self._chosen.get(name, frozenset()) | found
+
+    def _note_lines(self, step: Step) -> None:
+        """Record which line sets each variable, and which one splits the data."""
+        for call in step.calls:
+            if last_name(call.func) == "train_test_split":
+                self._split, self._split_line = f"train_test_split() on line {call.lineno}", call.lineno
+            if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
+                self._decided[root_name(call.func)] = call.lineno
+        for target, value in step.assigned:
+            self._rows.assign(target, value, step.node.lineno)
+            self._decided |= dict.fromkeys(names_in(target), step.node.lineno)
+        self._rows.note_folds(step)
+
+    def _find_whole(self, step: Step) -> dict[str, Step]:
+        """Return the variables that a statement sets to parts of data with all columns, or to predictions for such a part."""
+        for name in {name for target, _ in step.assigned for name in names_in(target)}:
+            self._whole.pop(name, None)
+            self._predicted.discard(name)
+        found = set[str]()
+        for target, value in step.assigned:
+            if not isinstance(value, ast.Call) or self._choices_of(value, step):
+                continue
+            is_split = last_name(value.func) == "train_test_split"
+            is_predicted = last_name(value.func) == "predict" and self._is_of_whole(value, step)
+            found |= names_in(target) if is_split or is_predicted else set()
+            self._predicted |= names_in(target) if is_predicted else set()
+        return dict.fromkeys(found, step)
+
+    def _is_of_whole(self, call: ast.Call, step: Step) -> bool:
+        """Return whether a call measures a model on a part of data with all columns, or predicts such a part."""
+        given = [*call.args, *(each.value for each in call.keywords)][:2]
+        rows = given[:1]
+        if last_name(call.func) == "accuracy_score":
+            rows = [
+                each.args[0] for each in given if isinstance(each, ast.Call) and called(each) == "predict" and each.args
+            ]
+            rows += [each for each in given if isinstance(each, ast.Name) and each.id in self._predicted]
+        return any(
+            isinstance(each, ast.Name) and each.id in self._whole and step.follows(self._whole[each.id])
+            for each in rows
+        ) and not any(self._choices_of(each, step) for each in given)
 
     def _find_changed(self, node: ast.stmt) -> ast.expr | None:
         """Return an expression for the data that is left when a statement removes columns, as ``del df[column]`` does."""
@@ -206,11 +348,8 @@ class _Choices:
             return None
         return keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
 
-    def _find_splits(self, call: ast.Call, step: Step) -> Iterator[tuple[_Choice, str]]:
-        """Yield each choice of columns in the data that a call splits or uses only in part.
-
-        Each is paired with a phrase for the finding, such as "before the split".
-        """
+    def _find_uses(self, call: ast.Call, step: Step) -> Iterator[_Use]:
+        """Yield each choice of columns in the data that a call splits or uses only in part."""
         name = last_name(call.func)
         position = 1 if name in CROSS_VALIDATIONS else 0
         if len(call.args) <= position or name not in _LABELLED | CROSS_VALIDATIONS:
@@ -219,14 +358,22 @@ class _Choices:
         for choice in sorted(self._choices_of(data, step), key=lambda each: each.step.node.lineno):
             if choice.reorders:
                 continue
-            if name in SPLITS or name in CROSS_VALIDATIONS:
-                yield choice, f"before {name}() on line {call.lineno}"
-            elif name == "fit" and PART in choice.data:
-                yield choice, "before the split"
-            elif name == "fit" and keyword(call, "validation_split"):
-                yield choice, f"before fit() splits off validation data on line {call.lineno}"
-            elif choice.sliced:
-                yield choice, f"before the split on line {choice.sliced}"
+            if where := self._place(choice, call):
+                yield _Use(choice, where, call, step, self._rows.folds_of(call))
+
+    def _place(self, choice: _Choice, call: ast.Call) -> str:
+        """Return a phrase that says where a call splits the data or uses it in part; empty if it does neither."""
+        name, folds = last_name(call.func), self._rows.folds_of(call)
+        if name in SPLITS or name in CROSS_VALIDATIONS:
+            return f"before {name}() on line {call.lineno}"
+        if name == "fit" and PART in choice.data:
+            is_later = choice.decided > self._split_line
+            return f"{'despite' if is_later else 'before'} {self._split}" if self._split else "before the split"
+        if folds == "fit()":
+            return f"before fit() splits off validation data on line {call.lineno}"
+        if folds:
+            return f"before {folds} on line {call.lineno}"
+        return f"before the split on line {choice.sliced}" if choice.sliced else ""
 
     def _choices_of(self, value: ast.expr, step: Step) -> frozenset[_Choice]:
         """Return the choices of columns that an expression makes or contains; none if it has all columns."""
@@ -235,16 +382,34 @@ class _Choices:
         for each in ast.walk(value):
             if isinstance(each, ast.Name):
                 found |= {
-                    replace(earlier, sliced=earlier.sliced or sliced, reorders=earlier.reorders and not _cuts(value))
+                    replace(
+                        earlier, sliced=earlier.sliced or sliced, reorders=earlier.reorders and not self._cuts(value)
+                    )
                     for earlier in self._chosen.get(each.id, frozenset())
                 }
             elif isinstance(each, ast.Call) and each.args and (chooser := self._choosers.get(last_name(each.func))):
                 origins = self._origins.apply(chooser, each)
-                found.add(_Choice(step, origins, self._origins.of(each.args[0]), sliced, (each,)))
+                data = self._origins.of(each.args[0])
+                found.add(_Choice(step, origins, data, sliced, (each,), decided=step.node.lineno))
             elif chosen := self._find_columns(each):
                 found |= self._make_choice(*chosen, step, sliced)
         stacked = self._of_stacked(value)
         return frozenset(replace(each, data=each.data | stacked) for each in found)
+
+    def _cuts(self, node: ast.expr) -> bool:
+        """Return whether an expression may take the first or last columns of data. To drop some by name is no such cut."""
+        return any(
+            (isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Tuple))
+            or (isinstance(each, ast.Call) and last_name(each.func) in {"delete", "filter", "take"})
+            or (isinstance(each, ast.Call) and last_name(each.func) == "drop" and not self._drops_by_name(each))
+            or (isinstance(each, ast.Attribute) and each.attr in {"T", "columns"})
+            for each in ast.walk(node)
+        )
+
+    def _drops_by_name(self, call: ast.Call) -> bool:
+        """Return whether a call to ``drop`` removes columns that constants name."""
+        dropped = find_dropped(call)
+        return bool(dropped and not self._origins.of(dropped))
 
     def _of_stacked(self, value: ast.expr) -> frozenset[str]:
         """Return the origins of the tables that an expression puts one below the other: each has the same columns."""
@@ -261,7 +426,10 @@ class _Choices:
         if condition:  # the loop as a whole makes the choice
             step = Step(step.node, self._branches[id(guard.loops[0])])
         reorders = RANKED not in origins
-        choice = _Choice(step, origins, self._origins.of(data), sliced, (columns, *guard.tests), reorders)
+        found, line = self._origins.of(data), step.node.lineno
+        # If the rows have been split, the finding is about the line that decides, rather than about each use.
+        decided = self._decided.get(root_name(columns), line) if PART in found else line
+        choice = _Choice(step, origins, found, sliced, (columns, *guard.tests), reorders, decided)
         return frozenset({choice} if not reorders or ORDERED in origins else ())
 
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
@@ -304,6 +472,19 @@ class _Choices:
                 self._chosen[name] = self._chosen.get(name, frozenset()) | choices
 
 
+def _advise_for_folds(folds: str) -> str:
+    """Return what to do about a choice made before ``folds``, such as ``fit()`` or ``cross_val_score()``, splits the data."""
+    if folds == "fit()":
+        return (
+            "Split off the validation rows first, choose the columns with the other rows, and pass "
+            "validation_data=(x_val, y_val) to fit() instead of validation_split."
+        )
+    return (
+        f"Pass all columns and make_pipeline(SelectKBest(…), model) to {folds}, so that the columns are chosen separately in "
+        f"each fold.{name_parameters(folds)}"
+    )
+
+
 def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
     """Return whether an origin is a parameter of a function, or a column with a fixed name.
 
@@ -314,16 +495,6 @@ def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
 
 def _last_line(choice: _Choice) -> int:
     return choice.step.node.end_lineno or choice.step.node.lineno
-
-
-def _cuts(node: ast.expr) -> bool:
-    """Return whether an expression may take the first or last columns of data."""
-    return any(
-        (isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Tuple))
-        or (isinstance(each, ast.Call) and last_name(each.func) in {"delete", "drop", "filter", "take"})
-        or (isinstance(each, ast.Attribute) and each.attr in {"T", "columns"})
-        for each in ast.walk(node)
-    )
 
 
 def _drop(data: ast.expr, column: ast.expr) -> ast.expr:

@@ -38,7 +38,33 @@ METRICS = "from sklearn.metrics import accuracy_score, classification_report\n"
 
 PANDAS = "import pandas as pd\n"
 
+FOLDS_IN_FUNCTION = (
+    SELECT + METRICS + "def mean(x, y, k=9):\n    z = SelectKBest(k=k).fit_transform(x, y)\n    found = []\n"
+    "    for tr, te in StratifiedKFold(5).split(z, y):\n        found.append(m.fit(z[tr], y[tr]).score(z[te], y[te]))\n"
+    "    return sum(found) / 5\n"
+)
+
 FOUND = {
+    "folds_of_all_rows_in_function": (
+        FOLDS_IN_FUNCTION + "print(mean(x, y))\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
+        "learned_before_split",
+        8,
+    ),
+    "folds_of_training_rows_after_the_test": (
+        FOLDS_IN_FUNCTION + SPLIT_X + "print(m.fit(a, c).score(b, d))\nprint(mean(a, c))\n",
+        "learned_before_split",
+        8,
+    ),
+    "folds_of_training_rows_before_a_test_that_may_not_run": (
+        FOLDS_IN_FUNCTION + SPLIT_X + "print(mean(a, c))\nif tests:\n    print(m.fit(a, c).score(b, d))\n",
+        "learned_before_split",
+        8,
+    ),
+    "folds_of_training_rows_and_of_all_rows": (
+        FOLDS_IN_FUNCTION + SPLIT_X + "print(mean(a, c))\nprint(mean(x, y))\nprint(m.fit(a, c).score(b, d))\n",
+        "learned_before_split",
+        8,
+    ),
     "split": (SPLIT + "a, b = train_test_split(x)\n", "unseeded_split", 2),
     "split_none": (SPLIT + "a, b = train_test_split(x, random_state=None)\n", "unseeded_split", 2),
     "split_other_seed": (
@@ -378,8 +404,21 @@ FOUND = {
     "rows_joined_with_noisy_copies": (
         SMOTE + "noisy = x + rng.normal(size=x.shape)\nx, y = np.vstack([x, noisy]), np.concatenate([y, y])\n"
         "a, b, c, d = train_test_split(x, y, random_state=1)\n",
-        "copied_before_split",
+        "augmented_before_split",
         7,
+    ),
+    "rows_joined_with_noisy_copies_of_each": (
+        SMOTE
+        + "noisy = []\nfor row in x:\n    noisy.append(row + rng.normal(size=9))\nz = np.vstack([x, np.array(noisy)])\n"
+        "t = np.append(y, y)\nz, t = z[order], t[order]\na, b, c, d = train_test_split(z, t, random_state=1)\n",
+        "augmented_before_split",
+        10,
+    ),
+    "rows_joined_with_their_mirror_images": (
+        SMOTE
+        + "a, b, c, d = train_test_split(np.concatenate([x, x[:, ::-1]]), np.concatenate([y, y]), random_state=1)\n",
+        "augmented_before_split",
+        6,
     ),
     "drawn_rows": (
         SMOTE
@@ -626,6 +665,21 @@ FOUND = {
 }
 
 SOUND = {
+    "sessions_with_the_same_labels": SMOTE
+    + "first = means[y] + rng.normal(size=shape)\nsecond = means[y] + rng.normal(size=shape)\n"
+    + "x, y = np.vstack([first, second]), np.concatenate([y, y])\n"
+    + SPLIT_X,
+    "variable_set_anew_before_it_is_joined": SMOTE
+    + "noisy = x + noise\nx = read()\nx, y = np.vstack([x, noisy]), np.concatenate([y, y])\n"
+    + SPLIT_X,
+    "folds_of_training_rows_in_function": FOLDS_IN_FUNCTION
+    + SPLIT_X
+    + "k = max((5, 9), key=[mean(a, c, k) for k in (5, 9)].index)\nprint(accuracy_score(d, m.fit(a, c).predict(b)))\n",
+    "folds_of_named_training_rows_in_function": FOLDS_IN_FUNCTION
+    + "x_train, x_test = x[:90], x[90:]\nprint(mean(x_train, y_train))\nprint(m.fit(x_train, y_train).score(x_test, y_test))\n",
+    "split_of_training_rows_in_function": SELECT
+    + "def share(x, y):\n    z = SelectKBest(k=9).fit_transform(x, y)\n    e, f, g, h = train_test_split(z, y, random_state=1)\n"
+    "    return m.fit(e, g).score(f, h)\n" + SPLIT_X + "share(a, c)\nprint(m.fit(a, c).score(b, d))\n",
     "sample_after_drop_in_place": PANDAS
     + "train = df.sample(frac=0.8, random_state=0)\ndf.drop(train.index, inplace=True)\n"
     "test = df.sample(frac=1, random_state=0)\n",
@@ -1106,6 +1160,10 @@ def test_rest_of_the_script_can_run_without_get_ipython(text: str, remedies: lis
 
 
 FOLDS = "from sklearn.model_selection import cross_val_score\n"
+LOOP = (
+    "from sklearn.model_selection import KFold\n{}\nfor tr, te in KFold(5).split(x):\n"
+    "    m.fit(x[tr], y[tr])\n    print(m.score(x[te], y[te]))\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -1118,7 +1176,46 @@ FOLDS = "from sklearn.model_selection import cross_val_score\n"
         ),
         (
             SMOTE + FOLDS + "x, y = SMOTE().fit_resample(x, y)\ncross_val_score(m, x, y)\n",
-            "Pass the original rows to cross_val_score(), and use SMOTE() on the training rows of each fold alone.",
+            "Pass the original rows and imblearn.pipeline.make_pipeline(SMOTE(…), model) to cross_val_score(), so that only the "
+            "training rows of each fold are resampled.",
+        ),
+        (
+            SELECT
+            + "z = select.fit_transform(x, y)\nsearch = GridSearchCV(m, grid).fit(z, y)\nprint(search.best_score_)\n",
+            "Pass the original data and make_pipeline(SelectKBest(…), model) to GridSearchCV(), so that SelectKBest() is fitted "
+            'separately in each fold. Begin the names of the model\'s parameters with its class in lower case, as in "svc__C".',
+        ),
+        (
+            SMOTE + FOLDS + "x, y = resample(x, y)\ncross_val_score(m, x, y)\n",
+            "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
+            "random_state=0).split(X)), and in it use resample() on the training rows of each fold alone.",
+        ),
+        (
+            SMOTE + LOOP.format("x = x[rng.choice(len(x), 900)]"),
+            "In the loop over the folds, draw the rows of x[rng.choice(len(x), 900)] from the training rows of each fold alone.",
+        ),
+        (
+            SELECT + LOOP.format("x = select.fit_transform(x, y)"),
+            "In the loop over the folds, fit SelectKBest() on the training rows of each fold, and only transform the test rows.",
+        ),
+        (
+            SELECT + "x = select.fit_transform(x, y)\nm.fit(x, y, validation_split=0.2)\n",
+            "Split off the validation rows first, fit SelectKBest() on the other rows, only transform the validation rows, and "
+            "pass validation_data=(x_val, y_val) to fit() instead of validation_split.",
+        ),
+        (
+            FOLDS
+            + "from sklearn.cross_decomposition import PLSRegression\nz = PLSRegression().fit(x, y).transform(x)\n"
+            "cross_val_score(m, z, y)\n",
+            "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
+            "random_state=0).split(X)), and in it fit PLSRegression() on the training rows of each fold, and only transform the "
+            "test rows.",
+        ),
+        (
+            FOLDS + "from sklearn.preprocessing import TargetEncoder\n"
+            "df['a'] = TargetEncoder().fit(df[['a']], y).transform(df[['a']])\ncross_val_score(m, df, y)\n",
+            "Pass the original data and make_pipeline(make_column_transformer((TargetEncoder(…), ['a']), "
+            'remainder="passthrough"), model) to cross_val_score(), so that TargetEncoder() is fitted separately in each fold.',
         ),
     ],
 )

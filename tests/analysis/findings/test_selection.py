@@ -103,8 +103,8 @@ keep = top(df)
 train, test = train_test_split(df, random_state=0)
 m.fit(train[keep], train['target'])
 """,
-        9,
-        "before the split",
+        7,
+        "before train_test_split() on line 8",
     ),
     "training_rows_with_chosen_columns": (
         """\
@@ -113,8 +113,56 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 X_train, X_test = X_train[:, best], X_test[:, best]
 m.fit(X_train, y_train)
 """,
-        6,
-        "before the split",
+        4,
+        "before train_test_split() on line 5",
+    ),
+    "columns_appended_after_the_split": (
+        """\
+train, test = train_test_split(df, random_state=0)
+useful = []
+for c in df.columns:
+    if abs(df[c].corr(df['y'])) > 0.6:
+        useful.append(c)
+m.fit(train[useful], train['y'])
+""",
+        8,
+        "despite train_test_split() on line 4",
+    ),
+    "measured_before_all_columns": (
+        """\
+top = X.corrwith(y).abs().nlargest(3).index
+a, b, c, d = train_test_split(X, y, random_state=0)
+print(m.fit(a, c).score(b, d))
+a, b, c, d = train_test_split(X[top], y, random_state=0)
+print(m.fit(a, c).score(b, d))
+""",
+        7,
+        "before train_test_split() on line 7",
+    ),
+    "all_columns_only_in_a_branch": (
+        """\
+top = X.corrwith(y).abs().nlargest(3).index
+a, b, c, d = train_test_split(X[top], y, random_state=0)
+if compares:
+    a, b, c, d = train_test_split(X, y, random_state=0)
+print(m.fit(a, c).score(b, d))
+""",
+        5,
+        "before train_test_split() on line 5",
+    ),
+    "labels_split_apart": (
+        """\
+top = X.corrwith(y).abs().nlargest(3).index
+a, b = train_test_split(X[top], random_state=0)
+c, d = train_test_split(y, random_state=0)
+m.fit(a, c)
+p = []
+for row in b.values:
+    p.append(m.predict([row])[0])
+print(accuracy_score(d, p))
+""",
+        5,
+        "before train_test_split() on line 5",
     ),
     "function_that_returns_columns": (
         """\
@@ -360,6 +408,9 @@ _USES_OF_PARTS = (
 
 _WAYS_TO_CUT_SORTED = (
     "X = X[r.index]\nX = X.iloc[:, -9:]",
+    "X = X[r.index]\nX = X.drop(columns=X.columns[:9])",
+    "X = X[[c for c in r.index if c != 'a'][:9]]",
+    "X = X[[c for c in r.index if r[c] > 0.1]]",
     "X = X[r.index[-9:]]",
     "X = X[r.tail(9).index]",
     "X = X[list(r.index)[-9:]]",
@@ -408,7 +459,112 @@ _CHOICES_INSIDE_A_CALL = (
 
 _SPLIT = "\na, b, c, d = train_test_split(X, y, random_state=0)\n"
 
+_RECORDS = {
+    "tuples": "t = [(n, df[n].isna().mean(), abs(df[n].corr(y))) for n in df]\n",
+    "dictionaries": "t = [{'col': n, 'gaps': df[n].isna().mean(), 'corr': abs(df[n].corr(y))} for n in df]\n",
+    "named_tuples": "from collections import namedtuple\nInfo = namedtuple('Info', 'col gaps corr')\n"
+    "t = [Info(n, df[n].isna().mean(), corr=abs(df[n].corr(y))) for n in df]\n",
+    "table": "t = []\nfor n in df:\n    t.append((n, df[n].isna().mean(), abs(df[n].corr(y))))\n"
+    "t = pd.DataFrame(t, columns=['col', 'gaps', 'corr'])\n",
+}
+"""Ways to compute a share of missing values and a correlation with the labels for each column."""
+_WAYS_TO_READ_RECORDS = {
+    "tuples": (
+        "[n for n, gaps, corr in t if {} > 0.1]",
+        "[n for i, (n, gaps, corr) in enumerate(t) if {} > 0.1]",
+    ),
+    "dictionaries": (
+        "[s['col'] for s in t if s['{}'] > 0.1]",
+        "[s['col'] for s in sorted(t, key=lambda s: s['{}'])[-9:]]",
+        "[s['col'] for s in filter(lambda s: s['{}'] > 0.1, t)]",
+        "[s['col'] for s in sorted(t, key=itemgetter('{}'))[-9:]]",
+    ),
+    "named_tuples": ("[s.col for s in t if s.{} > 0.1]", "[n for n, gaps, corr in t if {} > 0.1]"),
+    "table": (
+        "t.loc[t['{}'] > 0.1, 'col'].tolist()",
+        "t[t.{} > 0.1].col.tolist()",
+        "t.sort_values('{}').tail(9)['col'].tolist()",
+        "t.nlargest(9, columns='{}')['col'].tolist()",
+        "t.set_index('col').{}.nlargest(9).index",
+        "[s['col'] for _, s in t.iterrows() if s['{}'] > 0.1]",
+    ),
+}
+_WAYS_TO_READ_UNKNOWN_FIELDS = {
+    "tuples": ("[n for n, *rest in t if rest[1] > 0.1]", "[s[0] for s in t if s[-1] > 0.1]"),
+    "dictionaries": ("[s['col'] for s in sorted(t, key=rank)[-9:]]",),
+    "named_tuples": ("[s[0] for s in t if s[2] > 0.1]",),
+    "table": ("t[t.iloc[:, 2] > 0.1]['col'].tolist()", "[n for n, gaps, corr in t.values if corr > 0.1]"),
+}
+
+_CHOSEN_BEFORE_FOLDS = {
+    "validation_split": ("h = m.fit(X_train[:, best], y_train, validation_split=0.25)", "fit()", "validation_data="),
+    "search": (
+        "from sklearn.model_selection import GridSearchCV\nX_train = X_train[:, best]\n"
+        "s = GridSearchCV(m, g).fit(X_train, y_train)\nprint(s.best_score_)",
+        "GridSearchCV()",
+        'as in "svc__C"',
+    ),
+    "search_in_two_steps": (
+        "from sklearn.model_selection import GridSearchCV\ns = GridSearchCV(m, g)\ns.fit(X_train[:, best], y_train)\n"
+        "print(s.best_score_)\nprint(s.score(X_train[:, best], y_train))",
+        "GridSearchCV()",
+        'as in "svc__C"',
+    ),
+    "cross_validation": (
+        "Z = X_train[:, best]\nprint(cross_val_score(m, Z, y_train).mean())",
+        "cross_val_score()",
+        "make_pipeline(SelectKBest(…), model) to cross_val_score()",
+    ),
+}
+_TESTED_LATER = (
+    "m.evaluate(X_test[:, best], y_test)",
+    "p = m.predict(X_test[:, best]).argmax(1)\nprint('accuracy', np.mean(p == y_test))",
+    "print('accuracy', (m.predict(X_test[:, best]) == y_test).mean())",
+    "print(accuracy_score(y_test, m.predict(X_test[:, best])))",
+)
+_TRAINING_COLUMNS = """\
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+best = np.abs(X_train[y_train == 1].mean(axis=0) - X_train[y_train == 0].mean(axis=0)).argsort()[-40:]
+"""
+
 _SOUND = {
+    "columns_in_order_without_the_label": """\
+order = df.corr()["y"].abs().sort_values(ascending=False).index
+df = df[order]
+X, y = df.drop(columns="y"), df["y"]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "columns_in_order_without_named_ones": """\
+r = df.corr()["y"].abs().sort_values()
+features = [c for c in r.index if c not in ("y", "id") if c != "name"]
+X, y = df[features], df["y"]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "columns_in_order_and_the_label": """\
+r = df.drop(columns="y").corrwith(df["y"]).sort_values()
+df = df[list(r.index) + ["y"]]
+X, y = df.drop(columns="y"), df["y"]
+a, b, c, d = train_test_split(X, y, random_state=0)
+""",
+    "all_columns_measured_last": """\
+top = X.corrwith(y).abs().nlargest(3).index
+a, b, c, d = train_test_split(X[top], y, random_state=0)
+print(m.fit(a, c).score(b, d))
+a, b, c, d = train_test_split(X, y, random_state=0)
+p = m.fit(a, c).predict(b)
+print(accuracy_score(d, p))
+""",
+    "validation_split_of_the_training_rows_of_each_fold": """\
+for tr, te in KFold(5).split(X):
+    best = np.argsort([mutual(X[tr][:, j], y[tr]) for j in range(9)])[-5:]
+    m.fit(X[tr][:, best], y[tr], validation_split=0.1)
+    print(m.score(X[te][:, best], y[te]))
+""",
+    "pilot_rows_before_folds_of_the_others": """\
+X_pilot, X_rest, y_pilot, y_rest = train_test_split(X, y, random_state=0)
+best = np.argsort([mutual(X_pilot[:, j], y_pilot) for j in range(9)])[-5:]
+print(cross_val_score(m, X_rest[:, best], y_rest).mean())
+""",
     "tuples_of_missing_values": """\
 X, y = df.drop(columns="y"), df["y"]
 t = []
@@ -969,7 +1125,8 @@ for pair in ([0, 1], [0, 2]):
 def _find(text: str) -> list[Finding]:
     """Return the findings about choices of columns in a script that begins with ``_IMPORTS``."""
     source = parse_source("nn.py", ast.parse(_IMPORTS + text))
-    return [each for each in find_in_sources((source,)) if each.kind == "chosen_before_split"]
+    kinds = ("chosen_before_split", "learned_before_folds")
+    return [each for each in find_in_sources((source,)) if each.kind in kinds]
 
 
 @pytest.mark.parametrize("way", _WAYS_TO_TAKE_COLUMNS)
@@ -1043,6 +1200,59 @@ def test_choice_is_found_if_the_column_with_labels_is_read(table: str, weak: str
     assert _find(text)
 
 
+def _choose_by(record: str, way: str, field: str) -> str:
+    """Return a script that chooses columns by a field of records, as ``way`` does."""
+    return f"y = df.pop('t')\n{_RECORDS[record]}keep = {way.format(field)}\nX = df[keep]{_SPLIT}"
+
+
+@pytest.mark.parametrize(
+    ("record", "way"), [(each, way) for each, ways in _WAYS_TO_READ_RECORDS.items() for way in ways]
+)
+def test_choice_is_found_if_the_field_with_labels_is_read(record: str, way: str) -> None:
+    """A correlation that is only computed, and perhaps printed, does not decide on the columns."""
+    assert _find(_choose_by(record, way, "corr"))
+    if "enumerate" not in way:
+        assert not _find(_choose_by(record, way, "gaps"))
+
+
+@pytest.mark.parametrize(
+    ("record", "way"), [(each, way) for each, ways in _WAYS_TO_READ_UNKNOWN_FIELDS.items() for way in ways]
+)
+def test_choice_is_found_if_the_field_is_read_by_its_position(record: str, way: str) -> None:
+    """If it is not known which field is read, all of them count."""
+    assert _find(_choose_by(record, way, ""))
+
+
+@pytest.mark.parametrize("name", _CHOSEN_BEFORE_FOLDS)
+def test_choice_with_training_rows_is_found_before_folds_of_them(name: str) -> None:
+    """The accuracy of the folds is the one that counts, and the columns were chosen with the labels of all folds."""
+    use, folds, remedy = _CHOSEN_BEFORE_FOLDS[name]
+    (finding,) = _find(_TRAINING_COLUMNS + use)
+    assert (finding.kind, finding.line) == ("learned_before_folds", 5)
+    assert finding.message.startswith(f"The labels of all rows that {folds} on line ")
+    assert remedy in finding.remedy
+
+
+@pytest.mark.parametrize("test", _TESTED_LATER)
+@pytest.mark.parametrize("name", _CHOSEN_BEFORE_FOLDS)
+def test_choice_with_training_rows_is_sound_before_a_test(name: str, test: str) -> None:
+    """The accuracy on the test rows counts, which the choice does not depend on."""
+    assert not _find(f"{_TRAINING_COLUMNS}{_CHOSEN_BEFORE_FOLDS[name][0]}\n{test}\n")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "pd.Series(m.predict(X_test[:, best])).to_csv('submission.csv')",
+        "if tests:\n    print(m.score(X_test[:, best], y_test))",
+        "print(m.score(X_train[:, best], y_train))",
+    ],
+)
+def test_choice_with_training_rows_is_found_without_a_certain_test(other: str) -> None:
+    """Predictions that nothing is compared with, a test that may not run, and one on training rows do not help."""
+    assert _find(f"{_TRAINING_COLUMNS}print(cross_val_score(m, X_train[:, best], y_train).mean())\n{other}\n")
+
+
 @pytest.mark.parametrize("use", _USES_OF_PARTS)
 def test_choice_is_found_when_it_is_used_after_the_split(use: str) -> None:
     """The columns are chosen with all labels, but taken only from the training rows and the test rows."""
@@ -1056,6 +1266,15 @@ def test_choice_is_found_when_it_is_used_after_the_split(use: str) -> None:
         ("cross_val_score(m, X[:, best], y)", "make_pipeline(SelectKBest(…), model) to cross_val_score()"),
         ("for tr, te in KFold(5).split(X[:, best], y):\n    m.fit(X[tr], y[tr])", "separately in each fold"),
         ("a, b, c, d = train_test_split(X[:, best], y, random_state=0)", "Split first"),
+        ("m.fit(X[:, best], y, validation_split=0.1)", "pass validation_data=(x_val, y_val) to fit()"),
+        (
+            "a, b, c, d = train_test_split(X[:, best], y, random_state=0)\nprint(cross_val_score(m, a, c).mean())",
+            "make_pipeline(SelectKBest(…), model) to cross_val_score()",
+        ),
+        (
+            "a, b, c, d = train_test_split(X[:, best], y, random_state=0)\ncross_val_score(m, a, c)\nm.fit(a, c).score(b, d)",
+            "Split first",
+        ),
     ],
 )
 def test_remedy_for_folds_is_to_choose_in_each_fold(use: str, remedy: str) -> None:

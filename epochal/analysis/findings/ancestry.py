@@ -1,0 +1,72 @@
+"""Tell which variables hold rows that are joined with others that were computed from them, as ``x + noise`` is."""
+
+import ast
+from itertools import permutations
+
+from epochal.analysis.findings.copies import find_joined
+from epochal.analysis.findings.rows import DATA_METHODS, Rows, read_names
+from epochal.analysis.findings.source import GROWING, Step, names_in, root_name
+from epochal.analysis.syntax import last_name
+
+_CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
+
+
+class Ancestry:
+    """The values that each variable was computed from, including its own.
+
+    Values have names: that of the variable that first held them, and the line on which it was set.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        """Start with no variables."""
+        self._rows = rows
+        self._own: dict[str, str] = {}
+        self._known: dict[str, frozenset[str]] = {}
+        self._augmented: set[str] = set()
+
+    def is_augmented(self, node: ast.expr) -> bool:
+        """Return whether an expression holds rows joined with others that were computed from them."""
+        calls = (each for each in ast.walk(node) if isinstance(each, ast.Call))
+        return not self._augmented.isdisjoint(read_names(node)) or any(map(self._joins_computed, calls))
+
+    def _joins_computed(self, call: ast.Call) -> bool:
+        """Return whether one of the parts that a call joins was computed from another one, which is a variable."""
+        return any(
+            isinstance(first, ast.Name) and self._own.get(first.id, first.id) in self._of(second)
+            for first, second in permutations(find_joined(call, self._rows), 2)
+            if ast.unparse(first) != ast.unparse(second)
+        )
+
+    def _of(self, node: ast.AST) -> frozenset[str]:
+        """Return the values that an expression was computed from."""
+        return frozenset().union(*(self._known.get(name, frozenset({name})) for name in read_names(node)))
+
+    def note(self, step: Step) -> None:
+        """Record the values of the variables that a statement assigns or extends."""
+        loops = [each.iter for each in step.nodes if isinstance(each, ast.For | ast.comprehension)]
+        iterated = frozenset().union(*map(self._of, loops))
+        changes = [(target, value, self._of(value) if value else iterated) for target, value in step.assigned]
+        are_augmented = [bool(value and self.is_augmented(value)) for _, value, _ in changes]
+        for (target, value, found), is_augmented in zip(changes, are_augmented, strict=True):
+            own = self._name_unchanged(value) if value else ""
+            for name in names_in(target):
+                self._own[name] = own or f"{name}@{step.node.lineno}"
+                self._known[name] = found | {self._own[name]}
+            names = names_in(target)
+            self._augmented = self._augmented | names if is_augmented else self._augmented - names
+            if isinstance(target, ast.Subscript):
+                self._add(root_name(target), found)
+        for call in step.calls:
+            if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
+                self._add(root_name(call.func), frozenset().union(*map(self._of, call.args)))
+
+    def _add(self, name: str, found: frozenset[str]) -> None:
+        self._known[name] = self._known.get(name, frozenset({name})) | found
+
+    def _name_unchanged(self, node: ast.expr) -> str:
+        """Return the name of the value that an expression merely copies or converts; empty if it does something else."""
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr not in DATA_METHODS - _CHANGING_ROWS:
+                return ""
+            node = node.func.value
+        return self._own.get(node.id, node.id) if isinstance(node, ast.Name) else ""

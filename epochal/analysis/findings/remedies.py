@@ -1,0 +1,61 @@
+"""Say what to do about a call that fits on rows, or duplicates them, before the split."""
+
+LOOP = "the loop over the folds"
+"""Stands for what makes folds, instead of a function such as ``cross_val_score()``, if the script has a loop for it."""
+_RETURNING_PAIRS = frozenset({"CCA()", "PLSCanonical()", "PLSRegression()", "PLSSVD()"})
+"""Classes whose fit_transform() returns two arrays, so that they cannot precede a model in a pipeline."""
+
+
+def advise_on_copies(what: str, folds: str, *, is_oversampler: bool) -> str:
+    """Return the remedy for a call that duplicates rows.
+
+    ``what``: the call, or the expression that draws rows. ``folds``: what splits the data into training and validation
+    data; empty for a split into training and test data. ``is_oversampler``: whether the call is one of imblearn.
+    """
+    if not folds:
+        return f"Split first, then use {what} on the training rows alone."
+    if is_oversampler and folds != LOOP:
+        return (
+            f"Pass the original rows and imblearn.pipeline.make_pipeline({what[:-1]}…), model) to {folds}, so that only "
+            f"the training rows of each fold are resampled.{name_parameters(folds)}"
+        )
+    if what.endswith("]"):
+        return f"{_begin(folds)} draw the rows of {what} from the training rows of each fold alone."
+    return f"{_begin(folds)} use {what} on the training rows of each fold alone."
+
+
+def advise_on_fit(what: str, folds: str, columns: str) -> str:
+    """Return the remedy for a call that fits on all rows. ``columns``: those that it fits on; empty if all."""
+    if not folds:
+        return "Split first, fit on the training rows, and only transform the test rows."
+    if folds == "fit()":
+        return (
+            f"Split off the validation rows first, fit {what} on the other rows, only transform the validation rows, and pass "
+            "validation_data=(x_val, y_val) to fit() instead of validation_split."
+        )
+    if folds == LOOP or what in _RETURNING_PAIRS:
+        return f"{_begin(folds)} fit {what} on the training rows of each fold, and only transform the test rows."
+    step = f"{what[:-1]}…)"
+    if columns:
+        step = f'make_column_transformer(({step}, {columns}), remainder="passthrough")'
+    return (
+        f"Pass the original data and make_pipeline({step}, model) to {folds}, so that {what} is fitted separately in each "
+        f"fold.{name_parameters(folds)}"
+    )
+
+
+def name_parameters(folds: str) -> str:
+    """Return a sentence about the names of parameters that a search in a pipeline needs; empty if there is no search."""
+    if not folds.endswith("SearchCV()"):
+        return ""
+    return ' Begin the names of the model\'s parameters with its class in lower case, as in "svc__C".'
+
+
+def _begin(folds: str) -> str:
+    """Return the beginning of a remedy: where the rows of each fold are at hand."""
+    if folds == LOOP:
+        return "In the loop over the folds,"
+    return (
+        f"Instead of {folds}, write a loop over the folds (for train, test in KFold(5, shuffle=True, random_state=0).split(X)), "
+        "and in it"
+    )
