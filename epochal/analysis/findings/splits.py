@@ -3,9 +3,9 @@
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.parts import Use, find_use
 from epochal.analysis.findings.source import (
     Scope,
     Source,
@@ -16,7 +16,7 @@ from epochal.analysis.findings.source import (
     keyword,
     root_name,
 )
-from epochal.analysis.syntax import last_name
+from epochal.analysis.syntax import last_name, literal
 
 _SPLITTERS = frozenset({"train_test_split", "ShuffleSplit", "StratifiedShuffleSplit", "GroupShuffleSplit"})
 _FOLDS = frozenset({"KFold", "StratifiedKFold", "StratifiedGroupKFold"})
@@ -32,6 +32,8 @@ PART_NAME = re.compile(rf"(?i:train|test|val)|{_PART_START}(?:[Tt][re]|T[RE]|[Vv
 """Matches names that any part of the data may have, such as ``x_train``, ``Xtest``, ``xte`` and ``df_val``."""
 _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 
+_SEED_NUMPY = "Draw from np.random.default_rng(0), or call np.random.seed(0) first."
+_MAX_DEPTH = 5
 _EVERYTHING = frozenset({"numpy", "python", "tensorflow", "torch"})
 _SEEDS = {
     "numpy.random.seed": frozenset({"numpy"}),
@@ -49,14 +51,26 @@ _SEEDS = {
 def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Find random splits that have no seed."""
     seeded = frozenset().union(*(_seeds_of(source) for source in sources))
+    scopes = [scope for source in sources for scope in source.scopes]
     for source, scope in find_used(sources):
         for step in scope.steps:
-            for call in step.calls:
-                if not has_unknown_arguments(call):
-                    yield from _check_split(source, step, call, seeded)
+            for call in (each for each in step.calls if not has_unknown_arguments(each)):
+                if argument := _find_missing_seed(source, call, seeded):
+                    is_inner = _is_inner(find_use(scope, [call], scopes), is_named=_splits_off_validation(step, call))
+                    yield _unseeded(source, call, f"Write {last_name(call.func)}(…, {argument}).", is_inner=is_inner)
+                yield from _check_directory(source, call)
         if "numpy" not in seeded:
             yield from _check_sample_and_drop(source, scope)
-        yield from _Shuffles(source, is_seeded="numpy" in seeded).follow(scope)
+        for call, parts in _Shuffles(source, is_seeded="numpy" in seeded).follow(scope):
+            use = find_use(scope, parts, scopes)
+            is_named = any(isinstance(each, ast.Name) and TRAIN_NAME.search(each.id) for each in ast.walk(call))
+            if use is not Use.OTHER:
+                yield _unseeded(source, call, _SEED_NUMPY, is_inner=_is_inner(use, is_named=is_named))
+
+
+def _is_inner(use: Use, *, is_named: bool) -> bool:
+    """Return whether a split concerns only training rows. ``is_named``: whether its variables' names suggest this."""
+    return is_named if use is Use.UNKNOWN else use is not Use.TEST
 
 
 def _seeds_of(source: Source) -> frozenset[str]:
@@ -69,25 +83,27 @@ def _seeds_of(source: Source) -> frozenset[str]:
     return found
 
 
-def _check_split(source: Source, step: Step, call: ast.Call, seeded: frozenset[str]) -> Iterator[Finding]:
-    uses = "validates" if _splits_off_validation(step, call) else "tests"
+def _find_missing_seed(source: Source, call: ast.Call, seeded: frozenset[str]) -> str:
+    """Return the argument that would seed a random split; empty if the call has a seed or splits nothing at random."""
     package, _, name = source.callee(call).rpartition(".")
     if package == "sklearn.model_selection" and "numpy" not in seeded and _has_no(call, "random_state"):
         shuffles = name in _SPLITTERS and not is_literal(keyword(call, "shuffle"), False)
         if shuffles or (name in _FOLDS and is_literal(keyword(call, "shuffle"), True)):
-            yield _unseeded(source, call, name, "random_state=0", uses)
-    if (
-        package == "torch.utils.data"
-        and name == "random_split"
-        and "torch" not in seeded
-        and _has_no(call, "generator")
-    ):
-        yield _unseeded(source, call, name, "generator=torch.Generator().manual_seed(0)", uses)
+            return "random_state=0"
+    is_torch = f"{package}.{name}" == "torch.utils.data.random_split"
+    if is_torch and "torch" not in seeded and _has_no(call, "generator"):
+        return "generator=torch.Generator().manual_seed(0)"
     if f"{package}.{name}" == "keras.utils.split_dataset" and "python" not in seeded and _has_no(call, "seed"):
-        yield from [_unseeded(source, call, name, "seed=0", uses)] if is_literal(keyword(call, "shuffle"), True) else []
-    if _FROM_DIRECTORY.fullmatch(f"{package}.{name}") and _has_no(call, "seed"):
+        return "seed=0" if is_literal(keyword(call, "shuffle"), True) else ""
+    return ""
+
+
+def _check_directory(source: Source, call: ast.Call) -> Iterator[Finding]:
+    """Find calls that split the files in a directory without a seed, which Keras refuses."""
+    if _FROM_DIRECTORY.fullmatch(source.callee(call)) and _has_no(call, "seed"):
         split = keyword(call, "validation_split")
         if split and not is_literal(split, None) and not is_literal(keyword(call, "shuffle"), False):
+            name = last_name(call.func)
             yield Finding(
                 "unseeded_split",
                 source.path,
@@ -113,13 +129,14 @@ def _splits_off_validation(step: Step, call: ast.Call) -> bool:
     return is_training or any(_VALIDATION_NAME.search(name) for name in results)
 
 
-def _unseeded(source: Source, call: ast.Call, name: str, argument: str, uses: str = "tests") -> Finding:
+def _unseeded(source: Source, call: ast.Call, remedy: str, *, is_inner: bool) -> Finding:
+    uses = "validates" if is_inner else "tests"
     return Finding(
-        "unseeded_split" if uses == "tests" else "unseeded_validation_split",
+        "unseeded_validation_split" if is_inner else "unseeded_split",
         source.path,
         call.lineno,
-        f"{name}() has no seed, so each trial {uses} on different rows and cannot resume from a checkpoint.",
-        f"Write {name}(…, {argument}).",
+        f"{last_name(call.func)}() has no seed, so each trial {uses} on different rows and cannot resume from a checkpoint.",
+        remedy,
     )
 
 
@@ -131,7 +148,7 @@ def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
             for argument in call.args[:1] if last_name(call.func) == "drop" else ():
                 sample = samples.pop(root_name(argument), None)
                 if sample and isinstance(argument, ast.Attribute) and argument.attr == "index":
-                    yield _unseeded(source, sample, "sample", "random_state=0")
+                    yield _unseeded(source, sample, "Write sample(…, random_state=0).", is_inner=False)
         for target, value in step.assigned:
             name = root_name(target)
             samples.pop(name, None)
@@ -150,22 +167,28 @@ class _Shuffles:
         """The variables that hold a generator without a seed."""
         self._calls: dict[str, ast.Call] = {}
         """The calls that shuffled the rows in each variable."""
-        self._parts: dict[str, set[str]] = {}
+        self._values: dict[str, ast.expr] = {}
+        """The last value of each variable."""
 
-    def follow(self, scope: Scope) -> Iterator[Finding]:
-        """Find splits such as ``order = rng.permutation(n)``, ``order[:800]`` and ``order[800:]``."""
+    def follow(self, scope: Scope) -> Iterator[tuple[ast.Call, list[ast.expr]]]:
+        """Yield each call that shuffles the rows of a split such as ``order[:800]`` and ``order[800:]``, with the parts."""
+        parts: dict[ast.Call, list[ast.expr]] = {}
+        slices: dict[tuple[ast.Call, str], set[str]] = {}
         for step in scope.steps:
+            columns = _find_columns(step)
             for node in step.nodes:
                 name = root_name(node.value) if isinstance(node, ast.Subscript) else ""
-                if name in self._calls and isinstance(node, ast.Subscript) and (part := _name_part(node)):
-                    self._parts.setdefault(name, set()).add(part)
-                    if self._parts[name] == {"first", "last"}:
-                        yield _unseeded_shuffle(self._source, self._calls.pop(name))
+                call = self._calls.get(name)
+                if call and isinstance(node, ast.Subscript) and node not in columns and (part := _name_part(node)):
+                    parts.setdefault(call, []).append(node)
+                    slices.setdefault((call, name), set()).add(part)
             for call in step.calls:
                 if self._shuffles(call, "shuffle") and call.args:
                     self._calls[root_name(call.args[0])] = call
             for target, value in step.assigned:
                 self._assign(root_name(target), value)
+        split = {call for (call, _), found in slices.items() if found == {"first", "last"}}
+        return ((call, nodes) for call, nodes in parts.items() if call in split)
 
     def _assign(self, name: str, value: ast.expr | None) -> None:
         call = None
@@ -175,11 +198,12 @@ class _Shuffles:
             call = self._calls.get(root_name(value.slice))
         self._generators.discard(name)
         self._calls.pop(name, None)
-        self._parts.pop(name, None)
         if isinstance(value, ast.Call) and self._creates_generator(value):
             self._generators.add(name)
         if call:
             self._calls[name] = call
+        if value is not None:
+            self._values[name] = value
 
     def _creates_generator(self, call: ast.Call) -> bool:
         """Return whether a call creates a generator without a seed."""
@@ -189,8 +213,22 @@ class _Shuffles:
     def _shuffles(self, call: ast.Call, method: str) -> bool:
         if not isinstance(call.func, ast.Attribute) or call.func.attr != method:
             return False
+        if call.args and self._counts_columns(call.args[0]):
+            return False
         is_global = self._source.callee(call) == f"numpy.random.{method}"
         return not self._is_seeded if is_global else root_name(call.func.value) in self._generators
+
+    def _counts_columns(self, node: ast.expr, depth: int = 0) -> bool:
+        """Return whether an expression is the names of columns, their positions or their number."""
+        for each in ast.walk(node):
+            if isinstance(each, ast.Attribute) and each.attr == "columns":
+                return True
+            if isinstance(each, ast.Subscript) and last_name(each.value) == "shape":
+                return literal(each.slice) in (1, -1)
+            value = self._values.get(each.id) if isinstance(each, ast.Name) and depth < _MAX_DEPTH else None
+            if value is not None and self._counts_columns(value, depth + 1):
+                return True
+        return False
 
 
 def _name_part(node: ast.Subscript) -> str:
@@ -203,10 +241,10 @@ def _name_part(node: ast.Subscript) -> str:
     return ""
 
 
-def _unseeded_shuffle(source: Source, call: ast.Call) -> Finding:
-    is_inner = any(isinstance(each, ast.Name) and TRAIN_NAME.search(each.id) for each in ast.walk(call))
-    found = _unseeded(source, call, last_name(call.func), "", "validates" if is_inner else "tests")
-    return replace(found, remedy="Draw from np.random.default_rng(0), or call np.random.seed(0) first.")
+def _find_columns(step: Step) -> list[ast.expr]:
+    """Return the expressions that select columns in a statement: ``b`` in ``x[a, b]``."""
+    indices = (node.slice for node in step.nodes if isinstance(node, ast.Subscript))
+    return [each for index in indices if isinstance(index, ast.Tuple) for each in index.elts[1:]]
 
 
 def _read_sample(source: Source, value: ast.expr | None) -> ast.Call | None:

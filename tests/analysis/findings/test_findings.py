@@ -77,6 +77,12 @@ FOUND = {
         "unseeded_split",
         2,
     ),
+    "permutation_of_two_arrays": (
+        "import numpy as np\norder = np.random.permutation(9)\nx, y = x[order], y[order]\n"
+        "fit(x[:6], y[:6])\nm.score(x[6:], y[6:])\n",
+        "unseeded_split",
+        2,
+    ),
     "permutation_of_a_generator": (
         "import numpy as np\nrng = np.random.default_rng()\norder = rng.permutation(9)\nx = x[order]\n"
         "train = x[:6]\ntest = x[6:]\n",
@@ -1070,6 +1076,68 @@ def test_unseeded_split_of_training_data_concerns_validation(split: str, verb: s
     """The test rows stay the same if only an inner split has no seed."""
     (found,) = find_in_sources(read(SPLIT + split))
     assert f"each trial {verb} on different rows" in found.message
+
+
+SHUFFLE = (
+    "import numpy as np\nfrom sklearn.model_selection import GridSearchCV, KFold, train_test_split\nx, y = load()\n"
+    "x_pool, x_test, y_pool, y_test = train_test_split(x, y, random_state=0)\n"
+)
+CUT = "order = np.random.permutation(len(x_pool))\nfirst, last = order[:900], order[900:]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "verb"),
+    [
+        (CUT + "fit(x_pool[first]).score(x_pool[last], y_pool[last])\nprint(m.score(x_test, y_test))", "validates"),
+        (CUT + "fit(x_pool[first])\nprint(m.score(x_test, y_test), m.score(x_pool[last], y_pool[last]))", "tests"),
+        (CUT + "m.fit(x_pool[first], validation_data=x_pool[last])\nm.evaluate(x_test, y_test)", "validates"),
+        (CUT + "s.fit(x_pool[first])\nm.score(x_pool[last], y)\nm.score(s.transform(x_test), y_test)", "validates"),
+        (
+            CUT + "a = x_pool[first]\nb = x_pool[last]\nm.score(a, y)\nm.score((x_test - a.mean(0)) / a.std(0), y)",
+            "validates",
+        ),
+        (CUT + "m.score(x_test, y_test)\nb = x_pool[last]\nprint(np.mean(m.predict(b) == y))", "tests"),
+        (CUT + "m.score(x_pool[last], y)\nprint((m.predict(x_test) == y_test).mean())", "validates"),
+        (CUT + "def test():\n    m.score(x_pool[last], y)\nm.score(x_test, y_test)\ntest()", "tests"),
+        (CUT + "mask = np.zeros(9)\nmask[last] = 1\nfirst\nm.score(x_pool[mask], y)", "tests"),
+        (CUT + "np.save('test.npy', x_pool[last])\nm.score(np.load('test.npy'), y_test)", "tests"),
+        (CUT + "b = []\nfor i in last:\n    b.append(x_pool[i])\nm.score(b, y)", "tests"),
+        (
+            "def f(x, y):\n    o = np.random.permutation(9)\n    return x[o[:6]], x[o[6:]]\na, b = f(x, y)\nm.score(b, c)",
+            "tests",
+        ),
+        (
+            "def tune(x, y):\n    o = np.random.permutation(9)\n    return m.fit(x[o[:6]], y).score(x[o[6:]], y)\n"
+            "tune(x_pool, y_pool)\nm.score(x_test, y_test)",
+            "validates",
+        ),
+        ("a, b, c, d = train_test_split(x_pool, y_pool)\nm.score(b, d)\nm.score(x_test, y_test)", "validates"),
+        ("g = GridSearchCV(m, p, cv=KFold(5, shuffle=True)).fit(x_pool, y_pool)\ng.score(x_test, y_test)", "validates"),
+        ("g = GridSearchCV(m, p, cv=KFold(5, shuffle=True)).fit(x, y)\nprint(g.best_score_)", "tests"),
+        ("for a, b in KFold(5, shuffle=True).split(x):\n    m.fit(x[a], y[a]).score(x[b], y[b])", "tests"),
+    ],
+)
+def test_last_measurement_shows_what_a_split_concerns(text: str, verb: str) -> None:
+    """The names of the variables do not matter."""
+    (found,) = find_in_sources(read(SHUFFLE + text))
+    assert f"each trial {verb} on different rows" in found.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CUT + "first = list(first) + [last[0]]\nm.fit(x_pool[first])\nm.score(x_test, y_test)",
+        CUT + "y_pool[last] = -1\nm.fit(x_pool, y_pool)\nm.score(x_test, y_test)",
+        "cols = np.random.permutation(64)\na, b = x_test[:, cols[:32]], x_test[:, cols[32:]]\nm.score(a, y_test)",
+        "cols = list(x.columns)\nnp.random.shuffle(cols)\na, b = x_test[cols[:9]], x_test[cols[9:]]\nm.score(a, y_test)",
+        "k = x.shape[1]\ncols = np.random.permutation(k)\na, b = cols[:9], cols[9:]\nm.score(x_test.T[a].T, y_test)",
+        "names = ['a', 'b', 'c']\nnp.random.shuffle(names)\nprint(names[:1], names[1:])\nm.score(x_test, y_test)",
+    ],
+    ids=["active learning", "hidden labels", "columns", "column names", "number of columns", "class names"],
+)
+def test_shuffle_of_something_else_is_sound(text: str) -> None:
+    """Only a split of rows that are tested or validated on has to be the same in each trial."""
+    assert list(find_in_sources(read(SHUFFLE + text))) == []
 
 
 def test_start_method_is_moved_with_the_processes() -> None:
