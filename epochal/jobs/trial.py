@@ -16,6 +16,7 @@ from epochal.jobs.checkpoints import ProvidedCheckpoints, provide_checkpoints, r
 from epochal.jobs.log import log
 from epochal.jobs.measure import measure
 from epochal.jobs.progress import OnEpoch, follow_epochs, format_epoch
+from epochal.jobs.search.tested_rows import advise_same_rows
 from epochal.jobs.strategy import Proposal
 from epochal.records import Epoch, Step, StoppedBy, Strategy, Trial, TrialState
 from epochal.results.accuracy import Choice, Findings
@@ -111,7 +112,8 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             )
             trial, choice = _train(active, started, replace(trial, caught=True), not_resumed)
         other = _find_other_test_set(active, started, choice) if isinstance(choice, Choice) else None
-        _add_notes(active, trial, choice, has_other_rows=other is not None)
+        is_search = proposal.strategy is Strategy.SEARCH  # which fails for this reason, so that a note would repeat it
+        _add_notes(active, trial, choice, has_other_rows=other is not None and not is_search)
         if reason := started.stop.reason:
             state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
             trial = replace(trial, state=state, reason=reason, explanation=reason.description)
@@ -119,12 +121,13 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             return trial
         if isinstance(choice, RunFailed):
             raise choice
-        if other and proposal.strategy is Strategy.SEARCH:
-            raise RunFailed(
-                Reason.TEST_SET_CHANGED,
+        if other and is_search:
+            remedy = advise_same_rows(active.script, active.plan.space, [other], trial)
+            explanation = (
                 f"{active.script.path} {_describe_changes(proposal)} did not test on the same rows as trial {other.number}, "
-                f"so the two accuracies cannot be compared. {Reason.TEST_SET_CHANGED.remedy}",
+                f"so the two accuracies cannot be compared. {remedy}"
             )
+            raise RunFailed(Reason.TEST_SET_CHANGED, active.script.name_cells(explanation))
     except RunFailed as failure:
         failed = replace(trial, state=TrialState.FAILED, reason=failure.reason, explanation=failure.explanation)
         end_trial(database, active.run.id, failed)

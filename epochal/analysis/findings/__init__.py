@@ -14,7 +14,12 @@ from epochal.analysis.findings.leaks import find_fitted_before_split
 from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_missing_accuracy
 from epochal.analysis.findings.selection import find_chosen_before_split
 from epochal.analysis.findings.source import Source, read_sources
-from epochal.analysis.findings.splits import find_overlapping_samples, find_reshuffled_splits, find_unseeded_splits
+from epochal.analysis.findings.splits import (
+    draws_unseeded,
+    find_overlapping_samples,
+    find_reshuffled_splits,
+    find_unseeded_splits,
+)
 from epochal.analysis.findings.surroundings import (
     find_hidden_packages,
     find_large_files,
@@ -40,6 +45,7 @@ __all__ = [
     "Finding",
     "Severity",
     "Source",
+    "draws_unseeded",
     "find_in_files",
     "find_in_sources",
     "find_leaks",

@@ -34,6 +34,14 @@ _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 
 _SEED_NUMPY = "Draw from np.random.default_rng(0), or call np.random.seed(0) first."
 _MAX_DEPTH = 5
+_RANDOM = {"numpy.random.": "numpy", "random.": "python", "tensorflow.random.": "tensorflow", "torch.rand": "torch"}
+"""The prefixes of functions that draw random numbers, with the generator that they draw from."""
+_CREATES_GENERATOR = frozenset(
+    {"Generator", "MT19937", "PCG64", "Philox", "Random", "RandomState", "SeedSequence", "default_rng"}
+)
+_DRAWING = frozenset({"random_split", "sample", "shuffle", "train_test_split"})
+"""Methods and functions that choose or shuffle rows at random."""
+_SEED_NAMES = ("generator", "random_state", "seed")
 _EVERYTHING = frozenset({"numpy", "python", "tensorflow", "torch"})
 _SEEDS = {
     "numpy.random.seed": frozenset({"numpy"}),
@@ -81,6 +89,31 @@ def _seeds_of(source: Source) -> frozenset[str]:
             if not unset and not (call.args and is_literal(call.args[0], None)):
                 found |= _SEEDS.get(source.callee(call), _EVERYTHING)
     return found
+
+
+def draws_unseeded(sources: tuple[Source, ...]) -> bool:
+    """Return whether the code may draw random numbers, or hash texts, in another way each time that it runs."""
+    seeded = frozenset().union(*(_seeds_of(source) for source in sources))
+    return any(_draws_unseeded(source, call, seeded) for source in sources for call in source.calls)
+
+
+def _draws_unseeded(source: Source, call: ast.Call, seeded: frozenset[str]) -> bool:
+    name, method = source.callee(call), last_name(call.func)
+    if name == "os.urandom" or name.startswith(("secrets.", "uuid.")) or ast.unparse(call.func) == "hash":
+        return True
+    if package := next((each for prefix, each in _RANDOM.items() if name.startswith(prefix)), ""):
+        if method in _CREATES_GENERATOR:
+            return not _is_given_seed(call)
+        return package not in seeded and "seed" not in method.lower()
+    receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+    creation = receiver if isinstance(receiver, ast.Call) else source.constants.get(root_name(receiver))
+    is_generator = isinstance(creation, ast.Call) and last_name(creation.func) in _CREATES_GENERATOR
+    return method in _DRAWING and not is_generator and all(_has_no(call, each) for each in _SEED_NAMES)
+
+
+def _is_given_seed(call: ast.Call) -> bool:
+    """Return whether a call that creates a random number generator passes a seed."""
+    return bool(call.keywords) or bool(call.args and not is_literal(call.args[0], None))
 
 
 def _find_missing_seed(source: Source, call: ast.Call, seeded: frozenset[str]) -> str:
@@ -207,8 +240,7 @@ class _Shuffles:
 
     def _creates_generator(self, call: ast.Call) -> bool:
         """Return whether a call creates a generator without a seed."""
-        is_unseeded = not call.keywords and (not call.args or is_literal(call.args[0], None))
-        return is_unseeded and self._source.callee(call) in _GENERATORS
+        return not _is_given_seed(call) and self._source.callee(call) in _GENERATORS
 
     def _shuffles(self, call: ast.Call, method: str) -> bool:
         if not isinstance(call.func, ast.Attribute) or call.func.attr != method:

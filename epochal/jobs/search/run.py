@@ -59,7 +59,8 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> list[str]:
     """Return each choice, such as ``kernel = tiny``, for which every trial that used it failed.
 
-    If the search changes several constants, a choice is returned only if at least two trials used it.
+    If the search changes several constants, a choice is returned only if at least two trials used it. A trial that was
+    tested on other rows did not fail because of its choice.
     """
     least = 1 if len(space) == 1 else 2
     return [
@@ -69,7 +70,7 @@ def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> li
         for choice in dimension.values.choices
         if len(tried := [each for each in trials if each.hyperparameters.get(dimension.constant.name) == choice])
         >= least
-        and all(map(_has_failed, tried))
+        and all(_has_failed(each) and each.reason is not Reason.TEST_SET_CHANGED for each in tried)
     ]
 
 

@@ -19,6 +19,7 @@ from epochal.jobs.log import log
 from epochal.jobs.search.promising import choose_trial_to_resume, find_promising
 from epochal.jobs.search.pruning import Pruner
 from epochal.jobs.search.study import Candidate, Study
+from epochal.jobs.search.tested_rows import advise_same_rows
 from epochal.jobs.strategy import EndCause, GiveUp, Proposal, check_budget, choose_stop_accuracy
 from epochal.jobs.trial import StartedTrial, run_trial
 from epochal.jobs.verdict import next_target, record_forecast, record_verdict
@@ -157,8 +158,9 @@ class Workers:
 
     def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
         """Propose the next trial after ``trials``: more epochs for a promising trial, or an untried combination."""
-        if any(trial.reason is Reason.TEST_SET_CHANGED for trial in trials):
-            return GiveUp(Reason.TEST_SET_CHANGED, Reason.TEST_SET_CHANGED.description)
+        if other := next((trial for trial in trials if trial.reason is Reason.TEST_SET_CHANGED), None):
+            remedy = advise_same_rows(self._active.script, self._active.plan.space, trials, other)
+            return GiveUp(Reason.TEST_SET_CHANGED, Reason.TEST_SET_CHANGED.description, remedy)
         if end := check_budget(trials, self._settings):
             return end
         target = next_target(self._active)

@@ -212,6 +212,38 @@ def test_search_over_a_length_may_leave_over_a_few_rows(
     assert (result.run.state, result.run.reason) == (State.EXHAUSTED, reason), result.printed
 
 
+@pytest.mark.parametrize(
+    ("code", "split", "other", "remedy"),
+    [
+        ("", "", "", "Remove filters from [search]: it decides which rows are test data."),
+        ("import random\nrandom.Random(7).shuffle([])", "", "", "Remove filters from [search]: it decides which rows"),
+        (
+            "",
+            "",
+            'kernel = { choices = ["large", "tiny"] }',
+            "Remove filters or kernel from [search], whichever decides which rows are test data.",
+        ),
+        ("", "train_test_split(range(9))", "", "of nn.py. Write train_test_split(…, random_state=0)."),
+        ("import random\nrandom.shuffle([])", "", "", "Seed the split, and remove from [search] any constant that"),
+    ],
+    ids=["nothing is random", "seeded generator", "two constants", "split without a seed", "shuffled"],
+)
+def test_advice_names_what_changes_the_test_rows(
+    home: Path, tmp_path: Path, code: str, split: str, other: str, remedy: str
+) -> None:
+    """Replacing the choice would not help, and only a split without a seed needs one."""
+    _limit_trials_at_once(home, 1)
+    training = f"{code}\n{_record_score('range(filters, filters + 20)', 'filters / 4', split)}"
+    repository = _make_search_repository(tmp_path, training, f"filters = {{ choices = [2, 3] }}\n{other}")
+    result = drive(home, store_push(home, repository))
+    assert result.run.reason is Reason.TEST_SET_CHANGED, result.printed
+    assert remedy in result.run.explanation
+    assert result.run.explanation.count(" Seed the split") == remedy.count("Seed the split") + bool(split)
+    assert "remove or replace" not in result.run.explanation
+    assert remedy in result.printed["retrain"]
+    assert not any("Seed the split" in note for note in result.run.notes)
+
+
 def test_search_and_earlier_trials_share_one_budget(home: Path, tmp_path: Path) -> None:
     """The committed trial counts towards ``max_trials``, so the search gets one trial fewer."""
     _limit_trials_at_once(home, 2)

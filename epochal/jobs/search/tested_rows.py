@@ -1,0 +1,29 @@
+"""Advise on a search whose trials are tested on different rows."""
+
+from collections.abc import Sequence
+
+from epochal.analysis.findings import draws_unseeded, find_unseeded_splits, read_sources
+from epochal.analysis.script import Script
+from epochal.errors import Reason
+from epochal.grammar import join_words
+from epochal.jobs.search.space import Dimension
+from epochal.records import Trial
+
+
+def advise_same_rows(script: Script, space: Sequence[Dimension], trials: Sequence[Trial], other: Trial) -> str:
+    """Return how to test all trials on the same rows. ``other``: a trial that was tested on other rows than the first.
+
+    The advice names the split that has no seed. If the code draws nothing at random without a seed, it names the searched
+    constants that differed between the two trials.
+    """
+    sources = read_sources(script)
+    if split := next((each for each in find_unseeded_splits(sources) if each.kind == "unseeded_split"), None):
+        return f"Seed the split on line {split.line} of {split.path}. {split.remedy}"
+    first = next((each for each in trials if each.accuracy and each.number != other.number), other)
+    names = [dimension.constant.name for dimension in space]
+    changed = [name for name in names if first.hyperparameters.get(name) != other.hyperparameters.get(name)]
+    if not changed or draws_unseeded(sources):
+        return Reason.TEST_SET_CHANGED.remedy
+    if len(changed) == 1:
+        return f"Remove {changed[0]} from [search]: it decides which rows are test data."
+    return f"Remove {join_words(changed, 'or')} from [search], whichever decides which rows are test data."
