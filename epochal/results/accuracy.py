@@ -42,7 +42,7 @@ from epochal.results.stated import TOLERANCE, is_same_number, parse_accuracy_jso
 from epochal.results.written import WrittenFile
 
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
-_LOADED_FILE = re.compile(r" loads (\S+)\. ")
+_LOADED_FILE = re.compile(r" loads (.+)\. If that model ")
 """Matches the path in the message of a finding about a loaded model."""
 _COUNTS_CLOSE = re.compile(r"^[^\d%]*(?:\bwithin|±)\s*\(?\d", re.IGNORECASE)
 """Matches printed lines that state what share of a regression's predictions is close enough to the targets."""

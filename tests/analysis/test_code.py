@@ -32,6 +32,9 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
     assert (copied.path, copied.line) == ("nn.py", 3)
 
 
+OLD = "old = pickle.load(open('base.pkl', 'rb'))\n"
+
+
 @pytest.mark.parametrize(
     ("load", "is_found"),
     [
@@ -53,6 +56,21 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
             "    def train(self):\n        self.model.partial_fit(x, y)\nModel('base.pkl').train()\n",
             True,
         ),
+        (
+            "class Model:\n    def __init__(self, path):\n        self.model = pickle.load(path) if path.exists() else SVC()\n"
+            "    def train(self):\n        self.model.partial_fit(x, y)\nModel(HERE / 'base.pkl').train()\n",
+            True,
+        ),
+        (
+            "model = (os.path.exists('base.pkl') and pickle.load(open('base.pkl', 'rb'))) or SVC()\nmodel.score(x, y)\n",
+            True,
+        ),
+        (
+            "def restore(path):\n    return pickle.load(path) if path.exists() else SVC()\n"
+            "model = restore(HERE / 'base.pkl')\nmodel.predict(x)\n",
+            True,
+        ),
+        ("scaler = pickle.load(open('base.pkl', 'rb')) if old else Scaler()\nx = scaler.transform(x)\n", False),
         ("model = FrozenEstimator(pickle.load(open('base.pkl', 'rb')))\n", True),
         ("old = pickle.load(open('base.pkl', 'rb'))\nmodel = VotingClassifier([('old', old)])\n", True),
         ("old = pickle.load(open('base.pkl', 'rb'))\nx = np.hstack([x, old.decision_function(x)])\n", True),
@@ -78,6 +96,24 @@ def test_call_that_copies_rows_before_the_split_is_read(tmp_path: Path) -> None:
             False,
         ),
         ("old = pickle.load(open('base.pkl', 'rb'))\nprint('accuracy', old.score(x, y))\n", True),
+        (
+            OLD
+            + "before = old.score(x, y)\nprint(before)\nafter = model.score(x, y)\nprint(f'{after} {after - before}')\n",
+            False,
+        ),
+        (
+            OLD
+            + "before = old.score(x, y)\nafter = model.score(x, y)\nif after > before:\n    pickle.dump(model, f)\n",
+            False,
+        ),
+        (OLD + "p = old.predict(x)\nbefore = (p == y).mean()\ngain = model.score(x, y) - before\nprint(gain)\n", False),
+        (OLD + "logging.info('old: %.3f', old.score(x, y))\nprint('accuracy', model.score(x, y))\n", False),
+        (OLD + "_, before = old.evaluate(x, y)\nlogger.debug(before)\nprint('accuracy', model.score(x, y))\n", False),
+        (OLD + "before = old.score(x, y)\nif before > 0.5:\n    grow(model)\nmodel.score(x, y)\n", True),
+        (OLD + "p = old.predict(x)\nmodel.fit(np.c_[x, p], y)\nprint('accuracy', model.score(x, y))\n", True),
+        (OLD + "after = model.score(x, y)\nbefore = old.score(x, y)\nprint(before)\n", True),
+        (OLD + "before = old.score(x, y)\nafter = model.score(x, y)\njson.dump(max(before, after), f)\n", True),
+        (OLD + "before = old.score(x, y)\nif before > model.score(x, y):\n    model = old\n", True),
         ("model.save(HERE / 'base.keras')\nmodel = keras.models.load_model(HERE / 'base.keras')\n", False),
         (
             "path = str(HERE / 'base.keras')\nkeep = keras.callbacks.ModelCheckpoint(path)\n"

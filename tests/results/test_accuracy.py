@@ -375,7 +375,10 @@ def test_printed_best_score_of_a_search_counts(log: str, counts: bool) -> None:
 
 
 _TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)
-_LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If that model was trained", "")
+_LOADS, _LOADS_SPACED = (
+    Finding("loaded_model", "nn.py", 7, f"nn.py loads {path}. If that model was trained", "")
+    for path in ("models/a.joblib", "saved models/v1. best.joblib")
+)
 
 
 @pytest.mark.parametrize(
@@ -395,6 +398,13 @@ _LOADS = Finding("loaded_model", "nn.py", 7, "nn.py loads models/a.joblib. If th
             "nn.py loads models/a.joblib on line 7. If the script trains only when that file is missing, remove it from the "
             "commit with git rm --cached models/a.joblib and list it in .gitignore; otherwise, train a model in the script and "
             "evaluate it.",
+        ),
+        (
+            [_LOADED],
+            [_LOADS_SPACED],
+            "nn.py loads saved models/v1. best.joblib on line 7. If the script trains only when that file is missing, remove it "
+            "from the commit with git rm --cached 'saved models/v1. best.joblib' and list it in .gitignore; otherwise, train a "
+            "model in the script and evaluate it.",
         ),
     ],
 )

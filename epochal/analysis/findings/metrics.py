@@ -300,13 +300,19 @@ def _says_accuracy(node: ast.stmt, *, shows_info: bool = True) -> bool:
     """
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
         return False
-    function, logs = node.value.func, False
-    if isinstance(function, ast.Attribute) and function.attr in (_LOGS if shows_info else _LOGS - {"info"}):
-        logger = function.value.func if isinstance(function.value, ast.Call) else function.value
-        logs = "log" in last_name(logger).lower()
-    if last_name(function) != "print" and not logs:
+    name = last_name(node.value.func)
+    logs = is_log_call(node.value) and name != "debug" and (shows_info or name != "info")
+    if name != "print" and not logs:
         return False
     return any(_SAYS_ACCURACY.search(text) for text in _texts_of(node))
+
+
+def is_log_call(call: ast.Call) -> bool:
+    """Return whether a call passes a message to a logger, whether or not it is shown."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOGS | {"debug"}:
+        return False
+    logger = call.func.value.func if isinstance(call.func.value, ast.Call) else call.func.value
+    return "log" in last_name(logger).lower()
 
 
 def _shows_info(sources: tuple[Source, ...]) -> bool:

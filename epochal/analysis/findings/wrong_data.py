@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from epochal.analysis.findings.finding import Finding, Severity
-from epochal.analysis.findings.metrics import find_measurement
+from epochal.analysis.findings.metrics import find_measurement, is_log_call
 from epochal.analysis.findings.source import (
     Scope,
     Source,
@@ -16,6 +16,7 @@ from epochal.analysis.findings.source import (
     find_used,
     has_unknown_arguments,
     keyword,
+    names_in,
     root_name,
 )
 from epochal.analysis.syntax import last_name, text_of
@@ -238,30 +239,69 @@ def _loads_model(place: _Place, places: list[_Place]) -> bool:
     name = place.source.callee(place.call) or last_name(place.call.func)
     if not _LOADS_ANYTHING.fullmatch(name):
         return bool(_LOADS_MODEL.fullmatch(name))
-    if isinstance(place.step.node, ast.Return) and place.step.node.value is place.call:
+    if isinstance(place.step.node, ast.Return) and place.call in _alternatives(place.step.node.value):
         callers = [each for each in places if last_name(each.call.func) == place.scope.name]
         return any(_is_used_as_model(each, each.call) for each in callers)
     return _is_used_as_model(place, place.call)
 
 
 def _is_only_compared(place: _Place, measurement: tuple[str, str, int] | None) -> bool:
-    """Return whether a loaded model is used only in calls to ``print`` before the call that measures the accuracy."""
+    """Return whether a loaded model only helps to print or log something before another model is measured."""
     what, path, line = measurement or ("", "", 0)
     target = next((target for target, value in place.step.assigned if value is place.call), None)
     if not isinstance(target, ast.Name) or not what.endswith("()") or path != place.source.path:
         return False
-    prints = [step for step in place.scope.steps if _prints(step.node) and step.node.lineno < line]
-    shown = {id(node) for step in prints for node in step.nodes}
-    uses = [node for node in place.source.nodes if isinstance(node, ast.Name) and node.id == target.id]
-    return all(id(node) in shown or node is target for node in uses)
+    uses = _find_uses(place.source, target.id)
+    return all(node.lineno < line for node in uses) and _is_only_shown(place, target.id, line, set())
 
 
-def _prints(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and last_name(node.value.func) == "print"
+def _is_only_shown(place: _Place, name: str, line: int, seen: set[str]) -> bool:
+    """Return whether a variable affects only what is printed or logged, and decisions made after a line.
+
+    ``seen``: the variables that have already been followed.
+    """
+    steps = {id(node): step.node for step in place.scope.steps for node in step.nodes}
+    seen.add(name)
+    for use in _find_uses(place.source, name):
+        node = steps.get(id(use))
+        if node is None:
+            return False
+        if _shows(node) or (isinstance(node, ast.If | ast.Assert) and node.lineno > line):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        names = set[str]().union(*map(names_in, targets))
+        if not names or any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets):
+            return False
+        if not all(_is_only_shown(place, each, line, seen) for each in names - seen):
+            return False
+    return True
+
+
+def _find_uses(source: Source, name: str) -> list[ast.Name]:
+    names = (node for node in source.nodes if isinstance(node, ast.Name))
+    return [node for node in names if node.id == name and isinstance(node.ctx, ast.Load)]
+
+
+def _shows(node: ast.stmt) -> bool:
+    """Return whether a statement prints or logs something."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+        return False
+    return last_name(node.value.func) == "print" or is_log_call(node.value)
+
+
+def _alternatives(node: ast.expr | None) -> list[ast.expr]:
+    """Return the expressions whose value an expression may take: ``a`` and ``b`` in ``a if c else b`` and ``a or b``."""
+    match node:
+        case ast.IfExp():
+            return [*_alternatives(node.body), *_alternatives(node.orelse)]
+        case ast.BoolOp():
+            return [each for value in node.values for each in _alternatives(value)]
+    return [node] if node else []
 
 
 def _is_used_as_model(place: _Place, call: ast.Call) -> bool:
-    targets = [target for step in place.scope.steps for target, value in step.assigned if value is call]
+    assigned = [pair for step in place.scope.steps for pair in step.assigned]
+    targets = [target for target, value in assigned if call in _alternatives(value)]
     results = [part for target in targets for part in ast.walk(target) if isinstance(part, ast.Name | ast.Attribute)]
     names = {ast.unparse(each) for each in results}
     is_shared = any(isinstance(each, ast.Attribute) for each in results)  # the methods of a class use self.model
