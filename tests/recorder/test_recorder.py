@@ -132,6 +132,39 @@ def test_fits_and_evaluates_are_recorded_without_side_effects(warm_keras_python:
     assert len(events) == len(epochs) + len(evaluates)
 
 
+REGRESSIONS = """
+import numpy as np, keras
+rng = np.random.default_rng(0)
+x = rng.normal(size=(300, 4)).astype("float32")
+
+def close_accuracy(y, answers):
+    return keras.ops.mean(keras.ops.cast(keras.ops.abs(keras.ops.cast(y, "float32") - answers) < 5, "float32"))
+
+def test(y, loss="mse", metric="accuracy", units=1):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])
+    model.compile("sgd", loss, metrics=[metric])
+    model.fit(x[:200], y[:200], validation_data=(x[200:250], y[200:250]), verbose=0)
+    model.evaluate(x[250:], y[250:], verbose=0)
+
+rented, many = rng.integers(20, 90, 300), keras.utils.to_categorical(rng.integers(0, 25, 300))
+test(rented), test(rented[:, None], "mae", "acc"), test(np.where(rng.random(300) < 0.8, 0, rented), "huber")
+test(rng.integers(0, 2, 300)), test(rng.integers(0, 2, 300) * 2.0 - 1, "mae"), test(rng.integers(0, 9, 300))
+test(rented, metric=close_accuracy), test(many, "mse", units=25)
+test(rng.integers(0, 25, 300), keras.losses.SparseCategoricalCrossentropy(from_logits=True), units=25)
+"""
+
+
+@pytest.mark.keras
+def test_accuracy_of_many_integers_belongs_to_a_regression(warm_keras_python: Path, tmp_path: Path) -> None:
+    """Two or a few integers may be classes, and the script's own metric may count the answers that are close enough."""
+    result = run(warm_keras_python, REGRESSIONS, tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()
+    for kind in ("validation", "evaluate"):
+        labels = [event["labels"][""]["kind"] for line in lines if (event := json.loads(line))["event"] == kind]
+        assert labels == ["numbers"] * 3 + ["classes"] * 4 + ["one-hot", "classes"]
+
+
 @pytest.mark.keras
 def test_divergence_is_recorded_with_the_largest_input(warm_keras_python: Path, tmp_path: Path) -> None:
     """Its sign does not matter, and a layer such as Rescaling may scale the inputs."""

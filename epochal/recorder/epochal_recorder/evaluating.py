@@ -6,7 +6,7 @@ from .data import count_samples
 from .labels import is_same
 from .library import library_of
 from .measuring import MIN_TEST_ROWS, TestRows
-from .models import accuracy_name, count_measured_samples, counts_padding, metric_classes, outputs_of
+from .models import accuracy_name, compares_classes, count_measured_samples, counts_padding, metric_classes, outputs_of
 from .output import as_json
 from .raised import find_line_of_script
 from .rows import hash_rows
@@ -48,6 +48,7 @@ class Evaluate(_Call):
             metrics = as_json(logs)
             if is_same(self._arguments.get("y"), self._arguments.get("x")):
                 self.test_rows.is_autoencoder = True
+            self.test_rows.expects_classes = compares_classes(self._model)
             fields = self._shared.describe(self.test_rows, self._origin, counts_padding(self._model))
             if self._arguments.get("steps"):  # Keras reads ahead, so it has read more rows than it measures
                 fields["samples"] = count_measured_samples(self._model) or fields["samples"]

@@ -14,7 +14,15 @@ from .labels import are_regression_targets, is_same
 from .library import library_of, tree
 from .lineage import digest_of_all
 from .measuring import Origin, TestRows
-from .models import accuracy_name, counts_padding, is_regression, metric_classes, outputs_of, weights_of
+from .models import (
+    accuracy_name,
+    compares_classes,
+    counts_padding,
+    is_regression,
+    metric_classes,
+    outputs_of,
+    weights_of,
+)
 from .output import as_json, number_as_json
 from .raised import describe
 from .resume_key import code_of_model
@@ -326,6 +334,7 @@ class Fit:
 
     def _describe_validation(self):
         origin = Origin(self.identities, True, "", "")
+        self._validation.expects_classes = compares_classes(self.model)
         return self._shared.describe(self._validation, origin, counts_padding(self.model))
 
     def _has_reached_stop_at(self, logs):

@@ -73,6 +73,8 @@ class TestRows:
         self.compared = None
         """How the rows compare with the training rows if this is known from a source other than the model's fits."""
         self.is_autoencoder = False
+        self.expects_classes = False
+        """Whether the measured accuracy is meaningless if the model is a regression, even if all labels are integers."""
         self.is_redrawn = False
         """Whether a tf.data pipeline picks the rows anew on each pass, so that they may include training rows."""
         self._outputs = outputs
@@ -359,10 +361,11 @@ class SharedState:
         with self.output.recording_faults(), self._lock:
             fields["test_set"] = self._record_test_set(test_rows)
         fits = self.lineage.rows_of(origin.identities)
+        is_regression = bool(fits) and all(fit.is_regression for fit in fits)
         with self.output.recording_faults():
             if test_rows.is_autoencoder:
                 fields["labels"] = {"": {"kind": "inputs"}}
-            elif not test_rows.labels and fits and all(fit.is_regression for fit in fits):
+            elif is_regression and (test_rows.expects_classes or not test_rows.labels):
                 fields["labels"] = {"": {"kind": "numbers"}}
             else:
                 fields["labels"] = {name: labels.as_json(counts_padding) for name, labels in test_rows.labels.items()}

@@ -10,6 +10,8 @@ from .library import tree
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches the names of top-k accuracies, which count a prediction as correct if the true class is among the k likeliest."""
 _ACCURACY_CLASSES = ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
+_CLASS_ACCURACIES = ("BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
+"""The accuracies of Keras that compare classes; a function of the script may count numbers that are close enough."""
 _DISTANCES = (
     "huber",
     "logcosh",
@@ -94,6 +96,11 @@ def accuracy_name(metrics, kinds=()):
     others = [name for name in metrics if name.endswith(("_accuracy", "_acc")) and not _TOP_K.search(name)]
     others += [name for name in metrics if name in kinds and kinds[name] in _ACCURACY_CLASSES]
     return next((name for name in ("accuracy", "acc", *others) if name in metrics), None)
+
+
+def compares_classes(model):
+    """Return whether the model was compiled with an accuracy that is meaningless unless its labels are classes."""
+    return any(kind in _CLASS_ACCURACIES for kind in metric_classes(model).values())
 
 
 def metric_classes(model):
