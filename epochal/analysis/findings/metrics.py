@@ -71,19 +71,14 @@ def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding
     one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
     has_classes = any(_CLASSES.fullmatch(source.callee(call)) for source in sources for call in source.calls)
     has_classes |= any(_separates_classes(node) for source in sources for node in source.nodes)
-    has_other = any(_reports_accuracy(source, scope) for source, scope in find_used(sources))
+    nodes = [(source, node) for source, scope in find_used(sources) for step in scope.steps for node in step.nodes]
+    has_own = any(text_of(each).endswith("accuracy.json") for _, each in nodes if isinstance(each, ast.expr))
+    measures = any(isinstance(each, ast.Call) and source.callee(each) in _ACCURACY_FUNCTIONS for source, each in nodes)
     for source, scope in find_used(sources):
-        for each in _read_compiles(source, scope):
-            yield from _check_compile(source, each, one_hot=one_hot, has_classes=has_classes)
-        if not has_other:
+        for compiled in _read_compiles(source, scope):
+            yield from _check_compile(source, compiled, one_hot=one_hot, is_sound=has_classes or has_own)
+        if not has_own and not measures:
             yield from _check_regressors(source, scope)
-
-
-def _reports_accuracy(source: Source, scope: Scope) -> bool:
-    """Return whether a scope measures an accuracy with scikit-learn, or writes one to accuracy.json."""
-    nodes = [node for step in scope.steps for node in step.nodes]
-    measures = any(isinstance(each, ast.Call) and source.callee(each) in _ACCURACY_FUNCTIONS for each in nodes)
-    return measures or any(text_of(each).endswith("accuracy.json") for each in nodes if isinstance(each, ast.expr))
 
 
 def find_metrics(sources: tuple[Source, ...]) -> Iterator[tuple[Source, int, tuple[str, ...]]]:
@@ -134,10 +129,15 @@ def _separates_classes(node: ast.AST) -> bool:
     return isinstance(node, ast.Compare) and any(literal(each) == 0.5 for each in (node.left, *node.comparators))
 
 
-def _check_compile(source: Source, each: _Compile, *, one_hot: bool, has_classes: bool) -> Iterator[Finding]:
+def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: bool) -> Iterator[Finding]:
+    """Check the metrics of one compile().
+
+    ``is_sound``: whether the accuracy of a regression does no harm, because its targets are classes or because the script
+    writes the accuracy that counts to accuracy.json.
+    """
     metrics = {_plain(name) for name in each.metrics or ()}
     is_regression = _plain(each.loss) in _REGRESSION_LOSSES and each.units == 1 and each.activation == "linear"
-    if is_regression and metrics & _ACCURACIES and not has_classes:
+    if is_regression and metrics & _ACCURACIES and not is_sound:
         yield Finding(
             "accuracy_of_regression",
             source.path,

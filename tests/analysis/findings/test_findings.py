@@ -1028,6 +1028,9 @@ SOUND = {
     "model.compile('adam', 'mse', metrics=['accuracy'])\n",
     "squared_error_of_labels_0_and_1": ONE
     + "model.compile('adam', 'mse', metrics=['accuracy'])\nprint(model.predict(x) > 0.5)\n",
+    "squared_error_of_numbers_with_a_share": ONE
+    + "model.compile('adam', 'mse', metrics=['accuracy'])\nmodel.evaluate(x, y)\n"
+    "json.dump({'accuracy': share}, open(f'{out}/accuracy.json', 'w'))\n",
     "seeded_permutation": "import numpy as np\nnp.random.seed(0)\norder = np.random.permutation(9)\n"
     "a, b = x[order[:6]], x[order[6:]]\n",
     "permutation_of_a_seeded_generator": "import numpy as np\nrng = np.random.default_rng(0)\norder = rng.permutation(9)\n"
