@@ -4,7 +4,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum, auto
 
-from epochal.analysis.findings.source import GROWING, Scope, Step, first_index, names_in, root_name
+from epochal.analysis.findings.source import GROWING, Scope, Step, first_index, root_name
 from epochal.analysis.syntax import last_name, literal
 
 _METHODS = frozenset({"evaluate", "score"})
@@ -64,6 +64,8 @@ class _Flow:
         self._scopes = scopes
         self._functions = {scope.name: scope for scope in scopes if scope.name}
         self._names: set[str] = set()
+        self._measuring: dict[str, bool] = {}
+        """Whether each function that has been looked at measures an accuracy."""
 
     def leaves(self, step: Step) -> bool:
         """Return whether a statement returns or saves a part, so that other code may use it."""
@@ -106,13 +108,11 @@ class _Flow:
         read = [node.iter for node in step.nodes if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)]
         for target, value in step.assigned:
             held = any(map(self._holds, read)) if value is None else self._holds(value)
-            names = names_in(target)
-            if isinstance(target, ast.Attribute | ast.Subscript):
-                self._names |= {root_name(target)} if held or self._holds(getattr(target, "slice", None)) else set()
-            elif held:
-                self._names |= names
-            elif not step.branch:
-                self._names -= names
+            for each in _targets(target):
+                if held or self._holds(getattr(each, "slice", None)):
+                    self._names.add(root_name(each))
+                elif isinstance(each, ast.Name) and not step.branch:
+                    self._names.discard(each.id)
 
     def _holds(self, node: ast.AST | None) -> bool:
         """Return whether the value of an expression may contain rows of a part, or their positions."""
@@ -153,16 +153,18 @@ class _Flow:
         inputs = (*call.args, *(each.value for each in call.keywords))
         return last_name(call.func) in _SUMMARIES and not any(literal(each) in (1, -1) for each in inputs)
 
-    def _measures(self, call: ast.Call, depth: int = 0) -> bool:
+    def _measures(self, call: ast.Call) -> bool:
         """Return whether a call measures an accuracy, itself or in a function of the code that it runs."""
         name = last_name(call.func)
         if name in _FUNCTIONS or (name in _METHODS and isinstance(call.func, ast.Attribute)):
             return True
         if name in _AVERAGES and _find_comparisons(call):
             return True
-        function = self._functions.get(name)
-        steps = function.steps if function and depth < 3 else ()
-        return any(self._measures(each, depth + 1) for step in steps for each in step.calls)
+        if name in self._functions and name not in self._measuring:
+            self._measuring[name] = False  # for functions that call themselves
+            calls = (each for step in self._functions[name].steps for each in step.calls)
+            self._measuring[name] = any(map(self._measures, calls))
+        return self._measuring.get(name, False)
 
     def _is_compared(self, call: ast.Call) -> bool:
         return any(map(self._holds, _find_comparisons(call)))
@@ -172,6 +174,15 @@ def _find_comparisons(call: ast.Call) -> list[ast.AST]:
     """Return the parts of a call that compare predictions with labels, as in ``np.mean(predicted == y_test)``."""
     nodes = (node for part in (_receiver(call), *call.args) if part is not None for node in ast.walk(part))
     return [node for node in nodes if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq)]
+
+
+def _targets(target: ast.expr) -> Iterator[ast.expr]:
+    """Yield the variables, attributes and elements that a target of an assignment or a loop consists of."""
+    if isinstance(target, ast.Tuple | ast.List):
+        for each in target.elts:
+            yield from _targets(each)
+    else:
+        yield target.value if isinstance(target, ast.Starred) else target
 
 
 def _receiver(call: ast.Call) -> ast.expr | None:

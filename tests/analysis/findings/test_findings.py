@@ -1117,6 +1117,11 @@ CUT = "order = np.random.permutation(len(x_pool))\nfirst, last = order[:900], or
         ("a, b, c, d = train_test_split(x_pool, y_pool)\nm.score(b, d)\nm.score(x_test, y_test)", "validates"),
         ("g = GridSearchCV(m, p, cv=KFold(5, shuffle=True)).fit(x_pool, y_pool)\ng.score(x_test, y_test)", "validates"),
         ("g = GridSearchCV(m, p, cv=KFold(5, shuffle=True)).fit(x, y)\nprint(g.best_score_)", "tests"),
+        (
+            "class Run:\n    def run(self):\n        self.a, self.b, *self.y = train_test_split(x, y)\n"
+            "        return self.m.score(self.b, self.y[1])\nRun().run()",
+            "tests",
+        ),
         ("for a, b in KFold(5, shuffle=True).split(x):\n    m.fit(x[a], y[a]).score(x[b], y[b])", "tests"),
     ],
 )
