@@ -1,6 +1,7 @@
 """Follow the parts of a split through a scope, to learn whether they test the model, validate it, or do neither."""
 
 import ast
+import re
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum, auto
 
@@ -20,9 +21,11 @@ _FITS = frozenset({"fit", "partial_fit"})
 _APPLIES_MODEL = frozenset({"decision_function", "predict", "predict_proba", "transform"})
 _VALIDATION = frozenset({"cv", "eval_set", "validation_data"})
 _WRITES = frozenset(
-    {"copy2", "copyfile", "dump", "move", "save", "savetxt", "savez", "savez_compressed", "symlink"}
-    | {f"to_{kind}" for kind in ("csv", "feather", "hdf", "json", "parquet", "pickle")}
+    {"copy", "copy2", "copyfile", "dump", "move", "save", "savetxt", "savez", "savez_compressed", "symlink", "write"}
 )
+"""Functions that may write their arguments to files."""
+_QUERIED = re.compile(r"@(\w+)")
+_WRITES_TABLE = re.compile(r"to_(?:csv|excel|feather|hdf|json|parquet|pickle)")
 
 
 class Use(Enum):
@@ -72,8 +75,9 @@ class _Flow:
         results = [node.value for node in step.nodes if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom)]
         if any(map(self._holds, results)):
             return True
-        writes = (call for call in step.calls if last_name(call.func) in _WRITES)
-        return any(self._has_input(call) or self._holds(_receiver(call)) for call in writes)
+        tables = (_receiver(call) for call in step.calls if _WRITES_TABLE.fullmatch(last_name(call.func)))
+        written = (call for call in step.calls if last_name(call.func) in _WRITES)
+        return any(map(self._has_input, written)) or any(map(self._holds, tables))
 
     def measure(self, step: Step) -> Iterator[bool]:
         """For each measurement in a statement, yield whether it uses a part."""
@@ -121,6 +125,8 @@ class _Flow:
         match node:
             case ast.Name(id=name):
                 return name in self._names
+            case ast.Constant(value=str(text)):  # as in table.query("group in @last")
+                return any(name in self._names for name in _QUERIED.findall(text))
             case ast.Attribute(attr=name) if name in _SIZES:
                 return False
             case ast.Slice():

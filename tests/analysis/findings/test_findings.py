@@ -1104,6 +1104,9 @@ CUT = "order = np.random.permutation(len(x_pool))\nfirst, last = order[:900], or
         (CUT + "def test():\n    m.score(x_pool[last], y)\nm.score(x_test, y_test)\ntest()", "tests"),
         (CUT + "mask = np.zeros(9)\nmask[last] = 1\nfirst\nm.score(x_pool[mask], y)", "tests"),
         (CUT + "np.save('test.npy', x_pool[last])\nm.score(np.load('test.npy'), y_test)", "tests"),
+        (CUT + "for i in last:\n    shutil.copy(names[i], 'test')\nm.evaluate(read('test'))", "tests"),
+        (CUT + "x_pool.iloc[last].to_csv('test.csv')\nm.score(pd.read_csv('test.csv'), y_test)", "tests"),
+        (CUT + "m.score(x_pool.query('number in @last'), y_test)", "tests"),
         (CUT + "b = []\nfor i in last:\n    b.append(x_pool[i])\nm.score(b, y)", "tests"),
         (
             "def f(x, y):\n    o = np.random.permutation(9)\n    return x[o[:6]], x[o[6:]]\na, b = f(x, y)\nm.score(b, c)",
