@@ -13,15 +13,15 @@ def advise_on_copies(what: str, folds: str, *, is_oversampler: bool) -> str:
     data; empty for a split into training and test data. ``is_oversampler``: whether the call is one of imblearn.
     """
     if not folds:
-        return f"Split first, then use {what} on the training rows alone."
+        return f"Split first, then use {what} only on the training rows."
     if is_oversampler and folds != LOOP:
         return (
             f"Pass the original rows and imblearn.pipeline.make_pipeline({what[:-1]}…), model) to {folds}, so that only "
             f"the training rows of each fold are resampled.{name_parameters(folds)}"
         )
     if what.endswith("]"):
-        return f"{_begin(folds)} draw the rows of {what} from the training rows of each fold alone."
-    return f"{_begin(folds)} use {what} on the training rows of each fold alone."
+        return f"{_begin(folds)} draw the rows of {what} only from the training rows of each fold."
+    return f"{_begin(folds)} use {what} only on the training rows of each fold."
 
 
 def advise_on_fit(what: str, folds: str, columns: str) -> str:

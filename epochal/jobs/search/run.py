@@ -47,7 +47,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     trials = [trial for trial in active.load().trials if trial.strategy is Strategy.SEARCH]
     bad = _find_bad_choices(trials, active.plan.space)
     count = f"{plural(len(trials), 'trial')}{_describe_failures(trials, bad)}"
-    cause = f"{end.cause} The search ran {count}. Before it, training for more epochs was ruled out: {give_up.cause}"
+    cause = f"{end.cause} The search ran {count}. Before the search, training for more epochs was ruled out: {give_up.cause}"
     replace = (
         f"In [search], remove or replace {join_words(bad)}, because every trial with such a value failed. "
         if bad

@@ -1267,11 +1267,11 @@ LOOP = (
         (
             SMOTE + FOLDS + "x, y = resample(x, y)\ncross_val_score(m, x, y)\n",
             "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
-            "random_state=0).split(X)), and in it use resample() on the training rows of each fold alone.",
+            "random_state=0).split(X)), and in it use resample() only on the training rows of each fold.",
         ),
         (
             SMOTE + LOOP.format("x = x[rng.choice(len(x), 900)]"),
-            "In the loop over the folds, draw the rows of x[rng.choice(len(x), 900)] from the training rows of each fold alone.",
+            "In the loop over the folds, draw the rows of x[rng.choice(len(x), 900)] only from the training rows of each fold.",
         ),
         (
             SELECT + LOOP.format("x = select.fit_transform(x, y)"),

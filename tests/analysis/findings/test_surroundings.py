@@ -220,15 +220,15 @@ _CALL = "Call them at the end of the script or, if"
 @pytest.mark.parametrize(
     ("others", "remedy"),
     [
-        ({}, f'{_CALL} another file does, name that file in epochal.toml: script = "run.py".'),
-        ({"go.py": _RUNS}, f'{_CALL} go.py does, name that file in epochal.toml: script = "go.py".'),
+        ({}, f'{_CALL} another file calls them, name that file in epochal.toml: script = "run.py".'),
+        ({"go.py": _RUNS}, f'{_CALL} go.py calls them, name that file in epochal.toml: script = "go.py".'),
         (
             {"go.py": _RUNS, "tests/test_nn.py": _RUNS, "other.py": "print('other')\n", "lib.py": "import nn\n"},
-            f'{_CALL} go.py does, name that file in epochal.toml: script = "go.py".',
+            f'{_CALL} go.py calls them, name that file in epochal.toml: script = "go.py".',
         ),
         (
             {"go.py": _RUNS, "went.py": "import nn\nnn.fit(2)\n"},
-            f'{_CALL} another file does, name that file in epochal.toml: script = "run.py".',
+            f'{_CALL} another file calls them, name that file in epochal.toml: script = "run.py".',
         ),
     ],
 )

@@ -262,7 +262,7 @@ def test_choices_that_always_fail_are_named(home: Path, tmp_path: Path) -> None:
     result = drive(home, store_push(home, _make_search_repository(tmp_path, training, space)))
     assert result.run.reason is Reason.SPACE_USED_UP
     assert (
-        "The search ran 4 trials (2 failed, including all with kernel = tiny). Before it, training for"
+        "The search ran 4 trials (2 failed, including all with kernel = tiny). Before the search, training for"
         in result.run.explanation
     )
     assert (
