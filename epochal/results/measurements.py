@@ -115,6 +115,11 @@ class Measurement:
     is_one_by_one: bool = False
 
     @property
+    def is_across_folds(self) -> bool:
+        """Whether the models of several folds were measured together, as with the answers of cross_val_predict()."""
+        return self.kind is Kind.CROSS_VALIDATION or (self.trained is None and self.overlap.checked)
+
+    @property
     def accuracies(self) -> list[str]:
         """The names of the metrics that are accuracies; if "accuracy" or "acc" is among the metrics, only that name."""
         plain = [name for name in ("accuracy", "acc") if name in self.metrics]

@@ -130,10 +130,19 @@ def explain_leak(leak: Finding) -> str:
     return f"{leak.path} line {leak.line}: {leak.message} The accuracy does not count. {leak.remedy}"
 
 
+def _find_copy(measurement: Measurement, leaks: Sequence[Finding]) -> Finding | None:
+    """Return the finding about the call that copied rows into the test set; None if too few test rows were trained on."""
+    if measurement.overlap.share <= _MAX_COPIED:
+        return None
+    before_folds = find_leak(leaks, "copied_before_predictions") if measurement.is_across_folds else None
+    return before_folds or find_leak(leaks, "copied_before_split")
+
+
 def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
     """Return why the test rows make an accuracy meaningless, and what to do; empty if they do not.
 
-    ``accepts_repeats``: whether an accuracy counts even if some (but not all) test rows were also used in training.
+    ``accepts_repeats``: whether an accuracy counts even if some (but not all) test rows were also used in training, as
+    long as no call in the code copies rows before the split.
     """
     overlap = measurement.overlap
     if overlap.redrawn:
@@ -145,9 +154,8 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
     if learned := find_leak(leaks, *LEARNED):
         return explain_leak(learned)
     uses_all = overlap.share >= ALL_ROWS
-    copied = find_leak(leaks, "copied_before_split")
-    is_refused = overlap.refused or (copied and overlap.share > _MAX_COPIED)
-    if not is_refused or (accepts_repeats and not uses_all):
+    copied = _find_copy(measurement, leaks)
+    if not copied and (not overlap.refused or (accepts_repeats and not uses_all)):
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
     # The recorder estimates this share from rows that repeat, and cannot know that the script copied them.

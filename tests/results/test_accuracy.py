@@ -325,6 +325,23 @@ def test_call_that_copies_rows_is_named(share: float, expected: float, refused: 
     )
 
 
+@pytest.mark.parametrize("event", ["score", "predict"])
+@pytest.mark.parametrize(("expected", "refused"), [(0.02, True), (0.624, False)])
+def test_rows_copied_before_predictions_are_refused(event: str, expected: float, refused: bool) -> None:
+    """The line and the remedy are those of the finding; repeated_rows = true does not make copies natural."""
+    seen = _CLEAN | {"share": 0.642, "expected": expected, "refused": refused}
+    answers = _make_event(0.95, event, trained=None, seen=seen) | ({"metrics": {}} if event == "predict" else {})
+    leak = Finding("copied_before_predictions", "nn.py", 4, "The rows are copied.", "Pass the original rows.")
+    findings = Findings(None, parse_measurements(json.dumps(answers)), printed("Accuracy: 0.95"), leaks=(leak,))
+    for repeated_rows in (False, True):
+        with pytest.raises(RunFailed) as failure:
+            choose_accuracy(findings, repeated_rows=repeated_rows)
+        assert failure.value.explanation == (
+            "64% of the test rows were also used in training, so the accuracy on them is meaningless. nn.py line 4: "
+            "Pass the original rows."
+        )
+
+
 def test_copies_that_did_not_reach_the_test_rows_are_accepted() -> None:
     """A few equal rows may be natural, and the copied rows may belong to another data set."""
     seen = _CLEAN | {"share": 0.04, "expected": 0.05}
