@@ -230,6 +230,31 @@ for rows, labels, options in (*clean, *copied, *unknown):
 
 
 @pytest.mark.sklearn
+@pytest.mark.parametrize("measure", ["cross_val_score", "search"])
+def test_rows_that_folds_test_are_counted(sklearn_python: Path, tmp_path: Path, measure: str) -> None:
+    """Each row counts once. Folds that cannot be drawn again count as the largest of them, or are not counted."""
+    script = f"""{FOLDS}
+from sklearn.model_selection import RepeatedKFold, ShuffleSplit, TimeSeriesSplit
+def search(model, rows, labels, cv):
+    GridSearchCV(model, {{"max_depth": [3]}}, cv=cv).fit(rows, labels)
+
+halves = np.arange(150), np.arange(150, 300)
+for cv in (3, shuffled, RepeatedKFold(n_splits=5, n_repeats=2), LeaveOneOut(), [halves, halves[::-1]],
+           PredefinedSplit(np.repeat([-1, 0, 1], 100)), TimeSeriesSplit(2), [halves] * 3,
+           ShuffleSplit(1, test_size=6, random_state=1), ShuffleSplit(9, test_size=0.2, random_state=1),
+           ShuffleSplit(9, test_size=0.2), Own(5)):
+    {measure}(tree, x, y, cv=cv)
+"""
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [event for event in events if event["event"] == "fault"] == []
+    counts = [event["samples"] for event in events if event["event"] == "cross_validation"]
+    assert counts == [300] * 5 + [200, 200, 150, 6, counts[9], 60, None]
+    assert 240 < counts[9] < 280
+
+
+@pytest.mark.sklearn
 def test_mean_training_accuracies_are_recorded(sklearn_python: Path, tmp_path: Path) -> None:
     """A script must not state them as its accuracy. Those that may be mistaken for a test accuracy are left out."""
     script = f"""{BEGINNING}

@@ -1,7 +1,9 @@
-"""Compare the rows of a test fold of a cross-validation with those of its training folds."""
+"""Draw the folds of a cross-validation again, to compare their rows and to find out which rows were tested."""
 
+import contextlib
 import copy
 import math
+import numbers
 import warnings
 
 import numpy
@@ -39,36 +41,75 @@ def compare_folds(estimator, cv, data, hashes):
     return compare(with_labels(hashes[tested], hashed), hashed, [fitted]) | {"checked": True, "why": ""}
 
 
-def _draw_fold(estimator, cv, labels, groups, count):
-    """Return masks of the training rows and the test rows of one fold, or of several if they are small.
+def find_tested(estimator, cv, labels, groups):
+    """Return which rows the test folds of a cross-validation contain, and how many different rows these are at least.
 
-    Raises NotHashable if the folds are unknown.
+    The first result is a mask, or None if it is unknown which rows were tested. The second is None if it is unknown how
+    many there are. The arguments are those of ``compare_folds``.
+    """
+    labels = as_array(labels)
+    tested, largest = numpy.zeros(len(labels), bool), 0
+    with _redrawing(estimator, cv, labels) as (splitter, some):
+        for _, test in splitter.split(some, labels, groups):
+            in_fold = numpy.zeros(len(labels), bool)
+            in_fold[test] = True
+            tested |= in_fold
+            largest = max(largest, int(in_fold.sum()))
+            if tested.all():
+                break
+        draws_same = _draws_same_rows(splitter)
+    return (tested, int(tested.sum())) if draws_same else (None, largest)
+
+
+def _draws_same_rows(splitter):
+    """Return whether the folds of a splitter, taken together, contain the same test rows each time they are drawn.
+
+    The folds of a KFold contain all rows, even if they are drawn at random.
+    """
+    from sklearn.model_selection import BaseShuffleSplit
+
+    return not isinstance(splitter, BaseShuffleSplit) or isinstance(splitter.random_state, numbers.Integral)
+
+
+@contextlib.contextmanager
+def _redrawing(estimator, cv, labels):
+    """Provide a copy of a cross-validation's splitter, and rows for it to split, without effect on later random numbers.
+
+    Raises NotHashable if the folds cannot be drawn again.
     """
     from sklearn.base import is_classifier
     from sklearn.model_selection import check_cv
 
     state = numpy.random.get_state()
-    trained, tested = numpy.ones(count, bool), numpy.zeros(count, bool)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             splitter = _copy(check_cv(cv, labels, classifier=is_classifier(estimator)))
-            some = numpy.zeros((count, 1))  # splitters only need to know the number of rows
-            enough = max(1, min(_ENOUGH, count // _PART))
-            chosen = _choose_folds(splitter.get_n_splits(some, labels, groups), enough / count)
-            for number, (train, test) in enumerate(splitter.split(some, labels, groups)):
-                if number not in chosen:
-                    continue
-                in_training = numpy.zeros(count, bool)
-                in_training[train] = True
-                trained &= in_training
-                tested[test] = True
-                if tested.sum() >= enough or number == max(chosen):
-                    break
+            yield splitter, numpy.zeros((len(labels), 1))  # splitters only need to know the number of rows
     except (ValueError, TypeError, IndexError) as fault:
         raise NotHashable(f"{type(fault).__name__}: {fault}") from None
     finally:
         numpy.random.set_state(state)
+
+
+def _draw_fold(estimator, cv, labels, groups, count):
+    """Return masks of the training rows and the test rows of one fold, or of several if they are small.
+
+    Raises NotHashable if the folds are unknown.
+    """
+    trained, tested = numpy.ones(count, bool), numpy.zeros(count, bool)
+    with _redrawing(estimator, cv, labels) as (splitter, some):
+        enough = max(1, min(_ENOUGH, count // _PART))
+        chosen = _choose_folds(splitter.get_n_splits(some, labels, groups), enough / count)
+        for number, (train, test) in enumerate(splitter.split(some, labels, groups)):
+            if number not in chosen:
+                continue
+            in_training = numpy.zeros(count, bool)
+            in_training[train] = True
+            trained &= in_training
+            tested[test] = True
+            if tested.sum() >= enough or number == max(chosen):
+                break
     if not tested.any() or not trained.any():
         raise NotHashable("a fold has no test rows, or no row is in all training folds")
     return trained, tested

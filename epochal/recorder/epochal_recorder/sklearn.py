@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy
 
-from .folds import compare_folds
+from .folds import compare_folds, find_tested
 from .labels import are_regression_targets
 from .measuring import MIN_TEST_ROWS, Origin, TestRows, digest_answers, shared_state
 from .output import as_json
@@ -147,6 +147,7 @@ def _record_cross_val_predict(_, call, returned, shared):
         return
     estimator = call["estimator"]
     test_rows, is_selected = _read_folds(estimator, call.get("cv"), _read_data(call), shared)
+    test_rows.count = _length(returned) or 0  # its folds contain all rows, even if the splitter cannot be copied
     weights = ""
     with suppress(TypeError, ValueError):
         weights = digest_answers(returned).hex()
@@ -480,8 +481,10 @@ def _read_folds(estimator, cv, data, shared):
             test_rows.compared = compare_folds(estimator, cv, (rows, labels, groups), hashes)
     if labels is not None:
         with suppress(NotHashable):
+            tested, test_rows.count = find_tested(estimator, cv, labels, groups)
+            labels = labels if tested is None else as_array(labels)[tested]
+        with suppress(NotHashable):
             test_rows.count_labels(_as_one_array(labels))
-    test_rows.count = _length(labels) or 0
     return test_rows, is_selected
 
 
