@@ -26,6 +26,7 @@ _modules_to_patch = {
     "tf_keras.src.engine.training": "keras",
     "tf_keras.src.saving.saving_api": "keras",
     "sklearn.base": "sklearn",
+    "sklearn.model_selection._split": "sklearn",
     "sklearn.model_selection._validation": "sklearn",
     "sklearn.metrics._classification": "sklearn",
     "sklearn.metrics._regression": "sklearn",

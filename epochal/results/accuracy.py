@@ -24,7 +24,6 @@ from epochal.results.measurements import (
 )
 from epochal.results.printed import PrintedAccuracy, PrintedLines
 from epochal.results.refusals import (
-    ALL_ROWS,
     COMPILE,
     LEARNED,
     OTHER_METRICS,
@@ -103,7 +102,7 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     does not count makes the run fail; measurements and printed lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether an
-    accuracy counts even if some (but not all) of the test rows were also used in training. Raises RunFailed with the
+    accuracy counts even if test rows equal training rows, unless they are a part of these. Raises RunFailed with the
     reason NO_ACCURACY (the explanation says what does not count, why, and what to do), ACCURACY_NOT_FINITE or
     ACCURACY_OUT_OF_RANGE.
     """
@@ -132,7 +131,7 @@ class _Chooser:
         cross_validations = [
             each
             for each in findings.recorded.measurements
-            if each.kind is Kind.CROSS_VALIDATION and each.accuracies and (each.is_selected or each.overlap.refused)
+            if each.kind is Kind.CROSS_VALIDATION and each.accuracies and (each.is_selected or each.has_seen_rows)
         ]
         self._training_means = [each for each in findings.recorded.measurements if each.is_training and each.accuracies]
         self._averaged = [*self._measurements, *cross_validations]
@@ -397,7 +396,7 @@ class _Chooser:
 
         Raises RunFailed if the model was trained on the test rows.
         """
-        if refusal := explain_row_refusal(prediction, self._findings.leaks, self._accepts_repeats):
+        if refusal := self._explain_row_refusal(prediction):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
         found = self._add_evidence(accuracy, prediction)
         # A constant answer is close enough to some targets, but to how many is not known.
@@ -566,21 +565,32 @@ class _Chooser:
         labels = measurement.labels_of(self._metric_name(measurement))
         if refusal := explain_label_refusal(measurement, labels, self._metric_name(measurement)):
             return refusal
-        refusal = explain_row_refusal(measurement, self._findings.leaks, self._accepts_repeats)
-        if refusal and measurement.kind is Kind.CROSS_VALIDATION and measurement.overlap.refused:
+        refusal = self._explain_row_refusal(measurement)
+        if refusal and measurement.kind is Kind.CROSS_VALIDATION and measurement.has_seen_rows:
             return self._explain_copied_folds(measurement)
         return refusal
+
+    def _explain_row_refusal(self, measurement: Measurement) -> str:
+        """Return why the rows of a measurement make it meaningless, and what to do about it; empty if they do not."""
+        leaks, accepts_repeats = self._findings.leaks, self._accepts_repeats
+        return explain_row_refusal(measurement, leaks, self._script, accepts_repeats=accepts_repeats)
 
     def _explain_copied_folds(self, mean: Measurement) -> str:
         """Return why a cross-validation whose test folds share rows with their training folds does not count."""
         if copied := find_leak(self._findings.leaks, "copied_before_folds"):
             return explain_leak(copied)
-        remedy = "Cross-validate the original rows, and copy or oversample rows only in the training folds."
-        if mean.overlap.share < ALL_ROWS:
-            remedy += " If the data naturally has repeated rows, set repeated_rows = true in epochal.toml."
+        if mean.overlap.is_part:
+            return (
+                "In the cross-validation, the rows of a test fold are also in its training folds, so the accuracy is meaningless. "
+                "Pass folds whose test rows are not among their training rows, as those of KFold(5) are."
+            )
+        remedy = (
+            "Cross-validate the original rows, and copy or oversample rows only in the training folds. If the data naturally "
+            "has repeated rows, set repeated_rows = true in epochal.toml."
+        )
         return (
-            f"In the cross-validation, {mean.overlap.share:.0%} of the rows of a test fold are also in its training folds, "
-            f"so the accuracy is meaningless. {remedy}"
+            f"In the cross-validation, {mean.overlap.share:.0%} of the rows of a test fold are identical to rows in its training "
+            f"folds, so a model may have memorized them. {remedy}"
         )
 
     def _explain_unused_line(self, r2: float) -> str:
@@ -633,7 +643,7 @@ class _Chooser:
     def _explain_refused_score(self, search: Measurement) -> list[str]:
         """Return a note if the last score was refused because a hyperparameter search had seen its rows."""
         last = self._refused[-1] if self._refused else None
-        if last is None or last.kind is not Kind.SCORE or not search.candidates or last.overlap.share < ALL_ROWS:
+        if last is None or last.kind is not Kind.SCORE or not search.candidates or not last.overlap.is_part:
             return []
         where = f"score() on line {last.line} of {self._script}" if last.line else "score()"
         return [

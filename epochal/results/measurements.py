@@ -64,6 +64,9 @@ class Overlap:
     ``new_labels``: the share of the test rows (0 to 1) whose labels are not among the training labels.
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
+    ``is_part``: whether the test set is the training set or a part of it, rather than rows that equal training rows.
+    ``learned_by``: the class that was fitted on the test labels, such as SelectKBest, if the model itself was not, and
+    ``learned_on``: the line of that fit, or None; the class is empty if the model itself was fitted on the test rows.
     ``checked``: whether all rows could be checked; if not, ``unchecked_reason`` says why.
     """
 
@@ -74,6 +77,9 @@ class Overlap:
     checked: bool = False
     unchecked_reason: str = ""
     new_labels: float = 0.0
+    is_part: bool = False
+    learned_by: str = ""
+    learned_on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,11 @@ class Measurement:
     def is_across_folds(self) -> bool:
         """Whether the models of several folds were measured together, as with the answers of cross_val_predict()."""
         return self.kind is Kind.CROSS_VALIDATION or (self.trained is None and self.overlap.checked)
+
+    @property
+    def has_seen_rows(self) -> bool:
+        """Whether more of the test rows were among the training rows than a clean split would yield."""
+        return self.overlap.refused or self.overlap.is_part
 
     @property
     def accuracies(self) -> list[str]:
@@ -224,7 +235,6 @@ def parse_measurements(metrics_jsonl: str) -> Measurements:
 
 
 def _parse_measurement(event: dict[str, Any]) -> Measurement:
-    overlap = event.get("seen") or {}
     number, estimator, trained = event.get("model"), event.get("estimator"), event.get("trained")
     weights = keep_printable(event.get("weights") or "")
     model = weights
@@ -247,20 +257,28 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
         is_r2=event.get("measures") == "r2",
         is_selected=event.get("selected") is True,
         is_training=event.get("training") is True,
-        overlap=Overlap(
-            _read_share(overlap.get("share", 0.0)),
-            _read_share(overlap.get("expected", 0.0)),
-            overlap.get("refused") is True,
-            overlap.get("redrawn") is True,
-            overlap.get("checked") is True,
-            keep_printable(overlap.get("why") or ""),
-            _read_share(overlap.get("new_labels", 0.0)),
-        ),
+        overlap=_parse_overlap(event.get("seen") or {}),
         at=float(event.get("time") or 0.0),
         folds=read_count(event.get("folds") or 0),
         candidates=read_count(event.get("candidates") or 0),
         line=read_count(event.get("line") or 0) or None,
         is_one_by_one=event.get("one_by_one") is True,
+    )
+
+
+def _parse_overlap(seen: Mapping[str, Any]) -> Overlap:
+    learned = seen.get("learned") or {}
+    return Overlap(
+        _read_share(seen.get("share", 0.0)),
+        _read_share(seen.get("expected", 0.0)),
+        seen.get("refused") is True,
+        seen.get("redrawn") is True,
+        seen.get("checked") is True,
+        keep_printable(seen.get("why") or ""),
+        _read_share(seen.get("new_labels", 0.0)),
+        seen.get("part") is True,
+        keep_printable(learned.get("of") or ""),
+        read_count(learned.get("line") or 0) or None,
     )
 
 

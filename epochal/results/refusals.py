@@ -12,8 +12,12 @@ OWN_ACCURACY = (
     "Choose a tolerance so small that always predicting the mean would miss the threshold."
 )
 COMPILE = 'Compile the model with metrics=["accuracy"].'
-ALL_ROWS = 0.9995
-"""If at least this share of the test rows was used in training, the test set is treated as training data."""
+_ALL_ROWS = 0.9995
+"""At least this share of the test rows is called all of them."""
+_KEEP_OUT = (
+    "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
+    "repeated_rows = true in epochal.toml."
+)
 _MAX_COPIED = 0.05
 """If the script duplicates rows before it splits them, at most this share of the test rows may be used in training."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
@@ -138,11 +142,13 @@ def _find_copy(measurement: Measurement, leaks: Sequence[Finding]) -> Finding | 
     return before_folds or find_leak(leaks, "copied_before_split")
 
 
-def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], accepts_repeats: bool) -> str:
+def explain_row_refusal(
+    measurement: Measurement, leaks: Sequence[Finding], script: str, *, accepts_repeats: bool
+) -> str:
     """Return why the test rows make an accuracy meaningless, and what to do; empty if they do not.
 
-    ``accepts_repeats``: whether an accuracy counts even if some (but not all) test rows were also used in training, as
-    long as no call in the code copies rows before the split.
+    ``script``: the script's path. ``accepts_repeats``: whether an accuracy counts even if test rows equal training rows,
+    as long as the test set is not a part of the training set and no call in the code copies rows before the split.
     """
     overlap = measurement.overlap
     if overlap.redrawn:
@@ -153,15 +159,18 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
         )
     if learned := find_leak(leaks, *LEARNED):
         return explain_leak(learned)
-    uses_all = overlap.share >= ALL_ROWS
+    uses_all = overlap.share >= _ALL_ROWS
     copied = _find_copy(measurement, leaks)
-    if not copied and (not overlap.refused or (accepts_repeats and not uses_all)):
+    is_accepted = not overlap.refused or (accepts_repeats and not overlap.learned_by)
+    if is_accepted and not copied and not overlap.is_part:
         return ""
     what = "validation" if measurement.kind is Kind.VALIDATION else "test"
     # The recorder estimates this share from rows that repeat, and cannot know that the script copied them.
-    is_known = overlap.expected >= 0.005 and not copied
+    is_known = overlap.expected >= 0.005 and not copied and not overlap.is_part
     expected = f" (a clean split would yield {overlap.expected:.0%})" if is_known else ""
     share = "All" if uses_all else f"{overlap.share:.0%} of the"
+    if overlap.learned_by and not copied:
+        return _explain_learner(measurement, script, f"{share} {what}".replace("All", "all"))
     if measurement.is_one_by_one and not uses_all and not copied:
         return (
             f"{share} rows that were predicted one by one in a loop were also used in training, so the accuracy on them is "
@@ -169,6 +178,8 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
             "Otherwise, keep the test rows out of the training data."
         )
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
+    if uses_all and not (overlap.is_part or copied or fitted):
+        return f"All {what} rows are identical to training rows, so a model may have memorized them. {_KEEP_OUT}"
     if copied:
         remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
     elif fitted:
@@ -176,8 +187,24 @@ def explain_row_refusal(measurement: Measurement, leaks: Sequence[Finding], acce
     elif uses_all:
         remedy = "Split the data first, for example with train_test_split(), and train on one part only."
     else:
-        remedy = (
-            "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
-            "repeated_rows = true in epochal.toml."
-        )
+        remedy = _KEEP_OUT
     return f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. {remedy}"
+
+
+def _explain_learner(measurement: Measurement, script: str, which: str) -> str:
+    """Say that a class such as SelectKBest was fitted on test rows, and how to fit it without them.
+
+    ``which``: the test rows that it was fitted on, such as "all validation".
+    """
+    name, line = measurement.overlap.learned_by, measurement.overlap.learned_on
+    where = f", which is fitted on line {line} of {script}," if line else ""
+    if measurement.kind is Kind.VALIDATION:
+        remedy = (
+            f"Split off the validation rows first, fit {name} on the other rows, and pass the validation rows to fit() as "
+            "validation_data."
+        )
+    else:
+        remedy = f"Fit {name} on the training rows alone, and in a loop over folds on the training rows of each fold."
+    return (
+        f"{name}{where} has learned from the labels of {which} rows, so the accuracy on them is meaningless. {remedy}"
+    )

@@ -13,6 +13,7 @@ sys.path.insert(0, str(RECORDER))  # where Python finds the recorder in a traini
 from epochal_recorder import fitted_rows
 from epochal_recorder.fitted_rows import FittedRows, compare, compare_unlabelled
 from epochal_recorder.rows import hash_labels, hash_rows, with_labels
+from epochal_recorder.same_rows import are_training_rows
 
 Rows = tuple[Any, Any]
 
@@ -311,3 +312,30 @@ def test_fitted_rows_survive_a_checkpoint(random: np.random.Generator) -> None:
     fitted = _fit(train)
     restored = FittedRows.from_state(fitted.state())
     assert compare(*_hash(test), [restored]) == compare(*_hash(test), [fitted])
+    earlier = {name: value for name, value in fitted.state().items() if name not in ("order", "source")}
+    restored = FittedRows.from_state(earlier | {"counts": fitted.counts.astype(np.uint8)})
+    assert compare(*_hash(test), [restored]) == compare(*_hash(test), [fitted])
+
+
+@pytest.mark.parametrize(("make", "count"), [(_draw_repeating_rows, 20_000), (_draw_noise, 400)])
+def test_equal_rows_are_told_apart_from_training_rows(make: Any, count: int, random: np.random.Generator) -> None:
+    """Even a row that recurs thousands of times is counted. Rows that hardly repeat can only be training rows."""
+    rows = make(random, count)
+    for share in (0.5, 0.75, 0.9):
+        train, test = _split(random, rows, share)
+        fit, whole = _fit(train), _fit(rows)
+        if make is _draw_repeating_rows:
+            assert are_training_rows(hash_rows(test[0]), [fit], set()) == "no"
+            assert are_training_rows(hash_rows(test[0]), [whole], {count}) == "yes"
+        for part in (train, _select(train, random.permutation(len(train[0]))), _select(train, slice(40, 140))):
+            answer = are_training_rows(hash_rows(part[0]), [fit], set())
+            assert answer == "yes" or (make is _draw_noise and answer == "maybe")
+
+
+@pytest.mark.parametrize("encode", [np.array, lambda rows: rows.astype(str)])
+def test_rows_of_texts_repeat_by_nature(encode: Any, random: np.random.Generator) -> None:
+    """Texts are as likely to be equal as numbers, although a text is hashed to two numbers."""
+    rows = encode(random.integers(0, 3, (900, 4))), random.integers(0, 2, 900)
+    train, test = _split(random, rows)
+    assert _compare(test, train)["share"] > 0.95
+    assert not _compare(test, train)["refused"]

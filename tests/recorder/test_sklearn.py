@@ -529,3 +529,64 @@ for train, test in KFold(3).split(x):
     result = run(sklearn_python, script, tmp_path)
     assert result.returncode == 0, result.stderr
     assert len({event["estimator"] for event in read_events(tmp_path)}) == 3
+
+
+@pytest.mark.sklearn
+def test_equal_rows_are_told_apart_from_training_rows(sklearn_python: Path, tmp_path: Path) -> None:
+    """If each row of the data recurs many times, all test rows of a clean split equal training rows.
+
+    Then the training rows themselves are known by their number, by their order, or by the split that they come from.
+    """
+    script = f"""{BEGINNING}
+from sklearn.model_selection import cross_val_predict, train_test_split
+from sklearn.preprocessing import OneHotEncoder
+rng = np.random.default_rng(3)
+answers = np.column_stack([rng.integers(0, 2, 900), rng.integers(1, 4, 900), rng.choice(["S", "C", "Q"], 900)])
+labels = np.where(rng.random(900) < np.where(answers[:, 0] == "1", 0.9, 0.1), "yes", "no")
+log = rng.normal(size=(60, 6))[rng.integers(0, 60, 900)]
+model = make_pipeline(OneHotEncoder(), LogisticRegression())
+for rows, kind in ((answers, model), (log, RandomForestClassifier(9, random_state=0))):
+    known = labels if rows is answers else (rows[:, 0] > 0)
+    for size in (0.3, 0.5):
+        x, x_test, y, y_test = train_test_split(rows, known, test_size=size, random_state=1, stratify=known)
+        kind.fit(x, y).score(x_test, y_test)
+    cross_val_predict(kind, rows, known)
+    kind.score(x, y)
+    kind.score(x[99:199], y[99:199])
+    kind.predict(x)
+    kind.fit(rows, known).score(x_test, y_test)
+x, x_test, y, y_test = train_test_split(answers, labels, test_size=0.2, random_state=1)
+x_fit, x_validation, y_fit, y_validation = train_test_split(x, y, test_size=0.25, random_state=1)
+model.fit(x, y).score(x_test, y_test)
+"""
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert [event for event in events if event["event"] == "fault"] == []
+    seen = [event["seen"] for event in events if event["event"] in ("score", "predict")]
+    assert {each["share"] >= 0.97 for each in seen} == {True}
+    assert [each["part"] for each in seen] == [False, False, False, True, True, True, True] * 2 + [False]
+    assert [each["refused"] for each in (*seen[:3], seen[-1])] == [False] * 4
+    assert [each["refused"] for each in seen[7:10]] == [True] * 3
+
+
+@pytest.mark.sklearn
+def test_selector_that_was_fitted_on_the_test_rows_is_named(sklearn_python: Path, tmp_path: Path) -> None:
+    """A model that is itself fitted on other rows is not blamed, and a model that was fitted on the test rows is."""
+    script = f"""{BEGINNING}
+from sklearn.feature_selection import SelectKBest
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(200, 30)), rng.integers(0, 2, 200)
+selector = SelectKBest(k=5).fit(x[:150], y[:150])
+selected = selector.transform(x)
+tree.fit(selected[:100], y[:100])
+for rows in (slice(100, 150), slice(50, 150), slice(100), slice(150, 200)):
+    tree.score(selected[rows], y[rows])
+"""
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    seen = [event["seen"] for event in events if event["event"] == "score"]
+    line = next(at for at, text in enumerate(script.splitlines(), 1) if text.startswith("selector"))
+    assert [each["refused"] for each in seen] == [True] * 3 + [False]
+    assert [each["learned"] for each in seen] == [{"of": "SelectKBest", "line": line}, None, None, None]

@@ -29,6 +29,7 @@ _EPOCHS = [
 ]
 _CLEAN = {"rows": 360, "share": 0.0, "expected": 0.0, "refused": False, "checked": True, "why": ""}
 _SEEN = _CLEAN | {"share": 0.8, "expected": 0.02, "refused": True}
+_SAME = _SEEN | {"share": 1.0, "part": True}
 _CLASSES = {"": {"kind": "classes", "answers": 10, "answer": "3", "chance": 0.1, "by_element": False}}
 
 
@@ -290,14 +291,17 @@ def test_unsound_measurement_is_refused(event: dict[str, Any], why: str) -> None
     assert _read_accuracy(event, *_EPOCHS) == (0.7, "val_accuracy")
 
 
+_VALIDATION_EVENT = _make_event(0.7, "validation", model=1, call=1, metrics={})
+
+
 def test_trained_rows_count_if_the_repository_accepts_them() -> None:
     """The setting repeated_rows = true in epochal.toml accepts such rows, and the evidence mentions this.
 
-    The setting is neither offered nor obeyed if all test rows were trained on: then the test set is the training set.
+    The setting is neither offered nor obeyed if the test set is the training set or a part of it.
     """
     assert "repeated_rows = true" in _explain_refusal(_make_event(0.9, seen=_SEEN))
     assert "repeated_rows" not in _explain_refusal(_make_event(0.9, seen=_SEEN, one_by_one=True))
-    same_rows = _make_event(0.9, seen=_SEEN | {"share": 1.0})
+    same_rows = _make_event(0.9, seen=_SAME)
     for accepted in (False, True):
         explanation = _explain_refusal(same_rows, repeated=accepted)
         assert "All test rows" in explanation and "train_test_split()" in explanation
@@ -305,6 +309,50 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
     accuracy = _choose(_make_event(0.9, seen=_SEEN), repeated=True).accuracy
     assert (accuracy.value, accuracy.evidence.accepted, accuracy.evidence.seen) == (0.9, True, 0.8)
     assert not _choose(_make_event(0.9), repeated=True).accuracy.evidence.accepted
+    equal = _make_event(0.9, seen=_SEEN | {"share": 1.0})
+    assert _explain_refusal(equal) == (
+        "All test rows are identical to training rows, so a model may have memorized them. Keep the test rows out of the "
+        "training data, or, if the data naturally has repeated rows, set repeated_rows = true in epochal.toml."
+    )
+    assert _choose(equal, repeated=True).accuracy.value == 0.9
+
+
+def test_training_set_is_refused_even_if_its_rows_repeat() -> None:
+    """A clean split of such data would also have only test rows that equal training rows."""
+    seen = _CLEAN | {"share": 1.0, "expected": 0.997}
+    assert _choose(_make_event(0.9, seen=seen)).accuracy.value == 0.9
+    for accepted in (False, True):
+        assert "train_test_split()" in _explain_refusal(_make_event(0.9, seen=seen | {"part": True}), repeated=accepted)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "event", "line", "explanation"),
+    [
+        (
+            [],
+            _make_event(0.9, "score"),
+            11,
+            "SelectKBest, which is fitted on line 11 of nn.py, has learned from the labels of all test rows, so the accuracy on "
+            "them is meaningless. Fit SelectKBest on the training rows alone, and in a loop over folds on the training rows of "
+            "each fold.",
+        ),
+        (
+            _EPOCHS,
+            _VALIDATION_EVENT,
+            None,
+            "SelectKBest has learned from the labels of all validation rows, so the accuracy on them is meaningless. Split off "
+            "the validation rows first, fit SelectKBest on the other rows, and pass the validation rows to fit() as "
+            "validation_data.",
+        ),
+    ],
+)
+def test_selector_that_was_fitted_on_the_test_rows_is_named(
+    epochs: list[dict[str, Any]], event: dict[str, Any], line: int | None, explanation: str
+) -> None:
+    """The model itself was fitted on other rows, so splitting the data once more is no remedy."""
+    seen = _SEEN | {"share": 1.0, "learned": {"of": "SelectKBest", "line": line}}
+    for accepted in (False, True):
+        assert _explain_refusal(*epochs, event | {"seen": seen}, repeated=accepted) == explanation
 
 
 _COPIES = Finding("copied_before_split", "nn.py", 10, "It repeats rows.", "Split first.")
@@ -361,7 +409,7 @@ def test_model_that_fit_left_unchanged_is_refused_with_the_reason() -> None:
 def test_training_accuracy_alone_is_no_refused_test() -> None:
     """The script has predicted its test rows, too, but it writes only its training accuracy to a file."""
     test = _make_event(0.0, "predict", metrics={}, labels={})
-    training = test | {"seen": _SEEN | {"share": 1.0}, "test_set": "2e1d", "time": 2.0}
+    training = test | {"seen": _SAME, "test_set": "2e1d", "time": 2.0}
     assert _explain_refusal(test, training).startswith("nn.py finished but reported no accuracy")
     assert "form that Epochal does not" in _explain_refusal(test, training, log="Test loss | acc: 0.93 | 0.5")
     assert "All test rows" in _explain_refusal(training)
@@ -445,7 +493,7 @@ def test_loaded_model_is_refused_with_a_remedy(events: list[dict[str, Any]], lea
 def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str) -> None:
     """Only a class that is fitted on labels can explain why all test rows count as training rows."""
     leak = Finding("fitted_before_split", "nn.py", 4, f"{what} is fitted on all rows.", "Split first.")
-    event = _make_event(0.9, seen=_SEEN | {"share": 1.0})
+    event = _make_event(0.9, seen=_SAME)
     with pytest.raises(RunFailed) as failure:
         choose_accuracy(Findings(None, parse_measurements(json.dumps(event)), printed(""), leaks=(leak,)))
     assert f"meaningless. {remedy}" in failure.value.explanation
@@ -716,7 +764,6 @@ print(cross_val_score(model, x, y).mean())
 
 
 _FOLDS_EVENT = _make_event(0.9633, "cross_validation", folds=5, candidates=0, test_set=None, trained=None)
-_VALIDATION_EVENT = _make_event(0.7, "validation", model=1, call=1, metrics={})
 _UNKNOWN_ROWS = _make_event(0.9, "score", trained=None, seen=_CLEAN | {"checked": False})
 
 
@@ -762,12 +809,14 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
     selected = mean | {"selected": True}
     assert "make_pipeline(selector, model)" in _explain_refusal(selected)
     assert "make_pipeline(selector, model)" in _explain_refusal(selected, log="Test accuracy: 0.9633")
-    seen = _make_event(0.99, "score", line=15, time=2.0, seen=_SEEN | {"share": 1.0})
+    seen = _make_event(0.99, "score", line=15, time=2.0, seen=_SAME)
     assert (
         _choose(search, seen)
         .notes[0]
         .startswith("score() on line 15 of nn.py does not count, because GridSearchCV was fitted on")
     )
+    own = _explain_refusal(mean | {"seen": _SAME}, repeated=True)
+    assert own.startswith("In the cross-validation, the rows of a test fold are also in its training folds")
     copied = mean | {"seen": _SEEN}
     for log in ("", "Test accuracy: 0.9633", "0.96 accuracy"):
         assert "80% of the rows of a test fold" in _explain_refusal(copied, log=log)

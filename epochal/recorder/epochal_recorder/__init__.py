@@ -44,8 +44,8 @@ ROWS are the fields that describe the measured rows and the model:
     "samples": 360, "test_set": "1f0c…",
     "labels": {"": {"kind": "classes", "answers": 2, "answer": "no", "chance": 0.94, "by_element": false}},
     "weights": "9c1d…", "trained": true, "validated": false, "time": 9.5,
-    "seen": {"rows": 360, "share": 0.0, "expected": 0.0, "refused": false, "new_labels": 0.0, "checked": true,
-             "why": ""}
+    "seen": {"rows": 360, "share": 0.0, "expected": 0.0, "refused": false, "part": false, "learned": null,
+             "new_labels": 0.0, "checked": true, "why": ""}
 
 RAISED is a chain of exceptions, latest first; a frame is a file, a line and a function:
 
@@ -89,6 +89,8 @@ model is trained further. ``trained`` says whether the model was fitted in this 
 from, and is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the
 kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label.
 ``seen`` says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``);
+``part`` is true if all of them were, and are not just equal to training rows (``same_rows``); ``learned`` names the
+class and line of the fit, such as a feature selector's, if only this fit used the test rows, and is otherwise null;
 ``new_labels`` is the share of the test rows whose labels are not among the training labels, if each row has one label;
 ``checked`` is false if the test rows could not be checked completely, and ``why`` gives the reason; ``"redrawn": true``
 is added if the test set is drawn anew each time it is read, from rows that the model may have been fitted on.

@@ -18,6 +18,8 @@ from .rows import NotHashable, as_array, form_of, hash_labels, leaves_of, sample
 
 MAX_ROWS = 4_000_000
 """At most this many row hashes are kept for each fit (32 MB): the smallest ones, which are a random sample."""
+ALL_ROWS = 0.9995
+"""If at least this share of the test rows was fitted on, the test set may be a part of the training set."""
 _SIGNIFICANT = 4.0
 """A test is refused only if s exceeds e (see the module's docstring) by more than this many standard errors.
 
@@ -41,6 +43,7 @@ _SMALL_LABELS = 16
 _SAMPLE_ROWS, _SAMPLE_OF_BATCH, _SAMPLE_COLUMNS, _MIN_SAMPLE = 512, 32, 256, 16
 _MAX_FORMS = 16
 _MAX_RECENT_PARTS = 256
+_MAX_IN_ORDER = 200_000
 _COPIED = 0.8
 _ALL_CLASSES = None
 """The key that stands for all classes together."""
@@ -57,6 +60,8 @@ _STATE = (
     "why_unseen",
     "forms",
     "is_regression",
+    "order",
+    "source",
 )
 """Attributes of a fit that a checkpoint stores, besides ``identity`` and ``ceiling``."""
 _KEYS = {"has_changing_rows": "changing", "why_unseen": "unseen", "is_regression": "numbers"}
@@ -73,8 +78,8 @@ class FittedRows:
         self.identity = identity
         self.hashes = numpy.empty(0, numpy.uint64)
         """Sorted unique hashes of the rows with their labels; only those up to ``ceiling`` if there are too many."""
-        self.counts = numpy.empty(0, numpy.uint8)
-        """How often each row in ``hashes`` occurred in the first complete pass, capped at 255; 0 if it was absent."""
+        self.counts = numpy.empty(0, numpy.uint32)
+        """How often each row in ``hashes`` occurred in the first complete pass; 0 if it was absent."""
         self.ceiling = numpy.iinfo(numpy.uint64).max
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
@@ -103,6 +108,12 @@ class FittedRows:
         """Whether the fit is a regression, with targets that are not whole numbers."""
         self.forms = []
         """The different forms of the rows (``rows.form_of``)."""
+        self.order = numpy.empty(0, numpy.uint64)
+        """Hashes of the rows without labels, in the order of the first pass; empty unless nearly all rows repeat."""
+        self.source = None
+        """The class and line of the fit whose results these rows are (``SharedState.note_transformation``); or None."""
+        self.line = None
+        """The line of the script that called fit(); None if unknown."""
         self.in_parts = False
         """Whether the rows were added in parts (``add_part``)."""
         self._recent = {}
@@ -154,7 +165,7 @@ class FittedRows:
         if not rows or len({part.shape[1] for part in data}) > 1:
             return None
         rows, first = numpy.unique(numpy.concatenate(rows), return_index=True)
-        values = numpy.sort(numpy.concatenate(data)[first], axis=0)
+        values = numpy.sort(_drop_equivalent(numpy.concatenate(data)[first]), axis=0)
         count = _count_rows(pairs)
         if _count_distinct(pairs) == 1:
             return 1.0
@@ -193,7 +204,7 @@ class FittedRows:
             self._is_past_first_pass |= share > _NEARLY_ALL
             if not self._is_past_first_pass and known.any():
                 places = numpy.searchsorted(self.hashes, unique[known])
-                self.counts[places] = numpy.minimum(self.counts[places] + counts[known].astype(int), 255)
+                self.counts[places] = self.counts[places] + counts[known]
             for row, count in zip(unique[~known].tolist(), counts[~known].tolist(), strict=True):
                 self._recent[row] = self._recent.get(row, 0) + (
                     0 if self._is_past_first_pass and row in self._recent else count
@@ -217,6 +228,17 @@ class FittedRows:
         with self._lock:
             self._merge_recent()
             return self.data
+
+    def counted(self):
+        """Return the sorted hashes of the rows with their labels, and how often each row occurred in the first pass."""
+        with self._lock:
+            self._merge_recent()
+            return self.hashes, self.counts
+
+    @property
+    def size(self):
+        """The number of rows in the first pass, with repetitions."""
+        return _count_rows(self.repeats_of_parts() if self.in_parts else self.repeats_of_data)
 
     def repeats_of_parts(self):
         """Return pairs as in ``repeats``, but for all classes together, for a fit whose rows were added in parts."""
@@ -268,6 +290,8 @@ class FittedRows:
                 ]
                 self._sample = []
                 self.repeats_of_data = _repeats_by_class(data, numpy.zeros(len(data), numpy.uint64))[1][0]
+                if len(data) <= _MAX_IN_ORDER and _repeated_share(self.repeats_of_data) > _NEARLY_ALL:
+                    self.order = data
             self._merge(unique, counts if not self._passes else numpy.zeros(len(counts), int))
             if len(self.labels) <= MAX_CLASSES:
                 self.labels = numpy.union1d(self.labels, labels)
@@ -280,9 +304,9 @@ class FittedRows:
     def _merge(self, hashes, counts):
         known = is_in(hashes, self.hashes)
         places = numpy.searchsorted(self.hashes, hashes[known])
-        self.counts[places] = numpy.maximum(self.counts[places], numpy.minimum(counts[known], 255).astype(numpy.uint8))
+        self.counts[places] = numpy.maximum(self.counts[places], counts[known].astype(numpy.uint32))
         merged = numpy.concatenate([self.hashes, hashes[~known]])
-        times = numpy.concatenate([self.counts, numpy.minimum(counts[~known], 255).astype(numpy.uint8)])
+        times = numpy.concatenate([self.counts, counts[~known].astype(numpy.uint32)])
         order = merged.argsort(kind="stable")[:MAX_ROWS]
         if len(merged) > MAX_ROWS:
             self.ceiling = merged[order[-1]]
@@ -310,8 +334,9 @@ class FittedRows:
     def from_state(cls, state):
         """Restore a fit's rows from ``state``, which the method ``state`` returned in an earlier process."""
         fitted = cls(state["identity"])
-        for name in _STATE:
-            setattr(fitted, name, state[_KEYS.get(name, name)])
+        for name in _STATE:  # an earlier version of the recorder stored fewer attributes, and counts of 8 bits
+            setattr(fitted, name, state.get(_KEYS.get(name, name), getattr(fitted, name)))
+        fitted.counts = fitted.counts.astype(numpy.uint32)
         fitted.ceiling = numpy.uint64(state["ceiling"])
         return fitted
 
@@ -398,6 +423,18 @@ def find_labels(rows, fits):
         labels[hits] = candidates[place]
         is_found |= hits
     return is_found, labels
+
+
+def _drop_equivalent(values):
+    """Return a matrix without the columns that tell the same rows apart as an earlier column does.
+
+    A text is hashed to two such columns, for example, and two classes are often encoded as two.
+    """
+    kept = {}
+    for column in values.T:
+        _, first, codes = numpy.unique(column, return_index=True, return_inverse=True)
+        kept.setdefault(first[codes].tobytes(), column)
+    return numpy.stack([*kept.values()], axis=1) if kept else values
 
 
 def is_in(hashes, others):

@@ -8,7 +8,7 @@ import warnings
 
 import numpy
 
-from .fitted_rows import FittedRows, compare
+from .fitted_rows import ALL_ROWS, FittedRows, compare
 from .rows import NotHashable, as_array, hash_labels, with_labels
 
 _MAX_ROWS = 1_000_000
@@ -38,7 +38,9 @@ def compare_folds(estimator, cv, data, hashes):
         fitted.end_pass()
     except NotHashable as fault:
         return {"why": f"the rows of the folds cannot be compared ({fault})"}
-    return compare(with_labels(hashes[tested], hashed), hashed, [fitted]) | {"checked": True, "why": ""}
+    found = compare(with_labels(hashes[tested], hashed), hashed, [fitted])
+    part = found["share"] >= ALL_ROWS and bool((trained & tested).any())
+    return found | {"part": part, "checked": True, "why": ""}
 
 
 def find_tested(estimator, cv, labels, groups):

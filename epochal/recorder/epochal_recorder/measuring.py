@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 import numpy
 
-from .fitted_rows import MAX_CLASSES, MAX_ROWS, compare, compare_unlabelled, find_labels, is_in
+from .fitted_rows import ALL_ROWS, MAX_CLASSES, MAX_ROWS, compare, compare_unlabelled, find_labels, is_in
 from .labels import Labels
 from .lineage import Lineage, digest_of_all
 from .output import Output
 from .rows import NotHashable, form_of, hash_labels, hash_rows, with_labels
+from .same_rows import are_training_rows
 
 SKETCH = 1024
 """The maximum number of row hashes in a test set's sketch. The smallest hashes are used."""
@@ -30,10 +31,13 @@ _UNCHECKED = {
     "share": 0.0,
     "expected": 0.0,
     "refused": False,
+    "part": False,
+    "learned": None,
     "new_labels": 0.0,
     "checked": False,
     "why": "internal error",
 }
+_MAX_SPLITS = 1_000
 _MAX_SKETCHED = 4 * 1024 * 1024
 """The maximum total size of all sketches, in bytes. Small test sets have small sketches, so more of them fit."""
 _MAX_PREDICTIONS = 64
@@ -229,6 +233,8 @@ class SharedState:
         self.validation_sets = []
         """The row hashes of each validation set so far."""
         self._transformations = []
+        self._splits = set()
+        """The number of rows of each split so far, and a digest of the test rows."""
         self._test_sets = set()
         self._sketched = 0
         """The number of bytes in all sketches so far."""
@@ -243,8 +249,15 @@ class SharedState:
         """Whether more predictions may be recorded."""
         return self._prediction_count < _MAX_EVENTS
 
-    def note_transformation(self, rows, results, fits):
+    def note_split(self, count, test):
+        """Record that ``count`` rows were split, and that ``test`` (hashes of rows) became the test rows."""
+        if len(self._splits) < _MAX_SPLITS:
+            self._splits.add((count, _digest_rows(test)))
+
+    def note_transformation(self, rows, results, fits, name):
         """Record that a transformation learned in ``fits`` turned ``rows`` into ``results`` (both are hashes of rows).
+
+        ``name``: the class of the transformation.
 
         For rows that the transformation was fitted on, the results contain information about the rows' labels. So a
         model that is fitted on any of these results counts as fitted on all of them.
@@ -254,6 +267,7 @@ class SharedState:
             return
         is_found, labels = found
         fitted = self.lineage.register(uuid.uuid4().hex)
+        fitted.source = [name, next((fit.line for fit in fits if fit.line), None)]
         fitted.add_hashed(results[is_found], labels[is_found])
         fitted.end_pass()
         self._transformations.append((numpy.unique(results[is_found]), fitted.identity))
@@ -340,7 +354,8 @@ class SharedState:
         self._prediction_count += 1
         self._is_call_recorded = False
         if results is not None and not test_rows.why_unseen:
-            self.note_transformation(test_rows.hashes_in_order, results, self.lineage.rows_of(origin.identities))
+            fits = self.lineage.rows_of(origin.identities)
+            self.note_transformation(test_rows.hashes_in_order, results, fits, names.get("of", ""))
         is_refused = fields["seen"]["refused"]
         self.predictions.append(Prediction(test_rows, origin, answers, names, returned, is_refused))
         self.output.write_event(event="predict", **names, **fields)
@@ -395,7 +410,24 @@ class SharedState:
         if found is None:
             why = why or "the training rows are unknown"
             found = {}
+        found = found | self._find_causes(test_rows, fits, found)
         return _UNCHECKED | found | {"checked": not why, "why": why}
+
+    def _find_causes(self, test_rows, fits, found):
+        """Return the fields that say why test rows were trained on. ``found``: how they compare with ``fits``."""
+        own = [fit for fit in fits if fit.source is None]
+        if found.get("refused") and len(own) < len(fits):
+            compared = test_rows.compare_with(own)
+            if compared is None or not compared["refused"]:
+                name, line = next(fit.source for fit in fits if fit.source)
+                return {"learned": {"of": name, "line": line}}
+        if found.get("share", 0.0) < ALL_ROWS:
+            return {}
+        test = _digest_rows(test_rows.hashes_in_order)
+        answer = are_training_rows(
+            test_rows.hashes_in_order, own, {count for count, part in self._splits if part == test}
+        )
+        return {"part": answer == "yes" or (answer == "maybe" and found["refused"])}
 
     def _record_test_set(self, test_rows):
         """Record a test set if it is new; return a digest of its rows (16 hexadecimal digits; None if unknown)."""
@@ -444,6 +476,11 @@ def _find_place():
         place.append((id(frame.f_code), frame.f_lasti))
         frame = frame.f_back
     return tuple(place)
+
+
+def _digest_rows(rows):
+    """Return a digest of some rows (hashes) that does not depend on their order."""
+    return hashlib.blake2b(numpy.sort(rows).tobytes(), digest_size=8).digest()
 
 
 def _count_rows(parts):

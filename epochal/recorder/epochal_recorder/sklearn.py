@@ -79,6 +79,8 @@ def observe(module, out, **_):
         }
         for name, record in recorders.items():
             setattr(module, name, _wrap_function(getattr(module, name), record, shared))
+    elif module.__name__ == "sklearn.model_selection._split":
+        module.train_test_split = _wrap_function(module.train_test_split, _record_split, shared)
     else:  # sklearn.metrics imports its functions from these modules
         name = "accuracy_score" if module.__name__ == "sklearn.metrics._classification" else "r2_score"
         metric = getattr(module, name)
@@ -141,6 +143,12 @@ def _wrap_function(function, record, shared):
     return wrapper
 
 
+def _record_split(_, call, returned, shared):
+    """Record how many rows ``train_test_split`` was given, and which of them are the test rows."""
+    with suppress(NotHashable):
+        shared.note_split(_length(call["arrays"][0]), hash_rows(_as_one_array(returned[1])))
+
+
 def _record_cross_val_predict(_, call, returned, shared):
     """Record the predictions that ``cross_val_predict`` returned, and whether its folds share rows."""
     if not shared.has_room:
@@ -197,7 +205,8 @@ def _wrap_method(function, method, shared):
                 _record_prediction(call, returned, shared)
             elif method == "transform" and not stack and _learns_from_labels(self):
                 fits = shared.lineage.rows_of(_read_mark(self)[1])
-                shared.note_transformation(hash_rows(_as_one_array(call.x)), hash_rows(_as_one_array(returned)), fits)
+                results = hash_rows(_as_one_array(returned))
+                shared.note_transformation(hash_rows(_as_one_array(call.x)), results, fits, type(self).__name__)
         return returned
 
     wrapper.observed = True
@@ -261,6 +270,7 @@ def _begin_fit(call, shared):
         earlier |= shared.lineage.loaded()
     fitted = next((each for each in shared.lineage.rows_of(earlier) if is_part and each.in_parts), None)
     fitted = fitted or shared.lineage.register(uuid.uuid4().hex)
+    fitted.line = find_line_of_script()
     try:
         if call.y is not None:
             is_regression = False
