@@ -238,7 +238,8 @@ class _Chooser:
             value = self._resolve_unit(line)
             mean = self._last_cross_validation()
             if mean and is_same_number(value, mean.metrics["accuracy"], rounding_error(value)):
-                return self._from_cross_validation()
+                found = self._from_cross_validation()
+                return found and replace(found, samples=found.samples or line.samples)
             try:
                 printed_accuracy = Accuracy(value, AccuracySource.OUTPUT, line.samples)
                 is_share = bool(_COUNTS_CLOSE.search(line.text))

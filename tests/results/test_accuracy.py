@@ -803,6 +803,8 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
     for choice in (_choose(mean), _choose(mean, log=line), _choose(mean, *_EPOCHS)):
         assert (choice.accuracy.value, choice.accuracy.source.value) == (0.9633, "cross_validation")
         assert "over 5 folds" in choice.notes[0]
+    unknown = mean | {"samples": None}
+    assert _choose(unknown, log="Test accuracy: 0.9633 (289/300)").accuracy.samples == 300
     search = mean | {"of": "GridSearchCV", "candidates": 12}
     assert "GridSearchCV's best_score_" in _choose(search).notes[0]
     assert "best of 12 candidates" in _choose(search).notes[0]
