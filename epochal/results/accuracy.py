@@ -37,7 +37,7 @@ from epochal.results.refusals import (
     find_leak,
     is_other_metric,
 )
-from epochal.results.stated import TOLERANCE, is_same_number, parse_accuracy_json, rounding_error, validate
+from epochal.results.stated import TOLERANCE, is_same_number, is_share_of, parse_accuracy_json, rounding_error, validate
 from epochal.results.written import WrittenFile
 
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
@@ -453,8 +453,17 @@ class _Chooser:
         ignored; by default, all measurements are compared.
         """
         for each in reversed((*self._training_means, *self._refused)):
-            if each.at >= earliest and is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
+            if each.at < earliest or not is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
+                continue
+            if not (each.is_training and self._may_be_counted(value, each.at)):
                 raise RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
+
+    def _may_be_counted(self, value: float, since: float) -> bool:
+        """Return whether ``value`` may be the share of correct answers among the predictions made after ``since``."""
+        later = [each for each in self._sound_predictions if each.at > since]
+        return self._findings.recorded.last_direct_call > since or any(
+            not each.samples or is_share_of(value, each.samples) for each in later
+        )
 
     def _refuse_average(self, value: float, tolerance: float, earliest: float) -> None:
         """Raise RunFailed if ``value`` is the average of several refused measurements, one for each fold, say.
@@ -532,9 +541,15 @@ class _Chooser:
                 f"an accuracy{self._explain_unused_line(value)}. {OWN_ACCURACY}"
             )
         if measurement.is_training:
+            stated = f"{self._script} states {measurement.metrics['accuracy']:.4g} as its accuracy, but that is"
+            if measurement.candidates:
+                return (
+                    f"{stated} a mean accuracy that {measurement.measured_by} measured on training rows. State its best_score_, "
+                    "which is a mean accuracy on validation rows."
+                )
             return (
-                f"{self._script} states {measurement.metrics['accuracy']:.4g} as its accuracy, but that is the mean accuracy that "
-                f"{measurement.measured_by}() returned for training rows. State the mean of its scores on test rows."
+                f"{stated} the mean accuracy that {measurement.measured_by}() returned for training rows. State the mean of its "
+                "scores on test rows."
             )
         if measurement.is_selected:
             return (
@@ -632,25 +647,32 @@ class _Chooser:
         line = self._findings.printed.test
         if line and (error := self._find_other_metric(line.value, rounding_error(line.value))):
             return error
-        for each in reversed(self._training_means):
-            if line and is_same_number(line.value, each.metrics["accuracy"], rounding_error(line.value)):
-                return RunFailed(Reason.NO_ACCURACY, self._explain_refusal(each))
+        if explanation := self._explain_training_line():
+            return RunFailed(Reason.NO_ACCURACY, explanation)
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, explain_missing_accuracy(measurements[-1], self._script))
         last = self._findings.printed.last_share
         last = f" (the last printed line, {last!r}, does not say that it is a test accuracy)" if last else ""
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
-    def _explain_refused_score(self, search: Measurement) -> list[str]:
-        """Return a note if the last score was refused because a hyperparameter search had seen its rows."""
+    def _explain_training_line(self) -> str:
+        """Return why the printed accuracy does not count if it is a mean training accuracy; empty if it is not."""
+        line = self._findings.printed.test
+        for each in reversed(self._training_means):
+            if line and is_same_number(line.value, each.metrics["accuracy"], rounding_error(line.value)):
+                return self._explain_refusal(each)
+        return ""
+
+    def _explain_refused_score(self, search: Measurement) -> str:
+        """Return why the last score does not count if a hyperparameter search had seen its rows; otherwise empty."""
         last = self._refused[-1] if self._refused else None
         if last is None or last.kind is not Kind.SCORE or not search.candidates or not last.overlap.is_part:
-            return []
+            return ""
         where = f"score() on line {last.line} of {self._script}" if last.line else "score()"
-        return [
+        return (
             f"{where} does not count, because {search.measured_by} was fitted on the same rows. Split the data before "
             f"{search.measured_by} is fitted, and fit the search on the training rows."
-        ]
+        )
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
         """Return notes about other numbers that were measured or printed, with advice on how to make them count."""
@@ -662,7 +684,8 @@ class _Chooser:
             return [f"The verdict uses the accuracy in {name}, which {self._script} wrote in this trial: {shown}."]
         mean = self._last_cross_validation()
         if accuracy.source is AccuracySource.CROSS_VALIDATION and mean:
-            return [*self._explain_refused_score(mean), _describe_cross_validation(mean, shown)]
+            notes = [self._explain_training_line(), self._explain_refused_score(mean)]
+            return [*filter(None, notes), _describe_cross_validation(mean, shown)]
         if accuracy.source is AccuracySource.OUTPUT and lines and lines[-1].is_precision:
             return [
                 f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision for a "

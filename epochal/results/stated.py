@@ -40,9 +40,17 @@ def is_same_number(stated: float, measured: float, tolerance: float) -> bool:
 
 def rounding_error(value: float) -> float:
     """Return the largest rounding error of a number with as many decimals as ``value`` has, assuming at least two."""
+    return max(TOLERANCE, 0.501 * 10.0 ** -max(2, _count_decimals(value)))
+
+
+def is_share_of(value: float, count: int) -> bool:
+    """Return whether ``value``, which may be rounded, is the share of a whole number among ``count``, as 0.33 is of 3."""
+    return abs(round(value * count) / count - value) <= max(1e-9, 0.501 * 10.0 ** -_count_decimals(value))
+
+
+def _count_decimals(value: float) -> int:
     exponent = Decimal(repr(value)).as_tuple().exponent if math.isfinite(value) else 0
-    decimals = max(2, -exponent) if isinstance(exponent, int) else 2
-    return max(TOLERANCE, 0.501 * 10.0**-decimals)
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _shortest_decimal(value: float) -> float:

@@ -268,6 +268,9 @@ for labels in (noise, y == 0):
           ["train_accuracy"].mean())
     print(learning_curve(tree, x, labels, **options, train_sizes=[0.9], return_times=True)[1].mean())
     print(validation_curve(tree, x, labels, **options, param_name="max_depth", param_range=[4])[0].mean())
+    search = GridSearchCV(tree, {{"max_depth": [3, "bad"]}}, cv=options["cv"], return_train_score=True,
+                          scoring=["accuracy", "f1_macro"], refit="accuracy").fit(x, labels)
+    print(search.cv_results_["mean_train_accuracy"][search.best_index_])
 learning_curve(tree, x, noise, scoring="f1_macro")
 validation_curve(LinearRegression(), x, noise, param_name="fit_intercept", param_range=[True, False])
 """
@@ -277,9 +280,10 @@ validation_curve(LinearRegression(), x, noise, param_name="fit_intercept", param
     events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     assert [event for event in events if event["event"] == "fault"] == []
     means = [event for event in events if event.get("training")]
-    assert [event["of"] for event in means] == ["cross_validate"] * 2 + ["learning_curve", "validation_curve"]
+    names = ["cross_validate", "cross_validate", "learning_curve", "validation_curve", "GridSearchCV"]
+    assert [(event["of"], event["candidates"]) for event in means] == [*((name, 0) for name in names[:4]), (names[4], 2)]
     assert [event["metrics"]["accuracy"] for event in means] == pytest.approx(
-        [float(line) for line in result.stdout.splitlines()[:4]]
+        [float(line) for line in result.stdout.splitlines()[:5]]
     )
 
 

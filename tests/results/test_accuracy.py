@@ -532,12 +532,26 @@ def test_mean_training_accuracy_is_refused() -> None:
     assert "that learning_curve() returned" in _explain_refusal(training, log="Accuracy: 0.990")
     with pytest.raises(RunFailed, match="learning_curve"):
         _choose(training, written='{"accuracy": 0.99}')
-    assert _read_accuracy(mean, training, log="Accuracy: 0.990") == (0.7, "cross_validation")
+    choice = _choose(mean, training, log="Accuracy: 0.990")
+    assert (choice.accuracy.value, choice.accuracy.source.value) == (0.7, "cross_validation")
+    assert "that learning_curve() returned for training rows. State the mean of its scores" in choice.notes[0]
+    search = training | {"of": "GridSearchCV", "candidates": 12}
+    assert "GridSearchCV measured on training rows. State its best_score_" in _explain_refusal(
+        search, written='{"accuracy": 0.99}'
+    )
+    assert len(_choose(mean, training, log="Accuracy: 0.7").notes) == 1
     assert _read_accuracy(training, log="Accuracy: 0.991") == (0.991, "output")
     assert _read_accuracy(training, log="Validation accuracy: 0.8") == (0.8, "val_accuracy")
     predicted = _make_event(0.0, "predict", metrics={}, labels={}, time=2.0)
     assert _read_accuracy(training, predicted, log="Accuracy: 0.99") == (0.99, "output")
     assert "reported no accuracy" in _explain_refusal(training)
+    # Of 360 predictions, none or all can be right, or 356, but not 99.0412%.
+    for share in ("1.0", f"{356 / 360}", "0.989"):
+        equal = training | {"metrics": {"accuracy": float(share)}}
+        assert _read_accuracy(equal, predicted, written=f'{{"accuracy": {share}}}')[1] == "accuracy.json"
+        assert "training rows" in _explain_refusal(predicted | {"time": 0.5}, equal, written=f'{{"accuracy": {share}}}')
+    other = training | {"metrics": {"accuracy": 0.990412}}
+    assert "training rows" in _explain_refusal(other, predicted, written='{"accuracy": 0.990412}')
 
 
 def test_printed_accuracy_has_the_evidence_of_its_measurement() -> None:

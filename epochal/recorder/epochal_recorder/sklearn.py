@@ -42,6 +42,8 @@ _UNKNOWN = "the test rows are unknown"
 
 _DISTINCT = 0.01
 """Accuracies that differ by less than this may look the same when they are printed."""
+_MAX_TRAINING_MEANS = 100
+"""Of a hyperparameter search, this many of the highest mean training accuracies are recorded."""
 _MAX_ITERATION_EVENTS = 2000
 _iterations = itertools.count()
 
@@ -414,21 +416,22 @@ def _record_cross_validated(function, call, returned, shared):
     _record_cross_validation(estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores))
     if isinstance(returned, dict) and measures == "accuracy":
         train_scores = returned.get(f"train_{name or 'score'}", [])
-        _record_training_means(function, estimator, [train_scores], [scores], shared)
+        _record_training_means(function.__name__, estimator, [train_scores], [scores], shared)
 
 
 def _record_curve(function, call, returned, shared):
     """Record the mean training accuracies in the result of ``learning_curve`` or ``validation_curve``."""
     if _find_scored_accuracy(call["estimator"], call.get("scoring"))[1] == "accuracy":
         train_scores, test_scores = [each for each in returned if numpy.ndim(each) == 2][:2]
-        _record_training_means(function, call["estimator"], train_scores, test_scores, shared)
+        _record_training_means(function.__name__, call["estimator"], train_scores, test_scores, shared)
 
 
-def _record_training_means(function, estimator, train_scores, test_scores, shared):
+def _record_training_means(measured_by, estimator, train_scores, test_scores, shared, candidates=0):
     """Record the mean accuracies on training folds, in case the script states one of them as its accuracy.
 
-    ``train_scores`` and ``test_scores`` have one row for each training set size or parameter value. Means that do not
-    clearly exceed those of the test folds are left out, because a stated number may be either of the two.
+    ``measured_by``: the name of the function or search that measured them. ``train_scores`` and ``test_scores`` have
+    one row for each training set size, parameter value or candidate. Means that do not clearly exceed those of the test
+    folds are left out, because a stated number may be either of the two.
     """
     means = [numpy.mean(each) for each in (*train_scores, train_scores) if numpy.size(each)]
     least = max(numpy.mean(each) for each in test_scores) + _DISTINCT
@@ -436,7 +439,7 @@ def _record_training_means(function, estimator, train_scores, test_scores, share
     test_rows.why_unseen = "the accuracy was measured on training folds"
     for mean in dict.fromkeys(float(each) for each in means if each > least):
         fields = shared.describe(test_rows, Origin(frozenset(), None, "", ""))
-        names = _identify(estimator) | {"of": function.__name__, "training": True}
+        names = _identify(estimator) | {"of": measured_by, "candidates": candidates, "training": True}
         metrics = as_json({"accuracy": mean})
         shared.output.write_event(event="cross_validation", measures="accuracy", metrics=metrics, **names, **fields)
 
@@ -450,6 +453,11 @@ def _record_search(search, call, shared):
         _record_cross_validation(
             search, found, search.best_score_, measures, shared, folds=search.n_splits_, candidates=count
         )
+        means = search.cv_results_.get(f"mean_train_{name or 'score'}")
+        if means is not None and measures == "accuracy":
+            best = means[search.best_index_], *numpy.sort(means)[::-1][:_MAX_TRAINING_MEANS]
+            scores = [[each] for each in best]
+            _record_training_means(type(search).__name__, search, scores, [[search.best_score_]], shared, count)
 
 
 def _find_scored_accuracy(estimator, scoring):
