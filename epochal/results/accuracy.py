@@ -37,7 +37,16 @@ from epochal.results.refusals import (
     find_leak,
     is_other_metric,
 )
-from epochal.results.stated import TOLERANCE, is_same_number, is_share_of, parse_accuracy_json, rounding_error, validate
+from epochal.results.stated import (
+    TOLERANCE,
+    find_fractions,
+    is_same_number,
+    is_share_of,
+    lists_some,
+    parse_accuracy_json,
+    rounding_error,
+    validate,
+)
 from epochal.results.written import WrittenFile
 
 _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}.'
@@ -144,8 +153,7 @@ class _Chooser:
             self._check_metric()
             accuracy = self._from_measurements() or self._from_output() or self._from_files()
         if accuracy is None:
-            if not self._states_best_score():
-                self._refuse_unparsed_line()
+            self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = validate(accuracy)
         kinds = [*LEARNED]
@@ -234,6 +242,7 @@ class _Chooser:
     def _from_output(self) -> Accuracy | None:
         if self._findings.printed.unparsed_counts:
             self._refuse_unparsed_line()
+            return self._from_cross_validation()
         for line in reversed(self._findings.printed.all_tests):
             value = self._resolve_unit(line)
             mean = self._last_cross_validation()
@@ -307,16 +316,22 @@ class _Chooser:
         found = [each for each in found if "accuracy" in each.metrics and not each.is_training]
         return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
 
-    def _states_best_score(self) -> bool:
-        """Return whether ``printed.unparsed`` (a line that does not count) states the best_score_ of a search."""
-        search, line = self._last_cross_validation(), self._findings.printed.unparsed
-        if search is None or not search.candidates or not line:
+    def _states_cross_validation(self) -> bool:
+        """Return whether ``printed.unparsed`` (a line that does not count) states a best_score_ or the scores of folds."""
+        last, line = self._last_cross_validation(), self._findings.printed.unparsed
+        if last is None or not line:
             return False
-        numbers = [float(number) for number in re.findall(r"(?<![\w.])\d+\.\d+(?![\w.])", line)]
-        return any(is_same_number(number, search.metrics["accuracy"], rounding_error(number)) for number in numbers)
+        mean = last.metrics["accuracy"]
+        states_best = any(is_same_number(number, mean, rounding_error(number)) for number in find_fractions(line))
+        return (states_best and last.candidates > 0) or lists_some(line, last.scores)
 
     def _refuse_unparsed_line(self) -> None:
-        """Raise RunFailed if the script printed an accuracy in a form that cannot be parsed."""
+        """Raise RunFailed if the script printed an accuracy in a form that cannot be parsed.
+
+        A line that states what a cross-validation or a hyperparameter search measured needs no parsing.
+        """
+        if self._states_cross_validation():
+            return
         printed = self._findings.printed
         unparsed = printed.unparsed
         if unparsed and (self._refused or (self._refused_predictions and not self._sound_predictions)):

@@ -94,8 +94,8 @@ class Measurement:
     whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``is_selected``:
     whether the features for a cross-validation had been selected using the labels of its rows. ``is_training``: whether
     the value is a cross-validation's mean accuracy on its training folds. ``at``: the time, in
-    seconds since 1970. ``folds``: the number of folds in a cross-validation. ``candidates``: the number of candidates
-    in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(),
+    seconds since 1970. ``folds``: the number of folds in a cross-validation; ``scores``: their scores, at most 100.
+    ``candidates``: the number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(),
     score() or a metric; None if unknown. ``is_one_by_one``: whether a loop predicted the rows, a few at a time.
     """
 
@@ -116,6 +116,7 @@ class Measurement:
     overlap: Overlap = Overlap()
     at: float = 0.0
     folds: int = 0
+    scores: Sequence[float] = ()
     candidates: int = 0
     line: int | None = None
     is_one_by_one: bool = False
@@ -260,6 +261,7 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
         overlap=_parse_overlap(event.get("seen") or {}),
         at=float(event.get("time") or 0.0),
         folds=read_count(event.get("folds") or 0),
+        scores=tuple(map(read_number, event.get("scores") or ())),
         candidates=read_count(event.get("candidates") or 0),
         line=read_count(event.get("line") or 0) or None,
         is_one_by_one=event.get("one_by_one") is True,

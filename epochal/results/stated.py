@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -36,6 +38,24 @@ def parse_accuracy_json(text: str) -> Accuracy | None:
 def is_same_number(stated: float, measured: float, tolerance: float) -> bool:
     """Return whether ``stated`` (perhaps a percentage) equals ``measured``. ``tolerance``: in the unit of ``stated``."""
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
+
+
+def find_fractions(text: str) -> list[float]:
+    """Return the numbers in a text that have a decimal point, in order."""
+    return [float(number) for number in re.findall(r"(?<![\w.])\d+\.\d*(?![\w.])", text)]
+
+
+def lists_some(line: str, numbers: Sequence[float]) -> bool:
+    """Return whether a line lists at least two successive ``numbers``, perhaps rounded, and no others, in its last brackets.
+
+    A line without brackets must contain no other numbers. A line that was cut or wrapped may list only some of them.
+    """
+    listed = find_fractions(line.rpartition("[")[2].partition("]")[0])
+    windows = (numbers[start : start + len(listed)] for start in range(len(numbers) - len(listed) + 1))
+    return len(listed) > 1 and any(
+        all(is_same_number(stated, each, rounding_error(stated)) for stated, each in zip(listed, window, strict=True))
+        for window in windows
+    )
 
 
 def rounding_error(value: float) -> float:

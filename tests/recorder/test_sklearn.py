@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pytest
@@ -304,6 +305,10 @@ def test_means_of_cross_validations_and_reports_are_recorded(sklearn_python: Pat
     ]
     assert [event["metrics"]["accuracy"] for event in means] == pytest.approx(printed_means)
     assert [event["dummy"] for event in means] == [False, False, False, True, False]
+    assert [len(event["scores"]) for event in means] == [3, 4, 0, 3, 5]
+    assert [mean(event["scores"]) for event in means if event["scores"]] == pytest.approx(
+        [each for each, event in zip(printed_means, means, strict=True) if event["scores"]]
+    )
     assert {event["samples"] for event in means} == {150}
     reports = [event for event in events if event["event"] == "score"]
     assert [(event["of"], event["samples"], event["metrics"]["accuracy"]) for event in reports] == [

@@ -439,6 +439,33 @@ def test_printed_best_score_of_a_search_counts(log: str, counts: bool) -> None:
         assert "may state the accuracy of the best epoch" in _explain_refusal(alone, log=log)
 
 
+@pytest.mark.parametrize(
+    ("line", "counts"),
+    [
+        ("Accuracy for each fold: [0.96666667 1.         0.93333333 0.96666667 1.        ]", True),
+        ("Test accuracy of each fold [0.967 1.    0.933 0.967 1.   ]", True),
+        ("Fold accuracies (C=0.5): [np.float64(0.9666666666666667), np.float64(1.0), 0.9333333333333333, 0.9667]", True),
+        ("Accuracy scores: [ 96.67 100.    93.33  96.67 100.  ]", True),
+        ("Accuracy of the folds: 0.967, 1.000, 0.933, 0.967, 1.000", True),
+        ("Accuracy for each fold: [1.         0.96666667 0.93333333", False),
+        ("Accuracy for each class: [0.95, 1.0, 0.93, 0.97, 1.0]", False),
+        ("Accuracy of fold 1: 0.967", False),
+        ("Accuracy for each fold: [0.967 1.    0.933 0.967 1.    0.967]", False),
+    ],
+)
+def test_printed_scores_of_a_cross_validation_count(line: str, counts: bool) -> None:
+    """NumPy wraps a long list, so that the line may contain only some of the scores. Their recorded mean is judged."""
+    folds = [0.9666666666666667, 1.0, 0.9333333333333333, 0.9666666666666667, 1.0]
+    mean = _make_event(0.9733, "cross_validation", of="SVC", folds=5, scores=folds, test_set=None, trained=None)
+    if counts:
+        choice = _choose(mean, log=f"{line}\nMean: 0.973, standard deviation: 0.025")
+        assert (choice.accuracy.value, choice.accuracy.source.value) == (0.9733, "cross_validation")
+        assert "mean accuracy of SVC over 5 folds" in choice.notes[0]
+        assert "80% of the rows of a test fold" in _explain_refusal(mean | {"seen": _SEEN}, log=line)
+    else:
+        assert "except in the line" in _explain_refusal(mean, log=line)
+
+
 _TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)
 _LOADS, _LOADS_SPACED = (
     Finding("loaded_model", "nn.py", 7, f"nn.py loads {path}. If that model was trained", "")

@@ -29,7 +29,7 @@ from 1 in the order of their first use, ``call`` numbers the fits of that model 
     {"event": "score", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "MLPClassifier", "dummy": false,
      "estimator": 1, "line": 14, ROWS}
     {"event": "cross_validation", "measures": "accuracy", "metrics": {"accuracy": 0.83}, "of": "SVC", "dummy": false,
-     "estimator": 1, "folds": 5, "candidates": 0, "selected": false, ROWS}
+     "estimator": 1, "folds": 5, "candidates": 0, "selected": false, "scores": [0.81, 0.85], ROWS}
     {"event": "iterations", "of": "MLPClassifier", "trained": 57, "limit": 200}  also boosting rounds, "of": "xgboost"
     {"event": "called", "time": 9.6}
     {"event": "failed", "model": 1, "call": 1, "raised": RAISED}  fit failed; no "model" or "call" for scikit-learn

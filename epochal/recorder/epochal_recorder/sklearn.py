@@ -20,7 +20,7 @@ import numpy
 from .folds import compare_folds, find_tested
 from .labels import are_regression_targets
 from .measuring import MIN_TEST_ROWS, Origin, TestRows, digest_answers, shared_state
-from .output import as_json
+from .output import as_json, number_as_json
 from .raised import describe, find_line_of_script
 from .rows import NotHashable, as_array, hash_rows
 
@@ -42,6 +42,8 @@ _UNKNOWN = "the test rows are unknown"
 
 _DISTINCT = 0.01
 """Accuracies that differ by less than this may look the same when they are printed."""
+_MAX_SCORES = 100
+"""Of a cross-validation, the scores of this many folds are recorded."""
 _MAX_TRAINING_MEANS = 100
 """Of a hyperparameter search, this many of the highest mean training accuracies are recorded."""
 _MAX_ITERATION_EVENTS = 2000
@@ -413,7 +415,8 @@ def _record_cross_validated(function, call, returned, shared):
         return
     estimator = call["estimator"]
     test_rows = _read_folds(estimator, call.get("cv"), _read_data(call), shared)
-    _record_cross_validation(estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores))
+    listed = [number_as_json(float(each)) for each in scores[:_MAX_SCORES]]
+    _record_cross_validation(estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores), scores=listed)
     if isinstance(returned, dict) and measures == "accuracy":
         train_scores = returned.get(f"train_{name or 'score'}", [])
         _record_training_means(function.__name__, estimator, [train_scores], [scores], shared)
@@ -506,11 +509,12 @@ def _read_folds(estimator, cv, data, shared):
     return test_rows, is_selected
 
 
-def _record_cross_validation(estimator, found, mean, measures, shared, *, folds, candidates=0):
+def _record_cross_validation(estimator, found, mean, measures, shared, *, folds, candidates=0, scores=()):
     """Record the mean score of a cross-validation. ``found``: what ``_read_folds`` returned for it."""
     test_rows, is_selected = found
     fields = shared.describe(test_rows, Origin(frozenset(), None, "", ""))
     names = _identify(estimator) | {"folds": folds, "candidates": candidates, "selected": is_selected}
+    names["scores"] = scores
     metrics = as_json({"accuracy": mean})
     shared.output.write_event(event="cross_validation", measures=measures, metrics=metrics, **names, **fields)
 
