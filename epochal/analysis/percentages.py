@@ -2,9 +2,10 @@
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from epochal.analysis.syntax import Module, last_name, text_of
@@ -28,6 +29,22 @@ _KNOWN_USES = (
 )
 """Nodes that print a percentage, pass it on only under a name whose uses are also examined, or do not pass it on."""
 _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
+_LOG_STYLES = (
+    ("%(message)s", re.compile(r"%\((\w+)\)[-#0 +]*\d*(?:\.\d+)?[a-z]")),
+    ("{message}", re.compile(r"\{(\w+)[^{}]*\}")),
+    ("${message}", re.compile(r"\$\{(\w+)\}")),
+)
+"""How a logger's format contains the message, and the pattern for its fields; a loguru format has the second form."""
+_MARKUP = re.compile(r"\x1b\[[\d;]*m|</?(?:[a-z]+|level)>")
+"""Matches colours in a logger's format."""
+_MAX_FORMATS = 20
+_TIMES = frozenset({"asctime", "time"})
+_FIELDS = {
+    **dict.fromkeys(_TIMES, r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}|.+?)"),
+    **dict.fromkeys(("levelname", "level"), "[A-Z]+"),
+    **dict.fromkeys(("lineno", "line", "process", "thread"), r"\d+"),
+}
+"""Patterns for the fields of a logger's format; any other field is a word."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +56,26 @@ class Percentages:
     ``unsigned_starts``: the constant strings that lines with such percentages start with; includes "" if such a line may
     start with anything. ``other_starts``: the same for the other lines that the code prints.
     ``computed``: whether the code computes percentages, or could not be analysed; if false, a number with a percent
-    sign may be a fraction.
+    sign may be a fraction. ``log_prefixes``: patterns for what the code's loggers put before a message.
     """
 
     unsigned: str = ""
     computed: bool = True
     unsigned_starts: frozenset[str] = frozenset()
     other_starts: frozenset[str] = frozenset()
+    log_prefixes: frozenset[str] = frozenset()
 
-    def is_fraction(self, line: str) -> bool:
-        """Return whether a printed line without a percent sign is certain not to state a percentage."""
-        return line.startswith(tuple(self.other_starts - {""})) and not line.startswith(tuple(self.unsigned_starts))
+    def is_fraction(self, line: str, logged: str = "") -> bool:
+        """Return whether a printed line without a percent sign is certain not to state a percentage.
+
+        ``line``: without a logger's prefix, as far as its form is common. ``logged``: with the whole prefix.
+        """
+        prefixes = [found for pattern in self.log_prefixes if (found := re.match(pattern, logged))]
+        messages = [logged[prefix.end() :].lstrip() for prefix in prefixes]
+        texts = [logged, *messages] if messages else [line]  # a line that looks logged may have been printed
+        return any(text.startswith(tuple(self.other_starts - {""})) for text in texts) and not any(
+            text.startswith(tuple(self.unsigned_starts)) for text in texts
+        )
 
 
 def read_percentages(code: Path, path: str, content: bytes) -> Percentages:
@@ -78,9 +104,38 @@ def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
     try:
         products = _Products({path: module.tree for path, module in modules.items() if module})
         unsigned, unsigned_starts, other_starts = products.find_unsigned()
-        return Percentages(unsigned, products.computed or None in modules.values(), unsigned_starts, other_starts)
+        prefixes = _find_log_prefixes(module.tree for module in modules.values() if module)
+        computed = products.computed or None in modules.values()
+        return Percentages(unsigned, computed, unsigned_starts, other_starts, frozenset(islice(prefixes, _MAX_FORMATS)))
     except RecursionError:  # an expression that is nested too deeply
         return Percentages()
+
+
+def _find_log_prefixes(trees: Iterable[ast.Module]) -> Iterator[str]:
+    """Yield a pattern for the text before the message for each literal in the code that is a format of log records."""
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for message, field in _LOG_STYLES:
+                start, is_format, _ = node.value.partition(message)
+                names = field.findall(start)
+                if is_format and names and sum(name in _TIMES for name in names) < 2:
+                    yield _build_prefix(_MARKUP.sub("", start), field)
+                    break
+
+
+def _build_prefix(start: str, field: re.Pattern[str]) -> str:
+    """Return a pattern for the lines whose format begins with ``start``.
+
+    What follows the time shows where the time ends. Each other field ends with the first occurrence of the text after
+    it; the search does not go back to it, so that a long format takes no long time.
+    """
+    before, *fields = field.split(start)
+    pattern = re.escape(before)
+    for name, literal in zip(fields[::2], fields[1::2], strict=True):
+        value = _FIELDS.get(name, r"\S+?")
+        padded = f" *{value} *{re.escape(literal)}"
+        pattern += padded if name in _TIMES else f"(?>{padded})"
+    return pattern
 
 
 class _Products:

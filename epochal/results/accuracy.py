@@ -277,7 +277,11 @@ class _Chooser:
         if self._findings.printed.shows_percents(line) or any(abs(share - each) <= error / 100 for each in measured):
             return share
         has_sign = line.value != number
-        if percentages.computed if has_sign else not percentages.unsigned or percentages.is_fraction(line.text):
+        if (
+            percentages.computed
+            if has_sign
+            else not percentages.unsigned or percentages.is_fraction(line.text, line.logged)
+        ):
             return line.value
         doubt = f"so the number may mean {100 * number:.4g}% or {number:.4g}%"
         raise RunFailed(

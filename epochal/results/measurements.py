@@ -95,8 +95,9 @@ class Measurement:
     whether the features for a cross-validation had been selected using the labels of its rows. ``is_training``: whether
     the value is a cross-validation's mean accuracy on its training folds. ``at``: the time, in
     seconds since 1970. ``folds``: the number of folds in a cross-validation; ``scores``: their scores, at most 100.
-    ``candidates``: the number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that called evaluate(),
-    score() or a metric; None if unknown. ``is_one_by_one``: whether a loop predicted the rows, a few at a time.
+    ``candidates``: the number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line
+    of the script that called evaluate(), score() or a metric; None if unknown. ``is_one_by_one``: whether a loop
+    predicted the rows, a few at a time.
     """
 
     kind: Kind

@@ -31,7 +31,7 @@ class PrintedAccuracy:
     test samples; None if the line does not state it. ``at``: when the line arrived (see ``PrintedLines.feed``).
     ``text``: at most 200 printable characters of the line, without a logger's prefix. ``number``: the number as
     printed, but only if its unit is uncertain (see ``accuracy_lines.Statement``). ``is_precision``: whether the line's
-    word for accuracy may also mean precision.
+    word for accuracy may also mean precision. ``logged``: like ``text``, but with a logger's prefix.
     """
 
     value: float
@@ -40,6 +40,7 @@ class PrintedAccuracy:
     text: str
     number: float | None = None
     is_precision: bool = False
+    logged: str = ""
 
 
 class PrintedLines:
@@ -160,7 +161,8 @@ class PrintedLines:
         if found is None:
             return
         split = heading if heading and found.split is Split.UNNAMED else found.split
-        accuracy = PrintedAccuracy(found.value, found.samples, at, text, found.number, found.is_precision)
+        logged = _extract_text(line, found.end)
+        accuracy = PrintedAccuracy(found.value, found.samples, at, text, found.number, found.is_precision, logged)
         lines = self._by_split[split]
         lines.pop(accuracy.text, None)  # lines are ordered by their last appearance
         lines[accuracy.text] = accuracy

@@ -86,6 +86,48 @@ def test_line_that_states_a_fraction(source: str, line: str, is_fraction: bool) 
     assert found.is_fraction(line) == is_fraction
 
 
+_LOGS = "log.info('batch %d: accuracy %.1f', i, 100 * acc)\nlog.info('Test accuracy: %.3f', acc)\n"
+_TIME = "2026-11-28 14:04:48,123"
+
+
+@pytest.mark.parametrize(
+    ("form", "prefix"),
+    [
+        ("%(asctime)s %(levelname)s %(name)s: %(message)s", f"{_TIME} INFO digits: "),
+        ("%(asctime)s %(name)s [%(levelname)s] %(message)s", f"{_TIME} train.digits [INFO] "),
+        ("%(asctime)s %(name)-12s %(levelname)-8s %(message)s", f"{_TIME} digits       INFO     "),
+        ("[%(asctime)s] {%(filename)s:%(lineno)d} %(levelname)s - %(message)s", f"[{_TIME}] {{nn.py:17}} INFO - "),
+        ("%(levelname)s %(asctime)s %(filename)s:%(lineno)d] %(message)s", f"INFO {_TIME} nn.py:17] "),
+        ("%(asctime)s %(levelname)8s %(message)s", "28 Nov, 14:04     INFO "),
+        ("%(name)s | %(message)s", "Test | "),
+        ("{asctime} {levelname:<8} {name}: {message}", f"{_TIME} INFO     digits: "),
+        ("<green>{time:HH:mm}</green> {name}:{function}:{line} {message}", "14:04 __main__:<module>:17 "),
+        ("\\x1b[32m%(levelname)s\\x1b[0m %(name)s %(message)s", "INFO digits "),
+    ],
+)
+def test_line_after_the_prefix_of_a_logger(form: str, prefix: str) -> None:
+    """The format is a literal anywhere in the code. Without it, what comes before the message remains unclear."""
+    found = find_percentages({"nn.py": f"logging.basicConfig(format='{form}')\n{_LOGS}".encode()})
+    assert found.is_fraction("batch: Test accuracy: 0.947", f"{prefix}Test accuracy: 0.947")
+    assert not found.is_fraction("…batch 3: accuracy 0.9", f"{prefix}batch 3: accuracy 0.9")
+    assert not found.is_fraction("batch: Test accuracy: 0.947", f"{prefix}batch 3: Test accuracy: 0.947")
+    other = find_percentages({"nn.py": f"logging.basicConfig(format=chosen)\n{_LOGS}".encode()})
+    assert not other.is_fraction("x: Test accuracy: 0.947", f"{prefix}Test accuracy: 0.947")
+
+
+def test_prefix_of_a_logger_that_resembles_a_message() -> None:
+    """The line may consist of the name "Test" and a percentage, although another line starts with the same words."""
+    logs = "log.info('accuracy: %.1f', 100 * acc)\nprint('Test accuracy:', acc)\n"
+    found = find_percentages({"nn.py": f"FORMAT = '%(name)s %(message)s'\n{logs}".encode()})
+    assert not found.is_fraction("Test accuracy: 0.947", "Test accuracy: 0.947")
+
+
+def test_long_format_of_a_logger_is_matched_quickly() -> None:
+    """A script that somebody pushes must not keep the server busy."""
+    source = f"FORMAT = '{'%(asctime)s' + '%(name)s' * 50}!%(message)s'\n{_LOGS}"
+    assert not find_percentages({"nn.py": source.encode()}).is_fraction("a" * 200, "a" * 200)
+
+
 def test_code_without_percentages() -> None:
     """A printed % sign may follow a fraction. If the code cannot be read, there may be a percentage."""
     signed_fraction = b'print(f"Test accuracy: {correct / total:.2f}%")'

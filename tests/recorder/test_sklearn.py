@@ -282,7 +282,10 @@ validation_curve(LinearRegression(), x, noise, param_name="fit_intercept", param
     assert [event for event in events if event["event"] == "fault"] == []
     means = [event for event in events if event.get("training")]
     names = ["cross_validate", "cross_validate", "learning_curve", "validation_curve", "GridSearchCV"]
-    assert [(event["of"], event["candidates"]) for event in means] == [*((name, 0) for name in names[:4]), (names[4], 2)]
+    assert [(event["of"], event["candidates"]) for event in means] == [
+        *((name, 0) for name in names[:4]),
+        (names[4], 2),
+    ]
     assert [event["metrics"]["accuracy"] for event in means] == pytest.approx(
         [float(line) for line in result.stdout.splitlines()[:5]]
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from epochal.analysis.findings import Finding, find_leaks
 from epochal.analysis.findings.source import parse_source
-from epochal.analysis.percentages import Percentages
+from epochal.analysis.percentages import Percentages, find_percentages
 from epochal.errors import Reason, RunFailed
 from epochal.records import Epoch
 from epochal.results.accuracy import Choice, Findings, choose_accuracy, explain_empty_test
@@ -444,7 +444,10 @@ def test_printed_best_score_of_a_search_counts(log: str, counts: bool) -> None:
     [
         ("Accuracy for each fold: [0.96666667 1.         0.93333333 0.96666667 1.        ]", True),
         ("Test accuracy of each fold [0.967 1.    0.933 0.967 1.   ]", True),
-        ("Fold accuracies (C=0.5): [np.float64(0.9666666666666667), np.float64(1.0), 0.9333333333333333, 0.9667]", True),
+        (
+            "Fold accuracies (C=0.5): [np.float64(0.9666666666666667), np.float64(1.0), 0.9333333333333333, 0.9667]",
+            True,
+        ),
         ("Accuracy scores: [ 96.67 100.    93.33  96.67 100.  ]", True),
         ("Accuracy of the folds: 0.967, 1.000, 0.933, 0.967, 1.000", True),
         ("Accuracy for each fold: [1.         0.96666667 0.93333333", False),
@@ -682,6 +685,12 @@ def test_reason_why_a_line_does_not_count_is_given(line: str, why: str) -> None:
 _MULTIPLIES = Percentages("line 4 of nn.py", computed=True)
 _DISTINCT = Percentages("line 4 of nn.py", True, frozenset({"batch acc"}), frozenset({"Test accuracy:"}))
 _NEVER = Percentages("", computed=False)
+_LOGS = b"""\
+basicConfig(format="%(asctime)s %(name)s: %(message)s")
+log.info("batch %d accuracy: %.1f", i, 100 * acc)
+log.info("Test accuracy: %.3f", acc)
+"""
+_LOGGED = find_percentages({"nn.py": _LOGS})
 
 
 @pytest.mark.parametrize(
@@ -715,6 +724,7 @@ def test_number_that_may_be_a_percentage_is_refused(
         ("batch acc 97.3\nTest accuracy: 0.91", _DISTINCT, [], 0.91),
         ("10:11:12 batch acc 97.3\n10:11:12,123 INFO Test accuracy: 0.91", _DISTINCT, [], 0.91),
         ("INFO:nn:batch acc 97.3\nINFO:nn:Test accuracy: 0.91", _DISTINCT, [], 0.91),
+        ("2026-11-28 14:04:48,123 batch: Test accuracy: 0.91", _LOGGED, [], 0.91),
         # Another line of the same form, or another number on the line, can only be a percentage.
         ("Epoch 9 test accuracy: 1.52\nEpoch 10 test accuracy: 0.91", Percentages(), [], 0.0091),
         ("Train accuracy: 1.37, test accuracy: 0.91", Percentages(), [], 0.0091),

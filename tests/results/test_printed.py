@@ -231,8 +231,8 @@ def test_time_of_a_line_is_that_of_its_last_piece() -> None:
         lines.feed(chunk, float(at))
     lines.close()
     assert lines.all_tests == [
-        PrintedAccuracy(0.8, None, 1.0, "Test accuracy: 0.8", 0.8),
-        PrintedAccuracy(0.9, None, 3.0, "Test accuracy: 0.9", 0.9),
+        PrintedAccuracy(0.8, None, 1.0, "Test accuracy: 0.8", 0.8, logged="Test accuracy: 0.8"),
+        PrintedAccuracy(0.9, None, 3.0, "Test accuracy: 0.9", 0.9, logged="Test accuracy: 0.9"),
     ]
 
 

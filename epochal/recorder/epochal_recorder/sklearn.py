@@ -416,7 +416,9 @@ def _record_cross_validated(function, call, returned, shared):
     estimator = call["estimator"]
     test_rows = _read_folds(estimator, call.get("cv"), _read_data(call), shared)
     listed = [number_as_json(float(each)) for each in scores[:_MAX_SCORES]]
-    _record_cross_validation(estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores), scores=listed)
+    _record_cross_validation(
+        estimator, test_rows, numpy.mean(scores), measures, shared, folds=len(scores), scores=listed
+    )
     if isinstance(returned, dict) and measures == "accuracy":
         train_scores = returned.get(f"train_{name or 'score'}", [])
         _record_training_means(function.__name__, estimator, [train_scores], [scores], shared)
