@@ -1038,6 +1038,68 @@ def test_models_measured_on_different_splits_are_noted(
     assert (note in _choose(*events, log=log).notes) == is_noted
 
 
+_FOLD_ROWS = [range(1, 101), range(101, 201), range(201, 251)]
+
+
+def _measure_folds(splits: list[range], event: str = "score") -> list[dict[str, Any]]:
+    """Return the measurements of a model for each test set; their mean is 0.8, weighted by _FOLD_ROWS 0.82."""
+    events = _test_on_splits(splits, [0.8, 0.9, 0.7], {})
+    for fold, rows in zip(events[1::2], splits, strict=True):
+        fold |= {"event": event, "samples": len(rows), "line": 9}
+    return events
+
+
+@pytest.mark.parametrize(
+    ("splits", "log", "expected"),
+    [
+        (_FOLD_ROWS, "Accuracy: 0.800", (0.8, 250, 1)),
+        (_FOLD_ROWS, "Accuracy: 82.0%", (0.82, 250, 1)),
+        (_FOLD_ROWS, "accuracy: 0.9\naccuracy: 0.7\nMean accuracy: 0.8000", (0.8, 250, 1)),
+        (_FOLD_ROWS, "Mean accuracy: 0.8\nfinal accuracy: 0.7", (0.7, 50, 1)),
+        (_FOLD_ROWS, "Mean accuracy: 0.9123", (0.7, 50, 1)),
+        ([range(1, 101)] * 3, "Mean accuracy: 0.80", (0.8, 100, 3)),
+        ([range(1, 101)] * 3, "Accuracy: 0.70", (0.7, 100, 3)),
+    ],
+)
+@pytest.mark.parametrize("event", ["score", "evaluate"])
+def test_printed_mean_over_folds_is_judged(
+    splits: list[range], log: str, expected: tuple[float, int, int], event: str
+) -> None:
+    """The evidence is that of all folds' rows. Repeated test rows count once, and each model is a look at them."""
+    choice = _choose(*_measure_folds(splits, event), log=log)
+    accuracy = choice.accuracy
+    assert (round(accuracy.value, 9), accuracy.samples, accuracy.looks) == expected
+    assert accuracy.evidence.chance == pytest.approx(0.1)
+    assert (accuracy.evidence.answer, accuracy.evidence.checked) == ("3", True)
+    assert any("the mean of the 3 accuracies that it measured on line 9" in note for note in choice.notes) == (
+        accuracy.value > 0.75
+    )
+
+
+def test_mean_counts_only_over_sound_folds() -> None:
+    """The number of a refused fold must not count as a part of the mean either."""
+    log = "Accuracy: 0.800"
+    *others, last_but_one, last_set, last = _measure_folds(_FOLD_ROWS)
+    refused = last_but_one | {"seen": _SEEN}
+    assert _read_accuracy(*others, refused, last_set, last, log=log) == (0.7, "score")
+    unchecked = last_but_one | {"seen": _CLEAN | {"checked": False, "why": "unknown"}}
+    evidence = _choose(*others, unchecked, last_set, last, log=log).accuracy.evidence
+    assert (evidence.checked, evidence.unchecked) == (False, "unknown")
+    on_training_rows = last | {"seen": _SEEN, "line": 10, "time": 9.0}
+    assert _read_accuracy(*others, last_but_one, last_set, last, on_training_rows, log=log)[1] == "output"
+    alone = last | {"line": 12, "time": 9.0, "metrics": {"accuracy": 0.6}}
+    assert _read_accuracy(*others, last_but_one, last_set, last, alone, log=log) == (0.6, "score")
+
+
+def test_written_mean_has_the_evidence_of_its_folds() -> None:
+    """It is stated in accuracy.json. The number of samples may be stated there, too."""
+    written = _choose(*_measure_folds(_FOLD_ROWS), written='{"accuracy": 0.82}').accuracy
+    assert (written.source.value, written.samples) == ("accuracy.json", 250)
+    assert written.evidence.chance == pytest.approx(0.1)
+    stated = _choose(*_measure_folds(_FOLD_ROWS), written='{"accuracy": 0.82, "samples": 99}').accuracy
+    assert stated.samples == 99
+
+
 @pytest.mark.parametrize(
     ("log", "written", "used"),
     [
