@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from epochal.analysis.code import read_code
+from epochal.analysis.findings import drop_repeated
 from epochal.analysis.frameworks import check_framework
 from epochal.app import App
 from epochal.errors import Reason, RunFailed, SettingsError
@@ -69,7 +70,7 @@ def prepare_run(active: ActiveRun, state: State) -> None:
         f"{active.script.path} line {api.line}: {api.what} was removed from {api.owner}; use {api.instead}"
         for api in plan.code.removed_apis
     ]
-    notes += [f"{leak.path} line {leak.line}: {leak.message} {leak.remedy}" for leak in plan.code.leaks]
+    notes += [f"{leak.path} line {leak.line}: {leak.message} {leak.remedy}" for leak in drop_repeated(plan.code.leaks)]
     notes = [active.script.name_cells(note) for note in notes]
     image = prepare_environment(active)
     notes += plan.runtime.describe_packages(framework, active.folder.code)

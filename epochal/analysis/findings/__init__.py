@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from epochal.analysis.detection import Detection
+from epochal.analysis.findings.causes import drop_repeated, name_selectors
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.leaks import find_fitted_before_split
 from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_missing_accuracy
@@ -46,6 +47,7 @@ __all__ = [
     "Severity",
     "Source",
     "draws_unseeded",
+    "drop_repeated",
     "find_in_files",
     "find_in_sources",
     "find_leaks",
@@ -54,12 +56,21 @@ __all__ = [
     "read_sources",
 ]
 
+
+def _find_steps_before_split(sources: tuple[Source, ...]) -> list[Finding]:
+    """Return the findings about steps before the split that use the rows or labels of the test data."""
+    findings: list[Finding] = []
+    for check in (find_fitted_before_split, find_chosen_before_split):
+        with suppress(RecursionError):
+            findings += check(sources)
+    return list(name_selectors(findings, sources))
+
+
 _CHECKS = (
     find_unseeded_splits,
     find_overlapping_samples,
     find_reshuffled_splits,
-    find_fitted_before_split,
-    find_chosen_before_split,
+    lambda sources: drop_repeated(_find_steps_before_split(sources)),
     find_wrong_data,
     find_meaningless_accuracies,
     find_missing_accuracy,
@@ -94,11 +105,7 @@ def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Fin
     ``files``: the paths of the committed files.
     """
     with suppress(RecursionError):
-        return (
-            *find_fitted_before_split(sources),
-            *find_chosen_before_split(sources),
-            *find_loaded_models(sources, files),
-        )
+        return (*_find_steps_before_split(sources), *find_loaded_models(sources, files))
     return ()
 
 

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from epochal.analysis.findings import Source, find_in_sources
+from epochal.analysis.findings import Source, find_in_sources, find_leaks
 from epochal.analysis.findings.source import parse_source
 from tests.test_cases import CASES
 
@@ -1375,3 +1375,33 @@ def test_cases_of_wrong_verdicts(name: str, kinds: set[str]) -> None:
     """Mistakes that are visible in a case's source are found, and nothing is reported for the other cases."""
     text = Path(CASES / name / "nn.py").read_text(encoding="utf-8")
     assert {each.kind for each in find_in_sources(read(dedent(text)))} == kinds
+
+
+_SFS = "from sklearn.feature_selection import SequentialFeatureSelector\n"
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "sfs = SequentialFeatureSelector(m, cv=2).fit(X, y)\nX = X.loc[:, sfs.get_support()]\n",
+        "sfs = SequentialFeatureSelector(m, cv=2).fit(X, y)\nkeep = sfs.get_support()\nX = X.loc[:, keep]\n",
+        "sfs = SequentialFeatureSelector(m).fit(X, y)\nkeep = X.columns[sfs.get_support()]\nX = X[keep]\n",
+    ],
+)
+def test_choice_by_a_selector_has_one_remedy(choice: str) -> None:
+    """The remedy names the script's own selector. Both kinds remain, because they refuse different accuracies."""
+    text = f"{SELECT}{_SFS}X, y = df.drop(columns='y'), df['y']\n{choice}print(cross_val_score(m, X, y))\n"
+    (finding,) = find_in_sources(read(text))
+    assert "make_pipeline(SequentialFeatureSelector(…), model)" in finding.remedy
+    leaks = find_leaks(read(text), ())
+    assert {leak.message for leak in leaks} == {finding.message}
+    assert [leak.kind for leak in leaks] == ["learned_before_folds", "chosen_before_split"]
+
+
+def test_choice_beside_a_selector_keeps_its_remedy() -> None:
+    """Columns that are also chosen by hand need a remedy of their own."""
+    choice = "X = X.loc[:, X.corrwith(y).abs() > 0.1]\n"
+    text = f"{SELECT}{_SFS}X, y = df.drop(columns='y'), df['y']\nsfs = SequentialFeatureSelector(m).fit(X, y)\n{choice}"
+    text += "print(cross_val_score(m, sfs.transform(X), y))\n"
+    fit, by_hand = find_in_sources(read(text))
+    assert fit.message.startswith("SequentialFeatureSelector() is fitted") and "choose the columns" in by_hand.message

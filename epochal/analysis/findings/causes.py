@@ -1,0 +1,73 @@
+"""Recognise findings that have one cause: a selector that is fitted on all rows, and the columns that it then selects."""
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.source import Source, Step
+
+_SELECTING = frozenset({"get_support", "get_feature_names_out"})
+
+
+def name_selectors(findings: Sequence[Finding], sources: Collection[Source]) -> Iterator[Finding]:
+    """Yield the findings, with choices of columns by a selector described as the finding about its fit is.
+
+    The description then names the script's own selector. Such a choice keeps its kind.
+    """
+    fits = [each for each in findings if each.kind.startswith("learned_before_")]
+    for finding in findings:
+        is_choice = finding.kind == "chosen_before_split"
+        fit = next((each for each in fits if is_choice and _selects(each, finding, sources)), finding)
+        yield replace(fit, kind=finding.kind)
+
+
+def drop_repeated(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings without those that say the same about the same place as an earlier one."""
+    seen = set()
+    for finding in findings:
+        said = finding.path, finding.line, finding.message
+        if said not in seen:
+            seen.add(said)
+            yield finding
+
+
+def _selects(fit: Finding, choice: Finding, sources: Collection[Source]) -> bool:
+    """Return whether the selector in the finding ``fit`` yields the columns of a ``choice`` in the same file."""
+    fitted = {name for step in _steps_between(fit.line, fit.line, fit, sources) for name in _find_fitted(step)}
+    columns: set[str] = set()
+    for step in _steps_between(fit.line, choice.line, choice, sources):
+        names = {node.id for node in step.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        selects = any(_reads_selection(node, fitted) for node in step.nodes) or not columns.isdisjoint(names)
+        if selects and step.node.lineno == choice.line:
+            return fit.path == choice.path
+        if selects:  # a variable that the statement also reads holds the data
+            columns |= set(_find_fitted(step)) - names
+    return False
+
+
+def _reads_selection(node: ast.AST, fitted: Collection[str]) -> bool:
+    """Return whether an expression reads from a fitted selector which columns it has selected."""
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in fitted
+        and (node.attr in _SELECTING or node.attr.endswith("_"))
+    )
+
+
+def _steps_between(first: int, last: int, finding: Finding, sources: Collection[Source]) -> Iterator[Step]:
+    """Yield the statements in the finding's file that start before the line ``last`` ends and end at ``first`` or later."""
+    for scope in (scope for source in sources if source.path == finding.path for scope in source.scopes):
+        for step in scope.steps:
+            if step.node.lineno <= last and first <= (step.node.end_lineno or 0):
+                yield step
+
+
+def _find_fitted(step: Step) -> Iterator[str]:
+    """Yield the variables that a statement assigns, or whose method ``fit`` it calls."""
+    for node in step.nodes:
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("fit") and isinstance(node.value, ast.Name):
+            yield node.value.id
