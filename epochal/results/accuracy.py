@@ -232,19 +232,27 @@ class _Chooser:
             return []
         folds = self._find_averaged(last, line.value, rounding_error(line.value))
         is_own = is_same_number(line.value, last.metrics[self._metric_name(last)], rounding_error(line.value))
-        if folds and is_own and not are_distinct([self._describe(each, AccuracySource.OUTPUT) for each in folds]):
-            return []
-        return folds
+        return [] if is_own and not self._are_distinct(folds) else folds
 
     def _find_averaged(self, last: Measurement, value: float, tolerance: float) -> Sequence[Measurement]:
-        """Return the sound measurements on the line of ``last``, ending with it, whose mean is ``value``; or none."""
+        """Return the sound measurements on the line of ``last``, ending with it, whose mean is ``value``; or none.
+
+        Some of the measurements on that line, such as those of the last of several models, are returned only if they
+        were made on different rows.
+        """
         same = [each for each in self._measurements if (each.kind, each.line) == (last.kind, last.line)]
         sound = {id(each) for each in self._sound}
         for group in group_for_averages(same):
             is_sound = group[-1] is last and sound.issuperset(map(id, group))
-            if is_sound and any(is_same_number(value, mean, tolerance) for mean in self._compute_means(group)):
+            if not is_sound or not any(is_same_number(value, mean, tolerance) for mean in self._compute_means(group)):
+                continue
+            if len(group) == len(same) or self._are_distinct(group):
                 return group
         return []
+
+    def _are_distinct(self, group: Sequence[Measurement]) -> bool:
+        """Return whether there are several measurements, and they were made on different rows."""
+        return len(group) > 1 and are_distinct([self._describe(each, AccuracySource.SCORE) for each in group])
 
     def _compute_means(self, group: Sequence[Measurement]) -> tuple[float, float]:
         values = [each.metrics[self._metric_name(each)] for each in group]

@@ -1076,6 +1076,15 @@ def test_printed_mean_over_folds_is_judged(
     )
 
 
+def test_mean_over_the_folds_of_the_last_model_is_judged() -> None:
+    """One line of a loop measures every model in every fold. Of a model's epochs, only the mean of all is considered."""
+    for splits, mean in ((_FOLD_ROWS, (0.8, "output")), ([range(1, 101)] * 3, (0.7, "score"))):
+        folds = _measure_folds(splits)
+        earlier = [event | {"metrics": {"accuracy": 0.5}, "time": -1.0} for event in folds[1::2]]
+        value, source = _read_accuracy(*folds[::2], *earlier, *folds[1::2], log="Mean accuracy: 0.800")
+        assert (round(value, 9), source) == mean
+
+
 def test_mean_counts_only_over_sound_folds() -> None:
     """The number of a refused fold must not count as a part of the mean either."""
     log = "Accuracy: 0.800"
