@@ -1,6 +1,7 @@
 """Choose the accuracy of a trial from the numbers that were measured, written or printed."""
 
 import math
+import operator
 import re
 import shlex
 from collections.abc import Sequence
@@ -13,7 +14,6 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words, plural
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
-from epochal.results.averages import are_distinct, average, compute_means
 from epochal.results.measurements import (
     Kind,
     Measurement,
@@ -99,10 +99,10 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     The accuracy is taken from the first of these sources that provides one:
 
     1. accuracy.json, if the script wrote it itself; 2. the latest measurement by evaluate(), score() or
-    accuracy_score(), or, if the script prints it last, the mean of those on the same line of the script; 3. the last
-    printed line that states a test accuracy; 4. a result file, such as metrics.json, that the script wrote in this
-    trial; 5. the mean accuracy of scikit-learn's last cross-validation or hyperparameter search; 6. the val_accuracy of
-    the last epoch that has one, or, without Keras, the last validation accuracy that was printed.
+    accuracy_score(); 3. the last printed line that states a test accuracy; 4. a result file, such as metrics.json, that
+    the script wrote in this trial; 5. the mean accuracy of scikit-learn's last cross-validation or hyperparameter
+    search; 6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
+    printed.
 
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
     the accuracy of an autoencoder, if it evaluated a DummyClassifier or a model that this run did not train, if the
@@ -215,57 +215,8 @@ class _Chooser:
                 f"evaluate() measured several accuracies: {', '.join(last.accuracies)}. "
                 f"Choose one in epochal.toml: {choices}.",
             )
-        if folds := self._find_printed_folds():
-            stated = self._findings.printed.all_tests[-1].value
-            return self._average(folds, stated, rounding_error(stated), AccuracySource.OUTPUT)
         source = AccuracySource.EVALUATE if last.kind is Kind.EVALUATE else AccuracySource.SCORE
         return self._build_accuracy(last, source)
-
-    def _find_printed_folds(self) -> Sequence[Measurement]:
-        """Return the measurements, such as those of the folds, whose mean is the last printed accuracy; or none.
-
-        They end with the last measurement. If their test sets share rows, as those of a model's epochs do, the number
-        must not be that measurement's own accuracy.
-        """
-        last, line = self._last_measured(), self._findings.printed.test
-        if last is None or line is None:
-            return []
-        folds = self._find_averaged(last, line.value, rounding_error(line.value))
-        is_own = is_same_number(line.value, last.metrics[self._metric_name(last)], rounding_error(line.value))
-        return [] if is_own and not self._are_distinct(folds) else folds
-
-    def _find_averaged(self, last: Measurement, value: float, tolerance: float) -> Sequence[Measurement]:
-        """Return the sound measurements on the line of ``last``, ending with it, whose mean is ``value``; or none.
-
-        Some of the measurements on that line, such as those of the last of several models, are returned only if they
-        were made on different rows.
-        """
-        same = [each for each in self._measurements if (each.kind, each.line) == (last.kind, last.line)]
-        sound = {id(each) for each in self._sound}
-        for group in group_for_averages(same):
-            is_sound = group[-1] is last and sound.issuperset(map(id, group))
-            if not is_sound or not any(is_same_number(value, mean, tolerance) for mean in self._compute_means(group)):
-                continue
-            if len(group) == len(same) or self._are_distinct(group):
-                return group
-        return []
-
-    def _are_distinct(self, group: Sequence[Measurement]) -> bool:
-        """Return whether there are several measurements, and they were made on different rows."""
-        return len(group) > 1 and are_distinct([self._describe(each, AccuracySource.SCORE) for each in group])
-
-    def _compute_means(self, group: Sequence[Measurement]) -> tuple[float, float]:
-        values = [each.metrics[self._metric_name(each)] for each in group]
-        return compute_means(values, [each.samples for each in group])
-
-    def _average(
-        self, folds: Sequence[Measurement], stated: float, tolerance: float, source: AccuracySource
-    ) -> Accuracy:
-        """Return the mean accuracy of the ``folds`` that equals ``stated``, with the evidence from all of them."""
-        mean = next(each for each in self._compute_means(folds) if is_same_number(stated, each, tolerance))
-        *parts, last = folds
-        accuracies = [*(self._describe(each, source) for each in parts), self._build_accuracy(last, source)]
-        return average(accuracies, mean)
 
     def _last_measured(self) -> Measurement | None:
         """Return the last sound measurement, or None.
@@ -452,10 +403,6 @@ class _Chooser:
         self._refuse_loss(accuracy.value, tolerance, earliest)
         if error := self._find_other_metric(accuracy.value, tolerance):
             raise error
-        last = self._last_measured()
-        if last and (folds := self._find_averaged(last, accuracy.value, tolerance)):
-            mean = self._average(folds, accuracy.value, tolerance, accuracy.source)
-            return replace(mean, samples=accuracy.samples or mean.samples, test_set=accuracy.test_set or mean.test_set)
         refused = self._refused_predictions[-1] if self._refused_predictions else None
         if refused and not self._sound_predictions and self._findings.recorded.last_direct_call <= refused.at:
             is_share = is_share or accuracy.source is AccuracySource.SCRIPT
@@ -544,7 +491,10 @@ class _Chooser:
         """
         refusal = ""
         for group in group_for_averages(self._averaged):
-            if not any(is_same_number(value, mean, tolerance) for mean in self._compute_means(group)):
+            values = [each.metrics[self._metric_name(each)] for each in group]
+            sizes = [each.samples or 1 for each in group]
+            pooled = sum(map(operator.mul, values, sizes)) / sum(sizes)
+            if not any(is_same_number(value, mean, tolerance) for mean in (sum(values) / len(values), pooled)):
                 continue
             refusals = [self._explain_part_refusal(each) for each in group]
             if not all(refusals):
@@ -571,11 +521,6 @@ class _Chooser:
         return replace(found, value=accuracy.value, test_set=accuracy.test_set or found.test_set)
 
     def _build_accuracy(self, measurement: Measurement, source: AccuracySource) -> Accuracy:
-        looks = self._findings.recorded.count_looks(measurement.test_set)
-        return replace(self._describe(measurement, source), looks=looks)
-
-    def _describe(self, measurement: Measurement, source: AccuracySource) -> Accuracy:
-        """Return a measured accuracy without the number of looks, whose computation takes time."""
         name = self._metric_name(measurement) or ""
         labels, overlap, recorded = measurement.labels_of(name), measurement.overlap, self._findings.recorded
         evidence = Evidence(
@@ -595,7 +540,8 @@ class _Chooser:
             measurement.samples,
             measurement.test_set,
             recorded.test_sets.get(measurement.test_set or ""),
-            evidence=evidence,
+            recorded.count_looks(measurement.test_set),
+            evidence,
         )
 
     def _metric_name(self, measurement: Measurement) -> str:
@@ -759,8 +705,11 @@ class _Chooser:
         if accuracy.source is AccuracySource.CROSS_VALIDATION and mean:
             notes = [self._explain_training_line(), self._explain_refused_score(mean)]
             return [*filter(None, notes), _describe_cross_validation(mean, shown)]
-        if accuracy.source is AccuracySource.OUTPUT and lines:
-            return self._describe_printed(lines[-1], shown)
+        if accuracy.source is AccuracySource.OUTPUT and lines and lines[-1].is_precision:
+            return [
+                f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision for a "
+                "single class, print the accuracy as 'Test accuracy: 0.83'."
+            ]
         if accuracy.source is AccuracySource.SCRIPT and self._is_best(accuracy.value, TOLERANCE):
             return self._describe_resplits(
                 f"the accuracy in accuracy.json, {shown}, which is the highest of those measured"
@@ -779,21 +728,6 @@ class _Chooser:
         if prints_other:
             facts.append(f"printed {lines[-1].text!r}")
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
-
-    def _describe_printed(self, line: PrintedAccuracy, shown: str) -> list[str]:
-        """Return a note about the printed accuracy that counts if it is a mean or may be a precision."""
-        if folds := self._find_printed_folds():
-            where = f" on line {folds[-1].line}" if folds[-1].line else ""
-            return [
-                f"{self._script} printed {line.text!r}, the mean of the {len(folds)} accuracies that it measured{where}. "
-                f"The verdict uses this mean, {shown}."
-            ]
-        if line.is_precision:
-            return [
-                f"{self._script} prints {line.text!r}, which counts as its accuracy. If it is the precision for a "
-                "single class, print the accuracy as 'Test accuracy: 0.83'."
-            ]
-        return []
 
     def _is_best(self, value: float, tolerance: float) -> bool:
         """Return whether ``value`` is the highest of the accuracies that count, rather than their mean, for example."""

@@ -1,7 +1,7 @@
 """Estimate how much of a test set was in earlier test sets, using the smallest hashes of their rows. No I/O."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from epochal.records import Accuracy
 
@@ -53,15 +53,6 @@ def is_other_test_set(
     if not same_preprocessing and first.evidence.chance == second.evidence.chance:
         return False
     return 0 < shared < 1
-
-
-def merge_sketches(sketches: Sequence[bytes | None]) -> bytes | None:
-    """Return the sketch of several test sets together; None if one is unknown."""
-    known = [read_hashes(each) for each in sketches if each]
-    if len(known) < len(sketches):
-        return None
-    hashes = sorted(set().union(*known))[:_SKETCH_SIZE]
-    return struct.pack(f"<{len(hashes)}Q", *hashes)
 
 
 def _upper_limit(hashes: tuple[int, ...]) -> int:

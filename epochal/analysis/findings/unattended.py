@@ -274,7 +274,9 @@ def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Co
             yield _finding(script, node.value, "calls_nothing", message, remedy)
             return
     callers = [path for path in files if path != script.path and _runs_module(folder, path, PurePosixPath(script.path))]
-    where, name = (f"{callers[0]} calls them", callers[0]) if len(callers) == 1 else ("another file calls them", "run.py")
+    where, name = (
+        (f"{callers[0]} calls them", callers[0]) if len(callers) == 1 else ("another file calls them", "run.py")
+    )
     yield _finding(
         script,
         defined,
