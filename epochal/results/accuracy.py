@@ -25,9 +25,9 @@ from epochal.results.measurements import (
 from epochal.results.printed import PrintedAccuracy, PrintedLines
 from epochal.results.refusals import (
     COMPILE,
-    LEARNED,
     OTHER_METRICS,
     OWN_ACCURACY,
+    REFUSED_LEAKS,
     explain_label_refusal,
     explain_leak,
     explain_missing_accuracy,
@@ -156,7 +156,7 @@ class _Chooser:
             self._refuse_unparsed_line()
             accuracy = self._from_cross_validation() or self._from_validation()
         accuracy = validate(accuracy)
-        kinds = [*LEARNED]
+        kinds = [*REFUSED_LEAKS]
         if accuracy.source is AccuracySource.VALIDATION:
             kinds.append("learned_before_folds")
         elif not accuracy.evidence.checked:  # as for the answers of cross_val_predict()

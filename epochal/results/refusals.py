@@ -22,8 +22,8 @@ _MAX_COPIED = 0.05
 """If the script duplicates rows before it splits them, at most this share of the test rows may be used in training."""
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
 """Matches findings about estimators that learn from labels; the rows they are fitted on count as training rows."""
-LEARNED = ("chosen_before_split", "learned_before_split")
-"""The kinds of findings about data that depend on the test labels; random labels seem predictable from such data."""
+REFUSED_LEAKS = ("augmented_before_split", "chosen_before_split", "learned_before_split")
+"""The kinds of findings about data that contain or depend on test rows; random labels seem predictable from such data."""
 OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
     | {
@@ -157,8 +157,8 @@ def explain_row_refusal(
             "take() or skip() after shuffle(). Use shuffle(…, seed=0, reshuffle_each_iteration=False), or split the arrays "
             "first."
         )
-    if learned := find_leak(leaks, *LEARNED):
-        return explain_leak(learned)
+    if leak := find_leak(leaks, *REFUSED_LEAKS):
+        return explain_leak(leak)
     uses_all = overlap.share >= _ALL_ROWS
     copied = _find_copy(measurement, leaks)
     is_accepted = not overlap.refused or (accepts_repeats and not overlap.learned_by)

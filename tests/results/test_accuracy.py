@@ -529,7 +529,7 @@ def test_class_that_learned_from_the_test_labels_is_named(what: str, remedy: str
     assert f"meaningless. {remedy}" in failure.value.explanation
 
 
-@pytest.mark.parametrize("kind", ["chosen_before_split", "learned_before_split"])
+@pytest.mark.parametrize("kind", ["augmented_before_split", "chosen_before_split", "learned_before_split"])
 def test_accuracy_on_columns_chosen_with_the_test_labels_is_refused(kind: str) -> None:
     """The columns with the highest correlation predict even random labels, although no test row was trained on."""
     leak = Finding(kind, "nn.py", 4, "The columns are chosen using all labels.", "Split first.")
