@@ -35,7 +35,7 @@ def test_run_that_levels_off_gets_no_more_epochs(home: Path, tmp_path: Path) -> 
     assert forecast["hopeless"]
     assert (forecast["threshold"], forecast["last_epoch"], round(forecast["level"], 2)) == (0.8, 200, 0.77)
     level = f"at 0.77 ± {forecast['margin']:.2f}"
-    sentence = f"levels off {level}: it will not reach 0.80, even with more epochs"
+    sentence = f"levels off {level} and will not reach 0.80, even with more epochs"
     assert forecast["sentence"] == sentence
     assert f"trial 1: forecast of the accuracy that counts: {sentence}\n" in result.printed["train"]
     assert sentence in epochal(home, "show", "1").stdout
