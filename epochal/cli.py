@@ -81,7 +81,7 @@ def _print_version(wanted: bool) -> None:
 
 
 def make_app(command: str | None) -> typer.Typer:
-    """Return a Typer app that can run ``command`` and lists the help texts of all commands.
+    """Return a Typer app that runs ``command`` and whose help lists all commands.
 
     Only the module of ``command`` is imported, so that a job script does not load modules that it does not use.
     """

@@ -211,7 +211,7 @@ class Reason(StrEnum):
     STOPS_ITSELF = (
         "stops_itself",
         "The script itself stopped training before its last epoch, so more epochs would change nothing.",
-        "Raise the patience of the script's early stopping, or change the model.",
+        "Increase the early-stopping patience in the script, or change the model.",
     )
     LEVELS_OFF = (
         "levels_off",
@@ -240,7 +240,7 @@ class Reason(StrEnum):
     )
     TEST_SET_CHANGED = (
         "test_set_changed",
-        "A trial of the search was tested on different rows from the run's first trial, so their accuracies cannot be "
+        "A trial of the search was not tested on the same rows as the run's first trial, so their accuracies cannot be "
         "compared.",
         "Seed the split, and remove from [search] any constant that decides which rows are test data.",
     )

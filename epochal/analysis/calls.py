@@ -63,7 +63,7 @@ def find_used_texts(tree: ast.Module) -> list[str]:
 def _find_inert(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a docstring, or of the arguments of a call that prints or logs.
 
-    What is inside another call among the arguments is left out.
+    Calls inside the arguments are left out.
     """
     stack: list[ast.AST] = []
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):

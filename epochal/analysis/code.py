@@ -18,7 +18,7 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the framework and the modules that the code needs. ``removed_apis``: the script's uses of APIs that
-    Python or a framework has removed, each with its ``owner`` set. ``percentages``: how the code computes percentages.
+    Python or a framework has removed, each with an ``owner``. ``percentages``: how the code computes percentages.
     ``files``: the paths of all committed files.
     """
 
@@ -53,7 +53,7 @@ def read_code(folder: Path, script: str = "", framework: str = "", *, is_commit:
 
 
 def _find_removed_apis(script: Script, files: tuple[str, ...]) -> tuple[RemovedApi, ...]:
-    """Return the script's uses of removed APIs, each with its ``owner`` set, in line order.
+    """Return the script's uses of removed APIs, each with an ``owner``, in line order.
 
     Python 2 modules with the same name as a local module are left out: the script means the local one.
     """

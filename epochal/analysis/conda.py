@@ -111,7 +111,7 @@ def _translate_version(version: str) -> str:
 
 
 def _error(problem: str) -> RunFailed:
-    """Return an error about a file that has to be corrected, if it is to be used."""
+    """Return an error that states ``problem`` and suggests a requirements.txt as an alternative."""
     other = "list what the code needs in a requirements.txt, which is then used instead"
     return RunFailed(Reason.REFUSED_REQUIREMENT, f"{problem}, or {other}.")
 

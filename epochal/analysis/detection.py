@@ -130,11 +130,12 @@ def decode_source(content: bytes, name: str) -> str:
 
 
 def detect(script: str, read_module: ReadModule, override: str = "", path: str = SCRIPT) -> Detection:
-    """Detect which framework ``script`` (its text) and its local modules use, and which modules they need.
+    """Detect which framework a script and its local modules use, and which modules they need.
 
     The needed modules are those imported at the top level, neither under a condition nor in a block that catches
-    ImportError. Local modules and those of the standard library are left out. ``override`` and ``path``: as in
-    ``detect_folder``. Raises RunFailed (SYNTAX_ERROR, NOTEBOOK_CODE, SEVERAL_FRAMEWORKS).
+    ImportError. Local modules and those of the standard library are left out. ``script``: the script's text.
+    ``override`` and ``path``: as in ``detect_folder``. Raises RunFailed (SYNTAX_ERROR, NOTEBOOK_CODE,
+    SEVERAL_FRAMEWORKS).
     """
     imports = _external_imports(script, path, read_module)
     framework, why = (override, "set in epochal.toml") if override else _choose_framework(imports)
@@ -265,8 +266,9 @@ def _explain_magics(text: str, file: str, first: int, magic: str) -> str:
     packages = list(dict.fromkeys(package for command in commands for package in _find_installed(command)))
     add = f", and add {join_words(packages)} to requirements.txt" if packages else ""
     is_in_block = any(line[:1].isspace() for line in found.values())
-    remove = "Write pass instead of" if is_in_block else "Remove"
-    return f"{problem} {remove} the line{'s' if others else ''}{add}."
+    which = "each of the lines" if others else "the line"
+    remedy = f"Replace {which} with pass" if is_in_block else f"Remove {'the lines' if others else which}"
+    return f"{problem} {remedy}{add}."
 
 
 def _split_commands(line: str) -> list[list[str]]:
@@ -286,7 +288,7 @@ def _split_commands(line: str) -> list[list[str]]:
 
 
 def _find_installed(command: list[str]) -> Iterator[str]:
-    """Yield the packages that a command installs with pip or conda and that requirements.txt may contain."""
+    """Yield the packages that a command installs with pip or conda, except pip and any that servers refuse."""
     start = command.index("install") if "install" in command else 0
     installer = next((found[1] for word in command[:start] if (found := _INSTALLER.fullmatch(word))), "")
     option = ""
@@ -299,7 +301,7 @@ def _find_installed(command: list[str]) -> Iterator[str]:
 
 
 def _translate_from_conda(word: str) -> str:
-    """Return the requirement for a package that conda installs; empty if pip does not install it."""
+    """Return the pip requirement for a package that conda installs; empty if there is none."""
     try:
         return conda_to_pip(json.dumps({"dependencies": [word]}), "conda install").strip()
     except RunFailed:

@@ -50,7 +50,7 @@ def locate_script(code: Path, configured: str = "", *, is_commit: bool = True) -
     ``code``: the folder of the pushed code. ``configured``: the ``script`` setting in epochal.toml; empty if it is not
     set. Without it, the script is nn.py; if there is no nn.py, it is train.py or main.py, whichever exists (having both
     is an error); if neither exists, it is the only notebook at the top level. ``is_commit``: whether the folder contains
-    only what is committed, so that a missing script may exist but be ignored by git.
+    only what is committed, so that a missing script may be one that git ignores.
 
     Raises RunFailed: NO_SCRIPT if there is no script, if there are several candidates, or if the notebook cannot be
     exported; SYNTAX_ERROR if the notebook cannot be read.
@@ -139,7 +139,7 @@ def _find_at_top(code: Path, *, is_commit: bool) -> str:
 
 
 def _explain_ignored_names(code: Path) -> str:
-    """Return which usual name of a script git ignores, and how to commit a script of that name; empty if there is none."""
+    """Return which usual script name git ignores, and how to commit such a script; empty if git ignores none."""
     for name in (SCRIPT, *_OTHER_NAMES, f"NOTEBOOK{_NOTEBOOK_SUFFIX}"):
         if rule := find_ignore_rule(name, code):
             is_notebook = name.endswith(_NOTEBOOK_SUFFIX)

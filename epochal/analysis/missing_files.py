@@ -18,7 +18,7 @@ DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/serve
 If the server has such a folder, ``EPOCHAL_DATA`` holds its path.
 """
 LARGE_BYTES = 50_000_000
-"""Files larger than this are not to be committed: GitHub warns about them, and refuses those larger than 100 MB."""
+"""Files larger than this should not be committed: GitHub warns about them, and refuses those larger than 100 MB."""
 USE_DATA_FOLDER = f'put the data in {DATA_FOLDER} and read it from os.environ["EPOCHAL_DATA"]'
 _COMMIT = f"Commit the file, or {USE_DATA_FOLDER}."
 

@@ -32,7 +32,7 @@ _SUITES = ("body", "orelse", "finalbody")
 class Replacement:
     """A statement that fails in a script, and what to do about it.
 
-    ``action``: an instruction that contains ``{}`` in place of the lines. ``failing``: the expression that fails.
+    ``action``: an instruction in which ``{}`` stands for the lines. ``failing``: the expression that fails.
     ``is_none``: whether it fails because ``get_ipython()`` returns None, rather than because there is no such function.
     """
 
@@ -140,7 +140,7 @@ class _Shell:
         return is_call and _FUNCTION not in self._imports and not self._is_defined
 
     def _replace(self, statement: ast.stmt, block: Sequence[ast.stmt]) -> Replacement | None:
-        """Return what to do about a statement in a block; None if it does not fail or only stores the result."""
+        """Return what to do about a statement in a block; None if it does not fail or only stores the shell."""
         nodes = _own_nodes(statement)
         optional = _find_optional(nodes)
         shells = [node for node in nodes if self._is_shell(node) and node not in optional]
@@ -187,7 +187,7 @@ class _Shell:
         return _FILL if len(block) == 1 or (block and len(uses) == len(block)) else _REMOVE
 
     def _starts_with_shell(self, node: ast.expr) -> bool:
-        """Return whether an expression is a use of a shell, such as ``get_ipython().system("ls")``."""
+        """Return whether an expression starts with a shell, as in ``get_ipython().system("ls")``."""
         while not self._is_shell(node) and isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
             node = node.func if isinstance(node, ast.Call) else node.value
         return self._is_shell(node)
@@ -211,9 +211,9 @@ def _assign(name: str, value: bool | None) -> str:
 def _find_unguarded(
     body: Sequence[ast.stmt], block: Sequence[ast.stmt]
 ) -> Iterator[tuple[ast.stmt, Sequence[ast.stmt]]]:
-    """Yield each statement of ``body`` that may run in a script, with the block that it is in: ``block`` or an inner one.
+    """Yield each statement of ``body`` that may run in a script, with its block: ``block`` or an inner one.
 
-    The statements left out are those whose exceptions may be caught, and those under a condition that names a kind of notebook.
+    Statements are left out if their exceptions may be caught, or if an ``if`` around them mentions a kind of notebook.
     """
     for node in body:
         yield node, block
@@ -225,7 +225,7 @@ def _find_unguarded(
 
 
 def _catches(node: ast.stmt) -> bool:
-    """Return whether a statement may catch the exceptions of those inside it."""
+    """Return whether a statement may catch exceptions raised inside it."""
     uses = (ast.unparse(item.context_expr) for item in node.items) if isinstance(node, ast.With) else ()
     return isinstance(node, ast.Try) or any("suppress" in each for each in uses)
 
@@ -259,7 +259,7 @@ def _is_print(node: ast.expr) -> bool:
 
 
 def _searches_text(node: ast.Compare, shells: list[ast.AST]) -> bool:
-    """Return whether a comparison looks for a text in the description of a shell, as in ``"colab" in str(shell)``."""
+    """Return whether a comparison looks for a string in a shell's description, as in ``"colab" in str(shell)``."""
     right = node.comparators[0]
     is_text = isinstance(right, ast.Call) and last_name(right.func) in ("str", "repr") and right.args[:1] == shells
     return is_text and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)

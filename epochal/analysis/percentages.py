@@ -34,7 +34,7 @@ _LOG_STYLES = (
     ("{message}", re.compile(r"\{(\w+)[^{}]*\}")),
     ("${message}", re.compile(r"\$\{(\w+)\}")),
 )
-"""How a logger's format contains the message, and the pattern for its fields; a loguru format has the second form."""
+"""For each style of log format: the placeholder for the message, and a pattern for fields. Loguru uses the second."""
 _MARKUP = re.compile(r"\x1b\[[\d;]*m|</?(?:[a-z]+|level)>")
 """Matches colours in a logger's format."""
 _MAX_FORMATS = 20
@@ -68,7 +68,7 @@ class Percentages:
     def is_fraction(self, line: str, logged: str = "") -> bool:
         """Return whether a printed line without a percent sign is certain not to state a percentage.
 
-        ``line``: without a logger's prefix, as far as its form is common. ``logged``: with the whole prefix.
+        ``line``: the line without any common logger's prefix. ``logged``: the line with the prefix.
         """
         prefixes = [found for pattern in self.log_prefixes if (found := re.match(pattern, logged))]
         messages = [logged[prefix.end() :].lstrip() for prefix in prefixes]
@@ -112,7 +112,7 @@ def find_percentages(sources: Mapping[str, bytes]) -> Percentages:
 
 
 def _find_log_prefixes(trees: Iterable[ast.Module]) -> Iterator[str]:
-    """Yield a pattern for the text before the message for each literal in the code that is a format of log records."""
+    """Find literal log formats in the code; yield a pattern for the text that each puts before the message."""
     for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             for message, field in _LOG_STYLES:
@@ -126,8 +126,8 @@ def _find_log_prefixes(trees: Iterable[ast.Module]) -> Iterator[str]:
 def _build_prefix(start: str, field: re.Pattern[str]) -> str:
     """Return a pattern for the lines whose format begins with ``start``.
 
-    What follows the time shows where the time ends. Each other field ends with the first occurrence of the text after
-    it; the search does not go back to it, so that a long format takes no long time.
+    Each field ends at the first occurrence of the text after it; only a time may extend to a later occurrence. The
+    search never backtracks into other fields, so even a long format is matched quickly.
     """
     before, *fields = field.split(start)
     pattern = re.escape(before)

@@ -86,7 +86,7 @@ def _find_remedy(problem: str) -> str:
 
 
 def find_wrong_names(text: str) -> list[tuple[int, str, str]]:
-    """Return the requirements whose name is not that of a package: line number, line, and replacement line.
+    """Return the requirements with wrong package names: line number, line, and replacement line.
 
     A version in the line is dropped, because it is not a version of the intended package.
     """

@@ -27,7 +27,7 @@ _BARE_LINES = (
     r"(?P<bare>(?:(?<=\b[oO]n )|(?<=\b[rR]emove )|(?<=\binto )|(?<= \()(?=line \d+\))|(?<=\. )(?=Lines? [^.:]* needs?\b))"
     r"[lL]ines? (?>\d+(?:, \d+)*(?: and \d+)?)\b(?! of ))"
 )
-"""Matches the lines that a remedy names without their file, as in ``Remove lines 3 and 5``."""
+"""Matches line numbers in a remedy that does not name their file, as in ``Remove lines 3 and 5``."""
 
 Change = Mapping[str, bytes]
 """New contents of the files that a trial changes, by path; empty if it runs the code as pushed."""
@@ -91,7 +91,7 @@ class Script:
         return re.sub("|".join(forms), rename, message)
 
     def _describe_cells(self, lines: str) -> str:
-        """Translate lines of the export, such as ``Lines 3, 5 and 8``, into lines of the notebook's cells."""
+        """Translate line numbers in the export, such as ``Lines 3, 5 and 8``, into lines of the notebook's cells."""
         assert self.notebook is not None
         cells: dict[int, list[int]] = {}
         for number in re.findall(r"\d+", lines):

@@ -134,7 +134,7 @@ def hide_comments(source: str) -> str:
 
 
 def _is_alone(before: tokenize.TokenInfo | None, after: tokenize.TokenInfo) -> bool:
-    """Return whether a token is a whole statement, given the tokens before and after it that are not comments."""
+    """Return whether a token is a whole statement. ``before``, ``after``: its neighbours, not counting comments."""
     starts = before is None or before.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
     return starts and after.type == tokenize.NEWLINE
 

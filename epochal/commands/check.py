@@ -261,7 +261,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return three lists: all files in a commit of all changes, the new or changed ones, and those in Git LFS."""
+    """Return the files in the next commit (after ``git add --all``), the new or changed ones, and those in Git LFS."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -433,7 +433,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
 
 
 def _view_fact(value: str | int, path: str, line: int, checked: Checked) -> FactView:
-    """Return a FactView of a value; for a script exported from a notebook, with the notebook's cell and line."""
+    """Return a FactView of a value, with the notebook's cell and line if it is in a script exported from a notebook."""
     assert checked.code is not None
     place = _in_notebook(Finding("", path, line, "", ""), checked.code.script)
     path = str(PurePosixPath(checked.project, place.path))
@@ -473,7 +473,8 @@ def _explain_no_metric(checked: Checked) -> str:
     path, line, remedy = hidden
     place = _describe_place(_view_fact("", path, line, checked))
     remedy = checked.code.script.name_cells(remedy)
-    return f"{place} logs it with info(), which Python shows only if logging is configured: {remedy}"
+    problem = "logs an accuracy with info(), but Python shows such messages only if logging is configured to show them"
+    return f"{place} {problem}: {remedy}"
 
 
 def _find_search(checked: Checked) -> tuple[list[str], list[str]]:

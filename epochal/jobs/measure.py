@@ -154,9 +154,9 @@ def _describe_thread(script: Script, function: Frame) -> str:
 
 
 def _is_relevant(note: str, active: ActiveRun) -> bool:
-    """Return whether a note may concern the script.
+    """Return whether a note is relevant to the script.
 
-    A note about Git LFS files may concern it only if a string in the code may name one of the files or its folder.
+    A note about Git LFS files is relevant only if a string in the code may name one of the files or its folder.
     Strings that the code only prints do not count.
     """
     paths, _, text = note.partition(": ")

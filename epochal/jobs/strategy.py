@@ -198,7 +198,7 @@ def _explain_no_epochs(script: Script, framework: str, trained: Sequence[Trial],
 
 
 def _suggest_argument(script: Script) -> str:
-    """Suggest passing the number of epochs to an estimator in the script; empty if none takes such an argument."""
+    """Return advice to pass the number of epochs to an estimator in the script; empty if none accepts it."""
     for _, call in script.find_calls():
         if argument := find_iterations_argument(call):
             return f"Pass it to {last_name(call.func)}() as {argument}."
@@ -215,7 +215,7 @@ def _describe_plateau(trained: Sequence[Trial], choice: EpochsChoice, used: Epoc
 
 def _explain_convergence(script: Script) -> str:
     stops_early = b"early_stopping" in script.content or b"n_iter_no_change" in script.content
-    patience = ", raise the patience of early stopping," if stops_early else ""
+    patience = ", increase the early-stopping patience," if stops_early else ""
     return f"Lower the tolerance (tol){patience} or change the model."
 
 
@@ -227,7 +227,7 @@ def _suggest_search(script: Script) -> str:
 
 
 _MANY_NEW_LABELS = 0.1
-"""If at least this share of the test rows has labels that are new to the model, that explains an accuracy at the chance level."""
+"""If at least this share of test rows has labels that are new to the model, that explains accuracy at chance level."""
 
 
 def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:

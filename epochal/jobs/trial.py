@@ -84,7 +84,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
 
     A trial of a search fails if its test rows are certain to differ from those of the run's first measured trial.
 
-    If the trial resumed, but was then not tested on the same test set as the model in its checkpoints, it is run
+    If the trial resumed and was not tested on the same test set as the model in its checkpoints, it is run
     again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
     epochs already completed. If ``started.stop`` ended it, it becomes PRUNED, or FAILED if it was interrupted. Raises
     RunFailed if training failed or yielded no accuracy, and NotOwner if the trial has meanwhile been marked as
@@ -112,7 +112,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
             )
             trial, choice = _train(active, started, replace(trial, caught=True), not_resumed)
         other = _find_other_test_set(active, started, choice) if isinstance(choice, Choice) else None
-        is_search = proposal.strategy is Strategy.SEARCH  # which fails for this reason, so that a note would repeat it
+        is_search = proposal.strategy is Strategy.SEARCH  # such a trial then fails, so a note would only repeat why
         _add_notes(active, trial, choice, has_other_rows=other is not None and not is_search)
         if reason := started.stop.reason:
             state = TrialState.FAILED if reason is Reason.INTERRUPTED else TrialState.PRUNED
@@ -291,7 +291,7 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
 
 
 def _are_of_similar_size(first: Trial, choice: Choice) -> bool:
-    """Return whether two test sets differ so little in size that batches or windows of another size may be the cause.
+    """Return whether a different batch or window size could explain the difference in size between two test sets.
 
     Return True if a size is unknown.
     """

@@ -111,9 +111,9 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
     does not count makes the run fail; measurements and printed lines that do not count are skipped.
 
     ``metric``: the name of the metric that counts, if evaluate() measures several. ``repeated_rows``: whether an
-    accuracy counts even if test rows equal training rows, unless they are a part of these. Raises RunFailed with the
-    reason NO_ACCURACY (the explanation says what does not count, why, and what to do), ACCURACY_NOT_FINITE or
-    ACCURACY_OUT_OF_RANGE.
+    accuracy counts even if test rows equal training rows, unless the test set is a part of the training set. Raises
+    RunFailed with the reason NO_ACCURACY (the explanation says what does not count, why, and what to do),
+    ACCURACY_NOT_FINITE or ACCURACY_OUT_OF_RANGE.
     """
     return _Chooser(findings, metric, repeated_rows).choose()
 
@@ -221,7 +221,7 @@ class _Chooser:
     def _last_measured(self) -> Measurement | None:
         """Return the last sound measurement, or None.
 
-        If it is a score for predictions of unknown origin, but the accuracy that the script printed is the last
+        If it is a score for predictions of unknown origin, but the accuracy that the script printed equals the last
         measurement of a trained model, return that measurement instead.
         """
         last = find_latest(self._sound)
@@ -505,7 +505,7 @@ class _Chooser:
             raise RunFailed(Reason.NO_ACCURACY, refusal)
 
     def _explain_part_refusal(self, part: Measurement) -> str:
-        """Return why a measurement of part of a test does not count. The part may contain a single class."""
+        """Return why a measurement on some of the test rows, which may all be of one class, does not count."""
         labels = {output: replace(each, answers=None) for output, each in part.labels.items()}
         return self._explain_refusal(replace(part, labels=labels))
 
@@ -616,16 +616,16 @@ class _Chooser:
             return explain_leak(copied)
         if mean.overlap.is_part:
             return (
-                "In the cross-validation, the rows of a test fold are also in its training folds, so the accuracy is meaningless. "
-                "Pass folds whose test rows are not among their training rows, as those of KFold(5) are."
+                "In the cross-validation, the rows of a test fold are also in the training folds, so the accuracy is meaningless. "
+                "Pass folds that keep the test rows out of the training rows, as KFold(5) does."
             )
         remedy = (
             "Cross-validate the original rows, and copy or oversample rows only in the training folds. If the data naturally "
             "has repeated rows, set repeated_rows = true in epochal.toml."
         )
         return (
-            f"In the cross-validation, {mean.overlap.share:.0%} of the rows of a test fold are identical to rows in its training "
-            f"folds, so a model may have memorized them. {remedy}"
+            f"In the cross-validation, {mean.overlap.share:.0%} of the rows of a test fold are identical to rows in the training "
+            f"folds, so a model may have memorised them. {remedy}"
         )
 
     def _explain_unused_line(self, r2: float) -> str:
@@ -675,7 +675,7 @@ class _Chooser:
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
     def _explain_training_line(self) -> str:
-        """Return why the printed accuracy does not count if it is a mean training accuracy; empty if it is not."""
+        """Return why the printed accuracy does not count; empty unless it is a mean training accuracy."""
         line = self._findings.printed.test
         for each in reversed(self._training_means):
             if line and is_same_number(line.value, each.metrics["accuracy"], rounding_error(line.value)):
@@ -683,7 +683,7 @@ class _Chooser:
         return ""
 
     def _explain_refused_score(self, search: Measurement) -> str:
-        """Return why the last score does not count if a hyperparameter search had seen its rows; otherwise empty."""
+        """Return why the last score does not count; empty unless a hyperparameter search had seen its rows."""
         last = self._refused[-1] if self._refused else None
         if last is None or last.kind is not Kind.SCORE or not search.candidates or not last.overlap.is_part:
             return ""
@@ -762,7 +762,7 @@ class _Chooser:
 
 
 def explain_empty_test(findings: Findings) -> str:
-    """Return what to do if the script's last measurement was a call to evaluate() with no samples; empty otherwise."""
+    """Return advice if the script's last measurement was a call to evaluate() with no samples; empty otherwise."""
     last = findings.recorded.measurements[-1:]
     is_empty = bool(last) and last[0].kind is Kind.EVALUATE and not last[0].metrics
     return explain_missing_accuracy(last[0], findings.script) if is_empty else ""

@@ -100,7 +100,7 @@ _SUFFIXES = frozenset(
     | {"test", "train", "val", "valid", "validation", "training", "eval"}
     | {"best", "max", "target", "threshold", "top", "k", "0", "1", "2", "3", "5", "10"}
 )
-"""Words that may follow the word for accuracy in an identifier. "acc_head" is not an accuracy."""
+"""Words that may follow the word for accuracy in an identifier; "acc_head", for example, is not an accuracy."""
 _OTHER_WORDS = frozenset(
     {
         "target",

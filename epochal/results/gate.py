@@ -140,7 +140,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return the fewest right answers that meet the confidence and beat chance, and the lowest accuracy that passes.
+    """Return the fewest right answers whose lower bounds are all high enough, and the lowest accuracy that passes.
 
     That accuracy is at least the threshold; it is None if no accuracy passes.
     """
@@ -204,7 +204,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
         wrong = f"certain that the threshold is reached (look number {look} at this test set)"
     needed, decisive = max((math.floor(math.log(error) / math.log(bar)) + 1, bar) for bar, error in bars)
     share = (
-        ", or on more if the most frequent label makes up a larger share of them than of the present test set"
+        ", or on more if the most frequent label makes up a larger share of them than of the current test set"
         if decisive == evidence.chance
         else ""
     )

@@ -123,7 +123,7 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
-    """Return what to import instead of a name removed from NumPy or SciPy; empty if the import is in a package."""
+    """Return what to import instead of a name removed from NumPy or SciPy; empty if a package imports it."""
     if raised.package:
         return ""
     named, missing = _NAME.search(raised.message), _MODULE.search(raised.message)
@@ -134,7 +134,7 @@ def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_other(message: str, importer: str, place: Frame | None, code: Path) -> str:
-    """Return what to do about an import error other than Python's own for a missing module or name; empty if unknown."""
+    """Return what to do about an import error whose message is not Python's own; empty if unknown."""
     if optional := explain_optional(message):
         return optional
     if older := _OLDER.search(message):

@@ -65,8 +65,8 @@ class Overlap:
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
     ``is_part``: whether the test set is the training set or a part of it, rather than rows that equal training rows.
-    ``learned_by``: the class that was fitted on the test labels, such as SelectKBest, if the model itself was not, and
-    ``learned_on``: the line of that fit, or None; the class is empty if the model itself was fitted on the test rows.
+    ``learned_by``: a class such as SelectKBest that was fitted on the test rows, if the model itself was not; otherwise
+    empty. ``learned_on``: the line of that fit; None if unknown.
     ``checked``: whether all rows could be checked; if not, ``unchecked_reason`` says why.
     """
 
@@ -169,7 +169,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def is_unchanged_by_fit(self, measurement: Measurement) -> bool:
-        """Return whether a fit left the measured weights unchanged: an epoch ended with them, but no fit made them."""
+        """Return whether a fit left the measured weights unchanged: they follow an epoch, but no fit produced them."""
         return measurement.trained is False and any(measurement.weights in each for each in self.epochs.values())
 
     def count_looks(self, test_set: str | None) -> int:

@@ -82,7 +82,7 @@ class PrintedLines:
 
     @property
     def unparsed_counts(self) -> bool:
-        """Whether ``unparsed`` takes precedence over parsed lines, which it does if it mentions a test and they do not."""
+        """Whether ``unparsed`` takes precedence over parsed lines, because it mentions a test and they do not."""
         names_test = self._unread is not None and self._unread.split is Split.TEST
         return bool(self.unparsed) and names_test and not self._lines_of(Split.TEST)
 

@@ -13,7 +13,7 @@ OWN_ACCURACY = (
 )
 COMPILE = 'Compile the model with metrics=["accuracy"].'
 _ALL_ROWS = 0.9995
-"""At least this share of the test rows is called all of them."""
+"""The smallest share of the test rows that messages call "all"."""
 _KEEP_OUT = (
     "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
     "repeated_rows = true in epochal.toml."
@@ -135,7 +135,7 @@ def explain_leak(leak: Finding) -> str:
 
 
 def _find_copy(measurement: Measurement, leaks: Sequence[Finding]) -> Finding | None:
-    """Return the finding about the call that copied rows into the test set; None if too few test rows were trained on."""
+    """Return the finding about the call that copied rows into the test set; None if training used too few test rows."""
     if measurement.overlap.share <= _MAX_COPIED:
         return None
     before_folds = find_leak(leaks, "copied_before_predictions") if measurement.is_across_folds else None
@@ -179,7 +179,7 @@ def explain_row_refusal(
         )
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
     if uses_all and not (overlap.is_part or copied or fitted):
-        return f"All {what} rows are identical to training rows, so a model may have memorized them. {_KEEP_OUT}"
+        return f"All {what} rows are identical to training rows, so a model may have memorised them. {_KEEP_OUT}"
     if copied:
         remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
     elif fitted:
@@ -204,7 +204,9 @@ def _explain_learner(measurement: Measurement, script: str, which: str) -> str:
             "validation_data."
         )
     else:
-        remedy = f"Fit {name} on the training rows alone, and in a loop over folds on the training rows of each fold."
+        remedy = (
+            f"Fit {name} only on the training rows or, in a loop over folds, only on the training rows of each fold."
+        )
     return (
         f"{name}{where} has learned from the labels of {which} rows, so the accuracy on them is meaningless. {remedy}"
     )

@@ -145,7 +145,7 @@ _UNKNOWN_COMMAND = re.compile(
 The name of that program is known only if the command starts just one.
 """
 _KERNEL_FOLDER = re.compile(r"/(?:proc|sys)/")
-"""Matches a path in /proc or /sys, folders that exist but do not allow files to be created in them."""
+"""Matches a path in /proc or /sys: these folders exist, but no files can be created in them."""
 _MISSING_FOLDER = re.compile(r"non-existent directory: '(?P<folder>[^']+)'")
 _WRITES = re.compile(
     r"/(?:logging/(?:__init__|handlers)|callbacks/csv_logger)\.py \w+"

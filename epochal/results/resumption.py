@@ -11,11 +11,9 @@ _FROM_THE_BEGINNING = "trained from the beginning"
 def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
     """Return what a trial resumed from, or why it did not resume; empty if there is nothing to report.
 
-    If the trial received no checkpoints, there is something to report only if it was expected to resume or ``why`` is
-    given.
     ``source``: the trial or run whose checkpoints this trial received (``trial 1``); empty if it received none.
-    ``why``: why it received no checkpoints, if that should be reported. ``retrain``: whether the trial was expected to
-    resume.
+    ``why``: why it received none, if that should be reported. ``retrain``: whether the trial was expected to resume; if
+    not, a lack of checkpoints is reported only if ``why`` is given.
     """
     if why:
         return f"{_FROM_THE_BEGINNING}: {why}"

@@ -46,9 +46,9 @@ def find_fractions(text: str) -> list[float]:
 
 
 def lists_some(line: str, numbers: Sequence[float]) -> bool:
-    """Return whether a line lists at least two successive ``numbers``, perhaps rounded, and no others, in its last brackets.
+    """Return whether a line's last brackets list at least two successive ``numbers``, perhaps rounded, and no others.
 
-    A line without brackets must contain no other numbers. A line that was cut or wrapped may list only some of them.
+    Without brackets, the whole line is searched. A line that was cut or wrapped may list only some of ``numbers``.
     """
     listed = find_fractions(line.rpartition("[")[2].partition("]")[0])
     windows = (numbers[start : start + len(listed)] for start in range(len(numbers) - len(listed) + 1))
@@ -64,7 +64,7 @@ def rounding_error(value: float) -> float:
 
 
 def is_share_of(value: float, count: int) -> bool:
-    """Return whether ``value``, which may be rounded, is the share of a whole number among ``count``, as 0.33 is of 3."""
+    """Return whether ``value``, which may be rounded, is a whole number divided by ``count``, such as 0.33 for 3."""
     return abs(round(value * count) / count - value) <= max(1e-9, 0.501 * 10.0 ** -_count_decimals(value))
 
 

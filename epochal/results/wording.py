@@ -167,7 +167,7 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" or "clearly above", to complete "not … chance".
+    """Return "above" or "clearly above", whichever completes "not … chance".
 
     Empty if the accuracy is clearly above chance, or if the chance level is not known.
     """

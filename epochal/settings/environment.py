@@ -99,7 +99,7 @@ class Environment(BaseModel):
         """Create the folder EPOCHAL_HOME if it is missing.
 
         ``files``: names of files in it, which need not exist. Raises SettingsError if the folder cannot be created, if
-        this user cannot write to it or to one of these files, or if it is or contains a link whose target does not exist.
+        this user cannot write to it or to one of these files, or if the folder is, or contains, a broken link.
         """
         shown, remedy = f"EPOCHAL_HOME ({self.home})", "Set EPOCHAL_HOME to another folder"
         try:

@@ -107,8 +107,8 @@ class RepositorySettings(Table):
         bool,
         Field(
             description="Whether an accuracy counts even if more test rows were used in training than duplicates\n"
-            "in the data can explain (but not if the test set is a part of the training set, or if the script copies rows\n"
-            "before the split). The report and the email then mention these rows."
+            "in the data can explain. It still does not count if the test set is part of the training set, or if the\n"
+            "script copies rows before the split. If it counts, the report and the email mention these rows."
         ),
     ] = False
     script: Annotated[

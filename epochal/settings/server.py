@@ -252,8 +252,8 @@ class ServerSettings(Table):
     supersede: Annotated[
         Literal["queued", "running"],
         Field(
-            description="The older runs that a newer commit on their branch supersedes: only queued ones (queued), or\n"
-            "also running ones (running)."
+            description="Which older runs a newer commit on the same branch supersedes: only queued ones (queued), or\n"
+            "running ones, too (running)."
         ),
     ] = "queued"
     chain: Annotated[

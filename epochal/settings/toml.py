@@ -95,7 +95,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def _correct_line(text: str, error: str) -> str:
-    """Return how to correct the mistake in the line that an error names; empty if it is not a common mistake."""
+    """Return how to correct a common mistake in the line given in ``error``; empty if there is none."""
     position = re.search(r"\(at line (\d+), ", error)
     line = text.splitlines()[int(position[1]) - 1] if position else ""
     for pattern, remedy in _MISTAKES.items():
@@ -140,7 +140,7 @@ def parse(values: dict[str, Any], model: type[T], where: str) -> T:
 
 
 def table_tag(table: type[Table]) -> str:
-    """Return the tag that identifies ``table`` where the value of a key may be any of several kinds of table.
+    """Return the tag that identifies ``table`` among the kinds of table that a key accepts.
 
     The tag becomes part of the location of a validation error, where its ``<`` distinguishes it from a key.
     """
@@ -291,7 +291,7 @@ def _suggest_place(model: type[Table], name: str, value: Any) -> str:
 
 
 def _find_similar(model: type[Table], fault: Any) -> str:
-    """Return the valid key that was probably meant by the unknown key in a validation error; empty if that is not known."""
+    """Return the valid key that the user probably meant by the unknown key in a validation error; empty if none."""
     if fault["type"] != "extra_forbidden":
         return ""
     table, name = _find_table(model, fault["loc"][:-1]), str(fault["loc"][-1])

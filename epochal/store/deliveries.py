@@ -92,10 +92,10 @@ def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supers
     """Make ``run`` the run of the first project that its push changed; queue a run for each other changed project.
 
     ``trees``: the git object ID of each project's folder, by the project's path. A project has changed if that ID
-    differs from the one stored for the project's last run. Only runs that earlier pushes to the branch started and that
-    were not superseded are considered. Each run supersedes older runs of its project as described for
-    ``accept_commit``. Returns an accepted commit for each changed project, in the order of ``trees``. Raises NotOwner
-    if the calling process does not own ``run``.
+    differs from the one stored for the project's last run. Superseded runs, and runs not started by earlier pushes to
+    the branch, are ignored. Each run supersedes older runs of its project as described for ``accept_commit``. Returns
+    an accepted commit for each changed project, in the order of ``trees``. Raises NotOwner if the calling process does
+    not own ``run``.
     """
     same = runs.c.repository == run.commit.repository, runs.c.branch == run.commit.branch
     pushed = runs.c.origin == Origin.PUSH, runs.c.id < run.id, runs.c.state != State.SUPERSEDED

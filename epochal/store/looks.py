@@ -58,12 +58,12 @@ def store_judgement(
 
 
 def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
-    """Return how many looks there were at those ``earlier`` test sets that count as the test set of ``accuracy``.
+    """Return the number of earlier looks at the test set of ``accuracy``.
 
-    Each earlier test set is compared with the current one. If the rows of both are known, the two count as the same if
-    they have a row in common, and if all earlier test sets with known rows together contain at least the fraction
-    ``MIN_SHARED`` of the current one's rows. If the rows of either are unknown, the two count as the same if their
-    sizes are known and equal, and if their digests are equal or at least one digest is unknown.
+    Looks at an ``earlier`` test set are included if it counts as the same one. If the rows of both are known, the two
+    count as the same if they have a row in common, and if all earlier test sets with known rows together contain at
+    least the fraction ``MIN_SHARED`` of the current one's rows. If the rows of either are unknown, the two count as the
+    same if their sizes are known and equal, and if their digests are equal or at least one digest is unknown.
     """
     looks: int = 0
     known = []

@@ -15,7 +15,7 @@ from epochal.store.schema import runs, trials
 from epochal.store.transitions import CHANGEABLE, interrupt_trials, require_owned
 
 _COUNTS = or_(trials.c.reason.is_(None), trials.c.reason != Reason.INTERRUPTED)
-"""The condition for a trial to count: it was not interrupted. Interrupted trials are run again."""
+"""Selects the trials that count. Interrupted trials do not, because they are run again."""
 
 
 @writes

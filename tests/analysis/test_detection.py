@@ -234,8 +234,11 @@ def test_missing_script_has_its_own_reason(tmp_path: Path) -> None:
         ("!pip install -r requirements.txt", "works only in a notebook. Remove the line."),
         ("!pip install -e . tqdm -i https://example.org/simple", "Remove the line, and add tqdm to requirements.txt."),
         ("%matplotlib inline", "nn.py line 2: %matplotlib works only in a notebook. Remove the line."),
-        ("    !wget https://example.org/a.zip", "!wget works only in a notebook. Write pass instead of the line."),
-        ("    !pip install tqdm\n%cd x", "(likewise %cd on line 3). Write pass instead of the lines, and add tqdm to"),
+        ("    !wget https://example.org/a.zip", "!wget works only in a notebook. Replace the line with pass."),
+        (
+            "    !pip install tqdm\n%cd x",
+            "(likewise %cd on line 3). Replace each of the lines with pass, and add tqdm to",
+        ),
     ],
 )
 def test_line_of_a_notebook_is_named(line: str, remedy: str) -> None:

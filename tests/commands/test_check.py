@@ -378,7 +378,8 @@ def test_hidden_accuracy_is_explained(configuration: str, remedy: str, tmp_path:
     """The source contains the measurement, so advice to print one would be puzzling."""
     text = f"import logging\n{configuration}\nlogging.info('Test accuracy: %.3f', right)\n"
     _, output = check(str(write(tmp_path, {"nn.py": text})))
-    explanation = f"nn.py:3 logs it with info(), which Python shows only if logging is configured: {remedy}"
+    hidden = "logs an accuracy with info(), but Python shows such messages only if logging is configured to show them"
+    explanation = f"nn.py:3 {hidden}: {remedy}"
     assert f"metric:     no accuracy measurement found in the source; {explanation}" in output.splitlines()
 
 

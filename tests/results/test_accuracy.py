@@ -311,7 +311,7 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
     assert not _choose(_make_event(0.9), repeated=True).accuracy.evidence.accepted
     equal = _make_event(0.9, seen=_SEEN | {"share": 1.0})
     assert _explain_refusal(equal) == (
-        "All test rows are identical to training rows, so a model may have memorized them. Keep the test rows out of the "
+        "All test rows are identical to training rows, so a model may have memorised them. Keep the test rows out of the "
         "training data, or, if the data naturally has repeated rows, set repeated_rows = true in epochal.toml."
     )
     assert _choose(equal, repeated=True).accuracy.value == 0.9
@@ -333,7 +333,7 @@ def test_training_set_is_refused_even_if_its_rows_repeat() -> None:
             _make_event(0.9, "score"),
             11,
             "SelectKBest, which is fitted on line 11 of nn.py, has learned from the labels of all test rows, so the accuracy on "
-            "them is meaningless. Fit SelectKBest on the training rows alone, and in a loop over folds on the training rows of "
+            "them is meaningless. Fit SelectKBest only on the training rows or, in a loop over folds, only on the training rows of "
             "each fold.",
         ),
         (
@@ -869,7 +869,7 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
         .startswith("score() on line 15 of nn.py does not count, because GridSearchCV was fitted on")
     )
     own = _explain_refusal(mean | {"seen": _SAME}, repeated=True)
-    assert own.startswith("In the cross-validation, the rows of a test fold are also in its training folds")
+    assert own.startswith("In the cross-validation, the rows of a test fold are also in the training folds")
     copied = mean | {"seen": _SEEN}
     for log in ("", "Test accuracy: 0.9633", "0.96 accuracy"):
         assert "80% of the rows of a test fold" in _explain_refusal(copied, log=log)

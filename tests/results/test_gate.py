@@ -221,7 +221,7 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
             1,
             Evidence(chance=0.7, answer="no"),
             "Test on at least 9 samples, or on more if the most frequent label makes up a larger share of them than of the "
-            "present test set; a model that makes mistakes needs more.",
+            "current test set; a model that makes mistakes needs more.",
         ),
         (900, Rule(0.8), 1, Evidence(chance=1.0), "Test on data with other labels as well."),
     ],

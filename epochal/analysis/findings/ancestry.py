@@ -1,4 +1,4 @@
-"""Tell which variables hold rows that are joined with others that were computed from them, as ``x + noise`` is."""
+"""Find the variables that hold rows together with changed copies, such as ``x`` joined with ``x + noise``."""
 
 import ast
 from itertools import permutations
@@ -14,7 +14,7 @@ _CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
 class Ancestry:
     """The values that each variable was computed from, including its own.
 
-    Values have names: that of the variable that first held them, and the line on which it was set.
+    A value is named after the variable that first held it and the line on which that variable was set.
     """
 
     def __init__(self, rows: Rows) -> None:
@@ -25,12 +25,12 @@ class Ancestry:
         self._augmented: set[str] = set()
 
     def is_augmented(self, node: ast.expr) -> bool:
-        """Return whether an expression holds rows joined with others that were computed from them."""
+        """Return whether an expression joins rows with changed copies of them, or reads a variable that holds both."""
         calls = (each for each in ast.walk(node) if isinstance(each, ast.Call))
         return not self._augmented.isdisjoint(read_names(node)) or any(map(self._joins_computed, calls))
 
     def _joins_computed(self, call: ast.Call) -> bool:
-        """Return whether one of the parts that a call joins was computed from another one, which is a variable."""
+        """Return whether a call joins a variable's rows with rows that were computed from them."""
         return any(
             isinstance(first, ast.Name) and self._own.get(first.id, first.id) in self._of(second)
             for first, second in permutations(find_joined(call, self._rows), 2)
@@ -42,7 +42,7 @@ class Ancestry:
         return frozenset().union(*(self._known.get(name, frozenset({name})) for name in read_names(node)))
 
     def note(self, step: Step) -> None:
-        """Record the values of the variables that a statement assigns or extends."""
+        """Record which values were used to compute the variables that a statement assigns or extends."""
         loops = [each.iter for each in step.nodes if isinstance(each, ast.For | ast.comprehension)]
         iterated = frozenset().union(*map(self._of, loops))
         changes = [(target, value, self._of(value) if value else iterated) for target, value in step.assigned]

@@ -1,4 +1,4 @@
-"""Recognise findings that have one cause: a selector that is fitted on all rows, and the columns that it then selects."""
+"""Recognise findings with the same cause, as when a selector is fitted on all rows and then chooses the columns."""
 
 import ast
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,9 +11,9 @@ _SELECTING = frozenset({"get_support", "get_feature_names_out"})
 
 
 def name_selectors(findings: Sequence[Finding], sources: Collection[Source]) -> Iterator[Finding]:
-    """Yield the findings, with choices of columns by a selector described as the finding about its fit is.
+    """Yield the findings, but for a selector's choice of columns, yield the finding about the selector's fit instead.
 
-    The description then names the script's own selector. Such a choice keeps its kind.
+    That finding names the script's own selector. Only the kind of the replaced finding is kept.
     """
     fits = [each for each in findings if each.kind.startswith("learned_before_")]
     for finding in findings:
@@ -23,7 +23,7 @@ def name_selectors(findings: Sequence[Finding], sources: Collection[Source]) -> 
 
 
 def drop_repeated(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings without those that say the same about the same place as an earlier one."""
+    """Yield the findings, except those with the same place and message as an earlier one."""
     seen = set()
     for finding in findings:
         said = finding.path, finding.line, finding.message
@@ -33,7 +33,7 @@ def drop_repeated(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _selects(fit: Finding, choice: Finding, sources: Collection[Source]) -> bool:
-    """Return whether the selector in the finding ``fit`` yields the columns of a ``choice`` in the same file."""
+    """Return whether ``choice`` is about columns chosen by the selector that ``fit`` is about, in the same file."""
     fitted = {name for step in _steps_between(fit.line, fit.line, fit, sources) for name in _find_fitted(step)}
     columns: set[str] = set()
     for step in _steps_between(fit.line, choice.line, choice, sources):
@@ -47,7 +47,7 @@ def _selects(fit: Finding, choice: Finding, sources: Collection[Source]) -> bool
 
 
 def _reads_selection(node: ast.AST, fitted: Collection[str]) -> bool:
-    """Return whether an expression reads from a fitted selector which columns it has selected."""
+    """Return whether an expression asks a fitted selector for the columns that it has selected."""
     return (
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
@@ -57,7 +57,7 @@ def _reads_selection(node: ast.AST, fitted: Collection[str]) -> bool:
 
 
 def _steps_between(first: int, last: int, finding: Finding, sources: Collection[Source]) -> Iterator[Step]:
-    """Yield the statements in the finding's file that start before the line ``last`` ends and end at ``first`` or later."""
+    """Yield the statements in the finding's file that occupy at least one of the lines from ``first`` to ``last``."""
     for scope in (scope for source in sources if source.path == finding.path for scope in source.scopes):
         for step in scope.steps:
             if step.node.lineno <= last and first <= (step.node.end_lineno or 0):

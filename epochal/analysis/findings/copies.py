@@ -16,7 +16,7 @@ _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 
 
 def find_copying(call: ast.Call, rows: Rows) -> str:
-    """Return how messages name a call that gets all rows and returns some of them several times; empty for others."""
+    """Return the display name of a call that gets all rows and returns some of them several times; empty for others."""
     callee, method = rows.source.callee(call), last_name(call.func)
     if method == "sample" and isinstance(call.func, ast.Attribute):
         copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")
@@ -40,7 +40,7 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
 def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
     """Return what a call joins with itself, as in ``np.concatenate([x, x])``; empty if nothing.
 
-    The same goes for labels joined with themselves, as for rows joined with changed copies (see ``Ancestry``).
+    Labels count, too, because their rows may be joined with changed copies (see ``Ancestry``).
     """
     parts: list[ast.expr] = [
         each
@@ -92,8 +92,7 @@ def _drawn_from(call: ast.Call, rows: Rows) -> str:
 def _repeated_from(call: ast.Call, rows: Rows) -> str:
     """Return the variable whose row indices a call repeats, as in ``df.index.repeat(3)``; empty if it repeats none.
 
-    Repeating rows as often as a column says does not count: each row then stands for several equal rows, which the call
-    restores.
+    A call that takes the numbers of repeats from a column does not count: it restores rows stored with a count.
     """
     if last_name(call.func) != "repeat" or not isinstance(call.func, ast.Attribute):
         return ""
@@ -119,7 +118,7 @@ def _repeats_as_counted(call: ast.Call, rows: Rows) -> bool:
 
 
 def _joined_parts(call: ast.Call) -> list[ast.expr]:
-    """Return what a function joins, with repeated elements twice: ``a, b, b`` in ``pd.concat([a] + [b] * 3)``."""
+    """Return what a function joins, listing repeated elements twice: ``a, b, b`` for ``pd.concat([a] + [b] * 3)``."""
     if not call.args or (isinstance(call.args[0], ast.Name | ast.Subscript) and len(call.args) > 1):
         return call.args[:2]
     return _elements(call.args[0])

@@ -1,4 +1,4 @@
-"""Tell which variables of a scope hold the names of a data frame's columns, or values for them."""
+"""Tell which variables of a scope hold a data frame's column names or per-column values."""
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
@@ -9,16 +9,16 @@ from epochal.analysis.findings.source import GROWING, Step, called, is_literal, 
 from epochal.analysis.syntax import last_name
 
 NAMES = "names"
-"""The kind (see ``Kinds``) of the names of columns."""
+"""The kind (see ``Kinds``) for column names."""
 VALUES = "values"
-"""The kind of values that belong to columns, such as a series or dictionary that has a score for each column."""
+"""The kind for per-column values, such as a series or dictionary that has a score for each column."""
 _NAMING = frozenset(
     {"Index", "array", "asarray", "filter", "fromkeys", "list", "max", "min", "next", "nlargest", "nsmallest"}
     | {"reversed", "set", "sorted", "tuple"}
 )
-"""Functions that return names of columns, given names or values of columns."""
+"""Functions that return column names, given column names or per-column values."""
 _VALUING = frozenset({"Counter", "DataFrame", "Series", "abs", "dict", "enumerate", "fabs", "zip"})
-"""Functions that return values of columns, given names or values of columns."""
+"""Functions that return per-column values, given column names or per-column values."""
 _CORRELATIONS = frozenset({"corr", "corrwith"})
 _REDUCTIONS = frozenset({"agg", "max", "mean", "median", "min", "nunique", "std", "sum", "var"})
 """Methods that compute a value for each column, unless ``axis`` is 1."""
@@ -42,10 +42,10 @@ class Result:
 
 @dataclass
 class Kinds:
-    """Which variables hold the names of a data frame's columns (``NAMES``), or values for them (``VALUES``).
+    """Which variables hold a data frame's column names (``NAMES``) or per-column values (``VALUES``).
 
     ``imported``: the imported names. ``results``: the functions in the code. ``tables``: the variables that were
-    created as a dictionary or series. ``texts``: those that hold a list of strings, which may be names of columns.
+    created as a dictionary or series. ``texts``: those that hold a list of strings, which may be column names.
     """
 
     imported: Collection[str]

@@ -16,7 +16,7 @@ _SELECTING_ROWS = frozenset({"head", "nth", "sample", "tail", "filter"})
 
 
 class LabelReads:
-    """The expressions in a scope that lead to the values of its variables."""
+    """The expressions in a scope that determine the values of its variables."""
 
     def __init__(self, scope: Scope, tests: Mapping[int, Iterable[ast.expr]], readers: Collection[str]) -> None:
         """Collect the expressions of ``scope``.
@@ -26,7 +26,7 @@ class LabelReads:
         """
         self._readers = readers
         self._values: dict[str, list[tuple[int, ast.expr]]] = {}
-        """For each variable: the expressions that lead to its value, each with the line of the statement."""
+        """For each variable: the expressions that determine its value, each with the line of the statement."""
         self._assigned: dict[str, list[ast.expr]] = {}
         """The expressions that are assigned to each variable."""
         self._split: list[ast.expr] = []
@@ -60,7 +60,7 @@ class LabelReads:
     def lead_to(self, expressions: Iterable[ast.expr], line: int, labels: ast.expr) -> bool:
         """Return whether ``expressions``, or what they are computed from, read the values of ``labels``.
 
-        Assignments count up to ``line``; columns that are added to tables count wherever that happens.
+        Assignments count up to ``line``; columns added to tables count on any line.
         """
         names, keys = self._identify(labels)
         pending, seen = list(expressions), set[str]()
@@ -80,9 +80,9 @@ class LabelReads:
         return False
 
     def reach(self, expressions: Iterable[ast.expr], line: int) -> set[str]:
-        """Return the variables that ``expressions`` are computed from, up to the split of the data.
+        """Return the variables that ``expressions`` are computed from, tracing no further back than the data split.
 
-        Assignments count up to ``line``.
+        Only assignments up to ``line`` count.
         """
         pending, seen = list(expressions), set[str]()
         while pending:

@@ -81,9 +81,9 @@ class _Leak:
     does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
     call or, later, the one that uses its result. ``path``: the file that contains it; empty if it is the one that is
     searched. ``learns``: whether the call learns from labels. ``columns``: the only columns that depend on the call;
-    empty if all may do so. ``is_inner``: whether the copied rows are inside the elements of a list, and so count only
-    after the elements have been joined. ``is_changed``: whether the copies differ from the rows that they were made from.
-    ``fitted_on``: the source text of the columns that the call is fitted on; empty if it is fitted on all.
+    empty if all may depend on it. ``is_inner``: whether the copied rows are inside the elements of a list, and so count
+    only after the elements have been joined. ``is_changed``: whether the copies differ from the rows that they were
+    made from. ``fitted_on``: the source text of the columns that the call is fitted on; empty if it is fitted on all.
     """
 
     what: str
@@ -176,7 +176,7 @@ class _Flow:
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
-        """Yield each leak that a statement completes, with a phrase for the place and any call that makes folds."""
+        """Yield each leak that a statement completes, with a phrase that says where, and any call that makes folds."""
         place = f"line {step.node.lineno}"
         for node in step.nodes:
             if isinstance(node, ast.Call):
@@ -232,8 +232,8 @@ class _Flow:
     def _is_of_parameters(self, place: tuple[str, int], scope: Scope, folds: str) -> bool:
         """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
 
-        Such a function may choose a setting with the training rows alone. ``folds``: what makes folds in it (see
-        ``_find_in_step``). If this is no function that reports a mean, it must be certain that the rows are for training.
+        Such a function may choose a setting with the training rows alone. ``folds``: what makes folds in the
+        function (see ``_find_in_step``). If it is empty or ``LOOP``, all calls to the function must pass training rows.
         """
         if isinstance(scope.node, ast.Module):
             return False
@@ -379,7 +379,7 @@ class _Flow:
         return self._source.callee(call) == SPLIT or bool(self._rows.folds_of(call))
 
     def _loop_of(self, node: ast.AST | None) -> str:
-        """Return ``LOOP`` if an expression takes the test rows of a fold that a loop goes through; else empty."""
+        """Return ``LOOP`` if an expression takes the test rows of a fold in a loop over the folds; otherwise empty."""
         is_fold = isinstance(node, ast.Subscript) and row_index(node) in self._rows.fold_indices
         return LOOP if is_fold else ""
 
@@ -428,7 +428,7 @@ class _Flow:
         return Finding(f"{kind}_{split}", leak.path or self._source.path, leak.line, message, remedy)
 
     def _assign(self, target: ast.expr, value: ast.expr | None, leak: _Leak | None, step: Step) -> None:
-        """Record the rows, and the leak in them, that the variables in an assignment's target hold from now on."""
+        """Record which rows the variables in an assignment's target now hold, and any leak in these rows."""
         call = value if isinstance(value, ast.Call) else None
         is_part = self._rows.is_part(value) or bool(call and self._source.callee(call) == SPLIT)
         resampled = call and (
@@ -451,7 +451,7 @@ class _Flow:
                 self._leaks[name] = self._of_columns(leak, each)
 
     def _forget(self, target: ast.expr) -> None:
-        """Forget what is known about a variable that is assigned anew, and the copies in one that is changed."""
+        """Forget what is known about a reassigned variable, or the copies in one that is changed in place."""
         name = root_name(target)
         if isinstance(target, ast.Name):
             for known in (self._leaks, self._fitted, self._choices):
@@ -537,7 +537,7 @@ class _Flow:
         return None if is_dropped else leak
 
     def _leak_of_transformed(self, call: ast.Call, owner: ast.expr, step: Step) -> _Leak | None:
-        """Return the leak in transformed rows: an earlier one that the transformation cannot undo, or its own."""
+        """Return the leak in transformed rows: an earlier one that survives, or one that the transformation causes."""
         method = last_name(call.func)
         earlier = self._leak_of(call.args[0], step)
         if earlier and (earlier.learns or earlier.copies):
@@ -605,7 +605,7 @@ def _adds_axis(node: ast.Subscript) -> bool:
 
 
 def _is_result(node: ast.expr | None) -> bool:
-    """Return whether an expression is a model or number that says nothing about columns, such as a count of them."""
+    """Return whether an expression yields a model or a number, rather than columns or a selection of them."""
     return isinstance(node, ast.Call) and last_name(node.func) in {"fit", "sum", "len", *MEASURING}
 
 

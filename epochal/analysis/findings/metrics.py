@@ -46,7 +46,7 @@ _CONFIGURES_LOGGING = re.compile(
     r"(?:dict|file)Config|addHandler|(?!getLogger$)\w*(?:set|get|init|make|create)\w*log\w*", re.IGNORECASE
 )
 _CONFIGURING = frozenset({"coloredlogs.install", "hydra.main"})
-"""Functions that configure logging, but whose last name does not say so."""
+"""Functions that configure logging, but do not match ``_CONFIGURES_LOGGING``."""
 _HIDING_LEVELS = frozenset({"WARNING", "WARN", "ERROR", "CRITICAL", "FATAL"})
 _LEVEL_OF_INFO = 20
 _KERAS = ("keras", "tensorflow", "tf_keras")
@@ -130,7 +130,7 @@ def _separates_classes(node: ast.AST) -> bool:
 
 
 def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: bool) -> Iterator[Finding]:
-    """Check the metrics of one compile().
+    """Check the metrics of one call to compile().
 
     ``is_sound``: whether the accuracy of a regression does no harm, because its targets are classes or because the script
     writes the accuracy that counts to accuracy.json.
@@ -308,7 +308,7 @@ def _says_accuracy(node: ast.stmt, *, shows_info: bool = True) -> bool:
 
 
 def is_log_call(call: ast.Call) -> bool:
-    """Return whether a call passes a message to a logger, whether or not it is shown."""
+    """Return whether a call passes a message to a logger, even one that is not shown."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOGS | {"debug"}:
         return False
     logger = call.func.value.func if isinstance(call.func.value, ast.Call) else call.func.value
@@ -316,7 +316,7 @@ def is_log_call(call: ast.Call) -> bool:
 
 
 def _shows_info(sources: tuple[Source, ...]) -> bool:
-    """Return whether messages logged with ``info`` may be shown: the script configures logging, or imports loguru, say.
+    """Return whether ``info`` log messages may be shown, as when the script configures logging or imports loguru.
 
     Python's logging shows only warnings and errors by default.
     """
@@ -362,7 +362,7 @@ def _may_show_info(level: ast.expr | None) -> bool:
 
 
 def find_hidden_accuracy(sources: tuple[Source, ...]) -> tuple[str, int, str] | None:
-    """Return the last line that logs an accuracy that is not shown, with its file and the remedy; None if there is none."""
+    """Return the path and line of the last logged accuracy that is not shown, and the remedy; None if there is none."""
     if _shows_info(sources):
         return None
     hidden = [

@@ -47,7 +47,7 @@ _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
 _COLUMN = "?"
 """The first character of a column's origins. Such origins count only if the column is read."""
 _OR = "\t"
-"""Separates the position and the name of a field that has both, in origins."""
+"""In origins, the separator between the position and the name of a field that has both."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
 """Attributes of a data frame that are not columns."""
 _NAME = "''"
@@ -222,7 +222,7 @@ class Origins:
         return self._of_fields(node) if isinstance(node, ast.Dict) and _is_record(node) else self.of(node)
 
     def _find_field_names(self, call: ast.Call) -> list[str]:
-        """Return the names of the fields of a named tuple that a call creates; empty for other calls."""
+        """Return the field names of the named tuple that a call creates; empty for other calls."""
         created = self.constants.get(call.func.id) if isinstance(call.func, ast.Name) else None
         if not isinstance(created, ast.Call) or last_name(created.func) != "namedtuple":
             return []
@@ -237,7 +237,7 @@ class Origins:
     def _of_fields(self, node: ast.Dict) -> frozenset[str]:
         """Return the origins of the columns in a dictionary.
 
-        Origins that not all columns share count only if their column is read.
+        Unless all columns share an origin, it counts only if its column is read.
         """
         common = frozenset[str].intersection(*map(self.of, node.values)) if node.values else frozenset[str]()
         return common.union(
@@ -248,7 +248,7 @@ class Origins:
         )
 
     def _read(self, found: frozenset[str], column: ast.expr) -> frozenset[str]:
-        """Return ``found``, the origins of a table, without the marks of ``column``, which is read.
+        """Return a table's origins ``found`` after unmarking those of ``column``, because it is read.
 
         Return ``found`` itself if ``column`` may stand for many columns, as a mask or a loop variable does.
         """
@@ -299,7 +299,7 @@ class Origins:
     def _of_unpacked(self, target: ast.expr, value: ast.expr) -> frozenset[str]:
         """Return the origins of a value that is assigned to a target.
 
-        If the target is a tuple, but it is not known which of the value's fields its variables hold, all of them count.
+        If the target is a tuple, and it is unknown which field of the value goes to which variable, all fields count.
         """
         is_starred = any(isinstance(part, ast.Starred) for part in elements_of(target))
         is_unknown = is_starred or (isinstance(target, ast.Tuple) and _holds_table_rows(value))
@@ -372,7 +372,7 @@ class Origins:
         return has_row_slice(node) or isinstance(rows, ast.Call | ast.Subscript)
 
     def of_guard(self, guard: Guard) -> frozenset[str]:
-        """Return the origins of the conditions that decide for which values of a loop's variable a statement runs."""
+        """Return the origins of a statement's conditions that depend on a loop variable."""
         marks = _loop_origins(guard)
         return frozenset[str]().union(*(found for found in map(self.of, guard.tests) if found & marks))
 
@@ -433,7 +433,7 @@ class Origins:
         return [frozenset[str]().union(*found)] * count
 
     def _assign_to(self, each: ast.expr, value: ast.expr, found: frozenset[str], condition: frozenset[str]) -> None:
-        """Record the origins of a variable, or of the item or attribute of one."""
+        """Record the origins of a variable, or of one of its items or attributes."""
         name = root_name(each)
         if isinstance(each, ast.Subscript):
             self._assign_item(name, each, value, found, condition)
@@ -472,7 +472,7 @@ def find_filters(origins: Collection[str]) -> Iterator[tuple[str, str, frozenset
 
 
 def is_of_columns(call: ast.Call, position: int) -> bool:
-    """Return whether a call's argument ``axis``, passed by name or at ``position``, stands for columns."""
+    """Return whether a call's ``axis`` argument, passed by name or at ``position``, refers to columns."""
     axis = keyword(call, "axis", position)
     return axis is not None and ast.unparse(axis) in ("1", "-1", "'columns'")
 
@@ -519,13 +519,13 @@ def find_parameters(scope: Scope) -> dict[str, ast.expr | None]:
 
 
 def _loop_origins(guard: Guard) -> set[str]:
-    """Return the origins that show that a value depends on the variable of a loop."""
+    """Return the origins that reveal a value's dependence on a loop variable."""
     variables = set[str]().union(*(names_in(each.target) for each in guard.loops))
     return variables | {f"[{each}]" for each in variables}
 
 
 def _flatten(target: ast.expr) -> Iterator[ast.expr]:
-    """Yield the targets that an assignment such as ``(x, y), z = data`` consists of."""
+    """Yield the individual targets of an assignment such as ``(x, y), z = data``."""
     if isinstance(target, ast.Tuple | ast.List):
         for each in target.elts:
             yield from _flatten(each)
@@ -570,7 +570,7 @@ def _mark(origin: str, column: str) -> str:
 
 
 def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
-    """Return ``origins`` without the marks of the column that is read, so that its origins count.
+    """Return ``origins`` after unmarking those of the column that is read, so that they count.
 
     ``column``: the column's name; empty if unknown.
     """
@@ -597,7 +597,7 @@ def _place_of(field: str | None) -> int | None:
 
 
 def _rename_elements(origins: frozenset[str], names: Sequence[str]) -> frozenset[str]:
-    """Return origins in which the elements of tuples are the columns of a table. ``names``: the names of the columns."""
+    """Return ``origins`` with tuple elements marked as columns of a table. ``names``: the names of the columns."""
     fields = ((each, _place_of(_field_of(each)[0]), _field_of(each)[1]) for each in origins)
     return frozenset(
         each if place is None else _mark(origin, names[place] if place < len(names) else "")
@@ -606,7 +606,7 @@ def _rename_elements(origins: frozenset[str], names: Sequence[str]) -> frozenset
 
 
 def _unmark_read(origins: frozenset[str], key: ast.expr) -> frozenset[str]:
-    """Return origins, without the marks of the fields of a record that a function such as ``lambda s: s["a"]`` reads."""
+    """Return ``origins`` without the marks of the fields that a function such as ``lambda s: s["a"]`` reads."""
     if isinstance(key, ast.Call) and last_name(key.func) in ("attrgetter", "itemgetter"):
         read = [*key.args]
     elif isinstance(key, ast.Lambda) and len(key.args.args) == 1:
@@ -673,7 +673,7 @@ def _is_filter(node: ast.expr) -> bool:
 
 
 def is_locator(node: ast.expr) -> bool:
-    """Return whether an expression is ``df.loc`` or ``df.iloc``, whose first index stands for rows."""
+    """Return whether an expression is ``df.loc`` or ``df.iloc``, whose first index selects rows."""
     return isinstance(node, ast.Attribute) and node.attr in _LOCATORS
 
 

@@ -1,4 +1,4 @@
-"""Follow the parts of a split through a scope, to learn whether they test the model, validate it, or do neither."""
+"""Follow the parts of a split through a scope, to learn whether a model is tested or validated on them."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ _FUNCTIONS = frozenset(
 )
 _AVERAGES = frozenset({"average", "count_nonzero", "mean", "sum"})
 _SUMMARIES = _AVERAGES | {"len", "max", "median", "min", "range", "std", "var"}
-"""Functions that return no rows of their arguments, unless their argument 1 or -1 says that they summarise each row."""
+"""Functions that return no rows of their arguments, unless an axis of 1 or -1 makes them summarise each row."""
 _SIZES = frozenset({"dtype", "ndim", "shape", "size"})
 _FITS = frozenset({"fit", "partial_fit"})
 _APPLIES_MODEL = frozenset({"decision_function", "predict", "predict_proba", "transform"})
@@ -38,11 +38,14 @@ class Use(Enum):
     OTHER = auto()
     """No measurement in the scope uses them."""
     UNKNOWN = auto()
-    """The scope measures nothing, or the parts leave it."""
+    """The scope measures nothing, or returns or saves the parts."""
 
 
 def find_use(scope: Scope, parts: Collection[ast.expr], scopes: Sequence[Scope]) -> Use:
-    """Return what a scope uses ``parts`` for: the expressions that return the parts of a split. ``scopes``: all scopes."""
+    """Return what a scope uses the parts of a split for.
+
+    ``parts``: the expressions that return these parts. ``scopes``: all scopes of the code.
+    """
     flow = _Flow(parts, scopes)
     measured: list[bool] = []
     is_validation = False
@@ -68,7 +71,7 @@ class _Flow:
         self._functions = {scope.name: scope for scope in scopes if scope.name}
         self._names: set[str] = set()
         self._measuring: dict[str, bool] = {}
-        """Whether each function that has been looked at measures an accuracy."""
+        """For each function checked so far, whether it measures an accuracy."""
 
     def leaves(self, step: Step) -> bool:
         """Return whether a statement returns or saves a part, so that other code may use it."""
@@ -147,20 +150,20 @@ class _Flow:
         return any(map(self._holds, (*call.args, *(each.value for each in call.keywords))))
 
     def _reads_part(self, call: ast.Call) -> bool:
-        """Return whether a call runs a function of the code that reads a variable with a part."""
+        """Return whether a call runs a function in this code that reads a variable holding a part."""
         function = self._functions.get(last_name(call.func))
         nodes = ast.walk(function.node) if function else ()
         return any(isinstance(node, ast.Name) and node.id in self._names for node in nodes)
 
     def _summarises(self, call: ast.Call) -> bool:
-        """Return whether a call returns no rows, but numbers or a model."""
+        """Return whether a call returns a summary of rows, such as a number, rather than rows."""
         if last_name(call.func) in _METHODS | _FUNCTIONS:
             return last_name(call.func) != "cross_val_predict"
         inputs = (*call.args, *(each.value for each in call.keywords))
         return last_name(call.func) in _SUMMARIES and not any(literal(each) in (1, -1) for each in inputs)
 
     def _measures(self, call: ast.Call) -> bool:
-        """Return whether a call measures an accuracy, itself or in a function of the code that it runs."""
+        """Return whether a call measures an accuracy, either directly or by running one of the code's functions."""
         name = last_name(call.func)
         if name in _FUNCTIONS or (name in _METHODS and isinstance(call.func, ast.Attribute)):
             return True
@@ -177,13 +180,13 @@ class _Flow:
 
 
 def _find_comparisons(call: ast.Call) -> list[ast.AST]:
-    """Return the parts of a call that compare predictions with labels, as in ``np.mean(predicted == y_test)``."""
+    """Return the comparisons of predictions with labels inside a call, as in ``np.mean(predicted == y_test)``."""
     nodes = (node for part in (_receiver(call), *call.args) if part is not None for node in ast.walk(part))
     return [node for node in nodes if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq)]
 
 
 def _targets(target: ast.expr) -> Iterator[ast.expr]:
-    """Yield the variables, attributes and elements that a target of an assignment or a loop consists of."""
+    """Yield the variables, attributes and elements that make up the target of an assignment or a loop."""
     if isinstance(target, ast.Tuple | ast.List):
         for each in target.elts:
             yield from _targets(each)

@@ -1,7 +1,7 @@
 """Say what to do about a call that fits on rows, or duplicates them, before the split."""
 
 LOOP = "the loop over the folds"
-"""Stands for what makes folds, instead of a function such as ``cross_val_score()``, if the script has a loop for it."""
+"""The value of ``folds`` if the script loops over the folds itself instead of using, say, ``cross_val_score()``."""
 _RETURNING_PAIRS = frozenset({"CCA()", "PLSCanonical()", "PLSRegression()", "PLSSVD()"})
 """Classes whose fit_transform() returns two arrays, so that they cannot precede a model in a pipeline."""
 
@@ -10,7 +10,7 @@ def advise_on_copies(what: str, folds: str, *, is_oversampler: bool) -> str:
     """Return the remedy for a call that duplicates rows.
 
     ``what``: the call, or the expression that draws rows. ``folds``: what splits the data into training and validation
-    data; empty for a split into training and test data. ``is_oversampler``: whether the call is one of imblearn.
+    data; empty for a split into training and test data. ``is_oversampler``: whether imblearn does the duplicating.
     """
     if not folds:
         return f"Split first, then use {what} only on the training rows."
@@ -25,7 +25,7 @@ def advise_on_copies(what: str, folds: str, *, is_oversampler: bool) -> str:
 
 
 def advise_on_fit(what: str, folds: str, columns: str) -> str:
-    """Return the remedy for a call that fits on all rows. ``columns``: those that it fits on; empty if all."""
+    """Return the remedy for a call that fits on all rows. ``columns``: the columns that it fits on; empty if all."""
     if not folds:
         return "Split first, fit on the training rows, and only transform the test rows."
     if folds == "fit()":
@@ -45,17 +45,17 @@ def advise_on_fit(what: str, folds: str, columns: str) -> str:
 
 
 def name_parameters(folds: str) -> str:
-    """Return a sentence about the names of parameters that a search in a pipeline needs; empty if there is no search."""
+    """Return a sentence on naming the parameters in a search over a pipeline; empty if ``folds`` is not a search."""
     if not folds.endswith("SearchCV()"):
         return ""
     return ' Begin the names of the model\'s parameters with its class in lower case, as in "svc__C".'
 
 
 def _begin(folds: str) -> str:
-    """Return the beginning of a remedy: where the rows of each fold are at hand."""
+    """Return the beginning of a remedy that applies inside a loop over the folds."""
     if folds == LOOP:
         return "In the loop over the folds,"
     return (
         f"Instead of {folds}, write a loop over the folds (for train, test in KFold(5, shuffle=True, random_state=0).split(X)), "
-        "and in it"
+        "and in that loop"
     )

@@ -1,4 +1,4 @@
-"""Follow which rows of the data the variables of a scope hold."""
+"""Track which rows of the data the variables of a scope hold."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ DATA_FUNCTIONS = frozenset(
 _SELECTING_METHODS = frozenset({"dropna", "sample"})
 _KEEPING_METHODS = frozenset({"copy", "reset_index", "to_numpy", "sample", "query", "head", "tail"})
 _GROUPING = frozenset({"groupby", "resample", "rolling", "expanding"})
-"""The methods of pandas that return groups of rows."""
+"""The pandas methods that return groups of rows."""
 _PART_KEY = re.compile(r"train|test|(?:^|_)(?:val|valid|validation|dev|holdout)(?:$|_)", re.IGNORECASE)
 _STATISTICS = frozenset(
     {"fit", "len", "max", "min", "mean", "median", "nunique", "quantile", "std", "sum", "unique", "var", "Counter"}
@@ -41,8 +41,7 @@ SPLIT = "sklearn.model_selection.train_test_split"
 class Rows:
     """The rows that each variable of a scope holds: all of them, a part, copies, or the indices of some.
 
-    Rows have names: that of the variable which first held them, followed by a subscript for each selection, as in
-    ``x[:100]``.
+    Rows are named after the variable that first held them, with a subscript for each selection, as in ``x[:100]``.
     """
 
     def __init__(self, source: Source) -> None:
@@ -52,9 +51,9 @@ class Rows:
         """The variables that hold a part of a split, or the indices of its rows."""
         self.test_indices: set[str] = set()
         self.fold_indices: set[str] = set()
-        """The test indices of the folds that a loop goes through."""
+        """The test indices of the folds in loops over folds."""
         self.grouped_indices: set[str] = set()
-        """The test indices of folds that keep the rows of each group, and so a row and its copies, together."""
+        """The test indices of folds that never split a group of rows, and so never separate a row from its copies."""
         self.changed: set[str] = set()
         """The variables that may hold rows in a changed form (see ``_keeps_values``)."""
         self.choices: set[str] = set()
@@ -184,7 +183,7 @@ class Rows:
         return self._names.get(variable, variable)
 
     def depends_on(self, node: ast.AST) -> frozenset[str]:
-        """Return the rows that an expression depends on, so far as they are held in variables."""
+        """Return the rows that an expression depends on through the variables that it reads."""
         return frozenset().union(*(self._depends.get(name, frozenset({name})) for name in read_names(node)))
 
     def depends_of_loop(self, step: Step) -> frozenset[str]:
@@ -193,7 +192,7 @@ class Rows:
         return frozenset().union(*map(self.depends_on, loops))
 
     def folds_of(self, call: ast.Call) -> str:
-        """Return what splits the data passed to a call into training and validation data, such as GridSearchCV()."""
+        """Return the function or class, such as GridSearchCV(), that splits off validation data in a call."""
         if self.source.callee(call) in _CROSS_VALIDATIONS:
             return f"{last_name(call.func)}()"
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
@@ -216,7 +215,7 @@ class Rows:
         return ""
 
     def of(self, node: ast.expr) -> str:
-        """Return a name for the rows in an expression; equal for data with the same rows, and empty if not known."""
+        """Return a name that identifies the rows in an expression; empty if not known."""
         match node:
             case ast.Name():
                 return self.name_of(node.id)
@@ -360,7 +359,7 @@ def is_within(rows: str, others: str) -> bool:
 
 
 def is_named_part(node: ast.expr) -> bool:
-    """Return whether an expression is named like a part of the data, as are ``x_train``, ``self.x_val`` and ``d["train"]``."""
+    """Return whether an expression's name suggests a part of the data, as ``self.x_val`` and ``d["train"]`` do."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):
         if isinstance(node, ast.Attribute) and _PART_KEY.search(node.attr):
             return True
@@ -380,7 +379,7 @@ def selects_rows(node: ast.expr) -> bool:
 
 
 def read_names(node: ast.AST) -> Iterator[str]:
-    """Yield the variables whose rows an expression reads. Skip statistics, choices of columns and fitted objects."""
+    """Yield the variables whose rows an expression reads. Skip statistics, column selections and fitted objects."""
     match node:
         case ast.Name():
             yield node.id

@@ -61,9 +61,9 @@ class _Choice:
     """A choice of columns.
 
     ``origins``: what determined the choice (see ``Origins``); ``data``: the origins of the data whose columns are
-    chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept. ``decided``: the
-    line that sets the variable which holds the chosen columns; the line of ``step`` if there is none.
-    ``deciding``: the expressions that decide on the columns. ``reorders``: whether all columns are kept, in another order.
+    chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
+    ``decided``: the line to report: the one that sets the chosen columns, or else the line of ``step``. ``deciding``:
+    the expressions that decide on the columns. ``reorders``: whether all columns are kept, but in another order.
     """
 
     step: Step
@@ -77,7 +77,7 @@ class _Choice:
 
 @dataclass(frozen=True)
 class _Use:
-    """A call, in the statement ``step``, that splits data with chosen columns or uses them in part.
+    """A call, in the statement ``step``, that splits data with chosen columns or uses only some of the rows.
 
     ``where``: a phrase for the finding, such as "before the split". ``folds``: what splits the data into training and
     validation data (see ``Rows.folds_of``); empty if nothing does.
@@ -130,13 +130,13 @@ class _Choices:
         self._decided: dict[str, int] = {}
         """The line that last set or extended each variable."""
         self._whole: dict[str, Step] = {}
-        """The variables that hold parts of data with all columns, or predictions for them, and the statement that sets them."""
+        """The statements that set variables to parts of data with all columns, or to predictions for such parts."""
         self._predicted: set[str] = set()
         self._measures_all = False
         self._tested: list[tuple[ast.Call, Step]] = []
         """The calls that measure an accuracy, or return predictions that a statement compares with labels."""
         self._answers: dict[str, ast.Call] = {}
-        """The calls that return the predictions which variables hold."""
+        """The call that returned the predictions in each variable."""
 
     def follow(self, measured: int) -> Iterator[Finding]:
         """Yield a finding for each choice that depends on the labels of all rows.
@@ -181,9 +181,9 @@ class _Choices:
                 yield self._report_folds(use) if is_inner else self._report(use, (later or [use])[-1].folds)
 
     def _counts(self, use: _Use, reads: LabelReads | None = None) -> bool:
-        """Return whether the accuracy that counts may be that of the folds which a call makes of data with chosen columns.
+        """Return whether the accuracy measured on a call's folds may be the one that counts.
 
-        It is not if other rows are tested later. ``reads``: if given, the choice must have been made with the same rows.
+        It does not count if other rows are tested later, or if ``reads`` is given and the choice used other rows.
         """
         if not use.folds:
             return False
@@ -225,6 +225,8 @@ class _Choices:
         remedy = "Split first, and choose the columns using only the training rows."
         if folds:
             remedy = _advise_for_folds(folds)
+        elif use.where.startswith("even after"):
+            remedy = "Choose the columns using only the training rows."
         elif last_name(use.call.func) == "split":
             remedy = "Choose the columns separately in each fold, using only its training rows."
         return Finding(
@@ -244,8 +246,8 @@ class _Choices:
             "learned_before_split" if is_compared else "learned_before_folds",
             self._source.path,
             use.choice.decided,
-            f"The labels of all rows that {use.folds} on line {use.call.lineno} splits are used to choose the columns, so "
-            f"the choice depends on the {tested}.",
+            f"The columns are chosen using the labels of all rows that {use.folds} on line {use.call.lineno} splits, so the "
+            f"choice depends on the {tested}.",
             _advise_for_folds(use.folds),
         )
 
@@ -280,7 +282,7 @@ class _Choices:
             self._chosen[name] = self._chosen.get(name, frozenset()) | found
 
     def _note_lines(self, step: Step) -> None:
-        """Record which line sets each variable, and which one splits the data."""
+        """Record which line sets each variable, and which line splits the data."""
         for call in step.calls:
             if last_name(call.func) == "train_test_split":
                 self._split, self._split_line = f"train_test_split() on line {call.lineno}", call.lineno
@@ -307,7 +309,7 @@ class _Choices:
         return dict.fromkeys(found, step)
 
     def _is_of_whole(self, call: ast.Call, step: Step) -> bool:
-        """Return whether a call measures a model on a part of data with all columns, or predicts such a part."""
+        """Return whether a call measures a model on a part of data with all columns, or predicts its labels."""
         given = [*call.args, *(each.value for each in call.keywords)][:2]
         rows = given[:1]
         if last_name(call.func) == "accuracy_score":
@@ -333,7 +335,7 @@ class _Choices:
         return None
 
     def _find_measured(self, call: ast.Call) -> list[frozenset[str]]:
-        """Return the origins of the rows and of the labels or predictions that a call measures an accuracy on."""
+        """Return the origins of a measuring call's first two arguments, such as rows and labels."""
         given = [*call.args, *(each.value for each in call.keywords)][:2]
         return [unmark_all(found) for found in map(self._origins.of, given) if found]
 
@@ -349,7 +351,7 @@ class _Choices:
         return keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
 
     def _find_uses(self, call: ast.Call, step: Step) -> Iterator[_Use]:
-        """Yield each choice of columns in the data that a call splits or uses only in part."""
+        """Yield each use of chosen columns in a call that splits the data or takes only some of its rows."""
         name = last_name(call.func)
         position = 1 if name in CROSS_VALIDATIONS else 0
         if len(call.args) <= position or name not in _LABELLED | CROSS_VALIDATIONS:
@@ -362,13 +364,13 @@ class _Choices:
                 yield _Use(choice, where, call, step, self._rows.folds_of(call))
 
     def _place(self, choice: _Choice, call: ast.Call) -> str:
-        """Return a phrase that says where a call splits the data or uses it in part; empty if it does neither."""
+        """Return a phrase for a choice and a call, such as "before the split on line 9"; empty if nothing is split."""
         name, folds = last_name(call.func), self._rows.folds_of(call)
         if name in SPLITS or name in CROSS_VALIDATIONS:
             return f"before {name}() on line {call.lineno}"
         if name == "fit" and PART in choice.data:
             is_later = choice.decided > self._split_line
-            return f"{'despite' if is_later else 'before'} {self._split}" if self._split else "before the split"
+            return f"{'even after' if is_later else 'before'} {self._split}" if self._split else "before the split"
         if folds == "fit()":
             return f"before fit() splits off validation data on line {call.lineno}"
         if folds:
@@ -397,7 +399,7 @@ class _Choices:
         return frozenset(replace(each, data=each.data | stacked) for each in found)
 
     def _cuts(self, node: ast.expr) -> bool:
-        """Return whether an expression may take the first or last columns of data. To drop some by name is no such cut."""
+        """Return whether an expression may take the first or last columns. Dropping columns by name does not count."""
         return any(
             (isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Tuple))
             or (isinstance(each, ast.Call) and last_name(each.func) in {"delete", "filter", "take"})
@@ -407,12 +409,12 @@ class _Choices:
         )
 
     def _drops_by_name(self, call: ast.Call) -> bool:
-        """Return whether a call to ``drop`` removes columns that constants name."""
+        """Return whether a call to ``drop`` removes columns named by constants."""
         dropped = find_dropped(call)
         return bool(dropped and not self._origins.of(dropped))
 
     def _of_stacked(self, value: ast.expr) -> frozenset[str]:
-        """Return the origins of the tables that an expression puts one below the other: each has the same columns."""
+        """Return the origins of tables that an expression stacks vertically; all of them have the same columns."""
         calls = (each for each in ast.walk(value) if isinstance(each, ast.Call) and last_name(each.func) == "concat")
         return frozenset[str]().union(
             *(self._origins.of(call.args[0]) for call in calls if call.args and not is_of_columns(call, 1))
@@ -427,7 +429,7 @@ class _Choices:
             step = Step(step.node, self._branches[id(guard.loops[0])])
         reorders = RANKED not in origins
         found, line = self._origins.of(data), step.node.lineno
-        # If the rows have been split, the finding is about the line that decides, rather than about each use.
+        # If the rows have been split, report the line that sets the chosen columns, rather than lines that use them.
         decided = self._decided.get(root_name(columns), line) if PART in found else line
         choice = _Choice(step, origins, found, sliced, (columns, *guard.tests), reorders, decided)
         return frozenset({choice} if not reorders or ORDERED in origins else ())
@@ -473,10 +475,10 @@ class _Choices:
 
 
 def _advise_for_folds(folds: str) -> str:
-    """Return what to do about a choice made before ``folds``, such as ``fit()`` or ``cross_val_score()``, splits the data."""
+    """Return what to do about a choice that is made before the call ``folds``, such as ``fit()``, splits the data."""
     if folds == "fit()":
         return (
-            "Split off the validation rows first, choose the columns with the other rows, and pass "
+            "Split off the validation rows first, choose the columns using the other rows, and pass "
             "validation_data=(x_val, y_val) to fit() instead of validation_split."
         )
     return (
@@ -488,7 +490,7 @@ def _advise_for_folds(folds: str) -> str:
 def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
     """Return whether an origin is a parameter of a function, or a column with a fixed name.
 
-    The column that a loop has reached has no fixed name.
+    A column named by a loop variable does not count.
     """
     return origin in parameters or origin.startswith("['") or origin[1:-1] in parameters or origin[1:-1].isupper()
 
@@ -512,7 +514,7 @@ def _is_of_part(choice: _Choice, labels: Set[str] = frozenset()) -> bool:
 
 
 def _find_own_tests(choice: _Choice, labels: Set[str]) -> set[tuple[str, str]]:
-    """Return (variable, test) pairs: a choice was made using only those rows of the variable that pass the test.
+    """Return (variable, test) pairs for which a choice used only the variable's rows that pass the test.
 
     A test of the labels does not count, because it only separates the classes in order to compare them.
     """
@@ -530,7 +532,7 @@ def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
 
 
 def _is_elsewhere(choice: _Choice, labels: Set[str], measured: Set[str]) -> bool:
-    """Return whether an accuracy is measured on rows other than those that a choice was made with."""
+    """Return whether an accuracy is measured on rows that a choice did not use."""
     seen = _find_variables(unmark_all(choice.origins | choice.data))
     names = _find_variables(measured)
     if PART in measured or not names:

@@ -260,7 +260,7 @@ def called(node: ast.expr) -> str:
 
 
 def names_in(target: ast.expr) -> set[str]:
-    """Return the variables that a target of an assignment or a loop consists of."""
+    """Return the variables in the target of an assignment or a loop."""
     if isinstance(target, ast.Tuple | ast.List):
         return set[str]().union(*map(names_in, target.elts))
     return {target.id} if isinstance(target, ast.Name) else set()

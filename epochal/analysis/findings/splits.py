@@ -29,13 +29,13 @@ TRAIN_NAME = re.compile(rf"{_PART_START}(?:(?i:train)|(?:[Tt]r|TR)(?![a-z]|[A-Z]
 """Matches names of training data, such as ``x_train``, ``Xtrain``, ``xtr`` and ``tr_x``."""
 TEST_NAME = re.compile(r"(?:^|_)(?:test|val|valid|validation|dev|holdout)", re.IGNORECASE)
 PART_NAME = re.compile(rf"(?i:train|test|val)|{_PART_START}(?:[Tt][re]|T[RE]|[Vv]a|VA)(?![a-z]|[A-Z]{{2}})")
-"""Matches names that any part of the data may have, such as ``x_train``, ``Xtest``, ``xte`` and ``df_val``."""
+"""Matches names of any part of the data, such as ``x_train``, ``Xtest``, ``xte`` and ``df_val``."""
 _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 
 _SEED_NUMPY = "Draw from np.random.default_rng(0), or call np.random.seed(0) first."
 _MAX_DEPTH = 5
 _RANDOM = {"numpy.random.": "numpy", "random.": "python", "tensorflow.random.": "tensorflow", "torch.rand": "torch"}
-"""The prefixes of functions that draw random numbers, with the generator that they draw from."""
+"""Maps prefixes of functions that draw random numbers to the generators that they use."""
 _CREATES_GENERATOR = frozenset(
     {"Generator", "MT19937", "PCG64", "Philox", "Random", "RandomState", "SeedSequence", "default_rng"}
 )
@@ -92,7 +92,7 @@ def _seeds_of(source: Source) -> frozenset[str]:
 
 
 def draws_unseeded(sources: tuple[Source, ...]) -> bool:
-    """Return whether the code may draw random numbers, or hash texts, in another way each time that it runs."""
+    """Return whether the code may draw different random numbers, or hash texts differently, each time it runs."""
     seeded = frozenset().union(*(_seeds_of(source) for source in sources))
     return any(_draws_unseeded(source, call, seeded) for source in sources for call in source.calls)
 
@@ -117,7 +117,7 @@ def _is_given_seed(call: ast.Call) -> bool:
 
 
 def _find_missing_seed(source: Source, call: ast.Call, seeded: frozenset[str]) -> str:
-    """Return the argument that would seed a random split; empty if the call has a seed or splits nothing at random."""
+    """Return the argument that would seed a random split; empty if the call has a seed or does not split at random."""
     package, _, name = source.callee(call).rpartition(".")
     if package == "sklearn.model_selection" and "numpy" not in seeded and _has_no(call, "random_state"):
         shuffles = name in _SPLITTERS and not is_literal(keyword(call, "shuffle"), False)
@@ -132,7 +132,7 @@ def _find_missing_seed(source: Source, call: ast.Call, seeded: frozenset[str]) -
 
 
 def _check_directory(source: Source, call: ast.Call) -> Iterator[Finding]:
-    """Find calls that split the files in a directory without a seed, which Keras refuses."""
+    """Check that a call that splits the files in a directory has a seed, which Keras requires."""
     if _FROM_DIRECTORY.fullmatch(source.callee(call)) and _has_no(call, "seed"):
         split = keyword(call, "validation_split")
         if split and not is_literal(split, None) and not is_literal(keyword(call, "shuffle"), False):
@@ -204,7 +204,7 @@ class _Shuffles:
         """The last value of each variable."""
 
     def follow(self, scope: Scope) -> Iterator[tuple[ast.Call, list[ast.expr]]]:
-        """Yield each call that shuffles the rows of a split such as ``order[:800]`` and ``order[800:]``, with the parts."""
+        """Yield each call that shuffles rows before a split (``order[:800]``, ``order[800:]``), and the slices."""
         parts: dict[ast.Call, list[ast.expr]] = {}
         slices: dict[tuple[ast.Call, str], set[str]] = {}
         for step in scope.steps:
@@ -251,7 +251,7 @@ class _Shuffles:
         return not self._is_seeded if is_global else root_name(call.func.value) in self._generators
 
     def _counts_columns(self, node: ast.expr, depth: int = 0) -> bool:
-        """Return whether an expression is the names of columns, their positions or their number."""
+        """Return whether an expression stands for columns: their names, positions or number."""
         for each in ast.walk(node):
             if isinstance(each, ast.Attribute) and each.attr == "columns":
                 return True

@@ -326,7 +326,7 @@ def find_refused_requirements(folder: Path) -> Iterator[Finding]:
 
 
 def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield findings about the script and modules next to it that hide a package or a standard-library module of the same name.
+    """Yield findings about the script and modules next to it that hide a package or a standard-library module.
 
     A file is reported only if it lacks a name that the code uses, or if NumPy needs the hidden module.
     ``files``: the paths of all files in the next commit.

@@ -14,7 +14,7 @@ _MEASURING = frozenset({"accuracy_score", "evaluate", "score"})
 def is_given_training_rows(sources: tuple[Source, ...], function: Scope, names: Collection[str]) -> bool:
     """Return whether every call to a function passes training rows for the parameters ``names``.
 
-    After the calls, the same statements must measure an accuracy on test rows, so that it is the one that counts.
+    A measurement on test rows must always follow the calls, so that its accuracy is the one that counts.
     """
     uses = [
         node
@@ -27,7 +27,7 @@ def is_given_training_rows(sources: tuple[Source, ...], function: Scope, names: 
 
 
 def _follow_calls(source: Source, scope: Scope, function: Scope, names: Collection[str]) -> Iterator[bool]:
-    """Yield whether each call to a function in a scope passes training rows, and precedes a measurement on test rows."""
+    """Yield, for each call to ``function`` in ``scope``, whether it passes training rows and precedes a test."""
     rows = Rows(source)
     pending: list[bool] = []
     last = None

@@ -190,10 +190,9 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_spawning(sources: tuple[Source, ...]) -> tuple[Place | None, Place | None]:
-    """Return the first calls that a spawned process repeats, but must not: one that spawns, and one that sets the method.
+    """Return the calls that a spawned process must not repeat: one that spawns, and a ``set_start_method`` before it.
 
-    The latter is a ``set_start_method`` before the former. Each is None if ``if __name__ == "__main__"`` guards it, or
-    if there is no such call.
+    Each is None if there is no such call, or if ``if __name__ == "__main__"`` guards it.
     """
     is_chosen, setting, contexts = False, None, set[str]()
     unguarded = {id(step.node) for _, step in find_unguarded(sources)}
@@ -243,7 +242,7 @@ def _is_forced(setting: ast.Call) -> bool:
 
 
 def locate_call(source: Source, call: ast.Call, seen_from: Source) -> str:
-    """Return the name and line of a call, with its file unless it is the file of ``seen_from``."""
+    """Return the name and line of a call, and its file if that differs from the file of ``seen_from``."""
     file = "" if source.path == seen_from.path else f" of {source.path}"
     return f"{last_name(call.func)}() on line {call.lineno}{file}"
 
@@ -427,7 +426,7 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str]) -> object:
-    """Return the value that a condition has without a GPU, with () for an empty list; None if the value is unknown."""
+    """Return a condition's value if there is no GPU: () stands for an empty list, and None for an unknown value."""
     match node:
         case ast.Name(id=name) if name in gpus:
             return ()

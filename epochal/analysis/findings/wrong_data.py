@@ -45,7 +45,7 @@ _TAKES_MODELS = frozenset(
     {"FrozenEstimator", "CalibratedClassifierCV", "SelectFromModel"}
     | {f"{kind}{task}" for kind in ("Stacking", "Voting") for task in ("Classifier", "Regressor")}
 )
-"""The classes of scikit-learn whose arguments are models, or lists of named models."""
+"""The scikit-learn classes that take models, or lists of named models, as arguments."""
 _MODEL_FILE = re.compile(r"\.(?:keras|h5|hdf5|joblib|pkl|pickle|pt|pth|weights)$")
 _TRAINING = frozenset({"fit", "partial_fit", "train_on_batch"})
 _WRITING = frozenset({"save", "save_weights", "save_model", "dump", "ModelCheckpoint"})
@@ -128,7 +128,7 @@ class _Code:
         return first is not None and second is not None and ast.dump(first) == ast.dump(second)
 
     def runs_first(self, write: _Place, load: _Place, fits: list[_Place]) -> bool:
-        """Return whether a call that writes a file runs before a call that loads it, even if it already exists."""
+        """Return whether a call that writes a file runs before a call that loads it, even if the file exists."""
         start = self._position(write)
         if last_name(write.call.func) in _BEST_EPOCH:  # such a callback writes during the next fit
             start = min((at for at in map(self._position, fits) if at >= start), default=start)
@@ -149,7 +149,7 @@ class _Code:
         return [each for each in self._places if name and last_name(each.call.func) == name]
 
     def _position(self, place: _Place) -> tuple[int, ...]:
-        """Return the lines of the calls that lead from the module to a call; calls run in the order of these lines."""
+        """Return a call's place in the execution order: the lines of the calls that lead to it from the module."""
         scope = place.scope.node
         if scope not in self._starts:
             self._starts[scope] = ()  # for functions that call themselves
@@ -246,7 +246,7 @@ def _loads_model(place: _Place, places: list[_Place]) -> bool:
 
 
 def _is_only_compared(place: _Place, measurement: tuple[str, str, int] | None) -> bool:
-    """Return whether a loaded model only helps to print or log something before another model is measured."""
+    """Return whether a loaded model is used only before another is measured, and only for printed or logged output."""
     what, path, line = measurement or ("", "", 0)
     target = next((target for target, value in place.step.assigned if value is place.call), None)
     if not isinstance(target, ast.Name) or not what.endswith("()") or path != place.source.path:
@@ -256,7 +256,7 @@ def _is_only_compared(place: _Place, measurement: tuple[str, str, int] | None) -
 
 
 def _is_only_shown(place: _Place, name: str, line: int, seen: set[str]) -> bool:
-    """Return whether a variable affects only what is printed or logged, and decisions made after a line.
+    """Return whether a variable affects only what is printed or logged, and decisions made after ``line``.
 
     ``seen``: the variables that have already been followed.
     """
@@ -290,7 +290,7 @@ def _shows(node: ast.stmt) -> bool:
 
 
 def _alternatives(node: ast.expr | None) -> list[ast.expr]:
-    """Return the expressions whose value an expression may take: ``a`` and ``b`` in ``a if c else b`` and ``a or b``."""
+    """Return the expressions whose value an expression may take, such as ``a`` and ``b`` for ``a if c else b``."""
     match node:
         case ast.IfExp():
             return [*_alternatives(node.body), *_alternatives(node.orelse)]

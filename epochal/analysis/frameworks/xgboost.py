@@ -29,7 +29,7 @@ SET_EPOCHS = (
 _MOVED_FROM_FIT = frozenset({"callbacks", "early_stopping_rounds", "eval_metric"})
 """Arguments of an estimator's ``fit`` that are now arguments of its class."""
 _REMOVED_VALUES = {"gpu_hist": "'hist'", "gpu_exact": "'exact'"}
-"""Removed values of ``tree_method``. XGBoost's error message quotes them, but only a later call raises the error."""
+"""Removed values of ``tree_method``. Setting them raises no error; a later call raises one that quotes them."""
 _PREDICTIONS = frozenset({"apply", "predict", "predict_proba"})
 
 

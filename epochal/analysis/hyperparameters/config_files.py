@@ -154,7 +154,7 @@ def _read_json(content: bytes) -> Iterator[_Found]:
 
 
 def _walk_json(node: ast.expr, key: _Key) -> Iterator[tuple[_Key, ast.expr]]:
-    """Yield the values in a JSON node that are neither objects nor arrays, with their keys."""
+    """Yield the scalars in a JSON node with their keys."""
     if isinstance(node, ast.Dict):
         for key_node, value in zip(node.keys, node.values, strict=True):
             yield from _walk_json(value, (*key, str(literal(key_node)) if key_node else ""))

@@ -327,7 +327,7 @@ class _Finder:
 
 
 def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
-    """Return the calls among ``nodes``, the last one in the file first."""
+    """Return the calls among ``nodes``, in reverse source order."""
     return sorted((each for each in nodes if isinstance(each, ast.Call)), key=position, reverse=True)
 
 

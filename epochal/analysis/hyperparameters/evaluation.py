@@ -255,7 +255,7 @@ class Evaluator:
         return values[0] if len(values) == 1 else node
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs if ``use`` does (None if unknown), and whether it is at least likely to."""
+        """Return whether a statement runs if ``use`` does (None if unknown), and whether it probably runs."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -440,7 +440,7 @@ class Evaluator:
             self._evaluating.discard(value)
 
     def find_owner_of_value(self, unit: Unit, value: ast.expr) -> Owner:
-        """Act like ``find_owner`` for the class that an expression instantiates or the dictionary that it creates."""
+        """Return what ``find_owner`` returns for a variable that is set to ``value``."""
         if isinstance(value, ast.Dict):
             return value, "item"
         name = last_name(value.func) if isinstance(value, ast.Call) else ""
@@ -458,7 +458,7 @@ class Evaluator:
 
 
 def _find_called(unit: Unit, call: ast.Call) -> list[str]:
-    """Return the name of the function that is called; for ``super().__init__(…)``, the names of the base classes."""
+    """Return the name of the called function; for ``super().__init__(…)``, the names of the base classes."""
     match call.func:
         case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__") if owner := unit.class_of(call):
             return [last_name(each) for each in owner.bases]

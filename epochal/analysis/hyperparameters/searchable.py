@@ -26,7 +26,7 @@ _NOT_HYPERPARAMETERS = re.compile(
 )
 """Matches the names of functions whose keyword arguments are ignored here.
 
-They are not hyperparameters, or they define options, which are found elsewhere.
+These arguments either are not hyperparameters or define options, which are found elsewhere.
 """
 
 

@@ -1,4 +1,4 @@
-"""Name each Jenkins build after its commit or its run's outcome, and put facts about the run into its description."""
+"""Name each Jenkins build after its commit or its run's outcome, and summarise the run in the build's description."""
 
 from collections.abc import Callable
 from dataclasses import replace

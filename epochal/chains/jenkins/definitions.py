@@ -85,7 +85,7 @@ def render(settings: ServerSettings, without: Collection[str] = ()) -> list[Defi
     unknown = sorted(set(without) - set(OPTIONAL_PLUGINS))
     if unknown:
         raise SettingsError(
-            f"--without cannot name {', '.join(unknown)}. The optional plugins are: {', '.join(OPTIONAL_PLUGINS)}."
+            f"--without does not accept {', '.join(unknown)}. The optional plugins are: {', '.join(OPTIONAL_PLUGINS)}."
         )
     view = f"{settings.jenkins.prefix}Epochal"
     # JSON is valid YAML, and it quotes any character that a URL may contain.

@@ -24,7 +24,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
     """Search for hyperparameters that reach the threshold, and return why the search ended.
 
     The result is an EndCause if a trial reached the threshold or the run was stopped, and a GiveUp if no more trials
-    may start. ``give_up``: why more epochs would not help; a returned GiveUp states this, too. Raises RunFailed for a
+    may start. ``give_up``: why more epochs would not help; a returned GiveUp includes this. Raises RunFailed for a
     failure that other hyperparameters cannot fix.
     """
     database = active.app.database
@@ -59,8 +59,8 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> list[str]:
     """Return each choice, such as ``kernel = tiny``, for which every trial that used it failed.
 
-    If the search changes several constants, a choice is returned only if at least two trials used it. A trial that was
-    tested on other rows did not fail because of its choice.
+    If the search changes several constants, a choice is returned only if at least two trials used it. A trial that
+    failed only because it was tested on other rows does not count as failed.
     """
     least = 1 if len(space) == 1 else 2
     return [
@@ -79,7 +79,7 @@ def _has_failed(trial: Trial) -> bool:
 
 
 def _describe_failures(trials: Sequence[Trial], bad: Sequence[str]) -> str:
-    """Say how many trials of a search failed, and which choices, ``bad``, always failed; empty if none failed."""
+    """Say how many trials of a search failed, including all trials with the choices ``bad``; empty if none failed."""
     failed = sum(map(_has_failed, trials))
     if not failed:
         return ""

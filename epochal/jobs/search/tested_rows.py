@@ -11,10 +11,10 @@ from epochal.records import Trial
 
 
 def advise_same_rows(script: Script, space: Sequence[Dimension], trials: Sequence[Trial], other: Trial) -> str:
-    """Return how to test all trials on the same rows. ``other``: a trial that was tested on other rows than the first.
+    """Return how to test all trials on the same rows. ``other``: a trial whose test rows differ from the first's.
 
-    The advice names the split that has no seed. If the code draws nothing at random without a seed, it names the searched
-    constants that differed between the two trials.
+    The advice names the split that has no seed, if any. Otherwise, if the code draws nothing at random without a seed,
+    the advice names the searched constants that differ between the two trials.
     """
     sources = read_sources(script)
     if split := next((each for each in find_unseeded_splits(sources) if each.kind == "unseeded_split"), None):
@@ -26,4 +26,4 @@ def advise_same_rows(script: Script, space: Sequence[Dimension], trials: Sequenc
         return Reason.TEST_SET_CHANGED.remedy
     if len(changed) == 1:
         return f"Remove {changed[0]} from [search]: it decides which rows are test data."
-    return f"Remove {join_words(changed, 'or')} from [search], whichever decides which rows are test data."
+    return f"Remove from [search] the constant that decides which rows are test data: {join_words(changed, 'or')}."

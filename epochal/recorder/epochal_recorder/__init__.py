@@ -89,8 +89,8 @@ model is trained further. ``trained`` says whether the model was fitted in this 
 from, and is null if that is unknown. For each output, keyed by name (empty if there is only one), ``labels`` gives the
 kind of its labels (``labels.Labels``) and, as ``chance``, the accuracy of always predicting the most frequent label.
 ``seen`` says whether the test rows were among the rows that the model was fitted on (``fitted_rows.compare``);
-``part`` is true if all of them were, and are not just equal to training rows (``same_rows``); ``learned`` names the
-class and line of the fit, such as a feature selector's, if only this fit used the test rows, and is otherwise null;
+``part`` is true if all test rows are training rows, rather than just equal to some (``same_rows``); ``learned`` names
+the class and line of another fit, such as a feature selector's, if only that one used the test rows (otherwise null);
 ``new_labels`` is the share of the test rows whose labels are not among the training labels, if each row has one label;
 ``checked`` is false if the test rows could not be checked completely, and ``why`` gives the reason; ``"redrawn": true``
 is added if the test set is drawn anew each time it is read, from rows that the model may have been fitted on.

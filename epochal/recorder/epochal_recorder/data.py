@@ -86,7 +86,7 @@ def _describe_leaf(leaf):
 
 
 def _sources(dataset):
-    """Yield the tensors that a tf.data pipeline was made from (``from_tensor_slices``), as far as they can be found."""
+    """Yield the tensors that a tf.data pipeline was made from (``from_tensor_slices``), if they can be found."""
     yield from (tensor for tensor in getattr(dataset, "_tensors", ()) if getattr(tensor, "shape", None))
     for each in inputs_of(dataset):
         yield from _sources(each)

@@ -39,9 +39,7 @@ class WrittenFiles:
         self._paths = self._name_paths()
 
     def capture(self):
-        """Return the data for ``restore``: the files' contents (byte arrays) by path, and the paths that callbacks
-        name.
-        """
+        """Return the data for ``restore``: file contents (byte arrays) by path, and the paths that callbacks name."""
         paths = self._name_paths()
         named = self._find_named(paths)
         others = {path: status for path, status in self._find_others().items() if path not in named}

@@ -19,7 +19,7 @@ from .rows import NotHashable, as_array, form_of, hash_labels, leaves_of, sample
 MAX_ROWS = 4_000_000
 """At most this many row hashes are kept for each fit (32 MB): the smallest ones, which are a random sample."""
 ALL_ROWS = 0.9995
-"""If at least this share of the test rows was fitted on, the test set may be a part of the training set."""
+"""If the model was fitted on at least this share of the test rows, the test set may be part of the training set."""
 _SIGNIFICANT = 4.0
 """A test is refused only if s exceeds e (see the module's docstring) by more than this many standard errors.
 
@@ -111,7 +111,7 @@ class FittedRows:
         self.order = numpy.empty(0, numpy.uint64)
         """Hashes of the rows without labels, in the order of the first pass; empty unless nearly all rows repeat."""
         self.source = None
-        """The class and line of the fit whose results these rows are (``SharedState.note_transformation``); or None."""
+        """The class and line of the fit that yielded these rows (see ``note_transformation``); None if none did."""
         self.line = None
         """The line of the script that called fit(); None if unknown."""
         self.in_parts = False
@@ -241,7 +241,7 @@ class FittedRows:
         return _count_rows(self.repeats_of_parts() if self.in_parts else self.repeats_of_data)
 
     def repeats_of_parts(self):
-        """Return pairs as in ``repeats``, but for all classes together, for a fit whose rows were added in parts."""
+        """Return pairs as in ``repeats``, but for all classes together; only for a fit whose rows came in parts."""
         with self._lock:
             self._merge_recent()
             times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
@@ -334,7 +334,7 @@ class FittedRows:
     def from_state(cls, state):
         """Restore a fit's rows from ``state``, which the method ``state`` returned in an earlier process."""
         fitted = cls(state["identity"])
-        for name in _STATE:  # an earlier version of the recorder stored fewer attributes, and counts of 8 bits
+        for name in _STATE:  # an earlier version of the recorder stored fewer attributes, and 8-bit counts
             setattr(fitted, name, state.get(_KEYS.get(name, name), getattr(fitted, name)))
         fitted.counts = fitted.counts.astype(numpy.uint32)
         fitted.ceiling = numpy.uint64(state["ceiling"])
@@ -426,9 +426,9 @@ def find_labels(rows, fits):
 
 
 def _drop_equivalent(values):
-    """Return a matrix without the columns that tell the same rows apart as an earlier column does.
+    """Return a matrix without the columns that divide the rows into the same groups as an earlier column.
 
-    A text is hashed to two such columns, for example, and two classes are often encoded as two.
+    For example, a text is hashed to two such columns, and one-hot encoding turns two classes into two such columns.
     """
     kept = {}
     for column in values.T:

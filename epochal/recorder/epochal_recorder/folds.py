@@ -13,9 +13,9 @@ from .rows import NotHashable, as_array, hash_labels, with_labels
 
 _MAX_ROWS = 1_000_000
 _ENOUGH, _PART = 100, 5
-"""If test folds have fewer rows than the first number, several are pooled.
+"""Test folds are pooled until they have the first number of rows or, if that is less, one fifth of all rows.
 
-They are pooled until they have that many rows, or one fifth of all rows (the second number is the divisor).
+The second number is the divisor.
 """
 
 
@@ -23,7 +23,7 @@ def compare_folds(estimator, cv, data, hashes):
     """Return how the rows of a test fold compare with those of its training folds (the event's field ``seen``).
 
     ``cv``: the cross-validation's argument of this name. ``data``: its rows, their labels and their groups. ``hashes``:
-    the hashes of the rows. A splitter that draws its folds at random draws them again, without any effect on the
+    the hashes of the rows. A splitter that draws its folds at random draws them again, without affecting the
     random numbers that the script draws later. If the rows cannot be compared, only ``why`` is returned.
     """
     rows, labels, groups = data
@@ -44,10 +44,10 @@ def compare_folds(estimator, cv, data, hashes):
 
 
 def find_tested(estimator, cv, labels, groups):
-    """Return which rows the test folds of a cross-validation contain, and how many different rows these are at least.
+    """Return which rows are in the test folds of a cross-validation, and a lower bound on the number of distinct rows.
 
-    The first result is a mask, or None if it is unknown which rows were tested. The second is None if it is unknown how
-    many there are. The arguments are those of ``compare_folds``.
+    The first result is a mask, or None if it is unknown which rows were tested. ``estimator`` and ``cv`` are as in
+    ``compare_folds``. Raises NotHashable if the folds cannot be drawn again.
     """
     labels = as_array(labels)
     tested, largest = numpy.zeros(len(labels), bool), 0
@@ -75,7 +75,7 @@ def _draws_same_rows(splitter):
 
 @contextlib.contextmanager
 def _redrawing(estimator, cv, labels):
-    """Provide a copy of a cross-validation's splitter, and rows for it to split, without effect on later random numbers.
+    """Provide a copy of a cross-validation's splitter and rows for it to split, without affecting later random numbers.
 
     Raises NotHashable if the folds cannot be drawn again.
     """
@@ -120,7 +120,7 @@ def _draw_fold(estimator, cv, labels, groups, count):
 def _choose_folds(count, share):
     """Choose at random just enough of ``count`` folds to contain about ``share`` of all rows; return their numbers.
 
-    If successive folds were pooled, copies that follow their originals would all be among the test rows.
+    Successive folds could hide leaks: a row and the copies that follow it would all be test rows.
     """
     size = min(count, math.ceil(round(count * share, 6)))
     return set(numpy.random.default_rng(0).choice(count, size, replace=False).tolist())

@@ -106,7 +106,7 @@ class Lineage:
         """Record weights that the script has loaded from a file. It is unknown which rows they were fitted on.
 
         Weights that are already known or were saved by this trial are left out. Vectors are recorded as untrained,
-        because the means and variances of the same data are the same in a model that is trained from scratch.
+        because a model trained from scratch on the same data has the same means and variances.
         """
         matrices = [array for array in arrays if numpy.ndim(array) > 1]
         self._remember_unless_known(matrices, self.loaded())
@@ -203,7 +203,7 @@ class LoadedResults:
                     self._values = numpy.union1d(self._values, column)
 
     def are_among(self, data):
-        """Return whether a column of ``data`` holds recorded numbers, for all rows or for some of them in any order."""
+        """Return whether a column of ``data`` holds recorded numbers: those of all rows, or of some in any order."""
         if not self._digests:
             return False
         return any(digest_of(column) in self._digests or self._contain(column) for column in _columns_of(data))

@@ -78,9 +78,9 @@ class TestRows:
         """How the rows compare with the training rows if this is known from a source other than the model's fits."""
         self.is_autoencoder = False
         self.expects_classes = False
-        """Whether the measured accuracy is meaningless if the model is a regression, even if all labels are integers."""
+        """Whether the measured accuracy is meaningless for a regression, even one whose labels are all integers."""
         self.is_redrawn = False
-        """Whether a tf.data pipeline picks the rows anew on each pass, so that they may include training rows."""
+        """Whether a tf.data pipeline selects the rows again on each pass, so that they may include training rows."""
         self._outputs = outputs
         self._rank = rank
         self._is_masked = is_masked
@@ -207,9 +207,8 @@ class _Collected:
     def split_loops(self):
         """Return the parts as one list for each loop that predicted at least ``MIN_TEST_ROWS`` rows.
 
-        A loop comes back to its places, so places that alternate belong to the same loop, and a place that the script
-        has left for good belongs to a different loop from the next one. If no loop has enough rows, all parts are
-        returned as a single list.
+        Places that alternate belong to the same loop, which ends when the script returns to none of them. If no loop
+        has enough rows, all parts are returned as a single list.
         """
         last = {place: at for at, place in enumerate(self.places)}
         loops, end = [], -1
@@ -234,7 +233,7 @@ class SharedState:
         """The row hashes of each validation set so far."""
         self._transformations = []
         self._splits = set()
-        """The number of rows of each split so far, and a digest of the test rows."""
+        """The number of rows in each split so far, and a digest of its test rows."""
         self._test_sets = set()
         self._sketched = 0
         """The number of bytes in all sketches so far."""
@@ -307,7 +306,7 @@ class SharedState:
             collected.places.append(_find_place())
 
     def record_collected(self, count=None):
-        """Record the collected predictions, those of each loop as a single prediction.
+        """Record the predictions collected in each loop as a single prediction.
 
         ``count``: the number of rows that the script is comparing with labels. If the last loop predicted more, only
         its last rows are recorded; if it predicted fewer, the loops count as one.
@@ -414,7 +413,7 @@ class SharedState:
         return _UNCHECKED | found | {"checked": not why, "why": why}
 
     def _find_causes(self, test_rows, fits, found):
-        """Return the fields that say why test rows were trained on. ``found``: how they compare with ``fits``."""
+        """Return the fields that explain the use of test rows in training. ``found``: the comparison with ``fits``."""
         own = [fit for fit in fits if fit.source is None]
         if found.get("refused") and len(own) < len(fits):
             compared = test_rows.compare_with(own)
@@ -489,7 +488,7 @@ def _count_rows(parts):
 
 
 def _take_last(parts, count):
-    """Return the last of ``parts`` that together have at least ``count`` rows; all of them if they have fewer."""
+    """Return the shortest tail of ``parts`` with at least ``count`` rows; all parts if they have fewer."""
     start, found = len(parts), 0
     while start and found < count:
         start -= 1

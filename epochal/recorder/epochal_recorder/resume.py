@@ -51,7 +51,7 @@ class Resumption:
         self._identity = uuid.uuid4().hex
         self._write_seconds = None
         self._has_run_schedule = False
-        """Whether the recorder has called a learning-rate schedule of the script, whose variables may have changed."""
+        """Whether the recorder has called a learning-rate schedule, which may have changed variables of the script."""
         self._changed_key = None
         """The resume key of a checkpoint that was refused because the training setup has changed."""
         self.history = {}

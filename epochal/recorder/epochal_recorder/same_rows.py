@@ -1,4 +1,4 @@
-"""Tell test rows that are training rows from test rows that merely equal training rows.
+"""Distinguish test rows that are training rows from test rows that merely equal training rows.
 
 If each row of the data occurs many times, all test rows of a clean split also occur among the training rows.
 """
@@ -9,16 +9,16 @@ from .fitted_rows import MAX_CLASSES, is_in
 from .rows import with_labels
 
 _NEARLY_ALL = 0.95
-"""If a smaller share of the test rows occurs repeatedly among the training rows, the rows do not repeat by nature."""
+"""The data counts as repetitive only if at least this share of test rows occurs repeatedly in the training rows."""
 _MIN_DISTINCT, _MIN_ROWS = 4, 16
-"""With fewer distinct rows, or fewer rows, a clean split may by chance yield test rows in the order of training rows."""
+"""With fewer distinct test rows, or fewer in total, their order may match the training rows by chance."""
 
 
 def are_training_rows(rows, fits, totals):
-    """Return whether test rows are certainly training rows: "yes", "maybe" or "no".
+    """Return whether test rows are themselves training rows: "yes", "maybe" or "no".
 
     ``rows``: the hashes of the test rows without labels, in reading order; all of them occur in ``fits``, the training
-    rows of a model. ``totals``: the numbers of rows of the data from which the same test rows were split off.
+    rows of a model. ``totals``: the row counts of the data sets from which the same test rows were split off.
     """
     unique, counts = numpy.unique(rows, return_counts=True)
     times = [_count_fitted(unique, fit) for fit in fits]
@@ -30,14 +30,14 @@ def are_training_rows(rows, fits, totals):
     is_same = any(counts.sum() == size or size in totals for _, size in included)
     if len(unique) >= _MIN_DISTINCT and (is_same or any(_is_run(rows, fit.order) for fit in fits)):
         return "yes"
-    # Rows that would still be among the training rows if the test rows were taken out of these prove nothing.
+    # A test row proves nothing if copies of it would be left after all test rows were taken out of the training rows.
     remaining = [counts[each > counts] for each, _ in included]
     repeated = counts[numpy.max(times, axis=0) > 1]
     return "maybe" if any(each.sum() < _NEARLY_ALL * counts.sum() for each in (*remaining, repeated)) else "no"
 
 
 def _count_fitted(unique, fit):
-    """Return how often each of some rows occurred in a fit's first pass, whatever its label; None if unknown."""
+    """Return how often each row in ``unique`` occurred in a fit's first pass, whatever its label; None if unknown."""
     if not 0 < len(fit.labels) <= MAX_CLASSES:
         return None
     hashes, counts = fit.counted()

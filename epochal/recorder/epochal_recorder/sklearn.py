@@ -43,9 +43,9 @@ _UNKNOWN = "the test rows are unknown"
 _DISTINCT = 0.01
 """Accuracies that differ by less than this may look the same when they are printed."""
 _MAX_SCORES = 100
-"""Of a cross-validation, the scores of this many folds are recorded."""
+"""The scores of at most this many folds of a cross-validation are recorded."""
 _MAX_TRAINING_MEANS = 100
-"""Of a hyperparameter search, this many of the highest mean training accuracies are recorded."""
+"""At most this many mean training accuracies of a hyperparameter search are recorded: the highest ones."""
 _MAX_ITERATION_EVENTS = 2000
 _iterations = itertools.count()
 
@@ -169,7 +169,7 @@ def _record_cross_val_predict(_, call, returned, shared):
 
 
 def _keep_folds(arguments):
-    """Return the arguments of a cross-validation with its folds in a list if they could be read only once."""
+    """Return a cross-validation's arguments, with folds that can be read only once copied into a list."""
     is_iterator = isinstance(arguments.get("cv"), collections.abc.Iterator)
     return arguments | {"cv": list(arguments["cv"])} if is_iterator else arguments
 
@@ -319,9 +319,9 @@ def _is_numeric(value):
 
 
 def _read_mark(estimator):
-    """Return the identifiers of the trial that trained an estimator, of the estimator's fits, and of its weights.
+    """Return identifiers for the trial that trained an estimator, for the estimator's fits, and for its weights.
 
-    The first is None if the estimator was never fitted or loaded, and empty if it was loaded from a file that does not
+    The trial is None if the estimator was never fitted or loaded, and empty if it was loaded from a file that does not
     name the trial.
     """
     mark = getattr(estimator, "__dict__", {}).get(_MARK)
@@ -436,7 +436,7 @@ def _record_training_means(measured_by, estimator, train_scores, test_scores, sh
 
     ``measured_by``: the name of the function or search that measured them. ``train_scores`` and ``test_scores`` have
     one row for each training set size, parameter value or candidate. Means that do not clearly exceed those of the test
-    folds are left out, because a stated number may be either of the two.
+    folds are left out, because a stated number might be either mean.
     """
     means = [numpy.mean(each) for each in (*train_scores, train_scores) if numpy.size(each)]
     least = max(numpy.mean(each) for each in test_scores) + _DISTINCT

@@ -1267,7 +1267,7 @@ LOOP = (
         (
             SMOTE + FOLDS + "x, y = resample(x, y)\ncross_val_score(m, x, y)\n",
             "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
-            "random_state=0).split(X)), and in it use resample() only on the training rows of each fold.",
+            "random_state=0).split(X)), and in that loop use resample() only on the training rows of each fold.",
         ),
         (
             SMOTE + LOOP.format("x = x[rng.choice(len(x), 900)]"),
@@ -1287,8 +1287,8 @@ LOOP = (
             + "from sklearn.cross_decomposition import PLSRegression\nz = PLSRegression().fit(x, y).transform(x)\n"
             "cross_val_score(m, z, y)\n",
             "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
-            "random_state=0).split(X)), and in it fit PLSRegression() on the training rows of each fold, and only transform the "
-            "test rows.",
+            "random_state=0).split(X)), and in that loop fit PLSRegression() on the training rows of each fold, and only "
+            "transform the test rows.",
         ),
         (
             FOLDS + "from sklearn.preprocessing import TargetEncoder\n"

@@ -126,7 +126,7 @@ for c in df.columns:
 m.fit(train[useful], train['y'])
 """,
         8,
-        "despite train_test_split() on line 4",
+        "even after train_test_split() on line 4",
     ),
     "measured_before_all_columns": (
         """\
@@ -1229,7 +1229,7 @@ def test_choice_with_training_rows_is_found_before_folds_of_them(name: str) -> N
     use, folds, remedy = _CHOSEN_BEFORE_FOLDS[name]
     (finding,) = _find(_TRAINING_COLUMNS + use)
     assert (finding.kind, finding.line) == ("learned_before_folds", 5)
-    assert finding.message.startswith(f"The labels of all rows that {folds} on line ")
+    assert finding.message.startswith(f"The columns are chosen using the labels of all rows that {folds} on line ")
     assert remedy in finding.remedy
 
 

@@ -75,7 +75,7 @@ def test_unusable_settings_are_refused() -> None:
     """Settings are refused if no repository is watched or if a required plugin is to be left out."""
     with pytest.raises(SettingsError, match="epochal watch"):
         render(ServerSettings())
-    with pytest.raises(SettingsError, match="--without cannot name github"):
+    with pytest.raises(SettingsError, match="--without does not accept github"):
         render(_SETTINGS, ("github",))
 
 

@@ -221,7 +221,7 @@ def test_search_over_a_length_may_leave_over_a_few_rows(
             "",
             "",
             'kernel = { choices = ["large", "tiny"] }',
-            "Remove filters or kernel from [search], whichever decides which rows are test data.",
+            "Remove from [search] the constant that decides which rows are test data: filters or kernel.",
         ),
         ("", "train_test_split(range(9))", "", "of nn.py. Write train_test_split(…, random_state=0)."),
         ("import random\nrandom.shuffle([])", "", "", "Seed the split, and remove from [search] any constant that"),
