@@ -559,7 +559,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Moment:
-    """The time ``at`` (with a time zone) when a run, or its trial with the number ``trial``, reached ``step``."""
+    """The time ``at`` (with a time zone) when a run, or trial ``trial`` of the run, reached ``step``."""
 
     step: Step
     at: datetime

@@ -288,7 +288,7 @@ def _split_commands(line: str) -> list[list[str]]:
 
 
 def _find_installed(command: list[str]) -> Iterator[str]:
-    """Yield the packages that a command installs with pip or conda, except pip and any that servers refuse."""
+    """Yield the packages that a command installs with pip or conda, except pip itself and refused requirements."""
     start = command.index("install") if "install" in command else 0
     installer = next((found[1] for word in command[:start] if (found := _INSTALLER.fullmatch(word))), "")
     option = ""

@@ -26,7 +26,7 @@ _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Notebook:
-    """A Jupyter notebook and where its code cells are in its export.
+    """A Jupyter notebook, and the position of each code cell in its export.
 
     ``path``: its path, relative to the code folder. ``markers``: for each code cell, the line of the export, counted
     from 1, that marks the beginning of the cell.

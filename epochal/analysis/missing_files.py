@@ -13,7 +13,7 @@ from epochal.grammar import capitalize
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
-"""How messages name the folder for files that are not committed.
+"""The phrase that messages use for the folder with files that are not committed.
 
 If the server has such a folder, ``EPOCHAL_DATA`` holds its path.
 """

@@ -76,7 +76,7 @@ def describe_replacements(replacements: Sequence[Replacement]) -> str:
 
 
 class _Shell:
-    """The uses of ``get_ipython()`` in a module, directly or through variables that hold its result."""
+    """A module's uses of ``get_ipython()``, whether direct or through variables that hold its result."""
 
     def __init__(self, tree: ast.Module, *, is_defined: bool) -> None:
         self._nodes = list(ast.walk(tree))

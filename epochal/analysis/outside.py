@@ -206,7 +206,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(node.right)
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        """Record that the code does not read from a path that it only compares."""
+        """Record that a comparison does not read from the paths in it."""
         for part in (node.left, *node.comparators):
             self._visit_as(_Use.INERT, part)
 

@@ -65,7 +65,7 @@ _NOT_PACKAGES = {
     "tensorflow-gpu": "tensorflow",
     "yaml": "PyYAML",
 }
-"""Names, in lower case, that no installable package has, with the packages that are meant."""
+"""Lower-case names that no installable package has, and the packages that users mean by them."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
@@ -306,7 +306,7 @@ def find_intended_package(requirement: str) -> str:
 
 
 def can_provide(module: str, name: str) -> bool:
-    """Return whether the package or standard-library module ``module`` would provide ``name`` if not hidden by a file.
+    """Return whether the package or standard-library module ``module`` would provide ``name`` if no file hid it.
 
     Every known package is assumed to do so. A standard-library module does so if its file contains ``name``; modules
     that no file can hide do not count.

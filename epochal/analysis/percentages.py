@@ -27,7 +27,7 @@ _KNOWN_USES = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.FormattedValue, ast.JoinedStr),
     *(ast.Expr, ast.Compare, ast.Assert, ast.If),
 )
-"""Nodes that print a percentage, pass it on only under a name whose uses are also examined, or do not pass it on."""
+"""Nodes that print a percentage, do not pass it on, or pass it on only under a name whose uses are also examined."""
 _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 _LOG_STYLES = (
     ("%(message)s", re.compile(r"%\((\w+)\)[-#0 +]*\d*(?:\.\d+)?[a-z]")),
@@ -68,7 +68,7 @@ class Percentages:
     def is_fraction(self, line: str, logged: str = "") -> bool:
         """Return whether a printed line without a percent sign is certain not to state a percentage.
 
-        ``line``: the line without any common logger's prefix. ``logged``: the line with the prefix.
+        ``line``: the line without the prefix that a common logger adds, if any. ``logged``: the line with the prefix.
         """
         prefixes = [found for pattern in self.log_prefixes if (found := re.match(pattern, logged))]
         messages = [logged[prefix.end() :].lstrip() for prefix in prefixes]

@@ -261,7 +261,7 @@ def _check_project(top: Path, project: str) -> Checked:
 
 
 def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], list[str]]:
-    """Return the files in the next commit (after ``git add --all``), the new or changed ones, and those in Git LFS."""
+    """Return lists for the next commit (after ``git add --all``): all files, new or changed ones, and Git LFS files."""
     git = GitFolder(folder.absolute())
     try:
         committed = _list_paths(git, "ls-files", "--cached", "--others", "--exclude-standard")

@@ -65,7 +65,7 @@ class ActiveRun:
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def hyperparameters(self, changes: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return all hyperparameters of a trial with these ``changes``, including any in the search space."""
+        """Return the hyperparameters of a trial with these ``changes``, including searched constants left unchanged."""
         searched = {dimension.constant: dimension.constant.value for dimension in self.plan.space}
         return self.script.hyperparameters({**searched, **changes})
 

@@ -31,7 +31,7 @@ def describe_reason(state: State, reason: Reason | None, explanation: str) -> st
 
 
 def find_offered_diff(run: Run, home: Home) -> Path | None:
-    """Return the path of the diff of the change that reached the threshold; None if there is no such diff."""
+    """Return the path of the diff for the change that reached the threshold; None if there is no such diff."""
     if run.state is not State.REACHED or run.best is None:
         return None
     diff = home.run(run.trained_by).trial(run.best.number).diff

@@ -200,7 +200,7 @@ class _Chooser:
         return None if found is None else self._match_measurement(found, TOLERANCE)
 
     def _refuse_leaked_folds(self) -> None:
-        """Raise RunFailed if the folds of a cross-validation share rows, or were given data that depend on all labels."""
+        """Raise RunFailed if a cross-validation's folds share rows, or if its features depend on all labels."""
         if leak := find_leak(self._findings.leaks, "copied_before_folds", "learned_before_folds"):
             raise RunFailed(Reason.NO_ACCURACY, explain_leak(leak))
 
@@ -468,8 +468,7 @@ class _Chooser:
     def _refuse_if_same(self, value: float, tolerance: float, earliest: float = -math.inf) -> None:
         """Raise RunFailed if ``value`` equals a refused measurement or the mean training accuracy of a cross-validation.
 
-        ``earliest``: the time of the last prediction that may have yielded ``value`` instead. Earlier measurements are
-        ignored; by default, all measurements are compared.
+        ``earliest``: measurements before this time are ignored, because ``value`` may come from a later prediction.
         """
         for each in reversed((*self._training_means, *self._refused)):
             if each.at < earliest or not is_same_number(value, each.metrics[self._metric_name(each)], tolerance):
@@ -730,7 +729,7 @@ class _Chooser:
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _is_best(self, value: float, tolerance: float) -> bool:
-        """Return whether ``value`` is the highest of the accuracies that count, rather than their mean, for example."""
+        """Return whether ``value`` is the highest of the accuracies that count and not, say, their mean."""
         values = [each.metrics[self._metric_name(each)] for each in self._sound]
         return bool(values) and is_same_number(value, max(values), tolerance)
 

@@ -282,16 +282,16 @@ def clean(line: str) -> str:
 
 
 def cut_log_prefix(line: str) -> str:
-    """Return a line without the time, level and the like that a logger has put before the script's own text."""
+    """Return a line without the prefix, such as the time and level, that a logger put before the script's own text."""
     prefix = _LOG_PREFIX.match(line)
     return line[prefix.end() :] if prefix else line
 
 
 def read_line(line: str) -> Reading | None:
-    """Return what a line without control sequences says about accuracy; None for progress bars, warnings and the like.
+    """Return what a line says about accuracy; None for progress bars, warnings and the like.
 
-    If there are several statements, the last one about test data counts, or else the last one that names no data, or
-    else the last one about validation data.
+    The line must not contain control sequences. If there are several statements, the last one about test data counts,
+    or else the last one that names no data, or else the last one about validation data.
     """
     if any(pattern.match(line) for pattern in _PROGRESS) or any(pattern.search(line) for pattern in _IGNORED_LINES):
         return None

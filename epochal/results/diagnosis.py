@@ -188,7 +188,7 @@ def explain_exceptions(exceptions: Sequence[Raised], origin: Origin) -> tuple[Re
 
 
 def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple[Reason, str]:
-    """Return the reason for an exception that fit() raised and the script caught, and an explanation with a remedy."""
+    """Return a reason, and an explanation with a remedy, for an exception that fit() raised and the script caught."""
     real = unwrap(exceptions)
     reason, remedy = explain_known([*real, *exceptions], _find_fit_call(exceptions), origin) or (
         Reason.SCRIPT_ERROR,

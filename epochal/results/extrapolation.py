@@ -121,7 +121,7 @@ class _Fit:
         return float(-(trust * self.error + prior_error) / 2 - volume)
 
     def variance(self, trust: float, epochs: Vector) -> Vector:
-        """For each of ``epochs``, return the variance of the accuracy that comes from uncertainty in the parameters."""
+        """For each of ``epochs``, return the variance of the accuracy due to uncertainty in the parameters."""
         step = 1e-5
         steps = step * np.eye(len(self.parameters))
         moved = [self.family.accuracy(self.parameters + each, epochs) for each in steps]

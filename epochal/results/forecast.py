@@ -83,7 +83,7 @@ def forecast_trial(
     """Return a forecast up to ``last_epoch`` for a trial whose accuracy is below ``threshold``; None if impossible.
 
     A forecast is possible if the last fit measured a validation accuracy and trained for the number of epochs that
-    ``epochs``, a literal in ``script``, sets for the trial; otherwise, raising that literal would not make the fit
+    ``epochs``, a literal in ``script``, sets for the trial; otherwise, a larger literal would not make the fit
     longer. No forecast is possible if the script itself stopped the trial's fits, or if it has a learning rate
     schedule, which more epochs may stretch. The validation accuracy has to reach ``threshold`` plus the gap, which is
     ``trial.validation_accuracy`` minus ``trial.accuracy``; if that sum is over 1, no forecast is possible. The standard

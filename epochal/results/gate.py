@@ -140,7 +140,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return the fewest right answers whose lower bounds are all high enough, and the lowest accuracy that passes.
+    """Return the fewest right answers needed to clear all ``_bars``, and the lowest accuracy that passes.
 
     That accuracy is at least the threshold; it is None if no accuracy passes.
     """

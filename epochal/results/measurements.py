@@ -124,7 +124,7 @@ class Measurement:
 
     @property
     def is_across_folds(self) -> bool:
-        """Whether the models of several folds were measured together, as with the answers of cross_val_predict()."""
+        """Whether the models of several folds were measured together, for example with cross_val_predict()."""
         return self.kind is Kind.CROSS_VALIDATION or (self.trained is None and self.overlap.checked)
 
     @property
@@ -169,7 +169,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def is_unchanged_by_fit(self, measurement: Measurement) -> bool:
-        """Return whether a fit left the measured weights unchanged: they follow an epoch, but no fit produced them."""
+        """Return whether the measured weights followed an epoch of a fit that did not change them."""
         return measurement.trained is False and any(measurement.weights in each for each in self.epochs.values())
 
     def count_looks(self, test_set: str | None) -> int:

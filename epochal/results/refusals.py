@@ -13,7 +13,7 @@ OWN_ACCURACY = (
 )
 COMPILE = 'Compile the model with metrics=["accuracy"].'
 _ALL_ROWS = 0.9995
-"""The smallest share of the test rows that messages call "all"."""
+"""If at least this share of the test rows was used in training, messages say "all"."""
 _KEEP_OUT = (
     "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set "
     "repeated_rows = true in epochal.toml."
@@ -130,7 +130,7 @@ def find_leak(leaks: Sequence[Finding], *kinds: str) -> Finding | None:
 
 
 def explain_leak(leak: Finding) -> str:
-    """Say that a finding makes the accuracy meaningless, and what to do."""
+    """Return why a finding makes the accuracy meaningless, and what to do."""
     return f"{leak.path} line {leak.line}: {leak.message} The accuracy does not count. {leak.remedy}"
 
 
@@ -192,7 +192,7 @@ def explain_row_refusal(
 
 
 def _explain_learner(measurement: Measurement, script: str, which: str) -> str:
-    """Say that a class such as SelectKBest was fitted on test rows, and how to fit it without them.
+    """Explain that a class such as SelectKBest was fitted on test rows, and how to fit it without them.
 
     ``which``: the test rows that it was fitted on, such as "all validation".
     """

@@ -282,7 +282,7 @@ def _explain_spawning(last: Raised, inner: Frame | None, origin: Origin) -> tupl
 
 
 def _name_spawning(inner: Frame | None, origin: Origin) -> str:
-    """Return the other calls that spawned processes repeat, as in `` and to Pool() on line 9``; empty if there are none."""
+    """Return the other calls that each spawned process repeats, as in `` and to Pool() on line 9``; empty if none."""
     path = _local_path(inner, origin) if inner else ""
     modules = ((file, Module.read(origin.code / file)) for file in _read_modules(origin))
     sources = tuple(parse_source(file, module.tree) for file, module in modules if module)
@@ -450,7 +450,7 @@ def _shorten_path(path: str) -> str:
 
 
 def _is_written(last: Raised, inner: Frame | None, origin: Origin) -> bool:
-    """Return whether the file that could not be opened was to be written, by the code itself or by a library."""
+    """Return whether the code itself or a library tried to write the file that could not be opened."""
     library = itertools.takewhile(lambda frame: frame.is_library, reversed(last.frames))
     if "create file" in last.message or any(_WRITES.search(f"{each.path} {each.function}") for each in library):
         return True
@@ -505,7 +505,7 @@ def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
 
 
 def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str:
-    """Explain that ``function`` exists only in a notebook, and what to do about each line that calls it."""
+    """Explain that ``function`` exists only in a notebook, and say what to do about each line that calls it."""
     path = _local_path(inner, origin) if inner else ""
     explanation = explain_notebook_function(function, path or origin.script)
     if function == "get_ipython" and (found := _find_replacements(inner, origin)):

@@ -20,8 +20,8 @@ def estimate_shared_rows(rows: bytes, earlier: Iterable[bytes]) -> float:
     and Kaplan 2007, "Summarizing data using bottom-k sketches").
 
     The larger a test set, the smaller the largest hash in its sketch, so sketches can be compared only up to a limit
-    (see ``_upper_limit``). For each sketch in ``earlier``, the hashes in ``rows`` up to its limit are looked up in it
-    and in the other sketches whose limits are at least as high. The highest share of hashes found is returned.
+    (see ``_upper_limit``). For each sketch in ``earlier``, the hashes in ``rows`` that do not exceed its limit are
+    looked up in all earlier sketches with at least that limit. The highest share of hashes found is returned.
     """
     own = read_hashes(rows)
     share, union = 0.0, set[int]()

@@ -41,12 +41,12 @@ def is_same_number(stated: float, measured: float, tolerance: float) -> bool:
 
 
 def find_fractions(text: str) -> list[float]:
-    """Return the numbers in a text that have a decimal point, in order."""
+    """Return all numbers with a decimal point in a text, in order."""
     return [float(number) for number in re.findall(r"(?<![\w.])\d+\.\d*(?![\w.])", text)]
 
 
 def lists_some(line: str, numbers: Sequence[float]) -> bool:
-    """Return whether a line's last brackets list at least two successive ``numbers``, perhaps rounded, and no others.
+    """Return whether a line's last brackets list only successive ``numbers``, at least two, perhaps rounded.
 
     Without brackets, the whole line is searched. A line that was cut or wrapped may list only some of ``numbers``.
     """

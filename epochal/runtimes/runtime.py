@@ -69,7 +69,7 @@ class Runtime(Protocol):
         ...
 
     def prepare(self, framework: str, code: Path, log: Log) -> str:
-        """Build the image or environment for ``framework`` and the packages that ``code`` requests, unless it exists.
+        """Build an image or environment for ``framework`` and the packages that ``code`` requests, unless one exists.
 
         Returns its name (the tag of an image, or the folder of an environment). Raises RunFailed (REFUSED_REQUIREMENT,
         NO_ENGINE, or ENVIRONMENT_FAILED with the last lines of the installer's output as its detail).

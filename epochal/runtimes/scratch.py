@@ -109,7 +109,7 @@ def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
 
 
 def _limit_output(limit_mb: float, folder: TrialFolder, before: dict[Path, tuple[int, int]]) -> list[str]:
-    """Remove the biggest files that the script wrote until the rest fit in ``limit_mb``; return a log line for each.
+    """Remove files that the script wrote, biggest first, until ``limit_mb`` is met; return a log line for each.
 
     ``before`` is the result of ``_list_files`` before training.
     """

@@ -95,7 +95,7 @@ def read_toml(path: Path, model: type[T]) -> T:
 
 
 def _correct_line(text: str, error: str) -> str:
-    """Return how to correct a common mistake in the line given in ``error``; empty if there is none."""
+    """Return how to correct a common mistake in the line that ``error`` refers to; empty if there is none."""
     position = re.search(r"\(at line (\d+), ", error)
     line = text.splitlines()[int(position[1]) - 1] if position else ""
     for pattern, remedy in _MISTAKES.items():

@@ -60,10 +60,10 @@ def store_judgement(
 def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
     """Return the number of earlier looks at the test set of ``accuracy``.
 
-    Looks at an ``earlier`` test set are included if it counts as the same one. If the rows of both are known, the two
-    count as the same if they have a row in common, and if all earlier test sets with known rows together contain at
-    least the fraction ``MIN_SHARED`` of the current one's rows. If the rows of either are unknown, the two count as the
-    same if their sizes are known and equal, and if their digests are equal or at least one digest is unknown.
+    The looks at an ``earlier`` test set are counted if it seems to be the same set. If the rows of both are known, they
+    must have a row in common, and all earlier sets with known rows must together contain at least a fraction
+    ``MIN_SHARED`` of the current rows. Otherwise, the sizes must be known and equal, and the digests must be equal
+    unless either is unknown.
     """
     looks: int = 0
     known = []

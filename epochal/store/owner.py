@@ -38,7 +38,7 @@ def live_owner(owner: str | None, heartbeat: datetime | None) -> str | None:
 
 
 def _process_id(owner: str) -> int | None:
-    """Return the process ID of an owner that is running on this machine, or None if it runs elsewhere or has ended."""
+    """Return an owner's process ID, or None if the owner runs on another machine or has ended."""
     machine, pid, start = owner.rsplit("/", 2)
     return int(pid) if machine == _machine() and _start_time(int(pid)) == start else None
 
@@ -69,7 +69,7 @@ def signal_owner(owner: str) -> None:
 
 
 def wait_until_gone(owner: str) -> None:
-    """Wait until an owner on this machine has ended (pidfd_open(2)); return at once if it runs elsewhere."""
+    """Wait until an owner has ended (pidfd_open(2)); return at once if it runs on another machine."""
     pid = _process_id(owner)
     if pid is None:
         return

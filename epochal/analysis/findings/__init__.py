@@ -58,7 +58,7 @@ __all__ = [
 
 
 def _find_steps_before_split(sources: tuple[Source, ...]) -> list[Finding]:
-    """Return the findings about steps that use the rows or labels of the test data before the split."""
+    """Return the findings about steps before the split that use the rows or labels of the test data."""
     findings: list[Finding] = []
     for check in (find_fitted_before_split, find_chosen_before_split):
         with suppress(RecursionError):

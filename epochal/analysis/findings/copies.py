@@ -1,4 +1,4 @@
-"""Find calls that return rows of the data several times."""
+"""Find calls that duplicate rows of the data."""
 
 import ast
 from collections import Counter
@@ -16,7 +16,7 @@ _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 
 
 def find_copying(call: ast.Call, rows: Rows) -> str:
-    """Return the display name of a call that gets all rows and returns some of them several times; empty for others."""
+    """Return the display name of a call that receives all rows and repeats some of them; empty for other calls."""
     callee, method = rows.source.callee(call), last_name(call.func)
     if method == "sample" and isinstance(call.func, ast.Attribute):
         copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")
@@ -92,7 +92,7 @@ def _drawn_from(call: ast.Call, rows: Rows) -> str:
 def _repeated_from(call: ast.Call, rows: Rows) -> str:
     """Return the variable whose row indices a call repeats, as in ``df.index.repeat(3)``; empty if it repeats none.
 
-    A call that takes the numbers of repeats from a column does not count: it restores rows stored with a count.
+    A call that takes the number of repeats from a column is ignored: it restores rows stored with a count.
     """
     if last_name(call.func) != "repeat" or not isinstance(call.func, ast.Attribute):
         return ""
@@ -143,7 +143,7 @@ def joins_rows(call: ast.Call) -> bool:
 
 
 def has_other_axis(call: ast.Call) -> bool:
-    """Return whether a call that joins data does so along an axis other than that of the rows."""
+    """Return whether a call that joins data uses an axis other than the row axis."""
     axis = keyword(call, "axis", _AXES.get(last_name(call.func)))
     return axis is not None and not is_literal(axis, 0)
 

@@ -94,7 +94,7 @@ class LabelReads:
         return seen
 
     def _identify(self, labels: ast.expr) -> tuple[set[str], set[str]]:
-        """Return the variables and the columns (as in source code) that hold the labels."""
+        """Return the variables and the columns that hold the labels. Columns are returned as source code."""
         names: set[str] = set()
         keys: set[str] = set()
         pending: list[ast.AST] = [labels]

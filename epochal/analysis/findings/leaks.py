@@ -79,11 +79,11 @@ class _Leak:
 
     ``what``: the name of the function or class, or the expression that draws rows. ``copies``: a verb for what the call
     does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
-    call or, later, the one that uses its result. ``path``: the file that contains it; empty if it is the one that is
+    call or, later, the one that uses its result. ``path``: the file that contains the call; empty for the file being
     searched. ``learns``: whether the call learns from labels. ``columns``: the only columns that depend on the call;
     empty if all may depend on it. ``is_inner``: whether the copied rows are inside the elements of a list, and so count
-    only after the elements have been joined. ``is_changed``: whether the copies differ from the rows that they were
-    made from. ``fitted_on``: the source text of the columns that the call is fitted on; empty if it is fitted on all.
+    only after the elements have been joined. ``is_changed``: whether the copies differ from the original rows.
+    ``fitted_on``: the source text of the columns that the call fits on; empty if it fits on all columns.
     """
 
     what: str
@@ -176,7 +176,7 @@ class _Flow:
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
-        """Yield each leak that a statement completes, with a phrase that says where, and any call that makes folds."""
+        """Yield each leak that a statement completes, a phrase that says where, and any call that makes folds."""
         place = f"line {step.node.lineno}"
         for node in step.nodes:
             if isinstance(node, ast.Call):
@@ -263,7 +263,7 @@ class _Flow:
             self._sound_splits[bool(self._rows.folds_of(call))] = call.lineno
 
     def find_returned(self, scope: Scope) -> _Leak | None:
-        """Return the leak in a function that returns copies of rows, or data that depend on labels, as its first value."""
+        """Return the leak in a function whose first result is copies of rows or data that depends on labels."""
         returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
         if len(returns) != 1:
             return None
@@ -275,7 +275,7 @@ class _Flow:
         return replace(leak, path=leak.path or self._source.path) if leak and is_kept else None
 
     def _note_fit(self, call: ast.Call, step: Step) -> None:
-        """Record what a call to fit() or fit_transform() fits on all rows, and forget what it fits on a part of them."""
+        """Record a variable that fit() or fit_transform() fits on all rows; forget it if it is refitted on fewer."""
         if last_name(call.func) in ("fit", "fit_transform") and isinstance(call.func, ast.Attribute):
             owner = call.func.value
             if isinstance(owner, ast.Name):

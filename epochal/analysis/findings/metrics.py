@@ -345,7 +345,7 @@ def _configures_logging(source: Source) -> bool:
 
 
 def _sets_level(node: ast.AST) -> bool:
-    """Return whether a node sets the level of a logger such that messages logged with ``info`` may be shown."""
+    """Return whether a node sets a logger's level so that messages logged with ``info`` may be shown."""
     if isinstance(node, ast.Call) and last_name(node.func) == "setLevel":
         return _may_show_info(keyword(node, "level", 0))
     targets = node.targets if isinstance(node, ast.Assign) else []

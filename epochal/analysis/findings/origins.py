@@ -45,7 +45,7 @@ _NAMING_COLUMNS = frozenset({"drop_duplicates", "dropna", "fillna", "get_dummies
 _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
 """Functions that add columns or rows to a table. What they add counts only if it is read later."""
 _COLUMN = "?"
-"""The first character of a column's origins. Such origins count only if the column is read."""
+"""The first character of an origin that counts only if its column is read."""
 _OR = "\t"
 """In origins, the separator between the position and the name of a field that has both."""
 _TABLE_ATTRIBUTES = frozenset({"T", "at", "cat", "columns", "dt", "iat", "iloc", "index", "loc", "str", "values"})
@@ -65,10 +65,10 @@ class Origins:
     """The variables and columns that a scope's variables are computed from.
 
     A column ``df["price"]`` has the origin ``['price']``. Rows that a slice or index takes from a variable ``x`` have
-    the origin ``x[]``. Rows that a test such as ``year < 9`` takes have the origin ``x[] if year < 9``, followed by the
-    origins of the test on further lines. ``imported``: the imported names, which are not origins. ``constants``: the
-    variables that hold constants. ``results``: the functions in the code. ``loops``: the variables that are assumed not
-    to be row indices (loop variables, parameters of lambdas, and variables compared with the names of columns).
+    the origin ``x[]``. Rows that a test such as ``year < 9`` selects have the origin ``x[] if year < 9``, followed by
+    the origins of the test on further lines. ``imported``: the imported names, which are not origins. ``constants``:
+    the variables that hold constants. ``results``: the functions in the code. ``loops``: the variables that are assumed
+    not to be row indices (loop variables, parameters of lambdas, and variables compared with the names of columns).
     ``assigned``: for each column that is set to a variable, the origins of the variable.
     """
 
@@ -210,7 +210,7 @@ class Origins:
         return self._of_fields(node) if isinstance(node, ast.Dict) else self.of(node)
 
     def _of_record(self, node: ast.expr) -> frozenset[str]:
-        """Return the origins of a value that is added to a list: those of a record's fields count only if read."""
+        """Return the origins of a value added to a list; a record's fields count only if they are read."""
         if isinstance(node, ast.Tuple):
             return self._of_fields(ast.Dict([ast.Constant(each) for each in range(len(node.elts))], node.elts))
         if isinstance(node, ast.Call) and (names := self._find_field_names(node)):
@@ -237,7 +237,7 @@ class Origins:
     def _of_fields(self, node: ast.Dict) -> frozenset[str]:
         """Return the origins of the columns in a dictionary.
 
-        Unless all columns share an origin, it counts only if its column is read.
+        An origin that only some columns have counts only if one of those columns is read.
         """
         common = frozenset[str].intersection(*map(self.of, node.values)) if node.values else frozenset[str]()
         return common.union(
@@ -248,7 +248,7 @@ class Origins:
         )
 
     def _read(self, found: frozenset[str], column: ast.expr) -> frozenset[str]:
-        """Return a table's origins ``found`` after unmarking those of ``column``, because it is read.
+        """Return a table's origins ``found``, with those of ``column`` unmarked because that column is read.
 
         Return ``found`` itself if ``column`` may stand for many columns, as a mask or a loop variable does.
         """
@@ -331,7 +331,7 @@ class Origins:
         return found.union(*map(self.of, parts))
 
     def _find_filtered(self, node: ast.Subscript) -> str:
-        """Return the variable that a test such as ``df["year"] < 2015`` takes rows from; empty if there is none."""
+        """Return the variable from which a test such as ``df["year"] < 2015`` selects rows; empty if there is none."""
         return _find_data(node.value) if _is_filter(first_index(node)) and not self.kinds.of(node.value) else ""
 
     def _of_column(self, column: ast.expr) -> frozenset[str]:
@@ -419,7 +419,7 @@ class Origins:
         return [found | each for each in self._of_split(value, count)]
 
     def _of_split(self, value: ast.expr, count: int) -> list[frozenset[str]]:
-        """Return the origins of the data in each of ``count`` results of a split, in pairs of training and test rows.
+        """Return the origins of the ``count`` results of a split, usually the training and test rows of each argument.
 
         The results have no origins unless ``value`` is a call that returns the split data. A ``split`` method does not
         count, because it yields only row indices.
@@ -444,9 +444,9 @@ class Origins:
     def _assign_item(
         self, name: str, target: ast.Subscript, value: ast.expr, found: frozenset[str], condition: frozenset[str]
     ) -> None:
-        """Record the origins of a value that is set for a column.
+        """Record the origins of a value that is assigned to a column.
 
-        Conditions on the statement count only in a dictionary or series, which has one value for each column.
+        The statement's conditions count only for a dictionary or series, which holds one value per column.
         """
         if name in self.kinds.tables:
             found |= condition | self.of(target.slice)
@@ -463,7 +463,7 @@ class Origins:
 
 
 def find_filters(origins: Collection[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
-    """Yield each test that takes some rows of a variable: the variable, the test, and the test's origins."""
+    """Yield each test that selects rows of a variable: the variable, the test, and the test's origins."""
     for each in origins:
         first, *tested = each.split("\n")
         name, _, test = first.partition("[] if ")

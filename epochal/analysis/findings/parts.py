@@ -15,7 +15,7 @@ _FUNCTIONS = frozenset(
 )
 _AVERAGES = frozenset({"average", "count_nonzero", "mean", "sum"})
 _SUMMARIES = _AVERAGES | {"len", "max", "median", "min", "range", "std", "var"}
-"""Functions that return no rows of their arguments, unless an axis of 1 or -1 makes them summarise each row."""
+"""Functions that summarise all rows together, or each row separately if their axis is 1 or -1."""
 _SIZES = frozenset({"dtype", "ndim", "shape", "size"})
 _FITS = frozenset({"fit", "partial_fit"})
 _APPLIES_MODEL = frozenset({"decision_function", "predict", "predict_proba", "transform"})

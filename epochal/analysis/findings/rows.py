@@ -122,7 +122,7 @@ class Rows:
             names.discard(name)
 
     def note_folds(self, step: Step) -> None:
-        """Record the variables that hold the indices of the rows of a fold, as in ``for a, b in folds.split(x, y)``."""
+        """Record the variables that hold the row indices of a fold, as in ``for a, b in folds.split(x, y)``."""
         for node in step.nodes:
             match node:
                 case ast.For() | ast.comprehension():
@@ -143,14 +143,14 @@ class Rows:
                     self.grouped_indices.add(names[-1])
 
     def _keeps_groups(self, node: ast.expr) -> bool:
-        """Return whether folds are split by groups of rows, as in ``folds.split(x, y, groups)``."""
+        """Return whether folds keep groups of rows together, as in ``folds.split(x, y, groups)``."""
         if isinstance(node, ast.Name) and node.id in self.calls:
             return self._keeps_groups(self.calls[node.id])
         calls = (each for each in ast.walk(node) if isinstance(each, ast.Call) and last_name(each.func) == "split")
         return any(keyword(each, "groups", 2) for each in calls)
 
     def _yields_folds(self, node: ast.expr) -> bool:
-        """Return whether an expression yields the indices of the rows of folds."""
+        """Return whether an expression yields the row indices of folds."""
         if isinstance(node, ast.Name) and node.id in self.calls:
             return self._yields_folds(self.calls[node.id])
         return any(
@@ -162,7 +162,7 @@ class Rows:
         )
 
     def note_dependencies(self, target: ast.expr, depends: frozenset[str]) -> frozenset[str]:
-        """Record what the variables in an assignment's target depend on, and return the rows that they hold themselves."""
+        """Record what the variables in an assignment's target depend on, and return the names of their own rows."""
         names = {each.id for each in ast.walk(target) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
         for name in names:
             self._depends[name] = depends | {self.name_of(name)}

@@ -130,7 +130,7 @@ class _Choices:
         self._decided: dict[str, int] = {}
         """The line that last set or extended each variable."""
         self._whole: dict[str, Step] = {}
-        """The statements that set variables to parts of data with all columns, or to predictions for such parts."""
+        """The statements that set variables to rows with all columns, or to predictions for such rows."""
         self._predicted: set[str] = set()
         self._measures_all = False
         self._tested: list[tuple[ast.Call, Step]] = []
@@ -294,7 +294,7 @@ class _Choices:
         self._rows.note_folds(step)
 
     def _find_whole(self, step: Step) -> dict[str, Step]:
-        """Return the variables that a statement sets to parts of data with all columns, or to predictions for such a part."""
+        """Return the variables that a statement sets to rows with all columns, or to predictions for such rows."""
         for name in {name for target, _ in step.assigned for name in names_in(target)}:
             self._whole.pop(name, None)
             self._predicted.discard(name)
@@ -309,7 +309,7 @@ class _Choices:
         return dict.fromkeys(found, step)
 
     def _is_of_whole(self, call: ast.Call, step: Step) -> bool:
-        """Return whether a call measures a model on a part of data with all columns, or predicts its labels."""
+        """Return whether a call measures a model on rows with all columns, or predicts their labels."""
         given = [*call.args, *(each.value for each in call.keywords)][:2]
         rows = given[:1]
         if last_name(call.func) == "accuracy_score":
@@ -475,7 +475,7 @@ class _Choices:
 
 
 def _advise_for_folds(folds: str) -> str:
-    """Return what to do about a choice that is made before the call ``folds``, such as ``fit()``, splits the data."""
+    """Return what to do if columns are chosen before the call ``folds`` (such as ``fit()``) splits the data."""
     if folds == "fit()":
         return (
             "Split off the validation rows first, choose the columns using the other rows, and pass "

@@ -267,7 +267,7 @@ def names_in(target: ast.expr) -> set[str]:
 
 
 def elements_of(target: ast.expr) -> list[ast.expr]:
-    """Return the targets that a value's elements are assigned to; the target itself if it is a single one."""
+    """Return the elements of a tuple or list target; only the target itself if it is neither."""
     return target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
 
 

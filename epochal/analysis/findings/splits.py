@@ -35,7 +35,7 @@ _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 _SEED_NUMPY = "Draw from np.random.default_rng(0), or call np.random.seed(0) first."
 _MAX_DEPTH = 5
 _RANDOM = {"numpy.random.": "numpy", "random.": "python", "tensorflow.random.": "tensorflow", "torch.rand": "torch"}
-"""Maps prefixes of functions that draw random numbers to the generators that they use."""
+"""The random number generators that functions use, by the beginning of the function's name."""
 _CREATES_GENERATOR = frozenset(
     {"Generator", "MT19937", "PCG64", "Philox", "Random", "RandomState", "SeedSequence", "default_rng"}
 )
@@ -204,7 +204,7 @@ class _Shuffles:
         """The last value of each variable."""
 
     def follow(self, scope: Scope) -> Iterator[tuple[ast.Call, list[ast.expr]]]:
-        """Yield each call that shuffles rows before a split (``order[:800]``, ``order[800:]``), and the slices."""
+        """Yield each call whose shuffled rows are then split (``order[:800]``, ``order[800:]``), with the slices."""
         parts: dict[ast.Call, list[ast.expr]] = {}
         slices: dict[tuple[ast.Call, str], set[str]] = {}
         for step in scope.steps:

@@ -14,7 +14,7 @@ _MEASURING = frozenset({"accuracy_score", "evaluate", "score"})
 def is_given_training_rows(sources: tuple[Source, ...], function: Scope, names: Collection[str]) -> bool:
     """Return whether every call to a function passes training rows for the parameters ``names``.
 
-    A measurement on test rows must always follow the calls, so that its accuracy is the one that counts.
+    Each call must also be followed by a measurement on test rows, whose accuracy is then the one that counts.
     """
     uses = [
         node

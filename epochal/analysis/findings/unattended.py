@@ -365,7 +365,7 @@ def find_missing_arguments(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _make_optional(call: ast.Call) -> str:
-    """Return how to make an argparse argument optional; empty if it already is, or if that cannot be determined."""
+    """Return how to make an argparse argument optional; empty if it may already be optional."""
     name = text_of(call.args[0] if call.args else None)
     if not name or has_unknown_arguments(call):
         return ""
@@ -426,7 +426,7 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str]) -> object:
-    """Return a condition's value if there is no GPU: () stands for an empty list, and None for an unknown value."""
+    """Return the value that a condition has without a GPU; () means an empty list, and None an unknown value."""
     match node:
         case ast.Name(id=name) if name in gpus:
             return ()

@@ -32,7 +32,7 @@ _PLAIN_USES = MEASURING | {
     *("fit", "compile", "summary", "add", "save", "save_weights", "save_model", "get_params", "set_params"),
     *("count_params", "classes_", "feature_importances_"),
 }
-"""The names in ``MEASURING``, and attributes of a model that neither measure it nor predict with it."""
+"""The names in ``MEASURING``, and methods and attributes of a model that neither measure nor predict."""
 _COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
@@ -128,7 +128,7 @@ class _Code:
         return first is not None and second is not None and ast.dump(first) == ast.dump(second)
 
     def runs_first(self, write: _Place, load: _Place, fits: list[_Place]) -> bool:
-        """Return whether a call that writes a file runs before a call that loads it, even if the file exists."""
+        """Return whether a call that writes a file runs before one that loads it, even if the file already exists."""
         start = self._position(write)
         if last_name(write.call.func) in _BEST_EPOCH:  # such a callback writes during the next fit
             start = min((at for at in map(self._position, fits) if at >= start), default=start)
@@ -164,7 +164,7 @@ class _Code:
         return next(filter(None, by_name), None) or (call.args[position] if len(call.args) > position else None)
 
     def _resolve(self, place: _Place, node: ast.expr | None) -> ast.expr | None:
-        """Return an expression with variables replaced by the values that are assigned to them once.
+        """Return an expression or, if it is a variable that is assigned only once, the assigned value.
 
         A call to ``open`` is replaced by its first argument.
         """
@@ -246,7 +246,10 @@ def _loads_model(place: _Place, places: list[_Place]) -> bool:
 
 
 def _is_only_compared(place: _Place, measurement: tuple[str, str, int] | None) -> bool:
-    """Return whether a loaded model is used only before another is measured, and only for printed or logged output."""
+    """Return whether a loaded model serves only as a baseline for the measured model.
+
+    Such a baseline is used only before the measurement, and affects only printed or logged output and later decisions.
+    """
     what, path, line = measurement or ("", "", 0)
     target = next((target for target, value in place.step.assigned if value is place.call), None)
     if not isinstance(target, ast.Name) or not what.endswith("()") or path != place.source.path:
@@ -290,7 +293,7 @@ def _shows(node: ast.stmt) -> bool:
 
 
 def _alternatives(node: ast.expr | None) -> list[ast.expr]:
-    """Return the expressions whose value an expression may take, such as ``a`` and ``b`` for ``a if c else b``."""
+    """Return the expressions that may supply an expression's value, such as ``a`` and ``b`` for ``a if c else b``."""
     match node:
         case ast.IfExp():
             return [*_alternatives(node.body), *_alternatives(node.orelse)]

@@ -45,7 +45,7 @@ def find_keys(path: str, content: bytes) -> list[Constant]:
 
 
 def format_value(path: str, before: bytes, value: Value) -> bytes:
-    """Return ``value`` formatted for the file ``path``, quoted like the old value ``before`` if possible."""
+    """Return ``value`` formatted for the file ``path`` and, if possible, quoted like the old value ``before``."""
     quote = before[:1].decode("ascii", "replace")
     if isinstance(value, bool):
         text = str(value).lower()

@@ -287,7 +287,7 @@ class _Finder:
             yield from self._trace_loop(unit, loop)
 
     def _find_passes(self, unit: Unit, loop: ast.For) -> ast.Call | None:
-        """Return the call to ``range`` in the header of a loop, even if a variable holds its result."""
+        """Return the call to ``range`` that a loop iterates over, directly or through a variable."""
         return _find_range(self._tracer.resolve(unit, loop.iter))
 
     def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:

@@ -83,7 +83,7 @@ class Evaluator:
         return None if value is UNKNOWN else bool(value)
 
     def evaluate(self, unit: Unit, node: ast.expr) -> Any:
-        """Return the value of an expression when the script is run without arguments, or UNKNOWN."""
+        """Return the value that an expression has when the script is run without arguments, or UNKNOWN."""
         self._evaluated = self._evaluated + 1 if self._evaluating else 0
         if node in self._evaluating or len(self._evaluating) > MAX_DEPTH or self._evaluated > MAX_STEPS:
             return UNKNOWN
@@ -255,7 +255,7 @@ class Evaluator:
         return values[0] if len(values) == 1 else node
 
     def is_effective(self, unit: Unit, statement: ast.AST, use: ast.AST | None = None) -> tuple[bool | None, bool]:
-        """Return whether a statement runs if ``use`` does (None if unknown), and whether it probably runs."""
+        """Return whether a statement runs if ``use`` runs (None if unknown), and whether it probably does."""
         known = dict(unit.branches(use)) if use else {}
         is_certain: bool | None = True
         is_probable = True
@@ -391,7 +391,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary behind ``base`` (None if unknown), and the likely kind of its definitions."""
+        """Return the class or dictionary behind ``base`` (None if unknown), and the most likely kind of definition."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):
@@ -466,7 +466,7 @@ def _find_called(unit: Unit, call: ast.Call) -> list[str]:
 
 
 def _is_hydra(decorator: ast.expr) -> bool:
-    """Return whether a decorator comes from Hydra, such as ``hydra.main(…)``, and so passes a configuration to its function."""
+    """Return whether a decorator is from Hydra and so passes its function a configuration, as ``hydra.main`` does."""
     return any(isinstance(each, ast.Name) and each.id == "hydra" for each in ast.walk(decorator))
 
 

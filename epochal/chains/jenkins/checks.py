@@ -148,7 +148,7 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     finally:
         challenge.unlink()
     hints = {
-        "scripts": "the agent's EPOCHAL_SCRIPTS holds different job scripts: install the same version of Epochal there",
+        "scripts": "the agent's job scripts (EPOCHAL_SCRIPTS) differ: install the gateway's version of Epochal on the agent",
         "home": f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share that folder at the same path",
         "database": "the agent's database is not the gateway's: set EPOCHAL_DATABASE to the same value on both",
     }

@@ -77,7 +77,7 @@ def delete(client: JenkinsClient, settings: ServerSettings, log: Log) -> None:
 def compare_definition(definition: Definition, current: str | None) -> str:
     """Return how a definition compares with the one in Jenkins, worded for the user: for example, ``unchanged``.
 
-    *current* is the config.xml in Jenkins, or None if Jenkins has no job or view with the definition's name.
+    ``current`` is the config.xml in Jenkins, or None if Jenkins has no job or view with the definition's name.
     """
     if current is None:
         return "missing"
@@ -143,7 +143,7 @@ def _apply_definition(client: JenkinsClient, definition: Definition) -> str:
 def _require_own(client: JenkinsClient, definition: Definition, current: str | None) -> None:
     """Raise JenkinsError if the job or view in Jenkins with the definition's name was not created by Epochal.
 
-    *current* is its config.xml, or None if Jenkins has no such job or view.
+    ``current`` is its config.xml, or None if Jenkins has no such job or view.
     """
     if current is not None and read_seal(current) is None:
         raise JenkinsError(

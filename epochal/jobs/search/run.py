@@ -57,7 +57,7 @@ def run_search(active: ActiveRun, give_up: GiveUp) -> GiveUp | EndCause:
 
 
 def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> list[str]:
-    """Return each choice, such as ``kernel = tiny``, for which every trial that used it failed.
+    """Return the choices, such as ``kernel = tiny``, for which every trial failed.
 
     If the search changes several constants, a choice is returned only if at least two trials used it. A trial that
     failed only because it was tested on other rows does not count as failed.

@@ -20,13 +20,12 @@ _MAX_NAMES = 20
 _NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
 """Constants that a search may change but that messages do not suggest, because they do not affect the model."""
 _SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
-"""Matches names of seeds, and of arguments and functions that take a seed, in lower case and without underscores."""
+"""Matches lower-case names, without underscores, of seeds and of arguments and functions that take a seed."""
 _TEST_SHARE = re.compile(
     r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share|start|offset)|trainsize"
     r"|(?:test|val|valid|validation)?fold(?:index|idx|id|no|number)?"
 )
-"""Matches names for the size of the training, test or validation data, and for the index of a fold, in lower case and
-without underscores."""
+"""Matches lower-case names, without underscores, for the size of training, test or validation data or a fold index."""
 _EXPECTED_VALUES = {
     "number": "a range, or numbers as choices",
     "text": "strings as choices",

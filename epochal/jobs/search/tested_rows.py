@@ -13,8 +13,8 @@ from epochal.records import Trial
 def advise_same_rows(script: Script, space: Sequence[Dimension], trials: Sequence[Trial], other: Trial) -> str:
     """Return how to test all trials on the same rows. ``other``: a trial whose test rows differ from the first's.
 
-    The advice names the split that has no seed, if any. Otherwise, if the code draws nothing at random without a seed,
-    the advice names the searched constants that differ between the two trials.
+    The advice names the split that has no seed, if any. Otherwise, if all of the code's random draws are seeded, it
+    names the searched constants that differ between the two trials.
     """
     sources = read_sources(script)
     if split := next((each for each in find_unseeded_splits(sources) if each.kind == "unseeded_split"), None):

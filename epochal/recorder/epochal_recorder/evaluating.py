@@ -24,8 +24,7 @@ class _Call:
         self._line = find_line_of_script()
         self.test_rows = TestRows(*outputs_of(model))
         self.is_tf_dataset = False
-        """Whether the data is a tf.data.Dataset. Keras reads its first batch twice, the first time just for the shape.
-        """
+        """Whether the data is a tf.data.Dataset; if so, Keras reads the first batch an extra time to get its shape."""
 
     def _on_begin(self, logs=None):
         if self.is_tf_dataset:

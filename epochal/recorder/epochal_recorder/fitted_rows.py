@@ -111,7 +111,7 @@ class FittedRows:
         self.order = numpy.empty(0, numpy.uint64)
         """Hashes of the rows without labels, in the order of the first pass; empty unless nearly all rows repeat."""
         self.source = None
-        """The class and line of the fit that yielded these rows (see ``note_transformation``); None if none did."""
+        """The class of the transformation that yielded the rows and the line of its fit; None if there was none."""
         self.line = None
         """The line of the script that called fit(); None if unknown."""
         self.in_parts = False
@@ -237,7 +237,7 @@ class FittedRows:
 
     @property
     def size(self):
-        """The number of rows in the first pass, with repetitions."""
+        """The number of rows in the first pass, including repeated rows."""
         return _count_rows(self.repeats_of_parts() if self.in_parts else self.repeats_of_data)
 
     def repeats_of_parts(self):
@@ -564,7 +564,7 @@ def _repeated_share(pairs, part=1.0):
 
 
 def _share_at_size(share, rows, more):
-    """Extrapolate ``share``, the share of repeated rows among ``rows`` rows, to a larger number of rows, ``more``."""
+    """Extrapolate the share of repeated rows from ``rows`` rows to a larger number, ``more``."""
     if more <= rows or not rows or share >= 1:
         return share
     return 1 - (1 - share) ** (more / rows)

@@ -13,18 +13,15 @@ from .rows import NotHashable, as_array, hash_labels, with_labels
 
 _MAX_ROWS = 1_000_000
 _ENOUGH, _PART = 100, 5
-"""Test folds are pooled until they have the first number of rows or, if that is less, one fifth of all rows.
-
-The second number is the divisor.
-"""
+"""Test folds are pooled until they have ``_ENOUGH`` rows or, if that is fewer, 1/``_PART`` of all rows."""
 
 
 def compare_folds(estimator, cv, data, hashes):
     """Return how the rows of a test fold compare with those of its training folds (the event's field ``seen``).
 
     ``cv``: the cross-validation's argument of this name. ``data``: its rows, their labels and their groups. ``hashes``:
-    the hashes of the rows. A splitter that draws its folds at random draws them again, without affecting the
-    random numbers that the script draws later. If the rows cannot be compared, only ``why`` is returned.
+    the hashes of the rows. The folds are drawn again, without affecting the random numbers that the script draws later.
+    If the rows cannot be compared, only ``why`` is returned.
     """
     rows, labels, groups = data
     if len(hashes) > _MAX_ROWS:
@@ -118,7 +115,7 @@ def _draw_fold(estimator, cv, labels, groups, count):
 
 
 def _choose_folds(count, share):
-    """Choose at random just enough of ``count`` folds to contain about ``share`` of all rows; return their numbers.
+    """Return the numbers of random folds, out of ``count``, that together contain about ``share`` of all rows.
 
     Successive folds could hide leaks: a row and the copies that follow it would all be test rows.
     """

@@ -30,7 +30,7 @@ from .resume import Resumption
 _MAX_FITS = 32
 """The maximum number of fits that keep checkpoints; limited because a script may call fit in a loop."""
 _KERAS = frozenset({"keras", "tf_keras", "tensorflow"})
-"""The packages whose loading functions call each other."""
+"""The packages that provide Keras. Their loading functions call each other."""
 
 
 def observe(module, out, checkpoints, stop_at, started):
@@ -90,7 +90,7 @@ def _wrap_to_note_weights(function, name, shared):
 
 
 def _is_of_library(frame, path):
-    """Return whether a library, such as keras.applications, loads weights from a file outside of the script's folder.
+    """Return whether a library, such as keras.applications, loads weights from a file outside the script's folder.
 
     ``frame``: the frame that called Keras' loading function. ``path``: the file.
     """

@@ -7,7 +7,7 @@ from .rows import NotHashable, as_array, leaves_of
 _MAX_ANSWERS = 100_000
 _MAX_ANSWER_LENGTH = 40
 _MAX_GRADES = 20
-"""If the targets of a regression include more different integers than this, they are not grades or classes."""
+"""If the targets of a regression include more distinct integers than this, they are not grades or classes."""
 _MAX_ANSWERS_AT_PLACES, _MAX_PLACES = 64, 1_000_000
 
 

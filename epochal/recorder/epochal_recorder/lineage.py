@@ -106,7 +106,7 @@ class Lineage:
         """Record weights that the script has loaded from a file. It is unknown which rows they were fitted on.
 
         Weights that are already known or were saved by this trial are left out. Vectors are recorded as untrained,
-        because a model trained from scratch on the same data has the same means and variances.
+        because some (means and variances) have the same values in a model trained from scratch on the same data.
         """
         matrices = [array for array in arrays if numpy.ndim(array) > 1]
         self._remember_unless_known(matrices, self.loaded())
@@ -193,7 +193,7 @@ class LoadedResults:
         self._values = numpy.empty(0, numpy.float32)
 
     def add(self, results, rows):
-        """Record what a loaded model has computed for ``rows``, except the columns that it has only copied from them."""
+        """Record what a loaded model computed for ``rows``, except columns that it merely copied from ``rows``."""
         copied = set(map(digest_of, _columns_of(rows)))
         for column in itertools.islice(_columns_of(results), _MAX_RESULT_COLUMNS):
             digest = digest_of(column)
@@ -203,7 +203,7 @@ class LoadedResults:
                     self._values = numpy.union1d(self._values, column)
 
     def are_among(self, data):
-        """Return whether a column of ``data`` holds recorded numbers: those of all rows, or of some in any order."""
+        """Return whether a column of ``data`` is a recorded one, or consists almost entirely of recorded numbers."""
         if not self._digests:
             return False
         return any(digest_of(column) in self._digests or self._contain(column) for column in _columns_of(data))

@@ -78,7 +78,7 @@ class TestRows:
         """How the rows compare with the training rows if this is known from a source other than the model's fits."""
         self.is_autoencoder = False
         self.expects_classes = False
-        """Whether the measured accuracy is meaningless for a regression, even one whose labels are all integers."""
+        """Whether the accuracy compares classes, and so is meaningless for a regression, even with integer labels."""
         self.is_redrawn = False
         """Whether a tf.data pipeline selects the rows again on each pass, so that they may include training rows."""
         self._outputs = outputs
@@ -141,7 +141,7 @@ class TestRows:
 
     @property
     def hashes_in_order(self):
-        """Hashes of the rows without their labels, in reading order; if there are too many, the smallest, sorted."""
+        """Hashes of the rows without their labels, in reading order; if too many, only the smallest, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def extend(self, other):
@@ -196,7 +196,7 @@ class TestRows:
 class _Collected:
     """Predictions of one model for a few rows each.
 
-    ``parts``: the rows and the answers of each prediction. ``places``: where the script made it (``_find_place``).
+    ``parts``: the rows and the answers of each prediction. ``places``: where the script made each (``_find_place``).
     """
 
     origin: Origin
@@ -207,8 +207,8 @@ class _Collected:
     def split_loops(self):
         """Return the parts as one list for each loop that predicted at least ``MIN_TEST_ROWS`` rows.
 
-        Places that alternate belong to the same loop, which ends when the script returns to none of them. If no loop
-        has enough rows, all parts are returned as a single list.
+        Places that alternate belong to the same loop, which ends when the script no longer returns to any of them. If
+        no loop has enough rows, all parts are returned as a single list.
         """
         last = {place: at for at, place in enumerate(self.places)}
         loops, end = [], -1
@@ -326,7 +326,7 @@ class SharedState:
         """Record ``parts`` of the collected predictions as a single prediction, unless they are a demonstration.
 
         They are a demonstration if they have fewer rows than an earlier prediction. If that prediction was for training
-        rows, only a tenth of its rows counts, because a smaller test set may follow. Without an earlier prediction,
+        rows, only a tenth of its rows count, because a smaller test set may follow. Without an earlier prediction,
         they are a demonstration if they have fewer than ``MIN_TEST_ROWS`` rows.
         """
         limits = [each.test_rows.count / (10 if each.is_refused else 1) for each in self.predictions]

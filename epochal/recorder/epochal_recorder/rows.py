@@ -2,7 +2,7 @@
 
 A row is the data of one sample, that is, of one index along the first axis. Numbers are hashed as 32-bit floats,
 one-hot labels as the index of their class, and dictionaries in sorted key order. Zeros at the end of a row are ignored,
-because they may be mere padding to the length of other rows.
+because they may be padding.
 """
 
 import contextlib

@@ -11,7 +11,7 @@ from .rows import with_labels
 _NEARLY_ALL = 0.95
 """The data counts as repetitive only if at least this share of test rows occurs repeatedly in the training rows."""
 _MIN_DISTINCT, _MIN_ROWS = 4, 16
-"""With fewer distinct test rows, or fewer in total, their order may match the training rows by chance."""
+"""Minimum numbers of distinct and of all test rows; fewer may match the order of the training rows by chance."""
 
 
 def are_training_rows(rows, fits, totals):
@@ -50,7 +50,7 @@ def _count_fitted(unique, fit):
 
 
 def _is_run(rows, order):
-    """Return whether ``rows`` follow one another in ``order``, the training rows in reading order."""
+    """Return whether ``rows`` are consecutive in ``order``, the training rows in reading order."""
     if not _MIN_ROWS <= len(rows) <= len(order):
         return False
     starts = numpy.flatnonzero(order[: len(order) - len(rows) + 1] == rows[0])

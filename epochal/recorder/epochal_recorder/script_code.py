@@ -249,7 +249,7 @@ def _is_script_class(kind):
 
 
 def _own_functions(kind):
-    """Return the methods and other functions of a class that are defined in the script."""
+    """Return the script-defined methods and other functions of a class."""
     return [function for value in vars(kind).values() if (function := _function_of(value)) and is_from_script(function)]
 
 

@@ -23,7 +23,7 @@ _MAX_BYTES_HASHED = 16_000_000
 class ScriptState:
     """The state that a fit changes in its callbacks and PyDatasets, and in the globals and closures that they use.
 
-    An instance must be created when training begins: only values that change after that belong to the state. Values
+    An instance must be created when training begins: only values that change afterwards belong to the state. Values
     that the script sets before training are therefore not overwritten. ``model``: the model being fitted, whose
     variables are saved separately.
     """
@@ -46,7 +46,7 @@ class ScriptState:
 
     @property
     def objects(self):
-        """The objects that the code of the callbacks and PyDatasets reads."""
+        """The objects read by the code of the callbacks and PyDatasets."""
         return [value for code in self._codes for value in code.objects.values()]
 
     def digests(self):

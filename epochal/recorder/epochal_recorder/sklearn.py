@@ -169,7 +169,7 @@ def _record_cross_val_predict(_, call, returned, shared):
 
 
 def _keep_folds(arguments):
-    """Return a cross-validation's arguments, with folds that can be read only once copied into a list."""
+    """Return a cross-validation's arguments; folds that can be read only once are copied into a list."""
     is_iterator = isinstance(arguments.get("cv"), collections.abc.Iterator)
     return arguments | {"cv": list(arguments["cv"])} if is_iterator else arguments
 

@@ -1,4 +1,4 @@
-"""Add columns for a run's fingerprint with and without the offered change, and for the run and trial whose verdict it reuses.
+"""Add columns for a run's fingerprints and for the run and trial whose verdict it reuses.
 
 Migrations import nothing from the schema, because they must not change when the schema does.
 """
