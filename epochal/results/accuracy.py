@@ -39,12 +39,12 @@ from epochal.results.refusals import (
 )
 from epochal.results.stated import (
     TOLERANCE,
-    find_fractions,
     is_same_number,
     is_share_of,
     lists_some,
     parse_accuracy_json,
     rounding_error,
+    states_one_of,
     validate,
 )
 from epochal.results.written import WrittenFile
@@ -325,9 +325,8 @@ class _Chooser:
         last, line = self._last_cross_validation(), self._findings.printed.unparsed
         if last is None or not line:
             return False
-        mean = last.metrics["accuracy"]
-        states_best = any(is_same_number(number, mean, rounding_error(number)) for number in find_fractions(line))
-        return (states_best and last.candidates > 0) or lists_some(line, last.scores)
+        states_best = last.candidates > 0 and states_one_of(line, [last.metrics["accuracy"]])
+        return states_best or lists_some(line, last.scores)
 
     def _refuse_unparsed_line(self) -> None:
         """Raise RunFailed if the script printed an accuracy in a form that cannot be parsed.

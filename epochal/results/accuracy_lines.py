@@ -209,6 +209,17 @@ _PERCENTAGE_BEFORE = re.compile(r"\d\s*(?:%|per\s?cent|pct)\s*$", re.IGNORECASE)
 """Matches the text before the number of samples in "93.8 percent of 450"."""
 _ADJACENT = re.compile(rf"(?<![\w.,@#/-]){_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[-+]?\d+")
+# The next number of a row such as "0.82, 0.75", "'0.82' '0.75'", "{1: 0.82, 2: 0.75}" or "[0.82], [0.75]". In brackets,
+# it is a spread or an interval; before another word, it is another measure; and "0.83 / 1.0" names the maximum.
+_NEXT_IN_ROW = re.compile(
+    r"(?:\]\s*,?(?=\s*\[)|[\"')\]]*(?:\s*[,;|](?:\s*and\b)?|\s*/(?!\s*1(?:00)?(?:\.0*)?(?![\d.]))|\s+and\b|\s)(?!\s*[(\[<]))"
+    rf"(?:\s*\d++\s*:)?{_NUMBER}(?!\s*(?!(?:and|on|over|for|in|across)\b)[A-Za-z@])",
+    re.IGNORECASE,
+)
+_OTHER_NAMES = re.compile(r"\s*(?:[,;&/+|]|and\b)\s*[A-Za-z]", re.IGNORECASE)
+"""Matches the text between an accuracy's name and a row of numbers that has one number for each of several names."""
+_MAX_SPREAD = 0.25
+"""A second number that is at most this share of the first may be its standard deviation."""
 _NOUN_AFTER = re.compile(r"\s*[A-Za-z@]")
 _BEFORE_WORD = re.compile(
     rf"(?P<lead>.*?)(?<![\w.,@#/-]){_NUMBER}\s*(?:(?:mean|average|overall|final|test(?:ing)?|classification|top-1)\s+)*$",
@@ -361,7 +372,7 @@ def _read_mention(text: str, mention: _Mention) -> Statement | None:
             split, found = pair
             return _build(split, found, "", is_precision, shift + found.end(), after[found.end() :])
         found = _find_number(segment, after)
-        if found is None:
+        if found is None or _starts_row(found, after):
             return None
         between, number_end, lead = segment[: found.start("wrap")], shift + found.end(), mention.before
     if any(pattern.search(between) for pattern in (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)):
@@ -411,6 +422,33 @@ def _find_number(segment: str, after: str) -> re.Match[str] | None:
         if _is_value(found, after) and not (_is_count(found) and re.search(r"\w", segment[: found.start()])):
             return found
     return None
+
+
+def _starts_row(found: re.Match[str], after: str) -> bool:
+    """Return whether the number ``found`` in ``after`` is the first of several that may be accuracies, as of the folds.
+
+    Two numbers are not a row if the second may be the standard deviation of the first.
+    """
+    if not found["number"] or _OTHER_NAMES.match(after[: found.start("wrap")]):
+        return False
+    row, end = [_to_number(found)], found.end()
+    while len(row) < 3 and (following := _NEXT_IN_ROW.match(after, end)):
+        number = following["number"]
+        if not number or number[0] in "+-" or _form_of(following) != _form_of(found):
+            break
+        row.append(_to_number(following))
+        end = following.end()
+    first, *others = [each for each in row if each <= (100 if row[0] > 1 or found["percent"] else 1)] or row
+    return len(others) > 1 or any(each > _MAX_SPREAD * first for each in others)
+
+
+def _to_number(found: re.Match[str]) -> float:
+    return float(found["number"].rstrip(",").replace(",", "."))
+
+
+def _form_of(found: re.Match[str]) -> tuple[bool, bool]:
+    """Return whether a number has a percent sign, and whether it is whole."""
+    return bool(found["percent"]), bool(_WHOLE_NUMBER.fullmatch(found["number"].rstrip(",")))
 
 
 def _is_count(found: re.Match[str]) -> bool:
@@ -533,4 +571,7 @@ def _explain_unread(mention: _Mention, between: str, split: Split) -> str:
     measure = _RISKY_BEFORE.search(_MEASURE_BEFORE.sub("", mention.before))
     if measure and split is Split.UNNAMED:
         return f"mentions {measure[0]!r} first and does not say 'test', so it may state a training accuracy"
+    number = _ADJACENT.search(mention.after)
+    if number and _starts_row(number, mention.after):
+        return "lists several numbers without saying which of them is the accuracy"
     return "has a form that Epochal does not recognise"

@@ -3,8 +3,9 @@
 import json
 import math
 import re
+import statistics
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -40,21 +41,38 @@ def is_same_number(stated: float, measured: float, tolerance: float) -> bool:
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 
-def find_fractions(text: str) -> list[float]:
-    """Return all numbers with a decimal point in a text, in order."""
-    return [float(number) for number in re.findall(r"(?<![\w.])\d+\.\d*(?![\w.])", text)]
+def find_shares(text: str) -> list[float]:
+    """Return the numbers in a text that have a decimal point or a percent sign, in order.
+
+    A number with a percent sign, or over 1, is divided by 100: 96.5% gives 0.965.
+    """
+    found = re.findall(r"(?<![\w.])(\d+(?:\.\d*(?![\w.])|(?=\s*%(?!\s*(?:CI\b|conf|interval)))))\s*(%?)", text)
+    return [float(Decimal(number) / 100) if sign or float(number) > 1 else float(number) for number, sign in found]
+
+
+def states_one_of(line: str, values: Iterable[float]) -> bool:
+    """Return whether a number in a line is one of ``values`` (0 to 1), perhaps rounded."""
+    return any(_rounds(stated, value) for value in values for stated in find_shares(line))
+
+
+def _rounds(stated: float, value: float) -> bool:
+    return abs(stated - value) <= rounding_error(stated)
 
 
 def lists_some(line: str, numbers: Sequence[float]) -> bool:
     """Return whether a line's last brackets list only successive ``numbers``, at least two, perhaps rounded.
 
-    Without brackets, the whole line is searched. A line that was cut or wrapped may list only some of ``numbers``.
+    A line without brackets must contain no other numbers. A line that was cut or wrapped may list only some of them. A
+    list may also begin with their mean, followed by their standard deviation or any of them, such as the highest.
     """
-    listed = find_fractions(line.rpartition("[")[2].partition("]")[0])
+    listed = find_shares(line.rpartition("[")[2].partition("]")[0])
+    if len(listed) < 2 or len(numbers) < 2:
+        return False
     windows = (numbers[start : start + len(listed)] for start in range(len(numbers) - len(listed) + 1))
-    return len(listed) > 1 and any(
-        all(is_same_number(stated, each, rounding_error(stated)) for stated, each in zip(listed, window, strict=True))
-        for window in windows
+    known = (*numbers, statistics.pstdev(numbers), statistics.stdev(numbers))
+    return any(all(map(_rounds, listed, window)) for window in windows) or (
+        _rounds(listed[0], statistics.fmean(numbers))
+        and all(any(_rounds(each, number) for number in known) for each in listed[1:])
     )
 
 

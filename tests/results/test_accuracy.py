@@ -411,7 +411,7 @@ def test_training_accuracy_alone_is_no_refused_test() -> None:
     test = _make_event(0.0, "predict", metrics={}, labels={})
     training = test | {"seen": _SAME, "test_set": "2e1d", "time": 2.0}
     assert _explain_refusal(test, training).startswith("nn.py finished but reported no accuracy")
-    assert "form that Epochal does not" in _explain_refusal(test, training, log="Test loss | acc: 0.93 | 0.5")
+    assert "lists several numbers" in _explain_refusal(test, training, log="Test loss | acc: 0.93 | 0.5")
     assert "All test rows" in _explain_refusal(training)
     assert "All test rows" in _explain_refusal(training, log="Test accuracy: 0.99")
 
@@ -421,6 +421,8 @@ def test_training_accuracy_alone_is_no_refused_test() -> None:
     [
         ("Best accuracy: 0.9633", True),
         ("Best CV accuracy: 96.33%", True),
+        ("Best CV accuracy: 96.3%", True),
+        ("Best accuracy: 0.9712 (96% CI)", False),
         ("Best accuracy: 0.9712", False),
         ("Best test accuracy: 0.9633\nTest accuracy of class 3: 0.4", False),
     ],
@@ -450,6 +452,18 @@ def test_printed_best_score_of_a_search_counts(log: str, counts: bool) -> None:
         ),
         ("Accuracy scores: [ 96.67 100.    93.33  96.67 100.  ]", True),
         ("Accuracy of the folds: 0.967, 1.000, 0.933, 0.967, 1.000", True),
+        ("SVC accuracy ['0.97', '1.00', '0.93', '0.97', '1.00']", True),
+        ("Accuracy: 0.97 1.00 0.93 0.97 1.00", True),
+        ("Test accuracy: ('0.967', '1.000', '0.933', '0.967', '1.000')", True),
+        ("Accuracy: [np.float64(0.9666666666666667), np.float64(1.0), np.float64(0.9333333333333333)]", True),
+        ("Accuracy per fold: 96.7%, 100.0%, 93.3%, 96.7%, 100.0%", True),
+        ("Accuracy per fold: 97%, 100%, 93%, 97%, 100%", True),
+        ("Accuracy in % for each fold: [ 96.7 100.   93.3  96.7 100. ]", True),
+        ("Accuracy: 0.973 0.933 1.000", True),
+        ("Accuracy: 0.973 0.025", True),
+        ("Accuracy: 0.97 1.00 0.93 0.97 0.91", False),
+        ("Accuracy per fold: 95.7%, 100.0%, 93.3%, 96.7%, 100.0%", False),
+        ("Accuracy of the models: ['0.91', '0.93']", False),
         ("Accuracy for each fold: [1.         0.96666667 0.93333333", False),
         ("Accuracy for each class: [0.95, 1.0, 0.93, 0.97, 1.0]", False),
         ("Accuracy of fold 1: 0.967", False),
@@ -675,6 +689,7 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
             "may state the accuracy of the best epoch or of only part of the test data",
         ),
         ("Test accuracy: 0.83/0.91", "has a form that Epochal does not recognise"),
+        ("Train/test accuracy: 0.99 0.83", "lists several numbers without saying which of them is the accuracy"),
     ],
 )
 def test_reason_why_a_line_does_not_count_is_given(line: str, why: str) -> None:
