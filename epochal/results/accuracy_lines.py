@@ -212,7 +212,8 @@ _WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 # The next number of a row such as "0.82, 0.75", "'0.82' '0.75'", "{1: 0.82, 2: 0.75}" or "[0.82], [0.75]". In brackets,
 # it is a spread or an interval; before another word, it is another measure; and "0.83 / 1.0" names the maximum.
 _NEXT_IN_ROW = re.compile(
-    r"(?:\]\s*,?(?=\s*\[)|[\"')\]]*(?:\s*[,;|](?:\s*and\b)?|\s*/(?!\s*1(?:00)?(?:\.0*)?(?![\d.]))|\s+and\b|\s)(?!\s*[(\[<]))"
+    r"(?:\]\s*,?(?=\s*\[)"
+    r"|[\"')\]]*(?:\s*[,;|](?:\s*and\b)?|\s*/(?!\s*1(?:00)?(?:\.0*)?(?![\d.]))|\s+and\b|\s)(?!\s*[(\[<]))"
     rf"(?:\s*\d++\s*:)?{_NUMBER}(?!\s*(?!(?:and|on|over|for|in|across)\b)[A-Za-z@])",
     re.IGNORECASE,
 )
