@@ -28,6 +28,7 @@ from epochal.results.refusals import (
     OTHER_METRICS,
     OWN_ACCURACY,
     REFUSED_LEAKS,
+    describe_share,
     explain_label_refusal,
     explain_leak,
     explain_missing_accuracy,
@@ -622,8 +623,8 @@ class _Chooser:
             "has repeated rows, set repeated_rows = true in epochal.toml."
         )
         return (
-            f"In the cross-validation, {mean.overlap.share:.0%} of the rows of a test fold are identical to rows in the training "
-            f"folds, so a model may have memorised them. {remedy}"
+            f"In the cross-validation, {describe_share(mean.overlap.share)} of the rows of a test fold are identical to rows "
+            f"in the training folds, so a model may have memorised them. {remedy}"
         )
 
     def _explain_unused_line(self, r2: float) -> str:

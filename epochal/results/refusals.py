@@ -134,6 +134,11 @@ def explain_leak(leak: Finding) -> str:
     return f"{leak.path} line {leak.line}: {leak.message} The accuracy does not count. {leak.remedy}"
 
 
+def describe_share(share: float) -> str:
+    """Return a share of rows as a percentage that is 100% only if it is (nearly) all of them."""
+    return f"{share:.1%}" if round(share, 2) == 1 and share < _ALL_ROWS else f"{share:.0%}"
+
+
 def _find_copy(measurement: Measurement, leaks: Sequence[Finding]) -> Finding | None:
     """Return the finding about the call that copied rows into the test set; None if training used too few test rows."""
     if measurement.overlap.share <= _MAX_COPIED:
@@ -168,7 +173,7 @@ def explain_row_refusal(
     # The recorder estimates this share from rows that repeat, and cannot know that the script copied them.
     is_known = overlap.expected >= 0.005 and not copied and not overlap.is_part
     expected = f" (a clean split would yield {overlap.expected:.0%})" if is_known else ""
-    share = "All" if uses_all else f"{overlap.share:.0%} of the"
+    share = "All" if uses_all else f"{describe_share(overlap.share)} of the"
     if overlap.learned_by and not copied:
         return _explain_learner(measurement, script, f"{share} {what}".replace("All", "all"))
     if measurement.is_one_by_one and not uses_all and not copied:
@@ -178,16 +183,14 @@ def explain_row_refusal(
             "Otherwise, keep the test rows out of the training data."
         )
     fitted = next((leak for leak in leaks if uses_all and _SUPERVISED.match(leak.message)), None)
-    if uses_all and not (overlap.is_part or copied or fitted):
-        return f"All {what} rows are identical to training rows, so a model may have memorised them. {_KEEP_OUT}"
+    if not (overlap.is_part or copied or fitted):
+        return f"{share} {what} rows are identical to training rows{expected}, so a model may have memorised them. {_KEEP_OUT}"
     if copied:
         remedy = f"{copied.path} line {copied.line}: {copied.remedy}"
     elif fitted:
         remedy = f"{fitted.path} line {fitted.line}: {fitted.message} {fitted.remedy}"
-    elif uses_all:
-        remedy = "Split the data first, for example with train_test_split(), and train on one part only."
     else:
-        remedy = _KEEP_OUT
+        remedy = "Split the data first, for example with train_test_split(), and train on one part only."
     return f"{share} {what} rows were also used in training{expected}, so the accuracy on them is meaningless. {remedy}"
 
 

@@ -253,7 +253,13 @@ _LOADED = _make_event(0.97, trained=False)
     [
         (
             _make_event(1.0, seen=_SEEN),
-            "80% of the test rows were also used in training (a clean split would yield 2%)",
+            "80% of the test rows are identical to training rows (a clean split would yield 2%), so a model may have memorised",
+        ),
+        (_make_event(1.0, seen=_SEEN | {"share": 0.9956}), "99.6% of the test rows are identical to training rows (a"),
+        (_make_event(1.0, seen=_SEEN | {"share": 0.9951, "expected": 0}), "99.5% of the test rows are identical to"),
+        (
+            _make_event(1.0, "score", seen=_SEEN | {"share": 0.9993}, one_by_one=True),
+            "99.9% of the rows that were predicted one by one",
         ),
         (_make_event(1.0, seen=_SEEN | {"redrawn": True}), "includes training rows and changes each time it is read"),
         (
@@ -311,8 +317,9 @@ def test_trained_rows_count_if_the_repository_accepts_them() -> None:
     assert not _choose(_make_event(0.9), repeated=True).accuracy.evidence.accepted
     equal = _make_event(0.9, seen=_SEEN | {"share": 1.0})
     assert _explain_refusal(equal) == (
-        "All test rows are identical to training rows, so a model may have memorised them. Keep the test rows out of the "
-        "training data, or, if the data naturally has repeated rows, set repeated_rows = true in epochal.toml."
+        "All test rows are identical to training rows (a clean split would yield 2%), so a model may have memorised them. "
+        "Keep the test rows out of the training data, or, if the data naturally has repeated rows, set repeated_rows = true "
+        "in epochal.toml."
     )
     assert _choose(equal, repeated=True).accuracy.value == 0.9
 
@@ -557,7 +564,9 @@ def test_accuracy_on_columns_chosen_with_the_test_labels_is_refused(kind: str) -
 def test_validation_on_training_rows_is_refused() -> None:
     """The training data may be passed as validation_data, and nothing else may be measured."""
     validation = _make_event(0.7, "validation", model=1, call=1, metrics={}, seen=_SEEN)
-    assert _explain_refusal(*_EPOCHS, validation).startswith("80% of the validation rows were also used in training")
+    assert _explain_refusal(*_EPOCHS, validation).startswith(
+        "80% of the validation rows are identical to training rows"
+    )
     sound = _choose(*_EPOCHS, validation | {"seen": _CLEAN}).accuracy
     assert (sound.value, sound.samples, sound.test_set, sound.evidence.chance) == (0.7, 360, "1f0c", 0.1)
 
@@ -888,6 +897,7 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
     copied = mean | {"seen": _SEEN}
     for log in ("", "Test accuracy: 0.9633", "0.96 accuracy"):
         assert "80% of the rows of a test fold" in _explain_refusal(copied, log=log)
+    assert "99.6% of the rows of a test fold" in _explain_refusal(mean | {"seen": _SEEN | {"share": 0.9956}})
     assert _read_accuracy(copied, repeated=True) == (0.9633, "cross_validation")
     assert _read_accuracy(copied, log="Test accuracy: 0.8") == (0.8, "output")
     assert _choose(mean).accuracy.evidence.checked
