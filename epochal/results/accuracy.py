@@ -40,6 +40,7 @@ from epochal.results.refusals import (
 )
 from epochal.results.stated import (
     TOLERANCE,
+    find_shares,
     is_same_number,
     is_share_of,
     lists_some,
@@ -340,6 +341,8 @@ class _Chooser:
         unparsed = printed.unparsed
         if unparsed and (self._refused or (self._refused_predictions and not self._sound_predictions)):
             raise self._no_accuracy_error()
+        if unparsed and (explanation := self._explain_training_numbers(find_shares(unparsed))):
+            raise RunFailed(Reason.NO_ACCURACY, explanation)
         if unparsed:
             raise RunFailed(
                 Reason.NO_ACCURACY,
@@ -567,9 +570,11 @@ class _Chooser:
                 )
             return (
                 f"{stated} the mean accuracy that {measurement.measured_by}() returned for training rows. State the mean of its "
-                "scores on test rows."
+                "scores on test rows, as in 'Test accuracy: 0.83'."
             )
         if measurement.is_selected:
+            if selected := find_leak(self._findings.leaks, "learned_before_folds"):
+                return explain_leak(selected)
             return (
                 "The cross-validation was given features that had been selected using the labels of its rows, so its accuracy is "
                 "too high. Cross-validate make_pipeline(selector, model) on the original features, so that features are selected "
@@ -676,9 +681,19 @@ class _Chooser:
     def _explain_training_line(self) -> str:
         """Return why the printed accuracy does not count; empty unless it is a mean training accuracy."""
         line = self._findings.printed.test
+        return self._explain_training_numbers([line.value]) if line else ""
+
+    def _explain_training_numbers(self, stated: Sequence[float]) -> str:
+        """Return why an accuracy does not count if a ``stated`` number is a mean training accuracy; otherwise empty.
+
+        The number may be the share of correct answers among later predictions instead.
+        """
         for each in reversed(self._training_means):
-            if line and is_same_number(line.value, each.metrics["accuracy"], rounding_error(line.value)):
-                return self._explain_refusal(each)
+            for value in stated:
+                if is_same_number(value, each.metrics["accuracy"], rounding_error(value)) and not self._may_be_counted(
+                    value, each.at
+                ):
+                    return self._explain_refusal(each)
         return ""
 
     def _explain_refused_score(self, search: Measurement) -> str:

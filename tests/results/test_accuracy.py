@@ -5,6 +5,7 @@ import base64
 import json
 import math
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -48,12 +49,12 @@ def _choose(
     repeated: bool = False,
     files: dict[str, str] | None = None,
     percentages: Percentages | None = None,
+    leaks: Sequence[Finding] = (),
 ) -> Choice:
     metrics = "".join(json.dumps(event) + "\n" for event in events)
     results = [WrittenFile(name, text) for name, text in (files or {}).items()]
-    findings = Findings(
-        written, parse_measurements(metrics), printed(log), parse_fits(metrics), results, percentages or Percentages()
-    )
+    recorded, units = parse_measurements(metrics), percentages or Percentages()
+    findings = Findings(written, recorded, printed(log), parse_fits(metrics), results, units, leaks=leaks)
     return choose_accuracy(findings, metric, repeated_rows=repeated)
 
 
@@ -603,6 +604,14 @@ def test_mean_training_accuracy_is_refused() -> None:
         equal = training | {"metrics": {"accuracy": float(share)}}
         assert _read_accuracy(equal, predicted, written=f'{{"accuracy": {share}}}')[1] == "accuracy.json"
         assert "training rows" in _explain_refusal(predicted | {"time": 0.5}, equal, written=f'{{"accuracy": {share}}}')
+    # A line that does not count is explained at once, too, unless it states what was measured on validation rows.
+    for log in ("Best accuracy: 0.990", "Accuracy of the best tree: 99.0%", "Best test accuracy: 0.99"):
+        assert "that learning_curve() returned" in _explain_refusal(training, log=log)
+        assert "GridSearchCV measured on training rows" in _explain_refusal(mean, search, log=log)
+    for log, before in (("Best accuracy: 0.995", training), ("Best accuracy: 0.99", predicted)):
+        assert "the accuracy of the best epoch" in _explain_refusal(training, before, log=log)
+    best = mean | {"of": "GridSearchCV", "candidates": 12}
+    assert _read_accuracy(best, training | {"metrics": {"accuracy": 0.7}}, log="Best accuracy: 0.7")[0] == 0.7
     other = training | {"metrics": {"accuracy": 0.990412}}
     assert "training rows" in _explain_refusal(other, predicted, written='{"accuracy": 0.990412}')
 
@@ -886,6 +895,10 @@ def test_cross_validation_counts_if_no_model_was_tested() -> None:
     selected = mean | {"selected": True}
     assert "make_pipeline(selector, model)" in _explain_refusal(selected)
     assert "make_pipeline(selector, model)" in _explain_refusal(selected, log="Test accuracy: 0.9633")
+    leak = Finding("learned_before_folds", "nn.py", 10, "SelectPercentile() is fitted on all rows.", "Pass a pipeline.")
+    assert _explain_refusal(selected, leaks=[leak]).startswith(
+        "nn.py line 10: SelectPercentile() is fitted on all rows."
+    )
     seen = _make_event(0.99, "score", line=15, time=2.0, seen=_SAME)
     assert (
         _choose(search, seen)
