@@ -207,6 +207,7 @@ PLAIN: list[tuple[str, float, int | None]] = [
     ("Accuracy ±10%: 0.836", 0.836, None),
     ("Accuracy (within 10% of the target): 0.836", 0.836, None),
     ("83.6% accuracy within 25 %", 0.836, None),
+    ("Test accuracy and F1: 0.836 0.82", 0.836, None),
     ("Accuracy: 0.836 ± 0.02", 0.836, None),
     ("Accuracy: 0.836 (+/- 0.02)", 0.836, None),
     ("Accuracy: 0.836 0.02", 0.836, None),
