@@ -367,6 +367,15 @@ def test_logged_accuracy_is_a_measurement(line: str, is_metric: bool, tmp_path: 
     assert bool(project["metric"]) is is_metric
 
 
+@pytest.mark.parametrize("module", ["sklearn.metrics", "sklearn"])
+def test_report_is_a_measurement(module: str, tmp_path: Path) -> None:
+    """A report counts in a run like accuracy_score()."""
+    name = "metrics.classification_report" if module == "sklearn" else "classification_report"
+    text = f"from {module} import {name.partition('.')[0]}\nprint({name}(y, answers))\n"
+    (project,) = check_json(write(tmp_path, {"nn.py": text}))["projects"]
+    assert project["metric"] == {"value": "classification_report()", "path": "nn.py", "line": 2, "cell": None}
+
+
 @pytest.mark.parametrize(
     ("configuration", "remedy"),
     [

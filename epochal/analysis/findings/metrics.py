@@ -35,6 +35,7 @@ _MAY_REPORT = re.compile(
 )
 _SAYS_R2 = re.compile(r"(?<![a-z])r(?:2|²|\^2|-?squared)(?![a-z])", re.IGNORECASE)
 _ACCURACY_FUNCTIONS = frozenset(f"sklearn.metrics.{name}" for name in ("accuracy_score", "classification_report"))
+_MEASURING = frozenset({"accuracy_score", "classification_report", "cross_val_score"})
 _CLASSES = re.compile(
     r"sklearn\.datasets\.(?:load_(?:breast_cancer|iris|wine|digits)|make_(?:classification|moons|circles|blobs|hastie\w+))"
     r"|keras\.datasets\.(?!boston|california)\w+\.load_data"
@@ -390,9 +391,9 @@ def _texts_of(node: ast.stmt) -> Iterator[str]:
 def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None:
     """Return the call, printed line or metric that gives a script's accuracy, with its file and line; None if unknown.
 
-    This is the last call to ``evaluate``, ``score``, ``accuracy_score`` or ``cross_val_score``. If there is no such
-    call, it is the last line that prints an accuracy; failing that, if ``fit`` gets validation data, the last accuracy
-    among the metrics in calls to ``compile``, as measured on the validation data.
+    This is the last call to ``evaluate``, ``score``, ``accuracy_score``, ``classification_report`` or
+    ``cross_val_score``. If there is no such call, it is the last line that prints an accuracy; failing that, if ``fit``
+    gets validation data, the last accuracy among the metrics in calls to ``compile``, as measured on the validation data.
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []
@@ -402,7 +403,7 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
             for call in step.calls:
                 name = source.callee(call).rpartition(".")[2] or last_name(call.func)
                 is_method = isinstance(call.func, ast.Attribute)
-                if (name in ("evaluate", "score") and is_method) or name in ("accuracy_score", "cross_val_score"):
+                if (name in ("evaluate", "score") and is_method) or name in _MEASURING:
                     measured.append((f"{name}()", source.path, call.lineno))
             says_accuracy = _says_accuracy(step.node, shows_info=shows_info)
             if says_accuracy and not any(_is_r2(source, call) for call in step.calls):

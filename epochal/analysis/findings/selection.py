@@ -49,7 +49,9 @@ from epochal.analysis.syntax import last_name
 
 _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 """Functions that take rows and their labels as the first two arguments."""
-_MEASURING = frozenset({"accuracy_score", "evaluate", "score"})
+_COMPARING = frozenset({"accuracy_score", "classification_report"})
+"""Functions that compare labels with predictions."""
+_MEASURING = frozenset({*_COMPARING, "evaluate", "score"})
 """Functions that measure an accuracy on the rows and labels, or the labels and predictions, that they are given."""
 _PREDICTING = frozenset({"predict", "predict_classes", "predict_proba"})
 _TRAINING = re.compile(r"^(?:[xy]_?)?(?:train|training|tr)(?:$|[_\d])|_(?:train|tr)$", re.IGNORECASE)
@@ -312,7 +314,7 @@ class _Choices:
         """Return whether a call measures a model on rows with all columns, or predicts their labels."""
         given = [*call.args, *(each.value for each in call.keywords)][:2]
         rows = given[:1]
-        if last_name(call.func) == "accuracy_score":
+        if last_name(call.func) in _COMPARING:
             rows = [
                 each.args[0] for each in given if isinstance(each, ast.Call) and called(each) == "predict" and each.args
             ]
