@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from epochal.analysis.findings.source import (
     has_row_slice,
     is_literal,
     keyword,
+    names_in,
     root_name,
 )
 from epochal.analysis.findings.splits import PART_NAME, TEST_NAME, TRAIN_NAME
@@ -150,6 +151,10 @@ class _Flow:
         """The rows that each leaking call processes or returns, keyed by the file and line of the call."""
         self._fitted_rows: dict[tuple[str, int], set[str]] = {}
         """The rows that each call to fit() receives, keyed by the file and line of the call."""
+        self._copied: dict[tuple[str, int], set[str]] = {}
+        """The rows that each leaking call depends on, keyed by the file and line of the call."""
+        self._made: dict[tuple[str, int], set[str]] = {}
+        """The rows that each leaking call returns, keyed by the file and line of the call."""
         self._measurement = measurement
         self._sources = sources
         self._measured: frozenset[str] = frozenset()
@@ -160,7 +165,9 @@ class _Flow:
         for step in scope.steps:
             self._rows.note_folds(step)  # for a comprehension, whose variables are used in the same step
             self._note_measured(step)
-            for leak, where, folds in self._find_in_step(step):
+            for leak, where, folds in list(self._find_in_step(step)):
+                if leak.step is step:
+                    self._note_own_split(leak, step)
                 if leak.is_inner:
                     continue
                 found.setdefault((leak.path, leak.line), (leak, where, folds))
@@ -173,7 +180,8 @@ class _Flow:
             learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(
                 folds not in ("", LOOP), 0
             )
-            yield self._report(replace(leak, learns=leak.learns and learns), where, folds)
+            counts = not leak.is_changed or self._may_measure_copies(place)
+            yield self._report(replace(leak, learns=leak.learns and learns), where, folds, counts=counts)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         """Yield each leak that a statement completes, a phrase that says where, and any call that makes folds."""
@@ -206,10 +214,25 @@ class _Flow:
             rows = self._rows.note_dependencies(target, depends)
             if leak and value and leak.step is step:
                 direct = {self._rows.name_of(each) for each in read_names(value)}
-                self._leaked.setdefault((leak.path, leak.line), set()).update(direct, rows)
+                self._note_leaked(leak, direct, depends, rows)
             if choice and not leak and isinstance(target, ast.Name) and not _is_result(value):
                 self._choices[name] = choice
                 self._rows.choices.add(name)
+
+    def _note_leaked(self, leak: _Leak, direct: Set[str], depends: Set[str], made: Set[str]) -> None:
+        """Record the rows that a leaking call reads, those that they depend on, and those that it returns."""
+        place = leak.path, leak.line
+        self._leaked.setdefault(place, set()).update(direct, made)
+        self._copied.setdefault(place, set()).update(depends)
+        self._made.setdefault(place, set()).update(made)
+
+    def _note_own_split(self, leak: _Leak, step: Step) -> None:
+        """Record the rows of a call that leaks inside the statement that splits its result."""
+        value = getattr(step.node, "value", None)
+        if isinstance(value, ast.expr):
+            depends = self._rows.depends_on(value)
+            made = {self._rows.name_of(name) for target, _ in step.assigned for name in names_in(target)}
+            self._note_leaked(leak, depends, depends, made)
 
     def _note_measured(self, step: Step) -> None:
         """Record which rows a statement adds to a list and, if it measures the script's accuracy, the measured rows."""
@@ -229,6 +252,11 @@ class _Flow:
             is_within(each, rows) for each in self._measured for rows in leaked
         )
 
+    def _may_measure_copies(self, place: tuple[str, int]) -> bool:
+        """Return whether the accuracy may be measured on rows that a call returns, or on unknown ones."""
+        made = self._made.get(place, set())
+        return not (self._measured and made) or any(is_within(each, rows) for each in self._measured for rows in made)
+
     def _is_of_parameters(self, place: tuple[str, int], scope: Scope, folds: str) -> bool:
         """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
 
@@ -241,13 +269,19 @@ class _Flow:
         names = {each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
         fitted = self._fitted_rows.get(place, {""})
         if folds in ("", LOOP):
-            return names >= fitted and is_given_training_rows(self._sources, scope, fitted)
+            given = fitted if place in self._fitted_rows else self._find_outer(place)
+            return bool(given) and names >= given and is_given_training_rows(self._sources, scope, given)
         inside = set(map(id, ast.walk(scope.node)))
         is_measured_outside = any(
             last_name(call.func) in ("evaluate", "score", "accuracy_score") and id(call) not in inside
             for call in self._source.calls
         )
         return is_measured_outside and names >= fitted
+
+    def _find_outer(self, place: tuple[str, int]) -> set[str]:
+        """Return the variables from outside of the function that the rows of a leaking call depend on."""
+        known = {*self._source.names, *self._source.constants}
+        return {each.partition("[")[0] for each in self._copied.get(place, set()) if "@" not in each} - known
 
     def _find_in_call(self, call: ast.Call, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         self._note_fit(call, step)
@@ -400,16 +434,17 @@ class _Flow:
         others = index[1:] if index.startswith("~") else f"~{index}" if index else ""
         return part == "test" and ("train", others) in parts
 
-    def _report(self, leak: _Leak, where: str, folds: str = "") -> Finding:
+    def _report(self, leak: _Leak, where: str, folds: str, *, counts: bool) -> Finding:
         """Return the finding about a leak.
 
         ``folds``: what splits the data into training and validation data; empty for a split into training and test data.
+        ``counts``: whether the accuracy may be that of the split; otherwise, only rows that are equal can refuse it.
         """
         if leak.path and leak.path != self._source.path:
             where += f" of {self._source.path}"
         tested = {"": "the test rows", "fit()": "the validation rows"}.get(folds, "the test rows of each fold")
         if leak.copies:
-            kind = "augmented_before" if leak.is_changed else "copied_before"
+            kind = "augmented_before" if leak.is_changed and counts else "copied_before"
             what = "changed copies" if leak.is_changed else "copies"
             message = f"{leak.what} {leak.copies} rows {where}, so {what} of training rows are among {tested}."
             remedy = advise_on_copies(leak.what, folds, is_oversampler=leak.copies == _RESAMPLES)

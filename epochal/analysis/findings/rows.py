@@ -358,6 +358,16 @@ def is_within(rows: str, others: str) -> bool:
     return bool(others) and (rows == others or rows.startswith(f"{others}["))
 
 
+def are_apart(rows: str, others: str) -> bool:
+    """Return whether some rows and others are those before and after a position in the data, as ``x[:n]`` and ``x[n:]``."""
+    return any(
+        after == f"{data}[{position.removesuffix(']')}:]"
+        for before, after in ((rows, others), (others, rows))
+        for data, start, position in [before.rpartition("[:")]
+        if start
+    )
+
+
 def is_named_part(node: ast.expr) -> bool:
     """Return whether an expression's name suggests a part of the data, as ``self.x_val`` and ``d["train"]`` do."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.Starred):

@@ -23,6 +23,20 @@ SELECT = (
     SPLIT + "from sklearn.feature_selection import SelectKBest\nfrom sklearn.preprocessing import StandardScaler\n"
     "from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score\nselect = SelectKBest(k=9)\n"
 )
+AUGMENT_IN_FUNCTION = (
+    SPLIT + "import numpy as np\ndef fit_model(x, y):\n    noisy = x + rng.normal(size=x.shape)\n"
+    "    x, y = np.vstack([x, noisy]), np.concatenate([y, y])\n    a, b, c, d = train_test_split(x, y, random_state=1)\n"
+    "    print(m.fit(a, c).score(b, d))\n    return m, b, d\n"
+)
+SELECT_IN_FUNCTION = (
+    SELECT + "def fit_model(x, y):\n    z = SelectKBest(k=9).fit_transform(x, y)\n"
+    "    a, b, c, d = train_test_split(z, y, random_state=1)\n    print(m.fit(a, c).score(b, d))\n    return m, b, d\n"
+)
+AUGMENT = (
+    SPLIT
+    + "import numpy as np\nnoisy = x + rng.normal(size=x.shape)\nz, t = np.vstack([x, noisy]), np.concatenate([y, y])\n"
+    "e, f, g, h = train_test_split(z, t, random_state=1)\n"
+)
 SPLIT_Z = "a, b, c, d = train_test_split(z, y, random_state=1)\n"
 SPLIT_X = "a, b, c, d = train_test_split(x, y, random_state=1)\n"
 MODEL = "import keras\nmodel = keras.Sequential([keras.layers.Dense(8), keras.layers.Dense({})])\n"
@@ -45,6 +59,55 @@ FOLDS_IN_FUNCTION = (
 )
 
 FOUND = {
+    "augmented_in_function_that_gets_all_rows": (
+        AUGMENT_IN_FUNCTION + "m, b, d = fit_model(x, y)\nprint(m.score(x[-9:], y[-9:]))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_in_function_whose_test_rows_count": (
+        AUGMENT_IN_FUNCTION + SPLIT_X + "m, x_test, y_test = fit_model(a, c)\nprint(m.score(x_test, y_test))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_in_function_whose_test_rows_count_last": (
+        AUGMENT_IN_FUNCTION + SPLIT_X + "m, e, f = fit_model(a, c)\nprint(m.score(b, d))\nprint(m.score(e, f))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_in_function_that_gets_test_rows_of_slice": (
+        AUGMENT_IN_FUNCTION + "m, b, d = fit_model(x[:-9], y[:-9])\nprint(m.score(x[-99:], y[-99:]))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_in_function_that_gets_both_slices": (
+        AUGMENT_IN_FUNCTION + "fit_model(x[9:], y[9:])\nfit_model(x[:9], y[:9])\nprint(m.score(x[9:], y[9:]))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "selector_in_function_that_gets_test_rows_of_slice": (
+        SELECT_IN_FUNCTION + "m, b, d = fit_model(x[:-9], y[:-9])\nprint(m.score(x[-99:], y[-99:]))\n",
+        "learned_before_split",
+        7,
+    ),
+    "augmented_and_then_split_soundly_in_vain": (
+        AUGMENT + SPLIT_X + "print(m.fit(a, c).score(b, d))\nprint(m.fit(e, g).score(f, h))\n",
+        "augmented_before_split",
+        4,
+    ),
+    "augmented_for_an_experiment": (
+        AUGMENT + "print(m.fit(e, g).score(f, h))\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
+        "copied_before_split",
+        4,
+    ),
+    "augmented_inside_the_call_for_an_experiment": (
+        SPLIT
+        + "import numpy as np\n"
+        + "e, f, g, h = train_test_split(np.vstack([x, x + noise]), np.concatenate([y, y]), random_state=1)\n"
+        + SPLIT_X
+        + "print(m.fit(a, c).score(b, d))\n",
+        "copied_before_split",
+        3,
+    ),
     "folds_of_all_rows_in_function": (
         FOLDS_IN_FUNCTION + "print(mean(x, y))\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
         "learned_before_split",
@@ -683,6 +746,23 @@ SOUND = {
     + "k = max((5, 9), key=[mean(a, c, k) for k in (5, 9)].index)\nprint(accuracy_score(d, m.fit(a, c).predict(b)))\n",
     "folds_of_named_training_rows_in_function": FOLDS_IN_FUNCTION
     + "x_train, x_test = x[:90], x[90:]\nprint(mean(x_train, y_train))\nprint(m.fit(x_train, y_train).score(x_test, y_test))\n",
+    "augmented_training_rows_in_function": AUGMENT_IN_FUNCTION + SPLIT_X + "fit_model(a, c)\nprint(m.score(b, d))\n",
+    "augmented_slice_in_function": AUGMENT_IN_FUNCTION
+    + "m, e, f = fit_model(x[:-9], y[:-9])\nprint(m.score(x[-9:], y[-9:]))\n",
+    "augmented_slice_in_function_before_predictions": AUGMENT_IN_FUNCTION
+    + METRICS
+    + "x_dev, x_new, y_dev, y_new = x[9:], x[:9], y[9:], y[:9]\nm, e, f = fit_model(x_dev, y_dev)\n"
+    + "print(accuracy_score(y_new, m.predict(x_new)))\n",
+    "copied_training_rows_in_function": SMOTE
+    + "def prepare(x, y):\n    x, y = resample(x, y, n_samples=99)\n    return train_test_split(x, y, random_state=1)\n"
+    + SPLIT_X
+    + "e, f, g, h = prepare(a, c)\nprint(m.fit(e, g).score(b, d))\n",
+    "copied_inside_the_call_in_function": SMOTE
+    + "def prepare(x, y):\n    return train_test_split(np.vstack([x, x]), np.append(y, y), random_state=1)\n"
+    + SPLIT_X
+    + "e, f, g, h = prepare(a, c)\nprint(m.fit(e, g).score(b, d))\n",
+    "selector_of_slice_in_function": SELECT_IN_FUNCTION
+    + "m, e, f = fit_model(x[:-9], y[:-9])\nprint(m.score(x[-9:], y[-9:]))\n",
     "split_of_training_rows_in_function": SELECT
     + "def share(x, y):\n    z = SelectKBest(k=9).fit_transform(x, y)\n    e, f, g, h = train_test_split(z, y, random_state=1)\n"
     "    return m.fit(e, g).score(f, h)\n" + SPLIT_X + "share(a, c)\nprint(m.fit(a, c).score(b, d))\n",
