@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
+from epochal.analysis.findings.ancestry import TrainingValues
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.kinds import NAMES, Result
 from epochal.analysis.findings.label_reads import LabelReads
@@ -66,6 +67,7 @@ class _Choice:
     chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
     ``decided``: the line to report: the one that sets the chosen columns, or else the line of ``step``. ``deciding``:
     the expressions that decide on the columns. ``reorders``: whether all columns are kept, but in another order.
+    ``is_of_training``: whether it is certain that only training rows determined the choice.
     """
 
     step: Step
@@ -75,6 +77,7 @@ class _Choice:
     deciding: tuple[ast.expr, ...] = ()
     reorders: bool = False
     decided: int = 0
+    is_of_training: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ class _Choices:
         self._branches = {id(step.node): step.branch for step in scope.steps}
         self._chosen: dict[str, frozenset[_Choice]] = {}
         self._rows = Rows(source)
+        self._training = TrainingValues(source)
         self._split = ""
         """The last split into training and test data, such as "train_test_split() on line 9"."""
         self._split_line = 0
@@ -149,6 +153,8 @@ class _Choices:
         labels: set[str] = set()
         uses: list[_Use] = []
         nodes: list[ast.expr] = []
+        chosen: Step | None = None
+        """The statement that measures the accuracy, if it uses columns chosen with training rows alone."""
         for step in self._scope.steps:
             for call in step.calls:
                 labels |= self._find_labels(call)
@@ -156,6 +162,7 @@ class _Choices:
                 if call.lineno == measured and last_name(call.func) in _MEASURING:
                     rows = self._find_measured(call)
                     self._measures_all = self._is_of_whole(call, step)
+                    chosen = step if self._is_of_training_columns(call, step) else None
                 uses += [use for use in self._find_uses(call, step) if step.follows(use.choice.step)]
             self._tested += [(call, step) for call in self._find_tests(step)]
             self._note(step)
@@ -166,6 +173,7 @@ class _Choices:
             choice, own = use.choice, self._label_node(use.call)
             is_sound = (
                 self._measures_all
+                or (chosen and use.step.follows(chosen))
                 or not choice.origins & (labels - choice.data)
                 or _is_of_tested(choice, labels)
                 or (rows and all(_is_elsewhere(choice, labels, each) for each in rows))
@@ -275,7 +283,9 @@ class _Choices:
         whole = self._find_whole(step)
         changed = self._find_changed(step.node)
         found = self._choices_of(changed, step) if changed else frozenset()
-        self._origins.assign(step, self._guards.get(id(step.node), Guard()))
+        guard = self._guards.get(id(step.node), Guard())
+        self._origins.assign(step, guard)
+        self._training.note(step, [*guard.tests, *(each.iter for each in guard.loops)])
         for target, choices in changes:
             self._assign(target, choices)
         self._whole |= whole
@@ -319,10 +329,24 @@ class _Choices:
                 each.args[0] for each in given if isinstance(each, ast.Call) and called(each) == "predict" and each.args
             ]
             rows += [each for each in given if isinstance(each, ast.Name) and each.id in self._predicted]
-        return any(
-            isinstance(each, ast.Name) and each.id in self._whole and step.follows(self._whole[each.id])
-            for each in rows
-        ) and not any(self._choices_of(each, step) for each in given)
+        return any(self._is_whole(each, step) for each in rows) and not any(
+            self._choices_of(each, step) for each in given
+        )
+
+    def _is_of_training_columns(self, call: ast.Call, step: Step) -> bool:
+        """Return whether a call measures a model on test rows of the columns that were chosen with training rows alone."""
+        given = [*call.args, *(each.value for each in call.keywords)][:2]
+        choices = [choice for each in given for choice in self._choices_of(each, step)]
+        tested = [each for each in given if root_name(each) in self._rows.test_indices]
+        return (
+            bool(choices and tested)
+            and all(each.is_of_training for each in choices)
+            and any(self._is_whole(_data_of(each), step) for each in tested)
+        )
+
+    def _is_whole(self, node: ast.expr, step: Step) -> bool:
+        """Return whether an expression is a variable that holds a part of data with all columns."""
+        return isinstance(node, ast.Name) and node.id in self._whole and step.follows(self._whole[node.id])
 
     def _find_changed(self, node: ast.stmt) -> ast.expr | None:
         """Return an expression for the data that is left when a statement removes columns, as ``del df[column]`` does."""
@@ -394,7 +418,9 @@ class _Choices:
             elif isinstance(each, ast.Call) and each.args and (chooser := self._choosers.get(last_name(each.func))):
                 origins = self._origins.apply(chooser, each)
                 data = self._origins.of(each.args[0])
-                found.add(_Choice(step, origins, data, sliced, (each,), decided=step.node.lineno))
+                is_of_training = self._training.cover([each], step)
+                line = step.node.lineno
+                found.add(_Choice(step, origins, data, sliced, (each,), decided=line, is_of_training=is_of_training))
             elif chosen := self._find_columns(each):
                 found |= self._make_choice(*chosen, step, sliced)
         stacked = self._of_stacked(value)
@@ -433,7 +459,9 @@ class _Choices:
         found, line = self._origins.of(data), step.node.lineno
         # If the rows have been split, report the line that sets the chosen columns, rather than lines that use them.
         decided = self._decided.get(root_name(columns), line) if PART in found else line
-        choice = _Choice(step, origins, found, sliced, (columns, *guard.tests), reorders, decided)
+        deciding = (columns, *guard.tests)
+        is_of_training = self._training.cover(deciding, step)
+        choice = _Choice(step, origins, found, sliced, deciding, reorders, decided, is_of_training)
         return frozenset({choice} if not reorders or ORDERED in origins else ())
 
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
@@ -495,6 +523,12 @@ def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
     A column named by a loop variable does not count.
     """
     return origin in parameters or origin.startswith("['") or origin[1:-1] in parameters or origin[1:-1].isupper()
+
+
+def _data_of(node: ast.expr) -> ast.expr:
+    """Return the data that an expression takes columns of, as in ``x[:, best]`` and ``df.loc[:, best]``; else itself."""
+    data = node.value if isinstance(node, ast.Subscript) else node
+    return data.value if isinstance(data, ast.Attribute) and is_locator(data) else data
 
 
 def _last_line(choice: _Choice) -> int:

@@ -522,6 +522,15 @@ _TESTED_LATER = (
     "print('accuracy', (m.predict(X_test[:, best]) == y_test).mean())",
     "print(accuracy_score(y_test, m.predict(X_test[:, best])))",
 )
+_EXPERIMENT = """\
+def top(X, y):
+    return np.argsort(np.abs(X[y == 1].mean(axis=0) - X[y == 0].mean(axis=0)))[-9:]
+cols = top(X, y)
+a, b, c, d = train_test_split(X[:, cols], y, random_state=0)
+print(m.fit(a, c).score(b, d))
+"""
+_CLEAN_SPLIT = "X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)\n"
+_TEST = "print(m.fit(X_train[:, cols], y_train).score(X_test[:, cols], y_test))\n"
 _TRAINING_COLUMNS = """\
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 best = np.abs(X_train[y_train == 1].mean(axis=0) - X_train[y_train == 0].mean(axis=0)).argsort()[-40:]
@@ -1282,6 +1291,38 @@ def test_remedy_for_folds_is_to_choose_in_each_fold(use: str, remedy: str) -> No
     text = f"best = np.argsort([mutual(X[:, j], y) for j in range(9)])[-5:]\n{use}\n"
     (finding,) = _find(text)
     assert remedy in finding.remedy
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "cols = top(X_train, y_train)",
+        "cols = np.argsort([abs(np.corrcoef(X_train[:, j], y_train)[0, 1]) for j in range(9)])[-2:]",
+        "cols = []\nfor j in range(9):\n    if abs(np.corrcoef(X_train[:, j], y_train)[0, 1]) > 0.1:\n        cols.append(j)",
+    ],
+)
+def test_choice_for_an_experiment_is_sound_before_a_clean_split(way: str) -> None:
+    """The accuracy that counts is that of other columns, which were chosen with training rows alone."""
+    assert _find(_EXPERIMENT)
+    assert not _find(f"{_EXPERIMENT}{_CLEAN_SPLIT}{way}\n{_TEST}")
+    answers = "p = m.fit(X_train[:, cols], y_train).predict(X_test[:, cols])\nprint(accuracy_score(y_test, p))\n"
+    assert not _find(f"{_EXPERIMENT}{_CLEAN_SPLIT}{way}\n{answers}")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "",
+        "cols = top(X, y)",
+        "cols = top(X_test, y_test)",
+        "cols = [j for j in cols if np.corrcoef(X_train[:, j], y_train)[0, 1] > 0.1]",
+        "if flag:\n    cols = top(X_train, y_train)",
+        "X_train, y_train = np.concatenate([X_train, X_test]), np.concatenate([y_train, y_test])\ncols = top(X_train, y_train)",
+    ],
+)
+def test_choice_for_an_experiment_is_found_without_a_sound_choice(way: str) -> None:
+    """The columns of the clean split were not certainly chosen with training rows alone."""
+    assert _find(f"{_EXPERIMENT}{_CLEAN_SPLIT}{way}\n{_TEST}")
 
 
 @pytest.mark.parametrize("name", _CHOSEN)
