@@ -4,7 +4,7 @@ import ast
 from collections import Counter
 from collections.abc import Sequence
 
-from epochal.analysis.findings.rows import DATA_METHODS, Rows, is_named_part, is_within
+from epochal.analysis.findings.rows import DATA_METHODS, Rows, is_within
 from epochal.analysis.findings.source import first_index, has_unknown_arguments, is_literal, keyword, root_name
 from epochal.analysis.syntax import last_name, literal
 
@@ -26,7 +26,7 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
     elif callee == "numpy.repeat":
         copies = is_literal(keyword(call, "axis", 2), 0) and not _repeats_as_counted(call, rows)
     elif method == "repeat" and isinstance(call.func, ast.Attribute):
-        is_part = is_named_part(call.func.value) or rows.is_part(call.func.value)
+        is_part = rows.is_named_part(call.func.value) or rows.is_part(call.func.value)
         copies = is_literal(keyword(call, "axis", 1), 0) and not is_part and not _repeats_as_counted(call, rows)
     elif callee == "numpy.tile":
         counts = keyword(call, "reps", 1)
@@ -45,7 +45,7 @@ def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
     parts: list[ast.expr] = [
         each
         for each in find_joined(call, rows)
-        if isinstance(each, ast.Name | ast.Subscript) and not rows.is_part(each) and not is_named_part(each)
+        if isinstance(each, ast.Name | ast.Subscript) and not rows.is_part(each) and not rows.is_named_part(each)
     ]
     counts = Counter(map(ast.unparse, parts))
     return parts if any(count > 1 for count in counts.values()) or _joins_subset(parts, rows) else []

@@ -26,7 +26,6 @@ from epochal.analysis.findings.rows import (
     Rows,
     column_index,
     column_names,
-    is_named_part,
     is_within,
     name_columns,
     read_names,
@@ -117,7 +116,10 @@ def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     returned: dict[tuple[str, str], _Leak | None] = {}
     measurement = find_measurement(sources)
     for source, scope in find_used(sources):
-        yield from _Flow(source, functions, returned, measurement, sources).follow(scope)
+        found = list(_Flow(source, functions, returned, measurement, sources).follow(scope))
+        yield from found
+        if not found:
+            yield from _Flow(source, functions, {}, measurement, sources, knows_parts=False).follow_folds(scope)
 
 
 class _Flow:
@@ -130,14 +132,16 @@ class _Flow:
         returned: dict[tuple[str, str], _Leak | None],
         measurement: tuple[str, str, int] | None = None,
         sources: tuple[Source, ...] = (),
+        *,
+        knows_parts: bool = True,
     ) -> None:
         """Start with no leaks.
 
         ``returned``: the leaks in the results of the functions examined so far. ``measurement``: the call or line that
-        gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code.
+        gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code. ``knows_parts``: see ``Rows``.
         """
         self._source = source
-        self._rows = Rows(source)
+        self._rows = Rows(source, knows_parts=knows_parts)
         self._functions = functions
         self._returned = returned
         self._leaks: dict[str, _Leak] = {}
@@ -158,6 +162,14 @@ class _Flow:
         self._measurement = measurement
         self._sources = sources
         self._measured: frozenset[str] = frozenset()
+        self._trained: dict[str, frozenset[str]] = {}
+        self._fitted_on: frozenset[str] = frozenset()
+        self._only_folds = False
+
+    def follow_folds(self, scope: Scope) -> Iterator[Finding]:
+        """Yield a finding for each call that copies rows before they are split into the folds whose accuracy counts."""
+        self._only_folds = True
+        yield from self.follow(scope)
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
         found: dict[tuple[str, int], tuple[_Leak, str, str]] = {}
@@ -176,11 +188,13 @@ class _Flow:
         for place, (leak, where, folds) in found.items():
             if self._is_tested_elsewhere(place) or self._is_of_parameters(place, scope, folds):
                 continue
+            if self._only_folds and not (leak.copies and folds and self._measures_copies(place)):
+                continue
             # If the test data were read from elsewhere, all rows are training rows. A later split is that of the result.
             learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(
                 folds not in ("", LOOP), 0
             )
-            counts = not leak.is_changed or self._may_measure_copies(place)
+            counts = not self._only_folds and self._may_measure_copies(place)
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds, counts=counts)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
@@ -239,11 +253,22 @@ class _Flow:
         for call in step.calls:
             self._rows.note_collected(call)
         what, path, line = self._measurement or ("", "", 0)
+        self._note_trained(step)
         for call in step.calls if path == self._source.path else ():
             name = self._source.callee(call).rpartition(".")[2] or last_name(call.func)
             if call.lineno == line and f"{name}()" == what:
                 inputs = (*call.args, *(each.value for each in call.keywords))
                 self._measured = frozenset().union(*map(self._rows.depends_on, inputs))
+                read = {each.id for each in step.nodes if isinstance(each, ast.Name)} & self._trained.keys()
+                self._fitted_on = frozenset().union(*(self._trained[each] for each in read), self._trained.get("", ()))
+
+    def _note_trained(self, step: Step) -> None:
+        """Record the rows that the models in variables are trained on and, under an empty name, those of the last one."""
+        for call in step.calls:
+            if last_name(call.func) == "fit":
+                inputs = frozenset().union(*map(self._rows.depends_on, call.args))
+                names = {name for target, _ in step.assigned for name in names_in(target)} | {root_name(call.func)}
+                self._trained |= dict.fromkeys({*names, ""}, inputs)
 
     def _is_tested_elsewhere(self, place: tuple[str, int]) -> bool:
         """Return whether the accuracy is measured on rows that a leaking call neither processed nor returned."""
@@ -254,8 +279,12 @@ class _Flow:
 
     def _may_measure_copies(self, place: tuple[str, int]) -> bool:
         """Return whether the accuracy may be measured on rows that a call returns, or on unknown ones."""
-        made = self._made.get(place, set())
-        return not (self._measured and made) or any(is_within(each, rows) for each in self._measured for rows in made)
+        return not (self._measured and self._made.get(place)) or self._measures_copies(place)
+
+    def _measures_copies(self, place: tuple[str, int]) -> bool:
+        """Return whether the accuracy is measured on rows that a call returns, or with a model trained on them."""
+        used = self._measured if self._only_folds else self._measured | self._fitted_on
+        return any(is_within(each, rows) for each in used for rows in self._made.get(place, set()))
 
     def _is_of_parameters(self, place: tuple[str, int], scope: Scope, folds: str) -> bool:
         """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
@@ -622,7 +651,7 @@ class _Flow:
     def _leak_of_function(self, call: ast.Call, function: tuple[Source, Scope], step: Step) -> _Leak | None:
         """Return the leak in the result of a call to ``function``, if it receives all rows."""
         data = (*call.args, *(each.value for each in call.keywords))
-        if any(self._rows.is_part(each) or selects_rows(each) or is_named_part(each) for each in data):
+        if any(self._rows.is_part(each) or selects_rows(each) or self._rows.is_named_part(each) for each in data):
             return None
         source, scope = function
         key = (source.path, scope.name)

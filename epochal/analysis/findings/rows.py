@@ -44,9 +44,13 @@ class Rows:
     Rows are named after the variable that first held them, with a subscript for each selection, as in ``x[:100]``.
     """
 
-    def __init__(self, source: Source) -> None:
-        """Start with the objects that the module ``source`` creates, and with no rows."""
+    def __init__(self, source: Source, *, knows_parts: bool = True) -> None:
+        """Start with the objects that the module ``source`` creates, and with no rows.
+
+        ``knows_parts``: whether a part of a split counts as such; otherwise, as all rows of a later split into folds.
+        """
         self.source = source
+        self._knows_parts = knows_parts
         self.parts: set[str] = set()
         """The variables that hold a part of a split, or the indices of its rows."""
         self.test_indices: set[str] = set()
@@ -260,6 +264,8 @@ class Rows:
 
     def is_part(self, node: ast.expr | None) -> bool:
         """Return whether an expression comes from one part of a split."""
+        if not self._knows_parts:
+            return False
         match node:
             case ast.Name():
                 return node.id in self.parts
@@ -275,14 +281,18 @@ class Rows:
 
     def is_part_name(self, name: str) -> bool:
         """Return whether a variable holds a part of a split, or is named as if it did."""
-        return name in self.parts or bool(PART_NAME.search(name))
+        return self._knows_parts and (name in self.parts or bool(PART_NAME.search(name)))
 
     def is_all_rows(self, call: ast.Call) -> bool:
         """Return whether a call receives all rows: no argument is a part of them or has a name like ``x_train``."""
         data = (*call.args, *(each.value for each in call.keywords))
         return bool(call.args) and not any(
-            self.is_part(each) or selects_rows(each) or is_named_part(each) for each in data
+            self.is_part(each) or selects_rows(each) or self.is_named_part(each) for each in data
         )
+
+    def is_named_part(self, node: ast.expr) -> bool:
+        """Return whether an expression is named like a part of the data (see the function of the same name)."""
+        return self._knows_parts and is_named_part(node)
 
     def is_grouped(self, node: ast.expr) -> bool:
         """Return whether an expression holds groups of rows, such as ``df.groupby("y")``."""

@@ -37,6 +37,11 @@ AUGMENT = (
     + "import numpy as np\nnoisy = x + rng.normal(size=x.shape)\nz, t = np.vstack([x, noisy]), np.concatenate([y, y])\n"
     "e, f, g, h = train_test_split(z, t, random_state=1)\n"
 )
+DRAW_TRAINING = (
+    SPLIT + "import numpy as np\nfrom sklearn.model_selection import KFold, cross_val_score\n"
+    "X_train, X_test, y_train, y_test = train_test_split(x, y, random_state=1)\n"
+    "i = np.random.default_rng(0).choice(len(X_train), 99)\nX_train, y_train = X_train[i], y_train[i]\n"
+)
 SPLIT_Z = "a, b, c, d = train_test_split(z, y, random_state=1)\n"
 SPLIT_X = "a, b, c, d = train_test_split(x, y, random_state=1)\n"
 MODEL = "import keras\nmodel = keras.Sequential([keras.layers.Dense(8), keras.layers.Dense({})])\n"
@@ -59,6 +64,18 @@ FOLDS_IN_FUNCTION = (
 )
 
 FOUND = {
+    "folds_of_drawn_training_rows": (
+        DRAW_TRAINING + "for tr, te in KFold(5).split(X_train):\n"
+        "    print(m.fit(X_train[tr], y_train[tr]).score(X_train[te], y_train[te]))\n",
+        "copied_before_split",
+        6,
+    ),
+    "folds_of_repeated_training_rows": (
+        DRAW_TRAINING.replace("X_train[i], y_train[i]", "np.repeat(X_train, 2, axis=0), np.repeat(y_train, 2, axis=0)")
+        + "print(cross_val_score(m, X_train, y_train).mean())\n",
+        "copied_before_folds",
+        6,
+    ),
     "augmented_in_function_that_gets_all_rows": (
         AUGMENT_IN_FUNCTION + "m, b, d = fit_model(x, y)\nprint(m.score(x[-9:], y[-9:]))\n",
         "augmented_before_split",
@@ -91,6 +108,11 @@ FOUND = {
     ),
     "augmented_and_then_split_soundly_in_vain": (
         AUGMENT + SPLIT_X + "print(m.fit(a, c).score(b, d))\nprint(m.fit(e, g).score(f, h))\n",
+        "augmented_before_split",
+        4,
+    ),
+    "augmented_for_the_model_that_counts": (
+        AUGMENT + SPLIT_X + "print(k.fit(a, c).score(b, d))\nprint(m.fit(e, g).score(b, d))\n",
         "augmented_before_split",
         4,
     ),
@@ -763,6 +785,11 @@ SOUND = {
     + "e, f, g, h = prepare(a, c)\nprint(m.fit(e, g).score(b, d))\n",
     "selector_of_slice_in_function": SELECT_IN_FUNCTION
     + "m, e, f = fit_model(x[:-9], y[:-9])\nprint(m.score(x[-9:], y[-9:]))\n",
+    "folds_of_drawn_training_rows_before_the_test": DRAW_TRAINING
+    + "for tr, te in KFold(5).split(X_train):\n"
+    + "    print(m.fit(X_train[tr], y_train[tr]).score(X_train[te], y_train[te]))\nprint(m.score(X_test, y_test))\n",
+    "folds_of_drawn_training_rows_without_their_test_rows": DRAW_TRAINING
+    + "for tr, te in KFold(5).split(X_train):\n    print(m.fit(X_train[tr], y_train[tr]).score(X_test, y_test))\n",
     "split_of_training_rows_in_function": SELECT
     + "def share(x, y):\n    z = SelectKBest(k=9).fit_transform(x, y)\n    e, f, g, h = train_test_split(z, y, random_state=1)\n"
     "    return m.fit(e, g).score(f, h)\n" + SPLIT_X + "share(a, c)\nprint(m.fit(a, c).score(b, d))\n",
