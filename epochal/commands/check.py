@@ -470,11 +470,8 @@ def _explain_no_metric(checked: Checked) -> str:
     hidden = find_hidden_accuracy(checked.sources)
     if hidden is None or checked.code is None:
         return "print a line like 'Test accuracy: 0.83'"
-    path, line, remedy = hidden
-    place = _describe_place(_view_fact("", path, line, checked))
-    remedy = checked.code.script.name_cells(remedy)
-    problem = "logs an accuracy with info(), but Python shows such messages only if logging is configured to show them"
-    return f"{place} {problem}: {remedy}"
+    path, line, why = hidden
+    return f"{_describe_place(_view_fact('', path, line, checked))} {checked.code.script.name_cells(why)}"
 
 
 def _find_search(checked: Checked) -> tuple[list[str], list[str]]:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from epochal.analysis.findings import find_unseeded_splits, read_sources
+from epochal.analysis.findings.metrics import find_hidden_accuracy
 from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.script import Change, diff
@@ -197,6 +198,7 @@ def _train(
         active.plan.code.percentages,
         active.script.path,
         active.plan.code.leaks,
+        _describe_hidden_accuracy(active),
     )
     try:
         return trial, measure(active, folder, outcome, findings)
@@ -205,6 +207,12 @@ def _train(
         if divergence and (failure.reason is Reason.ACCURACY_NOT_FINITE or _NOT_FINITE.search(failure.explanation)):
             failure = RunFailed(Reason.LOSS_NOT_FINITE, divergence.explanation, failure.detail)
         return trial, failure
+
+
+def _describe_hidden_accuracy(active: ActiveRun) -> str:
+    """Return a sentence about the line that logs an accuracy that is not shown; empty if there is none."""
+    hidden = find_hidden_accuracy(read_sources(active.script))
+    return "{} line {} {}.".format(*hidden) if hidden else ""
 
 
 def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:

@@ -74,7 +74,8 @@ class Findings:
     recorder observed. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order.
     ``files``: the result files that the script wrote in this trial. ``percentages``: how the script computes
     percentages. ``script``: the script's path, for messages. ``leaks``: the findings in the source about test rows
-    that may influence training.
+    that may influence training. ``hidden``: which line of the source logs an accuracy that is not shown, why, and what
+    to do; empty if there is none.
     """
 
     accuracy_json: str | None
@@ -85,6 +86,7 @@ class Findings:
     percentages: Percentages = field(default_factory=Percentages)
     script: str = SCRIPT
     leaks: Sequence[Finding] = ()
+    hidden: str = ""
 
 
 @dataclass(frozen=True)
@@ -674,6 +676,10 @@ class _Chooser:
             return RunFailed(Reason.NO_ACCURACY, explanation)
         if measurements:
             return RunFailed(Reason.NO_ACCURACY, explain_missing_accuracy(measurements[-1], self._script))
+        if self._findings.hidden:
+            return RunFailed(
+                Reason.NO_ACCURACY, f"{self._script} finished but reported no accuracy. {self._findings.hidden}"
+            )
         last = self._findings.printed.last_share
         last = f" (the last printed line, {last!r}, does not say that it is a test accuracy)" if last else ""
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")

@@ -359,6 +359,11 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
         ("logging.info('Test accuracy: %.3f', right)", False),
         ("logging.debug('Test accuracy: %.3f', right)", False),
         ("window.info('Test accuracy')", False),
+        ("import log\nlogging.basicConfig(level=20)\nlog.get().info('Test accuracy: %.3f', right)", True),
+        ("logging.basicConfig(filename='a.log', level=20)\nlogging.info('Test accuracy: %.3f', right)", False),
+        ("name = 'a.log'\nlogging.basicConfig(filename=name)\nlogging.error('Test accuracy: %.3f', right)", False),
+        ("logging.basicConfig(filename='metrics.txt', level=20)\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("logging.basicConfig(filename=name(), level=20)\nlogging.info('Test accuracy: %.3f', right)", True),
     ],
 )
 def test_logged_accuracy_is_a_measurement(line: str, is_metric: bool, tmp_path: Path) -> None:
@@ -376,19 +381,34 @@ def test_report_is_a_measurement(module: str, tmp_path: Path) -> None:
     assert project["metric"] == {"value": "classification_report()", "path": "nn.py", "line": 2, "cell": None}
 
 
+_NOT_SHOWN = "Python shows such messages only if logging is configured to show them"
+
+
 @pytest.mark.parametrize(
-    ("configuration", "remedy"),
+    ("configuration", "why"),
     [
-        ("", "call logging.basicConfig(level=logging.INFO) at the start of nn.py"),
-        ("logging.basicConfig(level='ERROR')", "pass level=logging.INFO to basicConfig() on line 2 of nn.py"),
+        ("", f"{_NOT_SHOWN}: call logging.basicConfig(level=logging.INFO) at the start of nn.py"),
+        (
+            "logging.basicConfig(level='ERROR')",
+            f"{_NOT_SHOWN}: pass level=logging.INFO to basicConfig() on line 2 of nn.py",
+        ),
+        (
+            "logging.basicConfig(filename='a.log', level='INFO')",
+            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove filename from "
+            "that call",
+        ),
+        (
+            "logging.basicConfig(filename='a.log')",
+            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove filename from "
+            "that call, and pass level=logging.INFO",
+        ),
     ],
 )
-def test_hidden_accuracy_is_explained(configuration: str, remedy: str, tmp_path: Path) -> None:
+def test_hidden_accuracy_is_explained(configuration: str, why: str, tmp_path: Path) -> None:
     """The source contains the measurement, so advice to print one would be puzzling."""
     text = f"import logging\n{configuration}\nlogging.info('Test accuracy: %.3f', right)\n"
     _, output = check(str(write(tmp_path, {"nn.py": text})))
-    hidden = "logs an accuracy with info(), but Python shows such messages only if logging is configured to show them"
-    explanation = f"nn.py:3 {hidden}: {remedy}"
+    explanation = f"nn.py:3 logs an accuracy with info(), but {why}"
     assert f"metric:     no accuracy measurement found in the source; {explanation}" in output.splitlines()
 
 

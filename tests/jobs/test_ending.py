@@ -134,6 +134,18 @@ def test_script_that_calls_nothing_is_explained(home: Path, tmp_path: Path) -> N
     )
 
 
+def test_logged_accuracy_that_is_not_shown_is_explained(home: Path, tmp_path: Path) -> None:
+    """The script measures its accuracy, so advice to measure one would be puzzling."""
+    logs = "import logging\nlogging.info('Test accuracy: %.3f', epochs / 40)\n"
+    result = _train(home, tmp_path, _LEARNS + logs)
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.NO_ACCURACY)
+    assert result.run.explanation == (
+        "nn.py finished but reported no accuracy. nn.py line 4 logs an accuracy with info(), but Python shows such "
+        "messages only if logging is configured to show them: call logging.basicConfig(level=logging.INFO) at the start "
+        "of nn.py."
+    )
+
+
 def test_pointer_of_git_lfs_is_explained_once(home: Path, tmp_path: Path) -> None:
     """The explanation mentions the pointer once, and does not repeat the note about Git LFS."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from epochal.analysis.findings.finding import Finding
@@ -50,6 +50,10 @@ _CONFIGURING = frozenset({"coloredlogs.install", "hydra.main"})
 """Functions that configure logging, but do not match ``_CONFIGURES_LOGGING``."""
 _HIDING_LEVELS = frozenset({"WARNING", "WARN", "ERROR", "CRITICAL", "FATAL"})
 _LEVEL_OF_INFO = 20
+_RESULT_FILE = re.compile(r".*\.(?:json|txt)", re.IGNORECASE)
+"""Matches the names of files in which Epochal looks for an accuracy."""
+Place = tuple[Source, ast.Call]
+"""A call, and the file that it is in."""
 _KERAS = ("keras", "tensorflow", "tf_keras")
 
 
@@ -294,15 +298,15 @@ def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
     )
 
 
-def _says_accuracy(node: ast.stmt, *, shows_info: bool = True) -> bool:
+def _says_accuracy(node: ast.stmt, hidden: Collection[str] = ()) -> bool:
     """Return whether a statement prints or logs text that mentions accuracy.
 
-    ``shows_info``: whether messages that are logged with ``info`` are shown.
+    ``hidden``: the logger methods whose messages are not shown, apart from ``debug``.
     """
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
         return False
     name = last_name(node.value.func)
-    logs = is_log_call(node.value) and name != "debug" and (shows_info or name != "info")
+    logs = is_log_call(node.value) and name != "debug" and name not in hidden
     if name != "print" and not logs:
         return False
     return any(_SAYS_ACCURACY.search(text) for text in _texts_of(node))
@@ -312,23 +316,48 @@ def is_log_call(call: ast.Call) -> bool:
     """Return whether a call passes a message to a logger, even one that is not shown."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOGS | {"debug"}:
         return False
-    logger = call.func.value.func if isinstance(call.func.value, ast.Call) else call.func.value
-    return "log" in last_name(logger).lower()
+    if not isinstance(call.func.value, ast.Call):
+        return "log" in last_name(call.func.value).lower()
+    getter = call.func.value.func  # as in getLogger().info() and log.get().info()
+    return (
+        "log" in f"{last_name(getter.value) if isinstance(getter, ast.Attribute) else ''} {last_name(getter)}".lower()
+    )
 
 
-def _shows_info(sources: tuple[Source, ...]) -> bool:
-    """Return whether ``info`` log messages may be shown, as when the script configures logging or imports loguru.
+def _find_hidden_methods(sources: tuple[Source, ...]) -> Collection[str]:
+    """Return the logger methods whose messages are certain not to be shown, apart from ``debug``.
 
-    Python's logging shows only warnings and errors by default.
+    Python's logging shows only warnings and errors by default. Other messages may be shown if the script configures
+    logging or imports a package such as loguru. If ``basicConfig`` writes the messages to a file, none are shown.
     """
     others = {"loguru", "absl", "lightning", "logzero", "pytorch_lightning", "structlog"}
     imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
-    basic = [call for source in sources for call in source.calls if last_name(call.func) == "basicConfig"]
-    return (
-        bool(imported & others)
-        or any(_configures_logging(source) for source in sources)
-        or any(has_unknown_arguments(call) or _may_show_info(keyword(call, "level")) for call in basic)
-        or (bool(basic) and any(_sets_level(node) for source in sources for node in source.nodes))
+    if imported & others or any(_configures_logging(source) for source in sources):
+        return ()
+    basic = _find_basic_calls(sources)
+    if basic and all(map(_name_log_file, basic)):
+        return _LOGS
+    return () if _sets_info(sources) else ("info",)
+
+
+def _find_basic_calls(sources: tuple[Source, ...]) -> list[Place]:
+    """Return the calls to ``basicConfig``."""
+    return [(source, call) for source in sources for call in source.calls if last_name(call.func) == "basicConfig"]
+
+
+def _name_log_file(place: Place) -> str:
+    """Return the file to which a call to ``basicConfig`` writes all messages; empty if it may be a result file."""
+    source, call = place
+    name = keyword(call, "filename")
+    name = source.constants.get(name.id, name) if isinstance(name, ast.Name) else name
+    return "" if has_unknown_arguments(call) or _RESULT_FILE.fullmatch(text_of(name)) else text_of(name)
+
+
+def _sets_info(sources: tuple[Source, ...]) -> bool:
+    """Return whether ``basicConfig`` is called with, or beside, a level at which messages logged with ``info`` appear."""
+    basic = [call for _, call in _find_basic_calls(sources)]
+    return any(has_unknown_arguments(call) or _may_show_info(keyword(call, "level")) for call in basic) or (
+        bool(basic) and any(_sets_level(node) for source in sources for node in source.nodes)
     )
 
 
@@ -363,25 +392,35 @@ def _may_show_info(level: ast.expr | None) -> bool:
 
 
 def find_hidden_accuracy(sources: tuple[Source, ...]) -> tuple[str, int, str] | None:
-    """Return the path and line of the last logged accuracy that is not shown, and the remedy; None if there is none."""
-    if _shows_info(sources):
-        return None
+    """Return the path and line of the last logged accuracy that is not shown, and why; None if there is none.
+
+    The explanation continues a sentence that starts with the line, and ends with the remedy, without a full stop.
+    """
+    methods = _find_hidden_methods(sources)
     hidden = [
-        (source.path, step.node.lineno)
+        (source.path, step.node.lineno, last_name(step.node.value.func))
         for source, scope in find_used(sources)
         for step in scope.steps
-        if _says_accuracy(step.node) and not _says_accuracy(step.node, shows_info=False)
+        if _says_accuracy(step.node) and not _says_accuracy(step.node, methods)
+        if isinstance(step.node, ast.Expr) and isinstance(step.node.value, ast.Call)
     ]
-    basic = [
-        (source.path, call.lineno)
-        for source in sources
-        for call in source.calls
-        if last_name(call.func) == "basicConfig"
-    ]
-    remedy = f"call logging.basicConfig(level=logging.INFO) at the start of {sources[0].path}" if sources else ""
-    if basic:
-        remedy = "pass level=logging.INFO to basicConfig() on line {1} of {0}".format(*basic[0])
-    return (*hidden[-1], remedy) if hidden else None
+    if not hidden:
+        return None
+    path, line, method = hidden[-1]
+    return path, line, f"logs an accuracy with {method}(), but {_explain_hidden(sources, methods)}"
+
+
+def _explain_hidden(sources: tuple[Source, ...], methods: Collection[str]) -> str:
+    """Return why messages logged with some methods are not shown, and what to do, as the end of a sentence."""
+    basic = _find_basic_calls(sources)
+    calls = [f"basicConfig() on line {call.lineno} of {source.path}" for source, call in basic]
+    if "error" in methods:
+        level = "" if _sets_info(sources) else ", and pass level=logging.INFO"
+        problem = f"{calls[0]} writes such messages to {_name_log_file(basic[0])} instead of showing them"
+        return f"{problem}: remove filename from that call{level}"
+    add = f"call logging.basicConfig(level=logging.INFO) at the start of {sources[0].path}"
+    remedy = f"pass level=logging.INFO to {calls[0]}" if calls else add
+    return f"Python shows such messages only if logging is configured to show them: {remedy}"
 
 
 def _texts_of(node: ast.stmt) -> Iterator[str]:
@@ -397,7 +436,7 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []
-    shows_info = _shows_info(sources)
+    hidden = _find_hidden_methods(sources)
     for source, scope in find_used(sources):
         for step in scope.steps:
             for call in step.calls:
@@ -405,7 +444,7 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
                 is_method = isinstance(call.func, ast.Attribute)
                 if (name in ("evaluate", "score") and is_method) or name in _MEASURING:
                     measured.append((f"{name}()", source.path, call.lineno))
-            says_accuracy = _says_accuracy(step.node, shows_info=shows_info)
+            says_accuracy = _says_accuracy(step.node, hidden)
             if says_accuracy and not any(_is_r2(source, call) for call in step.calls):
                 printed.append(("the printed line", source.path, step.node.lineno))
     validates = any(
