@@ -13,6 +13,7 @@ from epochal.results.ending import Endings
 from epochal.results.exceptions import TRACEBACK, Frame, Raised, find_last_exceptions, unwrap
 from epochal.results.import_errors import explain_import_error
 from epochal.results.remedies import (
+    LOST_CHILD,
     Origin,
     explain_known,
     explain_lost_window,
@@ -38,8 +39,6 @@ _SIGNALS: dict[int, str] = {
     signal.SIGSEGV: ": a library crashed. Pin a different version of it in requirements.txt.",
 }
 _LAST_SIGNAL = 64
-_LOST_CHILD = frozenset({"BrokenProcessPool", "BrokenPipeError", "ConnectionResetError", "EOFError"})
-"""What a script raises if a process that it has spawned ends before doing its work."""
 
 
 def diagnose(
@@ -126,7 +125,7 @@ def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:
     if script is None:
         return find_last_exceptions(lines)
     spawned = [child for child in endings.children if failed_to_spawn(child[0])]
-    if spawned and script.raised and script.raised[0].name in _LOST_CHILD:
+    if spawned and script.raised and script.raised[0].name in LOST_CHILD:
         return list(spawned[-1])
     if script.raised and script.raised[0].name != "CalledProcessError":
         return list(script.raised)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from epochal.analysis.calls import find_calls, find_texts, find_used_texts, find_variable, makes_files
 from epochal.analysis.detection import read_source
-from epochal.analysis.findings.source import parse_source
+from epochal.analysis.findings.source import Source, parse_source
 from epochal.analysis.findings.unattended import find_spawning, locate_call
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.hyperparameters.sources import read_sources
@@ -105,6 +105,9 @@ _IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
 _GPU_LINE = re.compile(r"gpu|cuda|set_memory_growth|physical_devices|set_visible_devices|nvidia", re.IGNORECASE)
 _EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found array with 0 sample")
 """Matches what Keras' predict() and scikit-learn's methods raise when they are given no rows."""
+LOST_CHILD = frozenset({"BrokenProcessPool", "BrokenPipeError", "ConnectionResetError", "EOFError"})
+"""What a script raises if a process that it has spawned ends before doing its work."""
+_PROCESSES = re.compile(r"/(?:multiprocessing|concurrent/futures)/\w+\.py$")
 _ENVIRON = re.compile(r"(?:<frozen os>|/os\.py) __getitem__$")
 _SET_VARIABLES = frozenset({"HOME", "LANG", "PATH", "PYTHONPATH", "TMPDIR"})
 _METRIC_KEY = re.compile(r"'(?P<start>(?:val_)?)(?P<name>acc|accuracy)'")
@@ -273,28 +276,39 @@ def _explain_package(last: Raised, inner: Frame | None, origin: Origin) -> tuple
 
 def _explain_spawning(last: Raised, inner: Frame | None, origin: Origin) -> tuple[Reason, str] | None:
     """Return the reason and the remedy if a spawned process failed while importing the script, else None."""
-    if not failed_to_spawn(last):
+    if not failed_to_spawn(last) and not _lost_spawned_process(last, origin):
         return None
     return Reason.SCRIPT_ERROR, (
         f"Each process that {origin.script} spawns runs the script again and fails before doing any work. Put the code that "
-        f'leads to this line{_name_spawning(inner, origin)} under `if __name__ == "__main__":`.'
+        f'leads {_name_spawning(inner, origin)} under `if __name__ == "__main__":`.'
     )
 
 
 def _name_spawning(inner: Frame | None, origin: Origin) -> str:
-    """Return the other calls that each spawned process repeats, as in `` and to Pool() on line 9``; empty if none."""
+    """Return what each spawned process repeats, as in ``to this line and to Pool() on line 9``."""
     path = _local_path(inner, origin) if inner else ""
-    modules = ((file, Module.read(origin.code / file)) for file in _read_modules(origin))
-    sources = tuple(parse_source(file, module.tree) for file, module in modules if module)
+    sources = _parse_modules(origin)
     own = next((source for source in sources if source.path == path), None)
     if inner is None or own is None:
-        return ""
+        return "to this line"
     others = [
-        locate_call(source, call, own)
+        f"to {locate_call(source, call, own)}"
         for source, call in filter(None, find_spawning(sources))
         if source is not own or not call.lineno <= inner.line <= (call.end_lineno or 0)
     ]
-    return f" and to {join_words(others)}" if others else ""
+    return join_words(["to this line", *others])
+
+
+def _parse_modules(origin: Origin) -> tuple[Source, ...]:
+    """Return the parsed script and then the local modules that it imports."""
+    modules = ((file, Module.read(origin.code / file)) for file in _read_modules(origin))
+    return tuple(parse_source(file, module.tree) for file, module in modules if module)
+
+
+def _lost_spawned_process(last: Raised, origin: Origin) -> bool:
+    """Return whether a process ended before the script could talk to it, and the script spawns it without a guard."""
+    is_lost = last.name in LOST_CHILD and any(_PROCESSES.search(frame.path) for frame in last.frames)
+    return is_lost and find_spawning(_parse_modules(origin))[0] is not None
 
 
 def failed_to_spawn(raised: Raised) -> bool:

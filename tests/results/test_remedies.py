@@ -567,6 +567,15 @@ def _raise(error: str) -> dict[str, str]:
         ),
         (
             {
+                "nn.py": "import multiprocessing as mp\ndef start():\n    mp.set_start_method('forkserver')\n"
+                "    job = mp.Process(target=len, args=('x' * 10**7,))\n    job.start()\n    job.join()\nstart()\n",
+            },
+            Reason.SCRIPT_ERROR,
+            "Put the code that leads to this line, to Process() on line 4 and to set_start_method() on line 3 under "
+            '`if __name__ == "__main__":`.',
+        ),
+        (
+            {
                 "nn.py": "from nets.Small import build\nbuild()\n",
                 "nets/Small.py": "lambda: losses.CategoricalCrossentropy()\ndef build():\n    raise ValueError('Arguments `target` "
                 "and `output` must have the same shape. Received: target.shape=(None, 1), output.shape=(None, 10)')\n",
