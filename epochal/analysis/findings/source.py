@@ -1,6 +1,7 @@
 """Parse Python files for the checks: resolve imported names, and list statements with their conditions."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -19,8 +20,13 @@ _MAIN = "main"
 """Marks the branch of ``if __name__ == "__main__"``, which runs in the script but not in imported modules."""
 GROWING = frozenset({"append", "extend", "add", "insert", "update"})
 """Methods that add their arguments to a list, set or dictionary."""
+_SPECIAL = re.compile(r"__\w+__")
+"""Matches the methods that Python calls by itself."""
+_MAX_BASES = 10
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
+_Place = tuple[str, str]
+"""The name of a module, without its folder, and the name of something in it."""
 Branch = tuple[tuple[int, str], ...]
 """The branches that contain a statement, outermost first: those of ``if``, ``match``, ``while`` and ``try``."""
 
@@ -150,7 +156,10 @@ def parse_source(path: str, tree: ast.Module) -> Source:
 
 
 def find_used(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Scope]]:
-    """Yield the scopes whose code may run: the modules, and the functions whose names are used somewhere."""
+    """Yield the scopes whose code may run: the modules, and the functions whose names are used somewhere.
+
+    A class whose name is used also uses its special methods, such as ``__init__``.
+    """
     used = {
         getattr(node, "id", "") or getattr(node, "attr", "")
         for source in sources
@@ -158,21 +167,29 @@ def find_used(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Scope]]:
         if isinstance(node, ast.Name | ast.Attribute)
     }
     used |= {name.rpartition(".")[2] for source in sources for name in source.names.values()}
+    special = {
+        id(method)
+        for source in sources
+        for node in source.nodes
+        if isinstance(node, ast.ClassDef) and node.name in used
+        for method in node.body
+        if isinstance(method, _FUNCTIONS) and _SPECIAL.fullmatch(method.name)
+    }
     for source in sources:
         for scope in source.scopes:
-            if scope.name in used or isinstance(scope.node, ast.Module):
+            if scope.name in used or id(scope.node) in special or isinstance(scope.node, ast.Module):
                 yield source, scope
 
 
 def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
     """Yield the statements that run whenever the script runs.
 
-    These are the unconditional statements of the script, of the modules that it imports, and of the functions that
-    these statements call by name.
+    These are the unconditional statements of the script, of the modules that it imports, and of the functions and
+    methods that these statements call.
     """
     queue = [(source, source.scopes[0]) for source in sources]
     seen = {id(scope) for _, scope in queue}
-    functions = {(Path(source.path).stem, scope.name): (source, scope) for source in sources for scope in source.scopes}
+    functions = _Functions(sources)
     for source, scope in queue:
         for step in scope.steps:
             if any(kind != _MAIN or source is not sources[0] for _, kind in step.branch):
@@ -180,9 +197,8 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
             yield source, step
             if ends_scope(source, step.node):
                 break
-            for place in _called_functions(source, step):
-                target = functions.get(place)
-                if target and id(target[1]) not in seen:
+            for target in functions.find_called(source, scope, step):
+                if id(target[1]) not in seen:
                     seen.add(id(target[1]))
                     queue.append(target)
 
@@ -205,13 +221,70 @@ def ends_scope(source: Source, node: ast.stmt) -> bool:
     return isinstance(node, ast.Return | ast.Raise)
 
 
-def _called_functions(source: Source, step: Step) -> Iterator[tuple[str, str]]:
-    """Yield the module and name of each function that a statement calls, directly or through ``_RUNNERS``."""
-    for call in step.calls:
-        for node in (call.func, *(call.args if last_name(call.func) in _RUNNERS else [])):
-            module, _, function = (full_name(node, source.names) or getattr(node, "id", "")).rpartition(".")
-            if function:
-                yield module.rpartition(".")[2] or Path(source.path).stem, function
+class _Functions:
+    """The functions, classes and methods in the code, each known by its module and its name (``Class.method``)."""
+
+    def __init__(self, sources: tuple[Source, ...]) -> None:
+        self._scopes: dict[_Place, tuple[Source, Scope]] = {}
+        self._bases: dict[_Place, list[_Place]] = {}
+        """For each class, the classes that it is derived from."""
+        self._owners: dict[int, _Place] = {}
+        """For each method's syntax node, by its ``id()``, the class that defines the method."""
+        for source in sources:
+            for node in source.nodes:
+                if isinstance(node, ast.ClassDef):
+                    place = Path(source.path).stem, node.name
+                    self._bases[place] = [_place_of(source, base) for base in node.bases]
+                    self._owners |= {id(method): place for method in node.body if isinstance(method, _FUNCTIONS)}
+        for source in sources:
+            for scope in source.scopes:
+                module, owner = self._owners.get(id(scope.node), (Path(source.path).stem, ""))
+                self._scopes[module, f"{owner}.{scope.name}" if owner else scope.name] = source, scope
+
+    def find_called(self, source: Source, scope: Scope, step: Step) -> Iterator[tuple[Source, Scope]]:
+        """Yield the functions and methods that a statement calls, directly or through ``_RUNNERS``."""
+        for call in step.calls:
+            for node in (call.func, *(call.args if last_name(call.func) in _RUNNERS else [])):
+                place = _place_of(source, node)
+                if place in self._bases:
+                    found = self._find_method(place, "__init__")
+                elif isinstance(node, ast.Attribute) and (owner := self._find_class(source, scope, node.value)):
+                    found = self._find_method(owner, node.attr)
+                else:
+                    found = self._scopes.get(place)
+                if found:
+                    yield found
+
+    def _find_method(self, owner: _Place, name: str, depth: int = 0) -> tuple[Source, Scope] | None:
+        """Return a method of a class or of the classes that it is derived from; None if it is not in the code."""
+        module, class_name = owner
+        if found := self._scopes.get((module, f"{class_name}.{name}")):
+            return found
+        bases = self._bases.get(owner, []) if depth < _MAX_BASES else []
+        return next((found for base in bases if (found := self._find_method(base, name, depth + 1))), None)
+
+    def _find_class(self, source: Source, scope: Scope, node: ast.expr) -> _Place | None:
+        """Return the class of the object that an expression stands for, or the class itself; None if unknown.
+
+        The class of ``self`` is unknown if another class is derived from the one that contains the method.
+        """
+        if isinstance(node, ast.Name) and (owner := self._owners.get(id(scope.node))) and _is_self(node, scope):
+            return None if any(owner in bases for bases in self._bases.values()) else owner
+        value = source.constants.get(node.id, node) if isinstance(node, ast.Name) else node
+        place = _place_of(source, value.func if isinstance(value, ast.Call) else value)
+        return place if place in self._bases else None
+
+
+def _place_of(source: Source, node: ast.expr) -> _Place:
+    """Return the module and the name that an expression refers to; the name is empty if it is not a plain one."""
+    module, _, name = (full_name(node, source.names) or getattr(node, "id", "")).rpartition(".")
+    return module.rpartition(".")[2] or Path(source.path).stem, name
+
+
+def _is_self(node: ast.Name, scope: Scope) -> bool:
+    """Return whether a variable is the first parameter of a method."""
+    first = [] if isinstance(scope.node, ast.Module) else scope.node.args.args[:1]
+    return any(each.arg == node.id for each in first)
 
 
 def keyword(call: ast.Call, name: str, position: int | None = None) -> ast.expr | None:

@@ -668,10 +668,37 @@ FOUND = {
         "no_accuracy",
         3,
     ),
+    "split_in_init": (
+        "from sklearn.model_selection import train_test_split\nclass T:\n    def __init__(self):\n"
+        "        self.a, self.b = train_test_split(x)\nT()\n",
+        "unseeded_split",
+        4,
+    ),
     "input": ("n = int(input('How many?'))\n", "asks_a_question", 1),
     "input_with_default": ("n = input('How many?') or '5'\n", "asks_a_question", 1),
     "input_in_main": ("def main():\n    input()\nif __name__ == '__main__':\n    main()\n", "asks_a_question", 2),
     "input_in_absl": ("from absl import app\ndef main(_):\n    input()\napp.run(main)\n", "asks_a_question", 3),
+    "input_in_called_method": (
+        "class T:\n    def run(self):\n        self.ask()\n    def ask(self):\n        input()\nT().run()\n",
+        "asks_a_question",
+        5,
+    ),
+    "input_in_init": ("class T:\n    def __init__(self):\n        input()\nt = T()\n", "asks_a_question", 3),
+    "input_in_inherited_init": (
+        "class A:\n    def __init__(self):\n        input()\nclass B(A):\n    pass\ndef main():\n    B()\nmain()\n",
+        "asks_a_question",
+        3,
+    ),
+    "input_in_method_of_variable": (
+        "class T:\n    def run(self):\n        input()\ndef main():\n    t = T()\n    t.run()\nmain()\n",
+        "asks_a_question",
+        3,
+    ),
+    "notebook_in_init": (
+        "class T:\n    def __init__(self):\n        get_ipython().system('ls')\nT()\n",
+        "needs_notebook",
+        3,
+    ),
     "notebook": ("get_ipython().run_line_magic('matplotlib', 'inline')\n", "needs_notebook", 1),
     "notebook_of_ipython": (
         "from IPython import get_ipython\nget_ipython().run_line_magic('matplotlib', 'inline')\n",
@@ -1088,6 +1115,17 @@ SOUND = {
     "input_if_asked": "import sys\nif '--ask' in sys.argv:\n    input()\n",
     "input_in_try": "try:\n    n = input()\nexcept EOFError:\n    n = 3\n",
     "input_never_called": "def ask():\n    return input()\n",
+    "input_in_uncalled_method": "class T:\n    def ask(self):\n        input()\n    def run(self):\n        pass\nT().run()\n",
+    "input_in_method_of_other_object": "class T:\n    def run(self):\n        input()\nimport app\napp.run(T)\napp.get().run()\n",
+    "input_in_method_like_a_function": "class T:\n    def ask(self):\n        input()\ndef ask():\n    pass\nask()\n",
+    "input_in_overridden_method": "class A:\n    def run(self):\n        self.ask()\n    def ask(self):\n        input()\n"
+    "class B(A):\n    def ask(self):\n        return 1\nB().run()\n",
+    "input_in_init_of_unused_class": "class T:\n    def __init__(self):\n        input()\n",
+    "input_in_init_if_asked": "class T:\n    def __init__(self):\n        input()\nif ask:\n    T()\n",
+    "split_in_unused_class": "from sklearn.model_selection import train_test_split\nclass T:\n    def __init__(self):\n"
+    "        self.a, self.b = train_test_split(x)\n",
+    "split_in_init_seeded": "from sklearn.model_selection import train_test_split\nclass T:\n    def __init__(self):\n"
+    "        self.a, self.b = train_test_split(x, random_state=0)\nT()\n",
     "notebook_if_there": "try:\n    get_ipython()\nexcept NameError:\n    pass\n",
     "notebook_suppressed": "from contextlib import suppress\nwith suppress(NameError):\n    get_ipython().magic('a')\n",
     "notebook_of_ipython_if_there": "from IPython import get_ipython\nshell = get_ipython()\n"
