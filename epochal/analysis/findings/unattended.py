@@ -27,6 +27,7 @@ from epochal.analysis.location import explain_notebook_function
 from epochal.analysis.missing_files import find_committed
 from epochal.analysis.notebook_code import find_replacements
 from epochal.analysis.syntax import COMPARISONS, Module, last_name, text_of
+from epochal.grammar import capitalize
 
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
@@ -62,6 +63,8 @@ Place = tuple[Source, ast.Call]
 """A call, and the file that it is in."""
 _DEFINITIONS = (ast.Import, ast.ImportFrom, ast.Pass)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_CLASS_HOOKS = frozenset({"__init_subclass__", "__set_name__"})
+"""Methods that Python calls when a class is defined."""
 _HARMLESS = re.compile(
     r"logging\.(?:getLogger|basicConfig|disable)|pathlib\.(?:Path|PurePath)(?:\.cwd|\.home)?"
     r"|warnings\.(?:filterwarnings|simplefilter)|os\.path\.\w+|os\.(?:getcwd|getenv|cpu_count|makedirs)"
@@ -255,18 +258,20 @@ def _chooses_spawn(source: Source, node: ast.expr | None) -> bool:
 
 
 def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding if the script and its modules only define functions, and so do nothing when the script is run.
+    """Yield a finding if the script and its modules only define functions or classes, and so do nothing when it is run.
 
     ``folder``: the code folder. ``files``: the paths of the files that a commit would contain.
     """
     if not sources or not all(_only_defines(source, source is sources[0]) for source in sources):
         return
     script = sources[0]
-    defined = next((node for node in script.tree.body if isinstance(node, _FUNCTIONS)), None)
-    if defined is None:
+    functions = [node for node in script.tree.body if isinstance(node, _FUNCTIONS)]
+    classes = [node for node in script.tree.body if isinstance(node, ast.ClassDef)]
+    if not functions and not classes:
         return
-    names = {node.name for node in script.tree.body if isinstance(node, _FUNCTIONS)}
-    message = f"{script.path} only defines functions and calls none, so it trains nothing."
+    names = {node.name for node in functions}
+    what, use = ("functions", "call") if functions else ("classes", "use")
+    message = f"{script.path} only defines {what} and {use}s none, so it trains nothing."
     for node in script.nodes:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name) and node.value.id in names:
             remedy = f"Write {node.value.id}() instead of {node.value.id}, which only names the function."
@@ -274,14 +279,14 @@ def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Co
             return
     callers = [path for path in files if path != script.path and _runs_module(folder, path, PurePosixPath(script.path))]
     where, name = (
-        (f"{callers[0]} calls them", callers[0]) if len(callers) == 1 else ("another file calls them", "run.py")
+        (f"{callers[0]} {use}s them", callers[0]) if len(callers) == 1 else (f"another file {use}s them", "run.py")
     )
     yield _finding(
         script,
-        defined,
+        (functions or classes)[0],
         "calls_nothing",
         message,
-        f'Call them at the end of the script or, if {where}, name that file in epochal.toml: script = "{name}".',
+        f'{capitalize(use)} them at the end of the script or, if {where}, name that file in epochal.toml: script = "{name}".',
     )
 
 
@@ -302,6 +307,9 @@ def _is_harmless(source: Source, node: ast.stmt) -> bool:
     if isinstance(node, _DEFINITIONS):
         return True
     if isinstance(node, ast.ClassDef):
+        hooks = {each.name for each in node.body if isinstance(each, _FUNCTIONS)} & _CLASS_HOOKS
+        if hooks or node.keywords or any(map(_may_run, node.decorator_list)):
+            return False  # a hook, a metaclass or a decorator may use the class
         return all(isinstance(each, _FUNCTIONS) or _is_harmless(source, each) for each in node.body)
     evaluated: ast.AST = node
     if isinstance(node, _FUNCTIONS):
@@ -315,6 +323,11 @@ def _is_harmless(source: Source, node: ast.stmt) -> bool:
         return False
     calls = (each for each in ast.walk(evaluated) if isinstance(each, ast.Call))
     return all(_is_harmless_call(source, call) for call in calls)
+
+
+def _may_run(decorator: ast.expr) -> bool:
+    """Return whether the decorator of a class may do more than add methods to the class, as ``dataclass`` does."""
+    return last_name(decorator.func if isinstance(decorator, ast.Call) else decorator) != "dataclass"
 
 
 def _is_harmless_call(source: Source, call: ast.Call) -> bool:

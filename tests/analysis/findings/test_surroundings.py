@@ -263,6 +263,35 @@ def test_settings_do_no_work(line: str, tmp_path: Path) -> None:
     assert (found.kind, found.line) == ("calls_nothing", 10)
 
 
+_CLASS = "class Run:\n    'Trains.'\n    size = 3\n    def run(self):\n        print(fit(1))\n"
+
+
+@pytest.mark.parametrize(
+    ("others", "where", "file"),
+    [
+        ({}, "another file uses them", "run.py"),
+        ({"go.py": "from nn import Run\nRun().run()\n"}, "go.py uses them", "go.py"),
+    ],
+)
+def test_finds_a_script_that_only_defines_classes(
+    others: dict[str, str], where: str, file: str, tmp_path: Path
+) -> None:
+    """Like functions, classes do nothing until something uses them."""
+    (found,) = find(tmp_path, {"nn.py": f"import keras\n{_CLASS}", **others})
+    assert (found.kind, found.line) == ("calls_nothing", 2)
+    assert found.message == "nn.py only defines classes and uses none, so it trains nothing."
+    assert (
+        found.remedy
+        == f'Use them at the end of the script or, if {where}, name that file in epochal.toml: script = "{file}".'
+    )
+
+
+@pytest.mark.parametrize("start", ["@register\n", "class A(metaclass=Meta):\n    pass\n"])
+def test_class_that_may_run_is_no_idle_script(start: str, tmp_path: Path) -> None:
+    """A decorator or a metaclass may use a class as soon as it is defined."""
+    assert find(tmp_path, {"nn.py": f"import keras\n{start}{_CLASS}"}) == []
+
+
 def test_function_that_is_named_but_not_called_is_pointed_out(tmp_path: Path) -> None:
     """The parentheses are missing after the function's name."""
     (found,) = find(tmp_path, {"nn.py": f"{_LIBRARY}\nif __name__ == '__main__':\n    fit\n"})
