@@ -68,11 +68,12 @@ def find_replacements(tree: ast.Module, *, is_defined: bool = False) -> list[Rep
 
 
 def describe_replacements(replacements: Sequence[Replacement]) -> str:
-    """Return one instruction, without a full stop, about several statements of a module."""
+    """Return one instruction, without a full stop, about several statements of a module, in the order of their lines."""
     lines: dict[str, list[int]] = {}
-    for each in sorted(replacements, key=lambda each: each.action != _REMOVE):
+    for each in sorted(replacements, key=lambda each: each.statement.lineno):
         lines.setdefault(each.action, []).append(each.statement.lineno)
-    return ", and ".join(action.format(describe_lines(numbers)) for action, numbers in lines.items())
+    *first, last = (action.format(describe_lines(numbers)) for action, numbers in lines.items())
+    return ", ".join([*first, f"and {last}"]) if first else last
 
 
 class _Shell:

@@ -523,9 +523,9 @@ def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str
     path = _local_path(inner, origin) if inner else ""
     explanation = explain_notebook_function(function, path or origin.script)
     if function == "get_ipython" and (found := _find_replacements(inner, origin)):
-        return f"{explanation} {capitalize(describe_replacements(found))}."
+        return f"{explanation} {_instruct(describe_replacements(found), path, origin)}."
     lines = find_call_lines(origin.code, path, function) if path else []
-    where = describe_lines(lines) if lines else "the line"
+    where = _locate_lines(lines, path, origin) if lines else "the line"
     return f"{explanation} {f'Use print() instead on {where}' if function == 'display' else f'Remove {where}'}."
 
 
@@ -544,8 +544,18 @@ def _explain_missing_shell(last: Raised, inner: Frame | None, origin: Origin) ->
     failed = next((each for each in found if each.failing and each.contains(inner.line)), None)
     if failed is None:
         return ""
-    explanation = failed.explain(_local_path(inner, origin))
-    return f"{explanation} {capitalize(describe_replacements(found))}."
+    path = _local_path(inner, origin)
+    return f"{failed.explain(path)} {_instruct(describe_replacements(found), path, origin)}."
+
+
+def _instruct(instruction: str, path: str, origin: Origin) -> str:
+    """Return an instruction about lines of the file at ``path`` as a sentence, which names the file if it is not the script."""
+    return capitalize(instruction) if path in ("", origin.script) else f"In {path}, {instruction}"
+
+
+def _locate_lines(lines: Sequence[int], path: str, origin: Origin) -> str:
+    """Return lines of the file at ``path`` as text, with the file's name if it is not the script."""
+    return describe_lines(lines) + ("" if path in ("", origin.script) else f" of {path}")
 
 
 def _explain_input(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
@@ -555,7 +565,9 @@ def _explain_input(last: Raised, line: str, inner: Frame | None, origin: Origin)
     problem = f"Training runs unattended, so {reads}."
     lines = _find_lines(inner, origin, function)
     if lines.startswith("lines"):
-        return f"{problem} Write the values directly into {lines}."
+        path = _local_path(inner, origin) if inner else ""
+        where = lines if path in ("", origin.script) else f"{lines} of {path}"
+        return f"{problem} Write the values directly into {where}."
     for caller, asking in list(itertools.pairwise(last.own_frames))[-1:]:
         calls = _find_lines(caller, origin, asking.function)
         where = calls if caller.path == asking.path else f"{calls} of {_local_path(caller, origin)}"
@@ -694,13 +706,13 @@ def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -
     failed = [frame.line for frame in last.own_frames or (inner,) if frame and inner and frame.path == inner.path]
     lines = find_gpu_lines(origin.code, path, failed)
     several = len(lines) > 1
-    where = describe_lines(lines).capitalize() if several or lines != failed[-1:] else "The line"
+    where = capitalize(_locate_lines(lines, path, origin)) if several or lines != failed[-1:] else "The line"
     problem = f"{where} need{'' if several else 's'} a GPU, but training runs without one."
     them = "them" if several else "it"
     source = (read_source(origin.code, path) or "").splitlines()
     if headers := [number for number in lines if "".join(source[number - 1 : number]).lstrip().startswith("with ")]:
         others = ", and remove the other lines" if len(headers) < len(lines) else ""
-        return f'{problem} Write "/CPU:0" as the device on {describe_lines(headers)}{others}.'
+        return f'{problem} Write "/CPU:0" as the device on {_locate_lines(headers, path, origin)}{others}.'
     devices = _FIRST_OF_LIST.search(line)
     if last.name == "IndexError" and devices:
         return f"{problem} Put {them} under `if {devices['name']}:`, or remove {them}."

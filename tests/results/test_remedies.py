@@ -668,7 +668,26 @@ def _raise(error: str) -> dict[str, str]:
                 "    get_ipython().system('ls')\nget_ipython().system('ls')\n"
             },
             Reason.NOTEBOOK_CODE,
-            "works only in a notebook. Remove line 4, and on line 1, write IN_COLAB = False instead.",
+            "works only in a notebook. On line 1, write IN_COLAB = False instead, and remove line 4.",
+        ),
+        (
+            {
+                "nn.py": "from setup import set_up\nset_up()\n",
+                "setup.py": "def set_up():\n    ip = get_ipython()\n    if ip:\n        ip.system('ls')\n"
+                "    get_ipython().system('ls')\n    print(get_ipython().getoutput('nproc')[0] + get_ipython().user)\n"
+                "    return len(get_ipython().getoutput('ls'))\n",
+            },
+            Reason.NOTEBOOK_CODE,
+            "works only in a notebook. In setup.py, on line 2, write ip = None instead, remove lines 5 and 6, and on line 7, "
+            "write code that does not need get_ipython().",
+        ),
+        (
+            {
+                "nn.py": "from shown import show\nshow(1)\n",
+                "shown.py": "def show(x):\n    display(x)\n    display(x)\n",
+            },
+            Reason.NOTEBOOK_CODE,
+            "works only in a notebook. Use print() instead on lines 2 and 3 of shown.py.",
         ),
         (
             {
