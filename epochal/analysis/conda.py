@@ -67,8 +67,8 @@ def conda_to_pip(text: str, source: str) -> str:
         content = yaml.safe_load(text)
         dependencies = content["dependencies"]
     except yaml.MarkedYAMLError as error:
-        where = f"{source} line {error.problem_mark.line + 1}" if error.problem_mark else source
-        raise _error(f"{where}: the file is not valid YAML ({error.problem}). Correct it") from None
+        where, problem = _explain_fault(error)
+        raise _error(f"{source}{where}: the file is not valid YAML ({problem}). Correct it") from None
     except (yaml.YAMLError, RecursionError):
         raise _error(f"{source}: the file is not valid YAML. Correct it") from None
     except (TypeError, KeyError):
@@ -85,6 +85,18 @@ def conda_to_pip(text: str, source: str) -> str:
             f"Remove {names} from the file, or list what the code needs in a requirements.txt, which is then used instead.",
         )
     return "".join(f"{line}\n" for line in lines)
+
+
+def _explain_fault(error: yaml.MarkedYAMLError) -> tuple[str, str]:
+    """Return the line to correct, as in `` line 3``, and what is wrong there.
+
+    If a quote or bracket is never closed, this is the line where it opens, rather than the end of the file.
+    """
+    is_unclosed = error.context == "while scanning a quoted scalar" or "<stream end>" in str(error.problem)
+    is_unclosed = is_unclosed and error.context_mark is not None
+    mark = error.context_mark if is_unclosed else error.problem_mark
+    problem = f"{error.problem} {error.context}" if is_unclosed else str(error.problem)
+    return f" line {mark.line + 1}" if mark else "", problem
 
 
 def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:

@@ -46,6 +46,18 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
             "dependencies:\n<<<<<<< HEAD\n  - numpy\n=======\n  - pandas\n>>>>>>> other\n",
             "environment.yml line 2: the file contains a merge conflict. Resolve it and commit the result, or list",
         ),
+        (
+            'name: "digits\ndependencies:\n  - numpy\n',
+            "environment.yml line 1: the file is not valid YAML (found unexpected end of stream while scanning a quoted scalar)",
+        ),
+        (
+            "name: digits\ndependencies: [numpy,\n  pandas\n\n",
+            "line 2: the file is not valid YAML (expected ',' or ']', but got '<stream end>' while parsing a flow sequence)",
+        ),
+        (
+            "name: a\ndependencies: [numpy\nprefix: b\n",
+            "environment.yml line 3: the file is not valid YAML (expected ',' or",
+        ),
         ("dependencies: [numpy\x07]\n", "environment.yml: the file is not valid YAML. Correct it, or list"),
         ("", "no list of dependencies"),
     ],
