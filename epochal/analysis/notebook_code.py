@@ -25,6 +25,7 @@ _REWRITE = f"on {{}}, write code that does not need {_FUNCTION}()"
 _TESTS = (ast.If, ast.IfExp, ast.While, ast.Assert)
 _GUARD = re.compile(r"ipython|colab|jupyter|notebook", re.IGNORECASE)
 """Matches the conditions of code that runs only in a notebook."""
+_LEFT_OUT = re.compile(r"\s*(?:pass  )?# (?P<name>[A-Za-z_]\w*)\s*=\s*[!%]")
 _SUITES = ("body", "orelse", "finalbody")
 
 
@@ -65,6 +66,15 @@ def find_replacements(tree: ast.Module, *, is_defined: bool = False) -> list[Rep
     ``is_defined``: whether another module, from which this one may import all names, defines ``get_ipython()``.
     """
     return _Shell(tree, is_defined=is_defined).replacements
+
+
+def find_left_out(text: str) -> dict[str, int]:
+    """Return the variables that an exported script lacks, because a shell command or magic assigns them, with the lines.
+
+    The export turns a line such as ``files = !ls`` into a comment.
+    """
+    lines = enumerate(text.splitlines(), 1)
+    return {found["name"]: number for number, line in lines if (found := _LEFT_OUT.match(line))}
 
 
 def describe_replacements(replacements: Sequence[Replacement]) -> str:

@@ -15,7 +15,7 @@ from epochal.analysis.findings.unattended import find_spawning, locate_call
 from epochal.analysis.frameworks import dataset_caches
 from epochal.analysis.hyperparameters.sources import read_sources
 from epochal.analysis.imports import find_hiding_module
-from epochal.analysis.location import explain_notebook_function
+from epochal.analysis.location import explain_notebook_function, is_exported
 from epochal.analysis.missing_files import (
     DATA_FOLDER,
     USE_DATA_FOLDER,
@@ -26,7 +26,7 @@ from epochal.analysis.missing_files import (
     find_pointer,
     read_start,
 )
-from epochal.analysis.notebook_code import Replacement, describe_replacements, find_replacements
+from epochal.analysis.notebook_code import Replacement, describe_replacements, find_left_out, find_replacements
 from epochal.analysis.packages import explain_replaced, find_system_library
 from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines
 from epochal.analysis.syntax import Module, hide_comments, last_name
@@ -61,6 +61,7 @@ _ATTRIBUTE = re.compile(r"module '(?P<module>\w+)' has no attribute '(?P<name>\w
 _REPLACED = re.compile(r"module '(?P<module>numpy|scipy\.misc)' has no attribute '(?P<name>\w+)'")
 _ASKS = re.compile(r"(?:(?P<name>\w+)\s*=[^=].*?)?\b(?P<function>input|getpass|stdin)\b")
 _NOTEBOOK = re.compile(r"name '(get_ipython|display)' is not defined")
+_UNDEFINED = re.compile(r"name '(?P<name>\w+)' is not defined")
 _SCREEN = re.compile(
     r"no display name and no \$DISPLAY|couldn't connect to display|could not connect to display|cannot open display"
     r"|requires the '\w+' interactive framework, as 'headless'|Cannot load backend|No available video device"
@@ -241,7 +242,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.NEEDS_INPUT, _explain_input(last, line, inner, origin)
     if notebook := _NOTEBOOK.search(text):
         return Reason.NOTEBOOK_CODE, _explain_notebook(notebook[1], inner, origin)
-    if remedy := _explain_missing_shell(last, inner, origin):
+    if remedy := _explain_missing_shell(last, inner, origin) or _explain_left_out(last, inner, origin):
         return Reason.NOTEBOOK_CODE, remedy
     # Without Tk or Qt, Matplotlib cannot import the backend that the script has chosen.
     lacks_toolkit = last.name in _IMPORT and any(_OPENS_WINDOWS.search(frame.path) for frame in last.frames)
@@ -546,6 +547,23 @@ def _explain_missing_shell(last: Raised, inner: Frame | None, origin: Origin) ->
         return ""
     path = _local_path(inner, origin)
     return f"{failed.explain(path)} {_instruct(describe_replacements(found), path, origin)}."
+
+
+def _explain_left_out(last: Raised, inner: Frame | None, origin: Origin) -> str:
+    """Return the remedy if a line left out of an exported notebook assigns a variable that is not defined, else empty."""
+    undefined = _UNDEFINED.match(last.message) if last.name == "NameError" else None
+    path = _local_path(inner, origin) if inner else ""
+    if undefined is None or not is_exported(path):
+        return ""
+    line = find_left_out(read_source(origin.code, path) or "").get(undefined["name"])
+    return (
+        ""
+        if line is None
+        else (
+            f"{undefined['name']} is assigned on line {line} of {path}. That line is a shell command or a magic, which is left out "
+            f"when the notebook runs as a script: write Python code that assigns {undefined['name']}."
+        )
+    )
 
 
 def _instruct(instruction: str, path: str, origin: Origin) -> str:

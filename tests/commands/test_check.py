@@ -454,6 +454,12 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
     assert any(line.startswith("digits.ipynb cell 2:2: warning: ") for line in output)
 
 
+_LEFT_OUT = (
+    "The line is a shell command or a magic, which is left out when the notebook runs as a script, so files is not defined "
+    "on the lines that use it."
+)
+
+
 @pytest.mark.parametrize(
     ("cells", "search", "place", "message", "remedy"),
     [
@@ -491,6 +497,20 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
             "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
         ),
         (
+            ("x = 1", "class A:\n    files = !ls\n    for file in files:\n        %cat {file}"),
+            "",
+            ("digits.ipynb", 2, 2),
+            _LEFT_OUT,
+            "Write Python code that assigns files.",
+        ),
+        (
+            ("files = %sx ls", "def show():\n    print(files)\nshow()"),
+            "",
+            ("digits.ipynb", 1, 1),
+            _LEFT_OUT,
+            "Write Python code that assigns files.",
+        ),
+        (
             ("x = 1", "rate = 0.1", "rate = 0.2"),
             "rate",
             ("epochal.toml", None, 2),
@@ -508,6 +528,25 @@ def test_errors_name_the_cell(
     (found,) = check_json(folder)["projects"][0]["findings"]
     assert (found["path"], found["cell"], found["line"]) == place
     assert (found["message"], found["remedy"]) == (message, remedy)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("files = !ls", "x = 1"),
+        ("files = !ls", "files = ['a']", "print(files)"),
+        ("files = !ls", "from os import *", "print(files)"),
+        ("files = !ls", "def show(files):\n    print(files)\nshow(1)"),
+        ("files = !ls", "def show():\n    print(files)\nprint(1)"),
+        ("files = !ls", "try:\n    print(files)\nexcept NameError:\n    pass"),
+        ("files = !ls", "import os\nif os.environ.get('A'):\n    print(files)"),
+        ("# files = !ls", "print([files for files in 'ab'])"),
+        ("# files = !ls", "print(files)"),
+    ],
+)
+def test_left_out_variable_may_be_unused(tmp_path: Path, cells: tuple[str, ...]) -> None:
+    """Only a variable that the rest of the notebook certainly needs is worth a warning."""
+    assert check_json(write(tmp_path, {"digits.ipynb": _make_notebook(*cells)}))["projects"][0]["findings"] == []
 
 
 def _make_notebook(*cells: str) -> str:

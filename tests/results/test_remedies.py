@@ -1166,6 +1166,25 @@ def test_remedy_names_the_cells_of_a_notebook(tmp_path: Path, cells: tuple[str, 
 
 
 @pytest.mark.parametrize(
+    ("cells", "explanation"),
+    [
+        (
+            ("x = 1", "class A:\n    files = !ls\n    print(files)"),
+            " files is assigned on line 2 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out when "
+            "the notebook runs as a script: write Python code that assigns files.",
+        ),
+        (("# files = !ls", "print(files)"), "NameError: name 'files' is not defined."),
+    ],
+)
+def test_left_out_assignment_is_named(tmp_path: Path, cells: tuple[str, ...], explanation: str) -> None:
+    """The notebook shows the assignment, so the error alone would be puzzling."""
+    (tmp_path / "a.ipynb").write_text(_make_notebook(*cells))
+    script = read_script(tmp_path, "a.ipynb")
+    _, explained = run_and_diagnose(tmp_path, {script.path: script.content.decode()}, script.path)
+    assert script.name_cells(explained).endswith(explanation)
+
+
+@pytest.mark.parametrize(
     ("line", "module", "error", "remedy"),
     [
         ("from google.colab import drive", "google.colab", "No module named 'google'", "exists only on Google Colab."),

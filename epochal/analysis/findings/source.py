@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from epochal.analysis.location import is_exported
+from epochal.analysis.notebook_code import find_left_out
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import Module, full_name, last_name, resolve_imports
 
@@ -96,12 +98,16 @@ class Scope:
 
 @dataclass(frozen=True)
 class Source:
-    """A Python file in the training code. ``names``: the full name that each imported name stands for."""
+    """A Python file in the training code. ``names``: the full name that each imported name stands for.
+
+    ``left_out``: the variables that only a line left out of an exported notebook assigns, with these lines.
+    """
 
     path: str
     tree: ast.Module
     names: dict[str, str]
     scopes: tuple[Scope, ...] = field(repr=False)
+    left_out: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
@@ -145,7 +151,9 @@ def read_sources(script: Script) -> tuple[Source, ...]:
     """Return the script and then the local modules that it imports, skipping files that are not valid Python."""
     paths = [script.path, *(path for path in script.files if path.endswith(".py") and path != script.path)]
     modules = ((path, Module.parse(script.files[path])) for path in paths)
-    return tuple(parse_source(path, module.tree) for path, module in modules if module)
+    sources = [parse_source(path, module.tree) for path, module in modules if module]
+    exported = find_left_out(script.content.decode("utf-8", "replace")) if is_exported(script.path) else {}
+    return tuple(replace(each, left_out=exported) if each.path == script.path else each for each in sources)
 
 
 def parse_source(path: str, tree: ast.Module) -> Source:
@@ -201,6 +209,11 @@ def find_certain(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:
                 if id(target[1]) not in seen:
                     seen.add(id(target[1]))
                     queue.append(target)
+
+
+def class_steps(step: Step) -> tuple[Step, ...]:
+    """Return the statements in the body of the class that a statement defines; empty if it defines none."""
+    return tuple(_steps(step.node.body, step.branch)) if isinstance(step.node, ast.ClassDef) else ()
 
 
 def find_unguarded(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step]]:

@@ -13,6 +13,7 @@ from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import (
     Source,
     Step,
+    class_steps,
     ends_scope,
     find_certain,
     find_unguarded,
@@ -149,6 +150,43 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
                     f'{ast.unparse(call.func)}("{backend}") needs a display, but training runs without one.',
                     "Remove the line.",
                 )
+
+
+def find_left_out_names(sources: tuple[Source, ...]) -> Iterator[Finding]:
+    """Yield a finding for each line left out of an exported notebook that assigns a variable used by other code."""
+    left_out = {name: source for source in sources for name in source.left_out}
+    if not left_out:
+        return
+    defined = set(filter(None, map(_defined_name, (node for source in sources for node in source.nodes))))
+    for _, outer in find_certain(sources):
+        for step in (outer, *(each for each in class_steps(outer) if each.branch == outer.branch)):
+            optional = _find_optional(step)
+            for node in step.nodes:
+                name = node.id if isinstance(node, ast.Name) and node not in optional else ""
+                if name in left_out and "*" not in defined and name not in defined:
+                    source = left_out.pop(name)
+                    message = (
+                        "The line is a shell command or a magic, which is left out when the notebook runs as a script, so "
+                        f"{name} is not defined on the lines that use it."
+                    )
+                    remedy = f"Write Python code that assigns {name}."
+                    yield Finding(
+                        "needs_notebook", source.path, source.left_out[name], message, remedy, Severity.WARNING
+                    )
+
+
+def _defined_name(node: ast.AST) -> str:
+    """Return the name that a node defines as a variable, parameter, function, class or imported module; ``*`` for all."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name) | ast.alias(asname=str(name)):
+            return name
+        case ast.alias(name=name):
+            return name.partition(".")[0]
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.ExceptHandler(name=str()):
+            return node.name or ""
+        case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return name
+    return ""
 
 
 def _find_optional(step: Step) -> set[ast.AST]:
