@@ -64,7 +64,9 @@ def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
         for step in scope.steps:
             for call in (each for each in step.calls if not has_unknown_arguments(each)):
                 if argument := _find_missing_seed(source, call, seeded):
-                    is_inner = _is_inner(find_use(scope, [call], scopes), is_named=_splits_off_validation(step, call))
+                    is_inner = _is_inner(
+                        find_use(scope, [call], scopes), is_named=_splits_off_validation(scope, step, call)
+                    )
                     yield _unseeded(source, call, f"Write {last_name(call.func)}(…, {argument}).", is_inner=is_inner)
                 yield from _check_directory(source, call)
         if "numpy" not in seeded:
@@ -151,10 +153,16 @@ def _has_no(call: ast.Call, name: str) -> bool:
     return value is None or is_literal(value, None)
 
 
-def _splits_off_validation(step: Step, call: ast.Call) -> bool:
-    """Return whether a split seems to set aside validation data, judging by the names of its results and its data."""
+def _splits_off_validation(scope: Scope, step: Step, call: ast.Call) -> bool:
+    """Return whether a split seems to set aside validation data, judging by the names of its results and its data.
+
+    Another method may test on an attribute with any name, so attributes count only beside one that is named test data.
+    """
     nodes = [node for target, value in step.assigned if value is call for node in ast.walk(target)]
     results = [node.id for node in nodes if isinstance(node, ast.Name)]
+    stored = [node for each in scope.steps for node in each.nodes if isinstance(node, ast.Attribute)]
+    if any("test" in node.attr.lower() and isinstance(node.ctx, ast.Store) for node in stored):
+        results += [node.attr for node in nodes if isinstance(node, ast.Attribute)]
     if any("test" in name.lower() and not _VALIDATION_NAME.search(name) for name in results):
         return False
     data = root_name(call.args[0]) if call.args else ""

@@ -1218,6 +1218,9 @@ def test_is_silent(name: str) -> None:
         ("x_tr, x_va, y_tr, y_va = train_test_split(x, y)", "validates"),
         ("x_fit, x_test_dev = train_test_split(x_train)", "validates"),
         ("a, b = train_test_split(x_dev)", "validates"),
+        ("s.x_train, s.x_val = train_test_split(x)", "tests"),
+        ("s.x_train, s.x_test = train_test_split(x)", "tests"),
+        ("x_rest, s.x_test = load()\ns.x_train, s.x_val = train_test_split(x_rest)", "validates"),
     ],
 )
 def test_unseeded_split_of_training_data_concerns_validation(split: str, verb: str) -> None:
