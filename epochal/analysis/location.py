@@ -24,6 +24,10 @@ _NOTEBOOK_SUFFIX = ".ipynb"
 _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 
+_TRAINS = re.compile(rb"\b(?:fit|backward|train)\w*\(")
+"""Matches calls that train a model, and the definitions of functions named after training."""
+
+
 @dataclass(frozen=True)
 class Notebook:
     """A Jupyter notebook, and the position of each code cell in its export.
@@ -128,14 +132,24 @@ def _find_at_top(code: Path, *, is_commit: bool) -> str:
         )
     scripts = [name for name in list_code_files(code) if name.endswith(".py")]
     elsewhere = [name for name in scripts if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
-    elsewhere = elsewhere or (scripts if len(scripts) == 1 else [])
+    ignored = _explain_ignored_names(code) if is_commit else ""
+    if not elsewhere:  # if git ignores the usual names, the only script in the commit may just be a module
+        training = [name for name in scripts if _may_train(code / name)]
+        elsewhere = next((found for found in (training, [] if ignored else scripts) if len(found) == 1), [])
     elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
     missing = f"There is no {SCRIPT}, train.py, main.py or notebook at the top level of the repository"
     setting = f'script = "{elsewhere[0] if elsewhere else "path/to/train.py"}"'
-    ignored = _explain_ignored_names(code) if is_commit else ""
     start = f"{missing}, and {ignored} If it is another file, name it in" if ignored else f"{missing}. In"
     name = "" if ignored else ", name the training script"
     raise RunFailed(Reason.NO_SCRIPT, f"{start} epochal.toml{name}: {setting}.")
+
+
+def _may_train(path: Path) -> bool:
+    """Return whether a Python file seems to train a model, judging by its name and its text."""
+    try:
+        return "train" in path.stem.lower() or bool(_TRAINS.search(path.read_bytes()))
+    except OSError:
+        return False
 
 
 def _explain_ignored_names(code: Path) -> str:

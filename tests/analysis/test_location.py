@@ -99,6 +99,9 @@ def test_cells_are_counted_as_in_jupyter(tmp_path: Path, cell: str, shown: str) 
         (["model.py", "src/digits/train.py"], "", ['script = "src/digits/train.py"']),
         (["digits_classifier.py"], "", ['script = "digits_classifier.py"']),
         (["a.py", "b.py"], "", ['script = "path/to/train.py"']),
+        (["model.py", "train_digits.py"], "", ['script = "train_digits.py"']),
+        (["train_a.py", "train_b.py"], "", ['script = "path/to/train.py"']),
+        ([".gitignore", "model.py"], "", ['name it in epochal.toml: script = "path/to/train.py".']),
         (
             [".gitignore", "src/train.py"],
             "",
@@ -119,6 +122,13 @@ def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured
         read_script(tmp_path, configured)
     assert failure.value.reason is Reason.NO_SCRIPT
     assert [fact for fact in facts if fact not in failure.value.explanation] == []
+
+
+def test_script_that_fits_a_model_is_named(tmp_path: Path) -> None:
+    """The other files are probably modules."""
+    write_files(tmp_path, {"digits.py": "model.fit(x, y)\n", "layers.py": "x = 1\n", ".gitignore": "/mai*\n"})
+    with pytest.raises(RunFailed, match=r'script = "digits\.py"'):
+        read_script(tmp_path)
 
 
 def test_ignored_notebook_is_explained(tmp_path: Path) -> None:
