@@ -58,10 +58,10 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """The names, for messages, of a framework's methods that the recorder supports; empty if there is no such method.
+    """What messages call a framework's methods that the recorder supports.
 
-    ``measures``: the framework's method that measures an accuracy; the recorder records this accuracy and the test
-    samples. ``resumes``: the framework's method that the recorder can resume from a checkpoint.
+    ``measures``: the method that measures an accuracy; the recorder records this accuracy and the test samples.
+    ``resumes``: the method that the recorder can resume from a checkpoint. Each is empty if there is no such method.
     """
 
     measures: str = ""

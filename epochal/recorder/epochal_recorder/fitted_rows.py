@@ -123,10 +123,7 @@ class FittedRows:
         self._sample = []
         self._passes = 0
         self.is_complete = False
-        """Whether to ignore further passes.
-
-        The last pass had no new rows, or nearly all rows are new in every pass.
-        """
+        """Whether to ignore further passes because the last pass had no new rows, or because nearly all rows are new."""
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
