@@ -10,7 +10,7 @@ def join_words(words: Sequence[str], conjunction: str = "and") -> str:
 
 
 def capitalize(text: str) -> str:
-    """Return a text with its first letter in upper case. The other letters stay as they are."""
+    """Return ``text`` with its first letter in upper case. The other letters stay as they are."""
     return f"{text[:1].upper()}{text[1:]}"
 
 

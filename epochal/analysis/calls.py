@@ -100,7 +100,7 @@ def _opens_to_read(call: ast.Call) -> bool:
 
 
 def find_variable(code: Path, path: str, line: int) -> str:
-    """Return the environment variable that the calls on a line read without a default; empty unless there is exactly one.
+    """Return the environment variable that a line's calls read without a default; empty unless there is exactly one.
 
     A call that uses a variable or dictionary key set to ``os.getenv("NAME")`` counts as reading ``NAME``.
     """

@@ -309,7 +309,7 @@ def _translate_from_conda(word: str) -> str:
 
 
 def _import_statements(tree: ast.Module) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
-    """Yield each import statement of a module, and whether it runs whenever the module runs."""
+    """Yield each import that a module can run, and whether the module always runs it."""
     stack: list[tuple[ast.AST, bool]] = [(tree, True)]
     while stack:
         node, certain = stack.pop()

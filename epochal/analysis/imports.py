@@ -84,9 +84,9 @@ def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> st
 
 
 def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
-    """Find the local module that an import of ``missing`` on a line probably means, although the module's path differs.
+    """Find the local module that was probably meant by the import of ``missing`` on a line.
 
-    The path may differ in letter case, or have extra folders. Returns the module's name as written in the statement,
+    Its path may differ in letter case, or have extra folders. Returns the module's name as written in the statement,
     its path, and the statement to write instead (empty if the script cannot import from that path, for example because
     it is outside the script's folder). Returns None if there is no such module.
     """
@@ -139,8 +139,8 @@ def _replace_module(node: ast.Import | ast.ImportFrom, alias: ast.alias, name: s
 def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:
     """Return the path of a file in the script's folder that hides the package or standard-library module ``module``.
 
-    ``name``: what the code needs from the hidden module. The result is empty if no file hides it, or if the file itself
-    provides ``name``.
+    ``name``: what the code needs from ``module``. The result is empty if no file hides ``module``, if ``module`` cannot
+    provide ``name``, or if the file provides it.
     """
     beside = Path(script).parent / module
     paths = [str(path) for path in (beside.with_suffix(".py"), beside / "__init__.py") if (code / path).is_file()]
@@ -150,7 +150,7 @@ def find_hiding_module(code: Path, script: str, module: str, name: str) -> str:
 
 
 def find_close_name(code: Path, file: str, name: str) -> str:
-    """Of the names that the module ``file`` defines, return the one most like ``name``; empty if none is similar."""
+    """Return the name defined in the module ``file`` that is most like ``name``; empty if none is similar."""
     lower = {each.lower(): each for each in _defined_names(code, file)}
     found = get_close_matches(name.lower(), sorted(lower), n=1)
     return lower[found[0]] if found else ""

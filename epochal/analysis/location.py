@@ -153,7 +153,7 @@ def _may_train(path: Path) -> bool:
 
 
 def _explain_ignored_names(code: Path) -> str:
-    """Return which usual script name git ignores, and how to commit such a script; empty if git ignores none."""
+    """Say which common script name git ignores and how to commit the script; return an empty string if none."""
     for name in (SCRIPT, *_OTHER_NAMES, f"NOTEBOOK{_NOTEBOOK_SUFFIX}"):
         if rule := find_ignore_rule(name, code):
             is_notebook = name.endswith(_NOTEBOOK_SUFFIX)
@@ -178,7 +178,7 @@ def _check(code: Path, configured: str, *, is_commit: bool) -> None:
 
 
 def _explain_repair(path: str, notebook: bytes) -> str:
-    """Return what to do about a notebook that cannot be read. If it is not JSON, Jupyter cannot open it, either."""
+    """Return how to repair a notebook that cannot be read. Jupyter can open it only if it is valid JSON."""
     if re.search(rb"^(?:<{7}|>{7}) ", notebook, re.MULTILINE):
         return "Resolve the merge conflict in it, and commit the result."
     try:

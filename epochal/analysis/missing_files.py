@@ -86,7 +86,7 @@ def find_committed(path: str, files: Collection[str]) -> str:
 
 
 def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
-    """Explain that DVC or a .gitignore file keeps ``path`` out of the commit; empty if neither does."""
+    """Return how DVC or a .gitignore file keeps ``path`` out of the commit; empty if neither does."""
     rule = find_ignore_rule(path, code)
     ignored = f", because {rule} excludes it" if rule else ""
     for parent in (path, *_parents(path)):
@@ -98,7 +98,7 @@ def _explain_left_out(path: str, code: Path, files: list[str]) -> str:
 
 
 def _find_start(path: str, code: Path, files: list[str]) -> str:
-    """Return the Python file that may build ``path`` from its own folder, or an empty string."""
+    """Return a Python file that may build ``path`` from ``__file__``, or an empty string."""
     for each in files:
         inside = path.startswith(f"{PurePosixPath(each).parent}/")
         if inside and each.endswith(".py") and b"__file__" in (code / each).read_bytes():
@@ -121,7 +121,7 @@ def find_pointer(names: Iterable[str], code: Path) -> str:
 
 
 def read_start(name: str, code: Path, size: int = 4096) -> bytes | None:
-    """Return the first ``size`` bytes of the file ``name``; None if it is not a readable file in the folder ``code``."""
+    """Return the first ``size`` bytes of ``name``, a file in ``code``; None if it is a link or unreadable."""
     path = code / name
     try:
         if name and not name.startswith("/") and ".." not in path.parts and path.is_file() and not path.is_symlink():
@@ -198,7 +198,7 @@ def _provide(commit: str, size: int | None) -> str:
 
 
 def explain_fetching(path: str, size: int | None = None) -> str:
-    """Return what to do about a file that DVC stores and that git therefore ignores. ``size``: see ``explain_ignored``."""
+    """Return what to do about a file that git ignores because DVC stores it. ``size``: see ``explain_ignored``."""
     commit = f"commit the file itself with git add --force {shlex.quote(path)} && git commit"
     return f"Epochal does not fetch the data: {_provide(commit, size)}"
 

@@ -151,7 +151,7 @@ class _Shell:
         return is_call and _FUNCTION not in self._imports and not self._is_defined
 
     def _replace(self, statement: ast.stmt, block: Sequence[ast.stmt]) -> Replacement | None:
-        """Return what to do about a statement in a block; None if it does not fail or only stores the shell."""
+        """Return what to do about a statement in a block; None if it works or only stores the shell."""
         nodes = _own_nodes(statement)
         optional = _find_optional(nodes)
         shells = [node for node in nodes if self._is_shell(node) and node not in optional]
@@ -175,7 +175,7 @@ class _Shell:
     ) -> str:
         """Return what to do about a statement that fails.
 
-        ``remove``: how to remove it. ``is_safe``: whether None would do in place of what ``get_ipython()`` returns.
+        ``remove``: how to remove it. ``is_safe``: whether None can replace the result of ``get_ipython()``.
         """
         if any(isinstance(node, ast.Call) and is_magic_with_code(node) for node in nodes):
             return _KEEP_CODE
@@ -193,7 +193,7 @@ class _Shell:
         return _WRITE_NONE
 
     def _remove(self, block: Sequence[ast.stmt]) -> str:
-        """Return how to remove a statement from a block, which must not become empty. The module's block is ``()``."""
+        """Return how to remove a statement without emptying its ``block``. ``()`` is the module, which may be empty."""
         uses = [each for each in block if isinstance(each, ast.Expr) and self._starts_with_shell(each.value)]
         return _FILL if len(block) == 1 or (block and len(uses) == len(block)) else _REMOVE
 

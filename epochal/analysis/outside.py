@@ -1,8 +1,8 @@
 """Find the absolute paths and URLs outside the commit that the pushed code may read from.
 
-Every string that is an absolute path or a URL counts unless its use shows that the code does not read from it, for
-example because the string is only printed or compared, is a regular expression or the end of a longer path, or names a
-file that the code writes first.
+Every string that is an absolute path or a URL counts, unless the code clearly does not read from it: for example, if
+the code only prints or compares the string, uses it as a regular expression or as the end of a longer path, or writes
+the file first.
 """
 
 import ast
@@ -93,9 +93,9 @@ class _Uses:
 
 
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return a sorted tuple of the absolute paths and URLs that the code in ``folder`` may read from, except /data.
+    """Return the sorted paths and URLs outside the training environment that the code in ``folder`` may read from.
 
-    ``exported``: additional modules to search, such as an exported notebook, by path. A configuration file is
+    ``exported``: more modules to search, keyed by path, such as an exported notebook. A configuration file is
     searched if a string in the code contains its name. Code that is not valid Python is skipped.
     """
     uses, words = _Uses(), set[str]()
@@ -306,7 +306,7 @@ def _is_writing(node: ast.Call, name: str) -> bool:
 
 
 def _find_in_text(text: str) -> Iterator[str]:
-    """Yield ``text``, or the path in a file URL, if all of ``text`` is an absolute path or a URL outside the commit."""
+    """Yield ``text`` if all of it is an absolute path or a URL, and not inert; for a file URL, yield its path."""
     local = _FILE_ADDRESS.sub("", text)
     if _ADDRESS.fullmatch(text) and local == text:
         if not text.lower().startswith(_INERT_ADDRESSES):

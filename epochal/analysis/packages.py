@@ -362,7 +362,7 @@ def find_service(module: str) -> str:
 
 
 def needs_gpu(text: str) -> bool:
-    """Return whether ``text``, a module or an error message, refers to a library that only machines with a GPU have."""
+    """Return whether ``text``, a module's name or an error message, refers to a library that only GPU machines have."""
     return text.partition(".")[0] in _GPU or bool(_GPU_LIBRARY.search(text))
 
 

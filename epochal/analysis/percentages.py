@@ -285,7 +285,7 @@ def _formats_percent(node: ast.AST) -> bool:
 
 
 def _names_in(node: ast.AST) -> str:
-    """Return the names and attributes in an expression, and "eq" for a comparison, joined by spaces."""
+    """Return the names and attributes in an expression, and "eq" per comparison, joined by spaces."""
     found = []
     for each in ast.walk(node):
         if isinstance(each, ast.Name):

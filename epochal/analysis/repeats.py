@@ -22,7 +22,7 @@ def find_call_lines(code: Path, path: str, function: str) -> list[int]:
 
 
 def is_magic_with_code(call: ast.Call) -> bool:
-    """Return whether a call that jupyter nbconvert wrote for a magic runs the code in its last argument."""
+    """Return whether ``call`` is a magic, exported by jupyter nbconvert, that runs the code in its last argument."""
     texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
     name, lengths = last_name(call.func), {"run_line_magic": 2, "run_cell_magic": 3}
     return len(texts) == lengths.get(name) and texts[0] in _MAGICS and bool(texts[-1].strip())

@@ -95,7 +95,7 @@ class EmbeddedChain:
         return None
 
     def _run_jobs(self, run: Run) -> None:
-        """Run the jobs of ``run`` until it has ended or a job has ended without a result."""
+        """Run the jobs of ``run``, one after the other, until no job follows."""
         try:
             job, status, job_log = first_job(run), 0, ""
             while job:

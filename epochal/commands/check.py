@@ -475,7 +475,7 @@ def _explain_no_metric(checked: Checked) -> str:
 
 
 def _find_search(checked: Checked) -> tuple[list[str], list[str]]:
-    """Return the constants that a search changes and those that it could change, as lines of TOML."""
+    """Return the constants that a search changes, or else those it could change, as lines of TOML."""
     if checked.code is None or checked.settings is None:
         return [], []
     if checked.settings.search:

@@ -1,4 +1,4 @@
-"""A stand-in for a mail server. It accepts mail over SMTP on loopback, but only passes it to a callback."""
+"""A stand-in for a mail server. It accepts mail over SMTP on loopback and passes it to a callback."""
 
 import email.policy
 import socket

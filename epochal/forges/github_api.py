@@ -91,7 +91,7 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
 
 
 def _error_messages(response: httpx.Response) -> list[str]:
-    """Return the error messages in GitHub's response: the ``message`` and, for status 422, the messages in ``errors``."""
+    """Return the error messages in GitHub's response: the ``message`` and, for status 422, those in ``errors``."""
     try:
         content = response.json()
         parts = [content, *content.get("errors", [])]

@@ -65,7 +65,7 @@ class ActiveRun:
         return Rule(self.threshold, self.plan.settings.confidence)
 
     def hyperparameters(self, changes: Mapping[Constant, Value]) -> dict[str, Value]:
-        """Return the hyperparameters of a trial with these ``changes``, including searched constants left unchanged."""
+        """Return a trial's hyperparameters; searched constants that are not in ``changes`` keep their values."""
         searched = {dimension.constant: dimension.constant.value for dimension in self.plan.space}
         return self.script.hyperparameters({**searched, **changes})
 

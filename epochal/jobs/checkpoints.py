@@ -84,7 +84,7 @@ def remove_old_checkpoints(active: ActiveRun) -> None:
 
 
 def _move_checkpoints(active: ActiveRun, number: int, earlier: int, trials: Sequence[Trial]) -> ProvidedCheckpoints:
-    """Move the checkpoints of trial ``earlier`` to trial ``number`` of the same run, if that trial may use them."""
+    """Give trial ``number`` the checkpoints of trial ``earlier`` of the same run, if it may use them."""
     source, target = (active.folder.trial(trial).checkpoints for trial in (earlier, number))
     if not _find_checkpoints(source):
         return ProvidedCheckpoints()

@@ -76,8 +76,8 @@ def _write_properties(app: App, run: int) -> None:
 def pull(app: App, run: Run) -> State:
     """Write the commit's files to the run's folder, point the branch's link in ``dlcode`` at it, and return PULLED.
 
-    If the repository has several projects, write only the folder of one project. If a push started the run and the
-    commit message says to skip it, or if the commit changes none of the projects, end the run and return CANCELLED.
+    If the repository has several projects, write only the folder of one project. If a push started the run, and the
+    commit message says to skip it or the push changed none of the projects, end the run and return CANCELLED.
     Raises RunFailed if the commit cannot be pulled.
     """
     commit = run.commit

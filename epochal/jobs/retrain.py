@@ -1,4 +1,4 @@
-"""The retrain job: run more trials until one reaches the threshold, nothing is left to try, or the budget is used up."""
+"""The retrain job: run more trials until one reaches the threshold, nothing is left to try, or the budget is spent."""
 
 from epochal.app import App
 from epochal.errors import Reason

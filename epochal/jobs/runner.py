@@ -162,7 +162,7 @@ def _end_as_requested(app: App, run: Run, request: StopRequested) -> int:
 
 
 def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
-    """After a signal, end the run if that was requested. Return the exit status if the run has ended; else raise ``stopped``."""
+    """End the run after a signal, if requested; return the exit status if it has ended, else raise ``stopped``."""
     app.database.retry_policy.stop_waiting()  # the sender of the signal will not wait long
     try:
         stored, requested = load_run(app.database, run.id), load_stop_request(app.database, run.id)
@@ -200,7 +200,7 @@ def _status_without_work(app: App, run: int, states: frozenset[State]) -> int:
 
 
 def _end(app: App, run: Run, state: State, failure: RunFailed) -> int:
-    """Give a run the final ``state`` because of ``failure``, send its email, and return the exit status."""
+    """End a run in ``state`` because of ``failure``, send the run's email, and return the exit status."""
     # Imported here, because ``finish`` imports the code that composes emails, which a job with nothing to do can skip.
     from epochal.jobs.finish import end_run
     from epochal.pages.outcome import describe_reason

@@ -85,7 +85,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The accuracy at which a trial stops early is raised by at least this much. A smaller rise might add only one epoch."""
+"""The accuracy at which a trial stops early rises by at least this much. A smaller rise might add only one epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
@@ -220,7 +220,7 @@ def _explain_convergence(script: Script) -> str:
 
 
 def _suggest_search(script: Script) -> str:
-    """Return the settings for a search over up to three hyperparameters; empty if the script has none with a known name."""
+    """Return advice to search over up to three hyperparameters; empty if the script has none with a known name."""
     space = dict(list(suggest(script).items())[:3])
     lines = "\n".join(table_lines("search", space))
     return f" To search for better hyperparameters, add this to epochal.toml:\n{lines}" if space else ""

@@ -83,7 +83,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
 
-    A trial of a search fails if its test rows are certain to differ from those of the run's first measured trial.
+    A trial of a search fails if its test rows certainly differ from those of the run's first measured trial.
 
     If the trial resumed and was not tested on the same test set as the model in its checkpoints, it is run
     again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
@@ -262,7 +262,7 @@ def _train_again(
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
-    """Return whether a trial resumed and was not tested on the same test set as the model in its checkpoints.
+    """Return whether a trial resumed and its test set differs from that of the model in its checkpoints.
 
     Also return True if no accuracy was found after resuming. If the model in the checkpoints was never tested, for
     example because its trial was interrupted, return True unless the test rows were compared with the training rows.
@@ -277,7 +277,7 @@ def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: Prov
 
 
 def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choice) -> Trial | None:
-    """Return the run's first measured trial if its test rows are certain to differ from those of the started trial."""
+    """Return the run's first measured trial if its test rows certainly differ from those of the started trial."""
     measured = (trial for trial in active.load().trials if trial.number != started.number and trial.accuracy)
     first = next(measured, None)
     is_search = started.proposal.strategy is Strategy.SEARCH

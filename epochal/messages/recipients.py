@@ -1,4 +1,4 @@
-"""Choose who gets the email: the addresses in server.toml or, if the author's domain is allowed, the commit's author."""
+"""Choose who gets the email: addresses in server.toml or, if the author's domain is allowed, the commit's author."""
 
 import re
 from dataclasses import dataclass

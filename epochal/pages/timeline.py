@@ -82,7 +82,7 @@ def _find_first(recorded_events: Iterable[_Event], **values: int | float | str |
 
 
 def _seconds(event: _Event, name: str) -> float:
-    """Return an event's field ``name``, a time or duration in seconds; NaN if it is missing, negative or not a finite number."""
+    """Return an event's field ``name``, a time or duration in seconds; NaN if it is missing, negative or not finite."""
     value = event.get(name, math.nan)
     # Compare before the conversion, because an integer may be too large for a float.
     return float(value) if not isinstance(value, str) and 0 <= value <= sys.float_info.max else math.nan

@@ -123,7 +123,7 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
 
 class _Chooser:
-    """The measurements of one trial, divided into those that count (sound) and those that do not (refused)."""
+    """Chooses the accuracy of one trial. Its measurements either count (sound) or do not (refused)."""
 
     def __init__(self, findings: Findings, metric: str, repeated_rows: bool) -> None:
         self._findings = findings
@@ -419,7 +419,7 @@ class _Chooser:
     def _accept_share(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
         """Return the share of predictions that the script counted as close enough, with evidence from ``prediction``.
 
-        Raises RunFailed if the model was trained on the test rows.
+        Raises RunFailed if the test rows make the share meaningless.
         """
         if refusal := self._explain_row_refusal(prediction):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
@@ -489,9 +489,10 @@ class _Chooser:
         )
 
     def _refuse_average(self, value: float, tolerance: float, earliest: float) -> None:
-        """Raise RunFailed if ``value`` is the average of several refused measurements, one for each fold, say.
+        """Raise RunFailed if ``value`` is the average of refused measurements, such as one for each fold.
 
-        A value that is also an average of other measurements is accepted. ``earliest``: as in ``_refuse_if_same``.
+        It is accepted if it is also an average of measurements that are not all refused.
+        ``earliest``: as in ``_refuse_if_same``.
         """
         refusal = ""
         for group in group_for_averages(self._averaged):
@@ -612,7 +613,7 @@ class _Chooser:
         return refusal
 
     def _explain_row_refusal(self, measurement: Measurement) -> str:
-        """Return why the rows of a measurement make it meaningless, and what to do about it; empty if they do not."""
+        """Return why the rows of a measurement make it meaningless, and what to do; empty if the rows are fine."""
         leaks, accepts_repeats = self._findings.leaks, self._accepts_repeats
         return explain_row_refusal(measurement, leaks, self._script, accepts_repeats=accepts_repeats)
 
@@ -690,9 +691,9 @@ class _Chooser:
         return self._explain_training_numbers([line.value]) if line else ""
 
     def _explain_training_numbers(self, stated: Sequence[float]) -> str:
-        """Return why an accuracy does not count if a ``stated`` number is a mean training accuracy; otherwise empty.
+        """Return why a ``stated`` number that is a mean training accuracy does not count; empty if there is none.
 
-        The number may be the share of correct answers among later predictions instead.
+        Numbers that may be the share of correct later predictions are skipped.
         """
         for each in reversed(self._training_means):
             for value in stated:
@@ -750,7 +751,7 @@ class _Chooser:
         return [f"{self._script} {' and '.join(facts)}, but {judged_text}"] if facts else []
 
     def _is_best(self, value: float, tolerance: float) -> bool:
-        """Return whether ``value`` is the highest of the accuracies that count and not, say, their mean."""
+        """Return whether ``value`` equals the highest of the accuracies that count."""
         values = [each.metrics[self._metric_name(each)] for each in self._sound]
         return bool(values) and is_same_number(value, max(values), tolerance)
 

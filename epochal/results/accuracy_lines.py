@@ -56,8 +56,8 @@ class Reading:
 
     ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that
     does not count; otherwise None. ``has_percents``: whether the line states a percentage without a percent sign, such
-    as 83.2. ``heading``: the data behind the accuracy in a later line, if this line is a heading, such as "Checking
-    accuracy on training data".
+    as 83.2. ``heading``: if this line is a heading, such as "Checking accuracy on training data", the data that it
+    names for a later line; otherwise None.
     """
 
     statement: Statement | None = None
@@ -194,7 +194,7 @@ _SAMPLES_AFTER = re.compile(
 _SHARE_AFTER = re.compile(r"\s*[(\[,=]?\s*(?P<share>\d+(?:\.\d+)?)\s*%")
 _SIGN_BETWEEN = re.compile(r"[(\[]\s*(?:in\s+)?(?:%|percent)|\bin percent")
 _MAX_COUNT_DIFFERENCE = 0.00501
-"""A count such as 299/360 that differs by more than this from the accuracy beside it is taken to count something else."""
+"""A count like 299/360 that differs by more than this from the accuracy beside it is taken to count something else."""
 
 # A number is read whole or not at all: "8.5e-05" must not be read as 8.5, and "1.2.3" not as 1.2.
 _WRAP = r"(?P<wrap>[\s\"'(<]*+(?:[A-Za-z_.]{0,30}(?:[Tt]ensor|float(?:16|32|64)?|[Aa]rray)\()?[\s\[]*+~?)"
@@ -403,7 +403,7 @@ def _is_excluded(mention: _Mention) -> bool:
 
 
 def _find_number_before(before: str, after: str) -> re.Match[str] | None:
-    """Return the number directly before the name, as in "0.95 accuracy" or "54.0% test accuracy", or None."""
+    """Return the number just before an accuracy's name, as in "0.95 accuracy" or "54.0% test accuracy", or None."""
     if not _SPREAD.match(after.lstrip(" .!,")) and _LOOSE_AFTER.search(after):
         return None
     found = _BEFORE_WORD.search(before[-_MAX_BEFORE:])
@@ -426,9 +426,9 @@ def _find_number(segment: str, after: str) -> re.Match[str] | None:
 
 
 def _starts_row(found: re.Match[str], after: str) -> bool:
-    """Return whether the number ``found`` in ``after`` is the first of several that may be accuracies, as of the folds.
+    """Return whether ``found`` in ``after`` is the first of several possible accuracies, such as one per fold.
 
-    Two numbers are not a row if the second may be the standard deviation of the first.
+    The result is False for two numbers if the second may be a standard deviation.
     """
     if not found["number"] or _OTHER_NAMES.match(after[: found.start("wrap")]):
         return False
@@ -483,7 +483,7 @@ def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
 
 
 def _find_split(text: str, mention: _Mention, between: str, following: str) -> Split:
-    """Return the data behind the accuracy: the last data named before the number, or else the first named after it."""
+    """Return the split that an accuracy is about: the last one named before the number, or else the first after it."""
     words = " ".join(_WORDS.findall(mention.name))
     joined = re.match(r"(test|train|val|valid|eval|dev)acc", words, re.IGNORECASE)
     name = f"{joined[1]} " if joined else words
@@ -504,7 +504,7 @@ def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
 
 
 def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
-    """Return whether an accuracy is certainly not a training accuracy, although its line names no data."""
+    """Return whether an accuracy in a line that names no data is certainly not a training accuracy."""
     if "eval" in name.lower():
         return True
     if re.match(r"\s*\W*accuracy\W[^-]*-\s\w+:", text, re.IGNORECASE):  # the end of a line of Keras' progress output
@@ -550,7 +550,7 @@ def _differs(share: float, other: float) -> bool:
 
 
 def _guess(text: str, mention: _Mention) -> Unread | None:
-    """Return an ``Unread`` if a number near the name may state an accuracy on test or unnamed data; otherwise None."""
+    """Return an ``Unread`` if a number near ``mention`` may be an accuracy on test or unnamed data; otherwise None."""
     if _is_excluded(mention) and not re.search(r"(?<![a-z])(?:best|max)(?![a-z])", mention.name, re.IGNORECASE):
         return None
     after = _METRIC_LIST_END.split(mention.after)[0]

@@ -264,7 +264,7 @@ def _quote(raised: Raised) -> str:
 
 
 def _locate(exceptions: Sequence[Raised], origin: Origin) -> Frame | None:
-    """Return the innermost line of pushed code that led to an exception, in the script if possible; None if unknown."""
+    """Return the innermost line of pushed code that led to an exception, preferably in the script; None if unknown."""
     if not exceptions:
         return None
     real, script = unwrap(exceptions), origin.script

@@ -20,10 +20,10 @@ class TrainedEpochs:
     """The number of epochs that a trial ran.
 
     ``total``: the number of epochs in all fits, including those before the checkpoint that a fit resumed from.
-    ``targets``: the numbers of epochs that the script may have asked for. ``are_iterations``: whether the numbers
-    count boosting rounds or iterations of estimators instead of epochs. Retraining may raise the limits of only some
-    of these estimators. ``converged``: whether every estimator stopped before its limit. ``is_asked``: whether
-    ``targets`` is sure to contain the number that the script asked for, even if training stopped early.
+    ``targets``: the numbers of epochs that the script may have asked for. ``are_iterations``: whether the numbers count
+    boosting rounds or iterations of estimators (which may have separate limits) instead of epochs. ``converged``:
+    whether every estimator stopped before its limit. ``is_asked``: whether ``targets`` is sure to contain the number
+    that the script asked for, even if training stopped early.
     """
 
     total: int

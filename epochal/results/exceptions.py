@@ -154,7 +154,7 @@ def unwrap(chain: Sequence[Raised]) -> list[Raised]:
 
 
 def _unwrap_message(raised: Raised) -> Raised:
-    """Return the exception with the original message, if its own message only wraps the original in other text."""
+    """Return the exception without any text that Keras, TensorFlow or PyTorch put around its original message."""
     message = _ESCAPES.sub("", raised.message)
     if message.startswith(_CALLING):
         message = message.partition("\n\n")[2].partition("\n\nArguments received by")[0].strip()

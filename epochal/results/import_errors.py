@@ -110,7 +110,7 @@ def _explain_shadowed(module: str, shadowed: str, local: str, code: Path) -> str
 
 
 def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
-    """Return what to use instead if ``raised`` is due to an API that a framework has removed; otherwise an empty string.
+    """Return what to use instead of the removed framework API that caused ``raised``; empty for any other cause.
 
     ``place``, ``code``: see ``explain_import_error``.
     """
@@ -123,7 +123,7 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
-    """Return what to import instead of a name removed from NumPy or SciPy; empty if a package imports it."""
+    """Return what pushed code can import instead of a name removed from NumPy or SciPy; otherwise empty."""
     if raised.package:
         return ""
     named, missing = _NAME.search(raised.message), _MODULE.search(raised.message)

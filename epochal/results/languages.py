@@ -1,4 +1,4 @@
-"""Translate the words for accuracy and data in a script's output from other languages into English. Performs no I/O."""
+"""Translate foreign words for accuracy and data in a script's output into English. Performs no I/O."""
 
 import re
 

@@ -93,11 +93,11 @@ class Measurement:
     ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown. ``is_dummy``:
     whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``is_selected``:
     whether the features for a cross-validation had been selected using the labels of its rows. ``is_training``: whether
-    the value is a cross-validation's mean accuracy on its training folds. ``at``: the time, in
-    seconds since 1970. ``folds``: the number of folds in a cross-validation; ``scores``: their scores, at most 100.
-    ``candidates``: the number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line
-    of the script that called evaluate(), score() or a metric; None if unknown. ``is_one_by_one``: whether a loop
-    predicted the rows, a few at a time.
+    the value is a cross-validation's mean accuracy on its training folds. ``at``: the time, in seconds since 1970.
+    ``folds``: the number of folds in a cross-validation; ``scores``: their scores, at most 100. ``candidates``: the
+    number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that
+    called evaluate(), score() or a metric; None if unknown. ``is_one_by_one``: whether a loop predicted the rows a few
+    at a time.
     """
 
     kind: Kind
@@ -145,7 +145,7 @@ class Measurement:
         return plain[:1] or others[:_MAX_NAMES]
 
     def labels_of(self, metric: str) -> Labels:
-        """Return the labels behind a metric; unknown if its name does not single out one of several outputs."""
+        """Return a metric's labels, or ``Labels()`` if its name does not single out one of several outputs."""
         if len(self.labels) == 1:
             return next(iter(self.labels.values()))
         named = [labels for output, labels in self.labels.items() if output and metric.startswith(f"{output}_")]
@@ -169,7 +169,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def is_unchanged_by_fit(self, measurement: Measurement) -> bool:
-        """Return whether the measured weights followed an epoch of a fit that did not change them."""
+        """Return whether the weights were measured after a fit that left them unchanged."""
         return measurement.trained is False and any(measurement.weights in each for each in self.epochs.values())
 
     def count_looks(self, test_set: str | None) -> int:

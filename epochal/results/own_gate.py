@@ -59,7 +59,7 @@ def is_own_statement(raised: Raised, origin: Origin) -> bool:
 
 
 def _find_raised_exit(origin: Origin) -> list[Frame]:
-    """Return a frame for the script's ``raise SystemExit``; empty unless there is only one, not in an ``except``."""
+    """Locate the script's ``raise SystemExit``; return no frame if it is in an ``except`` or is not the only one."""
     tree = _parse(origin.script, origin)
     if tree is None:
         return []

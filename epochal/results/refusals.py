@@ -116,7 +116,7 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
 
 
 def explain_unchanged_weights(script: str) -> str:
-    """Return why a model that fit() has left unchanged does not count, and what to do about it."""
+    """Return why the accuracy of a model unchanged by fit() does not count, and what to do."""
     return (
         f"fit() did not change the weights of the model that {script} evaluated, so the model has learned nothing. Either no layer "
         "is trainable (set trainable = True before compile() is called), or all gradients are zero or infinite (scale the inputs, "
@@ -135,12 +135,12 @@ def explain_leak(leak: Finding) -> str:
 
 
 def describe_share(share: float) -> str:
-    """Return a share of rows as a percentage that is 100% only if it is (nearly) all of them."""
+    """Return a share of rows as a percentage. Only (nearly) all rows are shown as 100%."""
     return f"{share:.1%}" if round(share, 2) == 1 and share < _ALL_ROWS else f"{share:.0%}"
 
 
 def _find_copy(measurement: Measurement, leaks: Sequence[Finding]) -> Finding | None:
-    """Return the finding about the call that copied rows into the test set; None if training used too few test rows."""
+    """Return the finding about a call that copied rows into the test set; None if there is none or few rows overlap."""
     if measurement.overlap.share <= _MAX_COPIED:
         return None
     before_folds = find_leak(leaks, "copied_before_predictions") if measurement.is_across_folds else None
@@ -150,7 +150,7 @@ def _find_copy(measurement: Measurement, leaks: Sequence[Finding]) -> Finding | 
 def explain_row_refusal(
     measurement: Measurement, leaks: Sequence[Finding], script: str, *, accepts_repeats: bool
 ) -> str:
-    """Return why the test rows make an accuracy meaningless, and what to do; empty if they do not.
+    """Return why test rows make an accuracy meaningless, and what to do; empty if they are fine.
 
     ``script``: the script's path. ``accepts_repeats``: whether an accuracy counts even if test rows equal training rows,
     as long as the test set is not a part of the training set and no call in the code copies rows before the split.
@@ -197,7 +197,7 @@ def explain_row_refusal(
 def _explain_learner(measurement: Measurement, script: str, which: str) -> str:
     """Explain that a class such as SelectKBest was fitted on test rows, and how to fit it without them.
 
-    ``which``: the test rows that it was fitted on, such as "all validation".
+    ``which``: what to call those rows, without "rows", such as "all validation".
     """
     name, line = measurement.overlap.learned_by, measurement.overlap.learned_on
     where = f", which is fitted on line {line} of {script}," if line else ""

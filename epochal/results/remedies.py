@@ -636,7 +636,7 @@ def _search_code(pattern: re.Pattern[str], origin: Origin) -> tuple[str, str]:
 
 
 def _read_modules(origin: Origin) -> dict[str, str]:
-    """Return the code, by path, of the script and then of the local modules that it imports.
+    """Return the code of the script and of the local modules that it imports, keyed by path, the script first.
 
     Comments and docstrings are replaced by spaces.
     """
@@ -696,7 +696,7 @@ def _explain_one_hot_labels(origin: Origin) -> str:
 
 
 def _explain_metric_key(message: str, origin: Origin) -> str:
-    """Return which key of Keras' history to use instead of the one in a KeyError's message; empty if not known."""
+    """Return the remedy if a KeyError's key misnames the accuracy in Keras' history; otherwise an empty string."""
     key = _METRIC_KEY.fullmatch(message)
     metrics = {}
     for found in _METRICS.finditer("\n".join(_read_modules(origin).values())):

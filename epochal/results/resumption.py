@@ -11,7 +11,7 @@ _FROM_THE_BEGINNING = "trained from the beginning"
 def describe_resumption(fits: Sequence[Fit], source: str, why: str = "", *, retrain: bool) -> str:
     """Return what a trial resumed from, or why it did not resume; empty if there is nothing to report.
 
-    ``source``: the trial or run whose checkpoints this trial received (``trial 1``); empty if it received none.
+    ``source``: the trial or run whose checkpoints this trial received, such as ``trial 1``; empty if it received none.
     ``why``: why it received none, if that should be reported. ``retrain``: whether the trial was expected to resume; if
     not, a lack of checkpoints is reported only if ``why`` is given.
     """

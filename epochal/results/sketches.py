@@ -1,4 +1,4 @@
-"""Estimate how much of a test set was in earlier test sets, using the smallest hashes of their rows. No I/O."""
+"""Estimate, without I/O, how much of a test set was in earlier ones, from the smallest hashes of their rows."""
 
 import struct
 from collections.abc import Iterable

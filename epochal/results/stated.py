@@ -37,7 +37,7 @@ def parse_accuracy_json(text: str) -> Accuracy | None:
 
 
 def is_same_number(stated: float, measured: float, tolerance: float) -> bool:
-    """Return whether ``stated`` (perhaps a percentage) equals ``measured``. ``tolerance``: in the unit of ``stated``."""
+    """Return whether ``stated`` (perhaps in percent) equals ``measured``. ``tolerance``: in the unit of ``stated``."""
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 
@@ -60,10 +60,10 @@ def _rounds(stated: float, value: float) -> bool:
 
 
 def lists_some(line: str, numbers: Sequence[float]) -> bool:
-    """Return whether a line's last brackets list only successive ``numbers``, at least two, perhaps rounded.
+    """Return whether the numbers in a line's last brackets are two or more successive ``numbers``, perhaps rounded.
 
-    A line without brackets must contain no other numbers. A line that was cut or wrapped may list only some of them. A
-    list may also begin with their mean, followed by their standard deviation or any of them, such as the highest.
+    If a line has no brackets, this applies to the whole line. Some ``numbers`` may be absent, because lines may be cut
+    or wrapped. A list may also begin with their mean, followed by a standard deviation or any of ``numbers``.
     """
     listed = find_shares(line.rpartition("[")[2].partition("]")[0])
     if len(listed) < 2 or len(numbers) < 2:
@@ -77,7 +77,7 @@ def lists_some(line: str, numbers: Sequence[float]) -> bool:
 
 
 def rounding_error(value: float) -> float:
-    """Return the largest rounding error of a number with as many decimals as ``value`` has, assuming at least two."""
+    """Return the rounding error that the decimals of ``value`` (at least two) allow, or TOLERANCE if that is larger."""
     return max(TOLERANCE, 0.501 * 10.0 ** -max(2, _count_decimals(value)))
 
 
@@ -92,7 +92,7 @@ def _count_decimals(value: float) -> int:
 
 
 def _shortest_decimal(value: float) -> float:
-    """Return the shortest decimal that rounds to the same 32-bit float as ``value``, because Keras computes in 32-bit floats.
+    """Return the shortest decimal that rounds to the same 32-bit float as ``value``: Keras computes in 32-bit floats.
 
     324 out of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
     that is not a 32-bit float is returned unchanged.

@@ -33,7 +33,7 @@ def describe_last_swallowed_fit(failed_fits: Sequence[FailedFit], findings: Find
 
 
 def _left_untrained(failed: FailedFit, findings: Findings, origin: Origin) -> bool:
-    """Return whether a failed fit left its model untrained: it was not stopped on purpose and no later one finished."""
+    """Return whether a failed fit was neither stopped on purpose nor followed by a finished fit of the same model."""
     if failed.key is None:  # scikit-learn
         return True
     model, call = failed.key

@@ -74,7 +74,7 @@ def describe_verdict(trial: Trial, threshold: float) -> str:
 
 
 def describe_certainty(trial: Trial, threshold: float) -> str:
-    """Describe what a verdict depends on besides the threshold; empty if it depends on the threshold alone."""
+    """Return what a verdict depends on besides the threshold; empty if it depends on nothing else."""
     judgement = trial.judgement
     if judgement is None or trial.accuracy is None or trial.accuracy.samples is None:
         return ""

@@ -37,8 +37,8 @@ def environment_folder(cache: Path, recipe: Recipe) -> Path:
 def ensure_environment(cache: Path, home: str, recipe: Recipe, settings: ImageSettings, log: Log) -> Path:
     """Return the folder of the virtual environment for ``recipe``, building it first if it is missing.
 
-    ``home`` is the ID of the EPOCHAL_HOME (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of uv's
-    output as its detail.
+    ``home``: the ID of EPOCHAL_HOME (see ``home_id``). Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of
+    uv's output as its detail.
     """
     folder = environment_folder(cache, recipe)
     with file_lock(cache / "locks" / f"{folder.name}.lock", log):

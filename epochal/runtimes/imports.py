@@ -34,7 +34,7 @@ It continues after a module that is not installed, and ends with a traceback if 
 class ImportFailed(RunFailed):
     """Modules cannot be imported in the training environment.
 
-    ``errors``: for each of them, the exception and its message, as in ``ModuleNotFoundError: No module named 'cv2'``.
+    ``errors``: each module's exception and its message, as in ``ModuleNotFoundError: No module named 'cv2'``.
     ``output``: Python's output.
     """
 

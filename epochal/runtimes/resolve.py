@@ -149,7 +149,7 @@ def _find_replaced(
     """Return the wanted packages that are not installed as pinned.
 
     Each item consists of the package's name and pinned version, and the name and version of what is installed instead;
-    the latter version is empty if the package is left out.
+    that version is empty if nothing is installed.
     """
     found = []
     for name, names in wanted.items():

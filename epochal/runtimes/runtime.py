@@ -40,7 +40,7 @@ class Training:
 class Outcome:
     """How a trial's training ended.
 
-    ``exit_status``: the script's, as in a shell: 128 + n if signal n ended it. ``seconds``: how long the script ran.
+    ``exit_status``: as in a shell, so 128 + n if signal n ended the script. ``seconds``: how long the script ran.
     ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED; None if the script ended on its own, with or without an error.
     """
 

@@ -29,7 +29,7 @@ class Scratch:
 
 
 def dataset_cache(home: Path) -> Path:
-    """Return the dataset cache in ``home`` (an EPOCHAL_HOME), and create it if it is missing.
+    """Return the dataset cache in ``home`` (EPOCHAL_HOME), creating it if it is missing.
 
     It has a folder for each framework that caches datasets.
     """
@@ -65,8 +65,7 @@ def scratch_folders(folder: TrialFolder, limits: LimitSettings, datasets: Path, 
 
     ``datasets`` is the dataset cache, and ``visible_at`` is the path at which the script sees it. If the total size of
     the files that the script wrote exceeds ``limits.output_mb``, the biggest ones are removed on exit, and the log
-    lists them; after an exception, they are all kept. All training processes must have ended before the ``with`` block
-    does.
+    lists them; after an exception, they are all kept. All training processes must end before the ``with`` block does.
     """
     scratch = folder.path / "scratch"
     home, recorder = scratch / "home", scratch / "recorder"

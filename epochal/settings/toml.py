@@ -193,7 +193,7 @@ def _is_in_array(path: tuple[int | str, ...]) -> bool:
 
 
 def _join_key(path: tuple[int | str, ...]) -> str:
-    """Join the parts of a key, without positions and table tags; in an array of tables, only the parts within the entry."""
+    """Join the parts of a key, without positions, table tags or, in an array of tables, the name of the array."""
     parts = path[2:] if _is_in_array(path) else path
     return ".".join(part for part in parts if isinstance(part, str) and not part.startswith("<"))
 

@@ -150,10 +150,10 @@ def _store_delivery(
 
 
 def _supersede_older(connection: Connection, commit: Commit, successor: int, supersede: str) -> tuple[str, ...]:
-    """Supersede older runs from pushes to the branch and project of ``successor``; return the owners of the runs to stop.
+    """Supersede older runs from pushes to the branch and project of ``successor``; return the owners of runs to stop.
 
     A successor without a project also supersedes the queued runs of all projects. Queued runs without a live owner end
-    at once. With ``supersede = "running"``, runs in later states without a live owner end at once, too, and runs with a
+    at once. With ``supersede = "running"``, runs in later states without a live owner also end at once, and runs with a
     live owner are asked to stop.
     """
     # A push that has not yet been split will queue the projects of superseded runs again.

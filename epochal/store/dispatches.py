@@ -12,13 +12,13 @@ from epochal.store.schema import dispatches
 
 @reads
 def last_dispatch(connection: Connection, run: int) -> Dispatch | None:
-    """Return the Jenkins job that was last requested or seen running for a run, or None if there was no such job."""
+    """Return the latest Jenkins job for a run, or None if there is none."""
     row = connection.execute(select(dispatches).where(dispatches.c.run == run)).first()
     return read_row(Dispatch, row) if row else None
 
 
 @writes
 def store_dispatch(connection: Connection, dispatch: Dispatch) -> None:
-    """Store the Jenkins job that was requested or seen running for a run, replacing the previous one."""
+    """Store the latest Jenkins job for a run, replacing the previous one."""
     connection.execute(delete(dispatches).where(dispatches.c.run == dispatch.run))
     connection.execute(insert(dispatches).values(**asdict(dispatch)))

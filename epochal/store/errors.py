@@ -19,7 +19,7 @@ class NotOwner(EpochalError):
 
 
 class StopRequested(EpochalError):
-    """The run was asked to end in ``state`` (CANCELLED or SUPERSEDED) and cannot end in any other."""
+    """The run was asked to stop, so it can only end in ``state`` (CANCELLED or SUPERSEDED)."""
 
     def __init__(self, run: int, state: State) -> None:
         self.state = state

@@ -60,8 +60,8 @@ def store_judgement(
 def _count_looks(accuracy: Accuracy, earlier: Sequence[Row[Any]]) -> int:
     """Return the number of earlier looks at the test set of ``accuracy``.
 
-    The looks at an ``earlier`` test set are counted if it seems to be the same set. If the rows of both are known, they
-    must have a row in common, and all earlier sets with known rows must together contain at least a fraction
+    The looks at a test set in ``earlier`` are counted if it seems to be the same set. If the rows of both are known,
+    they must have a row in common, and all earlier sets with known rows must together contain at least a fraction
     ``MIN_SHARED`` of the current rows. Otherwise, the sizes must be known and equal, and the digests must be equal
     unless either is unknown.
     """

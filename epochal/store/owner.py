@@ -69,7 +69,7 @@ def signal_owner(owner: str) -> None:
 
 
 def wait_until_gone(owner: str) -> None:
-    """Wait until an owner has ended (pidfd_open(2)); return at once if it runs on another machine."""
+    """Use pidfd_open(2) to wait until an owner has ended; return at once if it runs on another machine."""
     pid = _process_id(owner)
     if pid is None:
         return

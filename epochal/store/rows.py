@@ -1,4 +1,4 @@
-"""Convert database rows to the dataclasses in ``epochal.records``, whose fields are named after the columns."""
+"""Convert between database rows and the dataclasses in ``epochal.records``; columns and fields share names."""
 
 from dataclasses import fields
 from typing import Any, TypeVar

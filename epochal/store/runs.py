@@ -77,9 +77,9 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """For each branch and project, find the oldest unfinished run that a push started; return these runs, oldest first.
+    """Return the oldest unfinished run of each branch and project, oldest first. Only runs that a push started count.
 
-    If only these runs are started, the runs of a project end in the order of their pushes.
+    If only these start, the runs of a branch and project end in the order of their pushes.
     """
     older = runs.alias()
     waits = select(older.c.id).where(

@@ -51,7 +51,7 @@ def end_owned_run(connection: Connection, run: Run, message: Message | None) -> 
     """End a run that the calling process owns, and store the message about it, in one transaction.
 
     ``run`` already has its final state, reason, explanation and end time. Raises NothingReached if that state is
-    REACHED but no trial reached the threshold, StopRequested if the run was asked to end in another state, and NotOwner
+    REACHED but no trial passed the gate, StopRequested if the run was asked to end in another state, and NotOwner
     if the calling process does not own the run or the run has ended. In these cases, nothing is stored.
     """
     if not end_run(connection, run.id, this_process(), run.state, message, **_end_columns(run)):

@@ -11,9 +11,9 @@ _SELECTING = frozenset({"get_support", "get_feature_names_out"})
 
 
 def name_selectors(findings: Sequence[Finding], sources: Collection[Source]) -> Iterator[Finding]:
-    """Replace findings about a selector's choice of columns by those about the selector's fit, and yield all findings.
+    """Yield the findings, replacing any about a selector's choice of columns with the one about the selector's fit.
 
-    A finding about a fit names the script's own selector. It is given the kind of the finding that it replaces.
+    A finding about a fit names the script's own selector. The replacement keeps the kind of the original.
     """
     fits = [each for each in findings if each.kind.startswith("learned_before_")]
     for finding in findings:
@@ -33,7 +33,7 @@ def drop_repeated(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _selects(fit: Finding, choice: Finding, sources: Collection[Source]) -> bool:
-    """Return whether the selector in the finding ``fit`` chose the columns in the finding ``choice``, in one file."""
+    """Return whether the selector in ``fit`` chose the columns in ``choice``, and both findings are in one file."""
     fitted = {name for step in _steps_between(fit.line, fit.line, fit, sources) for name in _find_fitted(step)}
     columns: set[str] = set()
     for step in _steps_between(fit.line, choice.line, choice, sources):

@@ -38,9 +38,9 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
 
 
 def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
-    """Return what a call joins with itself, as in ``np.concatenate([x, x])``; empty if nothing.
+    """Return the parts that a call joins if rows repeat, as in ``np.concatenate([x, x])``; otherwise empty.
 
-    Labels count, too, because their rows may be joined with changed copies (see ``Ancestry``).
+    Repeated labels count, too: the data may be joined with changed copies (see ``Ancestry``).
     """
     parts: list[ast.expr] = [
         each
@@ -52,7 +52,7 @@ def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
 
 
 def find_joined(call: ast.Call, rows: Rows) -> list[ast.expr]:
-    """Return the parts whose rows a function of NumPy or pandas joins; empty for other calls."""
+    """Return the parts whose rows a NumPy or pandas function joins; empty for other calls."""
     is_joined = rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)
     return _joined_parts(call) if is_joined else []
 
@@ -77,7 +77,7 @@ def _joins_subset(parts: Sequence[ast.expr], rows: Rows) -> bool:
 
 
 def _drawn_from(call: ast.Call, rows: Rows) -> str:
-    """Return the variable whose row indices a call draws with replacement or repeats; empty if it does neither."""
+    """Return the variable whose row indices a call repeats or draws with replacement; empty if it does neither."""
     if repeated := _repeated_from(call, rows):
         return repeated
     method = last_name(call.func)
@@ -108,7 +108,7 @@ def _repeated_from(call: ast.Call, rows: Rows) -> str:
 
 
 def _repeats_as_counted(call: ast.Call, rows: Rows) -> bool:
-    """Return whether a call to ``repeat`` takes the number of repeats from a column, or repeats each row once."""
+    """Return whether the number of repeats in a call to ``repeat`` comes from a column or is 1."""
     counts = keyword(call, "repeats", int(rows.source.callee(call) == "numpy.repeat"))
     counts = rows.source.constants.get(root_name(counts), counts) if isinstance(counts, ast.Name) else counts
     is_column = isinstance(counts, ast.Attribute | ast.Subscript) or (

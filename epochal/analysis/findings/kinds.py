@@ -44,7 +44,7 @@ class Result:
 class Kinds:
     """Which variables hold a data frame's column names (``NAMES``) or per-column values (``VALUES``).
 
-    ``imported``: the imported names. ``results``: the functions in the code. ``tables``: the variables that were
+    ``imported``: the imported names. ``results``: the functions' results, by name. ``tables``: the variables that were
     created as a dictionary or series. ``texts``: those that hold a list of strings, which may be column names.
     """
 

@@ -60,7 +60,7 @@ class LabelReads:
     def lead_to(self, expressions: Iterable[ast.expr], line: int, labels: ast.expr) -> bool:
         """Return whether ``expressions``, or what they are computed from, read the values of ``labels``.
 
-        Assignments count up to ``line``; columns added to tables count on any line.
+        Assignments after ``line`` do not count; columns added to tables later do.
         """
         names, keys = self._identify(labels)
         pending, seen = list(expressions), set[str]()
@@ -112,7 +112,7 @@ class LabelReads:
         return names, keys | added
 
     def _sources_of(self, node: ast.AST) -> tuple[set[str], list[ast.expr]]:
-        """Return the columns that an expression for labels reads, and the expressions whose values it converts."""
+        """Return the columns that an expression takes labels from, and the expressions it computes them from."""
         match node:
             case ast.Subscript(value=value, slice=column):
                 return (
@@ -165,7 +165,7 @@ def _bound_in(expression: ast.expr) -> set[str]:
 
 
 def _part_of(value: ast.expr, place: int) -> ast.expr:
-    """For train_test_split(), return the argument that its result at ``place`` is part of; otherwise, ``value``."""
+    """Return the argument of train_test_split() that result ``place`` comes from; for other nodes, ``value``."""
     if isinstance(value, ast.Call) and last_name(value.func) == "train_test_split" and value.args:
         return value.args[min(place // 2, len(value.args) - 1)]
     return value

@@ -198,7 +198,7 @@ class _Flow:
             yield self._report(replace(leak, learns=leak.learns and learns), where, folds, counts=counts)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
-        """Yield each leak that a statement completes, a phrase that says where, and any call that makes folds."""
+        """Yield each leak that a statement completes, with a phrase that says where, and any call that makes folds."""
         place = f"line {step.node.lineno}"
         for node in step.nodes:
             if isinstance(node, ast.Call):
@@ -289,8 +289,8 @@ class _Flow:
     def _is_of_parameters(self, place: tuple[str, int], scope: Scope, folds: str) -> bool:
         """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
 
-        Such a function may choose a setting with the training rows alone. ``folds``: what makes folds in the
-        function (see ``_find_in_step``). If it is empty or ``LOOP``, all calls to the function must pass training rows.
+        Such a function may choose a setting with the training rows alone. ``folds``: what creates folds in the function
+        (see ``_find_in_step``). If empty or ``LOOP``, return False unless all calls to the function pass training rows.
         """
         if isinstance(scope.node, ast.Module):
             return False
@@ -326,7 +326,7 @@ class _Flow:
             self._sound_splits[bool(self._rows.folds_of(call))] = call.lineno
 
     def find_returned(self, scope: Scope) -> _Leak | None:
-        """Return the leak in a function whose first result is copies of rows or data that depends on labels."""
+        """Return the leak in a function whose first result contains copies of rows or depends on labels."""
         returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
         if len(returns) != 1:
             return None
@@ -442,7 +442,7 @@ class _Flow:
         return self._source.callee(call) == SPLIT or bool(self._rows.folds_of(call))
 
     def _loop_of(self, node: ast.AST | None) -> str:
-        """Return ``LOOP`` if an expression takes the test rows of a fold in a loop over the folds; otherwise empty."""
+        """Return ``LOOP`` if an expression selects a fold's test rows in a loop over the folds; otherwise empty."""
         is_fold = isinstance(node, ast.Subscript) and row_index(node) in self._rows.fold_indices
         return LOOP if is_fold else ""
 
@@ -515,7 +515,7 @@ class _Flow:
                 self._leaks[name] = self._of_columns(leak, each)
 
     def _forget(self, target: ast.expr) -> None:
-        """Forget what is known about a reassigned variable, or the copies in one that is changed in place."""
+        """Forget what is known about a variable if it is reassigned, or its copies if it is changed in place."""
         name = root_name(target)
         if isinstance(target, ast.Name):
             for known in (self._leaks, self._fitted, self._choices):
@@ -526,7 +526,7 @@ class _Flow:
     def _of_columns(self, leak: _Leak, target: ast.expr) -> _Leak:
         """Return the leak in a variable after an assignment to ``target``.
 
-        If this sets only some columns, the leak is limited to them and to those of an earlier leak.
+        If the assignment sets only some columns, a leak of labels is limited to them and to those of an earlier leak.
         """
         if not leak.learns or not isinstance(target, ast.Subscript):
             return leak

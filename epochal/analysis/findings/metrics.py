@@ -137,8 +137,8 @@ def _separates_classes(node: ast.AST) -> bool:
 def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: bool) -> Iterator[Finding]:
     """Check the metrics of one call to compile().
 
-    ``is_sound``: whether the accuracy of a regression does no harm, because its targets are classes or because the script
-    writes the accuracy that counts to accuracy.json.
+    ``is_sound``: whether the accuracy of a regression does no harm, because its targets are classes or because the
+    script writes accuracy.json, which counts instead.
     """
     metrics = {_plain(name) for name in each.metrics or ()}
     is_regression = _plain(each.loss) in _REGRESSION_LOSSES and each.units == 1 and each.activation == "linear"
@@ -431,8 +431,8 @@ def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None
     """Return the call, printed line or metric that gives a script's accuracy, with its file and line; None if unknown.
 
     This is the last call to ``evaluate``, ``score``, ``accuracy_score``, ``classification_report`` or
-    ``cross_val_score``. If there is no such call, it is the last line that prints an accuracy; failing that, if ``fit``
-    gets validation data, the last accuracy among the metrics in calls to ``compile``, as measured on the validation data.
+    ``cross_val_score``. If there is no such call, it is the last line that prints an accuracy. Without such a line, if
+    ``fit`` gets validation data, it is the last accuracy metric in a call to ``compile``, with the prefix ``val_``.
     """
     measured: list[tuple[str, str, int]] = []
     printed: list[tuple[str, str, int]] = []

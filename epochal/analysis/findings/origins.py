@@ -66,7 +66,7 @@ class Origins:
 
     A column ``df["price"]`` has the origin ``['price']``. Rows that a slice or index takes from a variable ``x`` have
     the origin ``x[]``. Rows that a test such as ``year < 9`` selects have the origin ``x[] if year < 9``, followed by
-    the origins of the test on further lines. ``imported``: the imported names, which are not origins. ``constants``:
+    the test's origins, one per line. ``imported``: the imported names, which are not origins. ``constants``:
     the variables that hold constants. ``results``: the functions in the code. ``loops``: the variables that are assumed
     not to be row indices (loop variables, parameters of lambdas, and variables compared with the names of columns).
     ``assigned``: for each column that is set to a variable, the origins of the variable.
@@ -192,7 +192,7 @@ class Origins:
     def _of_join(self, call: ast.Call) -> frozenset[str]:
         """Return the origins of a join of tables; the columns of all but the first table count only if they are read.
 
-        If the function only changes some of the columns, return the table's own origins.
+        For a call such as ``fillna``, which joins nothing, return the table's origins.
         """
         given = [*call.args, *(each.value for each in call.keywords if each.arg != "on")]
         tables = [part for each in given for part in (each.elts if isinstance(each, ast.List | ast.Tuple) else [each])]
@@ -204,7 +204,7 @@ class Origins:
         return first | _mark_column(frozenset[str]().union(*others) - first, "")
 
     def _of_joined(self, node: ast.expr) -> frozenset[str]:
-        """Return the origins of a table that is joined with others, or of a dictionary of its columns."""
+        """Return the origins of one part of a join: a table, or a dictionary of columns."""
         if isinstance(node, ast.DictComp):
             return _mark_column(self.of(node), ast.unparse(node.key))
         return self._of_fields(node) if isinstance(node, ast.Dict) else self.of(node)
@@ -540,7 +540,7 @@ def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[s
 
 
 def _holds_no_data(value: ast.expr) -> bool:
-    """Return whether an expression holds no data: a constant, a list of constants, a random generator or settings."""
+    """Return whether an expression is not data but a constant, list of constants, random generator or settings."""
     return _is_name(value) or called(value) in _SETTINGS
 
 
@@ -591,7 +591,7 @@ def _unmark_elements(origins: frozenset[str], position: int | None = None) -> fr
 
 
 def _place_of(field: str | None) -> int | None:
-    """Return the position of an element, given its field in origins; None if the field has no known position."""
+    """Return the position of the tuple element that ``field`` refers to; None if it states no position."""
     place = (field or "").partition(_OR)[0]
     return int(place) if place.isdigit() else None
 
@@ -695,7 +695,7 @@ def _is_name(node: ast.expr) -> bool:
 
 
 def _find_data(node: ast.expr) -> str:
-    """Return the variable whose rows an expression holds, perhaps converted; empty for values such as ``x.mean()``."""
+    """Return the variable whose rows an expression like ``x.values`` holds; empty for others, such as ``x.mean()``."""
     while isinstance(node, ast.Attribute | ast.Call):
         if isinstance(node, ast.Call):
             if last_name(node.func) not in _CONVERSIONS:

@@ -42,7 +42,7 @@ class Use(Enum):
 
 
 def find_use(scope: Scope, parts: Collection[ast.expr], scopes: Sequence[Scope]) -> Use:
-    """Return what a scope uses the parts of a split for.
+    """Return how a scope uses the parts of a split.
 
     ``parts``: the expressions that return these parts. ``scopes``: all scopes of the code.
     """

@@ -166,7 +166,7 @@ class Rows:
         )
 
     def note_dependencies(self, target: ast.expr, depends: frozenset[str]) -> frozenset[str]:
-        """Record what the variables in an assignment's target depend on, and return the names of their own rows."""
+        """Record what the variables in an assignment's target depend on; return the names of the rows in them."""
         names = {each.id for each in ast.walk(target) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
         for name in names:
             self._depends[name] = depends | {self.name_of(name)}
@@ -196,7 +196,7 @@ class Rows:
         return frozenset().union(*map(self.depends_on, loops))
 
     def folds_of(self, call: ast.Call) -> str:
-        """Return the function or class, such as GridSearchCV(), that splits off validation data in a call."""
+        """Return what splits off validation data in a call, such as GridSearchCV() or fit()."""
         if self.source.callee(call) in _CROSS_VALIDATIONS:
             return f"{last_name(call.func)}()"
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
@@ -314,7 +314,7 @@ class Rows:
         return ""
 
     def _keeps_values(self, node: ast.expr | None) -> bool:
-        """Return whether an expression holds rows of a variable as they are, as in ``df[df.y == 1].copy()``."""
+        """Return whether an expression holds rows of a variable unchanged, as in ``df[df.y == 1].copy()``."""
         match node:
             case ast.Name():
                 return node.id not in self.changed
@@ -364,7 +364,7 @@ def texts_in(node: ast.AST) -> frozenset[str]:
 
 
 def is_within(rows: str, others: str) -> bool:
-    """Return whether ``rows`` are the same rows as ``others`` or some of them (see ``Rows.of``)."""
+    """Return whether ``rows`` are all or some of the rows ``others`` (see ``Rows.of``)."""
     return bool(others) and (rows == others or rows.startswith(f"{others}["))
 
 

@@ -65,9 +65,9 @@ class _Choice:
 
     ``origins``: what determined the choice (see ``Origins``); ``data``: the origins of the data whose columns are
     chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
-    ``decided``: the line to report: the one that sets the chosen columns, or else the line of ``step``. ``deciding``:
-    the expressions that decide on the columns. ``reorders``: whether all columns are kept, but in another order.
-    ``is_of_training``: whether it is certain that only training rows determined the choice.
+    ``decided``: the line to report. ``deciding``: the expressions that determine the columns. ``reorders``: whether
+    all columns are kept, but in another order. ``is_of_training``: whether the choice certainly depends
+    only on training rows.
     """
 
     step: Step
@@ -191,9 +191,9 @@ class _Choices:
                 yield self._report_folds(use) if is_inner else self._report(use, (later or [use])[-1].folds)
 
     def _counts(self, use: _Use, reads: LabelReads | None = None) -> bool:
-        """Return whether the accuracy measured on a call's folds may be the one that counts.
+        """Return whether the accuracy measured on a call's folds may be the final accuracy.
 
-        It does not count if other rows are tested later, or if ``reads`` is given and the choice used other rows.
+        False if other rows are tested later, or if ``reads`` is given and the choice used other rows.
         """
         if not use.folds:
             return False
@@ -222,7 +222,7 @@ class _Choices:
                 self._answers |= dict.fromkeys(names_in(target), call)
 
     def _is_test(self, call: ast.Call, names: Collection[str]) -> bool:
-        """Return whether a call measures or predicts something on rows other than those of the variables ``names``."""
+        """Return whether a measuring or predicting call uses rows other than those of the variables ``names``."""
         given = {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
         is_named = any(each in self._rows.test_indices or TEST_NAME.search(each) for each in given)
         return is_named or root_name(call.args[0]) not in names
@@ -230,7 +230,7 @@ class _Choices:
     def _report(self, use: _Use, folds: str) -> Finding:
         """Return the finding about a choice made with the labels of all rows.
 
-        ``folds``: what makes the folds whose accuracy counts; empty if there is none.
+        ``folds``: what makes the folds whose accuracy counts; empty if nothing does.
         """
         remedy = "Split first, and choose the columns using only the training rows."
         if folds:
@@ -390,7 +390,7 @@ class _Choices:
                 yield _Use(choice, where, call, step, self._rows.folds_of(call))
 
     def _place(self, choice: _Choice, call: ast.Call) -> str:
-        """Return a phrase for a choice and a call, such as "before the split on line 9"; empty if nothing is split."""
+        """Return when a choice is made, such as "before the split on line 9"; empty if nothing is split."""
         name, folds = last_name(call.func), self._rows.folds_of(call)
         if name in SPLITS or name in CROSS_VALIDATIONS:
             return f"before {name}() on line {call.lineno}"
@@ -442,14 +442,14 @@ class _Choices:
         return bool(dropped and not self._origins.of(dropped))
 
     def _of_stacked(self, value: ast.expr) -> frozenset[str]:
-        """Return the origins of tables that an expression stacks vertically; all of them have the same columns."""
+        """Return the origins of the tables that an expression stacks vertically, as in ``pd.concat([a, b])``."""
         calls = (each for each in ast.walk(value) if isinstance(each, ast.Call) and last_name(each.func) == "concat")
         return frozenset[str]().union(
             *(self._origins.of(call.args[0]) for call in calls if call.args and not is_of_columns(call, 1))
         )
 
     def _make_choice(self, data: ast.expr, columns: ast.expr, step: Step, sliced: int) -> frozenset[_Choice]:
-        """Return the choice of ``columns`` of ``data``; none if no ranking, comparison or sort determines them."""
+        """Return the choice of ``columns`` from ``data``; none if no ranking, comparison or sort determines them."""
         guard = self._guards.get(id(step.node), Guard())
         condition = self._origins.of_guard(guard)
         origins = self._origins.of(columns) | condition
@@ -505,7 +505,7 @@ class _Choices:
 
 
 def _advise_for_folds(folds: str) -> str:
-    """Return what to do if columns are chosen before the call ``folds`` (such as ``fit()``) splits the data."""
+    """Return what to do if columns are chosen before a call (``folds``, such as ``fit()``) splits the data."""
     if folds == "fit()":
         return (
             "Split off the validation rows first, choose the columns using the other rows, and pass "

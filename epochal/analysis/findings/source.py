@@ -45,7 +45,7 @@ class Step:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        """The syntax nodes of the statement and its expressions, in source order, without the bodies of lambdas."""
+        """The nodes of the statement and its expressions in source order; none inside a lambda or definition."""
         found: list[ast.AST] = []
         stack: list[ast.AST] = [self.node]
         while stack:
@@ -135,7 +135,7 @@ class Source:
         }
 
     def name_of(self, node: ast.expr) -> str:
-        """Return the full name that ``node`` refers to, or an empty string if it was not imported.
+        """Return the full name of what ``node`` refers to; empty if it was not imported.
 
         ``tensorflow.keras`` is shortened to ``keras``.
         """

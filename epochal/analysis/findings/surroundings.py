@@ -175,7 +175,7 @@ def _read_path(node: ast.expr, constants: dict[str, ast.expr], source: Source) -
 
 
 def _find_uncommitted_modules(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each imported module that is in ``folder`` but ignored by git or in a submodule."""
+    """Yield findings about imported modules in ``folder`` that git ignores or that are in a submodule."""
     folders = dict.fromkeys(str(parent) for module in sources[1:] for parent in PurePosixPath(module.path).parents)
     for submodule in folders:
         if submodule in files and not (folder / submodule).is_symlink():  # git lists a submodule as if it were a file

@@ -149,7 +149,7 @@ class _Code:
         return [each for each in self._places if name and last_name(each.call.func) == name]
 
     def _position(self, place: _Place) -> tuple[int, ...]:
-        """Return a call's place in the execution order: the lines of the calls that lead to it from the module."""
+        """Return a call's place in the execution order: the line of each call from the top level down to it."""
         scope = place.scope.node
         if scope not in self._starts:
             self._starts[scope] = ()  # for functions that call themselves
@@ -164,10 +164,7 @@ class _Code:
         return next(filter(None, by_name), None) or (call.args[position] if len(call.args) > position else None)
 
     def _resolve(self, place: _Place, node: ast.expr | None) -> ast.expr | None:
-        """Return an expression or, if it is a variable that is assigned only once, the assigned value.
-
-        A call to ``open`` is replaced by its first argument.
-        """
+        """Trace a variable to its value if it is assigned only once, and a call to ``open`` to its first argument."""
         for _ in range(_MAX_STEPS):
             if isinstance(node, ast.Name) and len(values := self._values(place, node.id)) == 1:
                 node = values[0]
@@ -178,7 +175,7 @@ class _Code:
         return node
 
     def _values(self, place: _Place, name: str) -> list[ast.expr]:
-        """Return what the scope of a call, or else its module, assigns to a variable."""
+        """Return the values that a variable gets in the scope of a call or, if there are none, in its module."""
         for scope in (place.scope, place.source.scopes[0]):
             found = [
                 value
@@ -209,7 +206,7 @@ class _Code:
 
 
 def _matches(text: str, path: str) -> bool:
-    """Return whether a string names a file, in any folder.
+    """Return whether a string names the model file ``path``, in any folder.
 
     The string may contain ``*``; if it starts with a dot, it may be just the end of the file's name.
     """
@@ -417,7 +414,7 @@ class _Variables:
                     self._makers[node.id] = self.maker(value)
 
     def maker(self, value: ast.expr | None) -> str:
-        """Return the full name of the function that a chain of calls starts with; empty if it was not imported."""
+        """Return the full name of the imported function that created a value; empty if unknown."""
         while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):
             if isinstance(value, ast.Call) and (name := self._source.callee(value)):
                 return name

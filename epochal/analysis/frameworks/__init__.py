@@ -49,7 +49,7 @@ class LogLines:
     """Regular expressions for the lines that a framework prints on its own; empty if it prints no such lines.
 
     ``progress``: matches the beginning of a line that shows progress; case is ignored. ``reports``: matches some part
-    of a line that mentions an accuracy other than the code's result.
+    of a line whose accuracy is not the code's result.
     """
 
     progress: str = ""
@@ -58,7 +58,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """What messages call a framework's methods that the recorder supports.
+    """A framework's methods the recorder supports, as named in messages.
 
     ``measures``: the method that measures an accuracy; the recorder records this accuracy and the test samples.
     ``resumes``: the method that the recorder can resume from a checkpoint. Each is empty if there is no such method.

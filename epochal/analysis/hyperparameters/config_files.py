@@ -110,7 +110,7 @@ def _read_yaml(content: bytes) -> Iterator[_Found]:
 
 
 def _walk_yaml(node: Any, key: _Key, seen: set[int]) -> Iterator[tuple[_Key, Any]]:
-    """Yield the scalars in a YAML node with their keys. An alias for an earlier node is skipped."""
+    """Yield the scalars in a YAML node with their keys. Block scalars and aliases are skipped."""
     import yaml
 
     if id(node) in seen:

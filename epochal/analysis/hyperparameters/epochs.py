@@ -201,7 +201,7 @@ class _Finder:
                 yield Traced(constant)
 
     def _in_fits(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the epoch counts in ``fit`` calls, the last call first: earlier ones often train only part of a model."""
+        """Yield the epoch counts in ``fit`` calls, last call first: earlier ones often train only part of a model."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name not in _FIT_METHODS or not isinstance(call.func, ast.Attribute):

@@ -22,9 +22,8 @@ _NOT_READ = frozenset({"epochal.toml", "pyproject.toml", "package.json", "packag
 class Sources:
     """The files that may set hyperparameters. All paths are relative to the folder that contains the code.
 
-    ``script``: the path of the script. ``modules``: the contents, by path, of the script and the local modules that it
-    imports, directly or indirectly. ``configs``: the contents, by path, of the YAML, JSON and TOML files that these
-    modules seem to read.
+    ``script``: the path of the script. ``modules``: the script and the local modules that it imports, directly or
+    indirectly. ``configs``: the YAML, JSON and TOML files that these modules seem to read. Both map paths to contents.
     """
 
     script: str

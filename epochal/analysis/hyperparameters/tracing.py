@@ -26,7 +26,7 @@ from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "round", "abs", "ceil", "floor", "int32", "int64", "str", "bool"})
 _DEFAULTS = frozenset({"Option", "Argument", "Field", "field", "attrib", "ib"})
-"""Functions that define an option or field and take its default as the first argument or as the ``default`` argument."""
+"""Functions that define an option or field and take its default as the first or the ``default`` argument."""
 
 
 @dataclass(frozen=True)

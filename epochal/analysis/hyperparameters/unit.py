@@ -1,4 +1,4 @@
-"""A Python file in the pushed code: which statements bind a name, in which scope, and under which conditions."""
+"""Find which statements in a Python file bind a name, in which scope, and under which conditions."""
 
 import ast
 from collections.abc import Iterator

@@ -239,7 +239,7 @@ class JenkinsChain:
         return run.state in (State.SUPERSEDED, State.CANCELLED) or (requested is not None and not run.state.ended)
 
     def _find_run(self, number: int) -> Run | None:
-        """Return the run, or None if this EPOCHAL_HOME has no such run: a build can be started with any number."""
+        """Return the run with this number, or None if it does not exist: a build can be started with any number."""
         try:
             return load_run(self._app.database, number)
         except UsageError:

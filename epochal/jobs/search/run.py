@@ -79,7 +79,7 @@ def _has_failed(trial: Trial) -> bool:
 
 
 def _describe_failures(trials: Sequence[Trial], bad: Sequence[str]) -> str:
-    """Say how many trials of a search failed, including all trials with the choices ``bad``; empty if none failed."""
+    """Return how many trials failed, as in `` (3 failed, including all with kernel = tiny)``; empty if none failed."""
     failed = sum(map(_has_failed, trials))
     if not failed:
         return ""
@@ -101,7 +101,7 @@ def join(app: App, number: int) -> None:
 
 
 def _open_workers(active: ActiveRun, run: Run) -> Workers:
-    """Open the study of a run, add the result of the last trial before the search, and return workers for the study."""
+    """Return workers for a run's study, after adding the result of the last trial that preceded the search."""
     earlier_trials = [
         trial for trial in run.trials if trial.strategy is not Strategy.SEARCH and trial.accuracy is not None
     ]

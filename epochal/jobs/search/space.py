@@ -58,8 +58,8 @@ def find_searchable(script: Script) -> dict[str, Constant]:
     """Return the constants that a search may change, by name.
 
     Such a constant is assigned exactly once at the script's top level, from a literal that no other name shares. A
-    literal elsewhere is named after the variable, option, key or argument that it sets; it is included, too, if no
-    other literal has that name. The number of epochs is left out.
+    literal elsewhere is named after the variable, option, key or argument that it sets, and is also included if
+    no other literal has that name. The number of epochs is left out.
     """
     found, lines = script.constants, script.assigned_lines
     literal_positions = [constant.start for constant in found]
@@ -91,7 +91,7 @@ def find_keywords(script: Script, name: str) -> Iterator[str]:
 def _find_constant(script: Script, name: str) -> Constant | None:
     """Return the constant that the [search] entry ``name`` changes; None if there is not exactly one such constant.
 
-    The returned constant has this name, which may be qualified, as in ``train.learning_rate``.
+    ``name`` may be qualified, as in ``train.learning_rate``. The returned constant has the same name.
     """
     if constant := find_searchable(script).get(name):
         return constant

@@ -75,7 +75,7 @@ class Study:
     """The Optuna study of one run, which is safe to use from several threads and processes."""
 
     def __init__(self, storage: str, run: int, space: Sequence[Dimension], epochs: int | None) -> None:
-        """Open the run's study of the search space ``space`` in ``storage`` (an SQLAlchemy URL), or create it.
+        """Open or create the run's study of the search space ``space`` in ``storage`` (an SQLAlchemy URL).
 
         ``epochs``: the maximum number of epochs of a trial; None if it is unknown, in which case no trial is pruned.
         """

@@ -80,7 +80,7 @@ class Workers:
         self._end_reason: Reason | None = None
 
     def work(self) -> GiveUp | EndCause:
-        """Run trials until the search ends, in this process or another one, and return why it ended.
+        """Run trials until this or another process ends the search, and return why it ended.
 
         Returns EndCause.REACHED if a trial reached the threshold, another EndCause if the run was stopped, and GiveUp
         if no more trials may start. Raises RunFailed for a failure that other hyperparameters cannot fix. Before an
@@ -112,7 +112,7 @@ class Workers:
         return self._find_end() or end
 
     def _find_end(self) -> EndCause | None:
-        """Return why the search ended, in this process or another one, or None if it has not ended."""
+        """Return why the search ended, in this process or another one; None if it has not ended."""
         run = self._active.load()
         if run.state.ended:
             return EndCause.INTERRUPTED

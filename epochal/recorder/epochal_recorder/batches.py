@@ -118,7 +118,7 @@ def _observe_pydataset(dataset, kind, see, end_pass, restart):
     is_keras_2 = not hasattr(dataset, "num_batches")
 
     class Observed(kind):
-        """A PyDataset that shows each batch to ``see`` once per pass, although Keras reads the first batches twice."""
+        """A PyDataset that calls ``see`` once per batch in each pass, though Keras reads the first batches twice."""
 
         @property
         def num_batches(self):

@@ -238,7 +238,7 @@ class FittedRows:
         return _count_rows(self.repeats_of_parts() if self.in_parts else self.repeats_of_data)
 
     def repeats_of_parts(self):
-        """Return pairs as in ``repeats``, but for all classes together; only for a fit whose rows came in parts."""
+        """Return pairs as in ``repeats``, for all classes together. The fit's rows must have come in parts."""
         with self._lock:
             self._merge_recent()
             times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
@@ -425,7 +425,7 @@ def find_labels(rows, fits):
 def _drop_equivalent(values):
     """Return a matrix without the columns that divide the rows into the same groups as an earlier column.
 
-    For example, a text is hashed to two such columns, and one-hot encoding turns two classes into two such columns.
+    For example, a hashed text yields two such columns, and so do two one-hot encoded classes.
     """
     kept = {}
     for column in values.T:
@@ -539,7 +539,7 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all distinct rows of a fit plus a test set occur equally often, and at least twice."""
+    """Return whether nearly all distinct rows of a fit and test set together occur equally often and at least twice."""
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)

@@ -39,7 +39,7 @@ class Fit:
     """An observer of one call to fit.
 
     It records each epoch, resumes the fit with ``resumption`` (may be None), and stops it once the validation accuracy
-    has reached ``stop_at`` (may be None). ``names``: the numbers of the model and the fit, for the events.
+    has reached ``stop_at`` (may be None). ``names``: the model and fit numbers that each event includes.
     ``arguments``: the arguments of the call. ``why``: why the fit cannot keep checkpoints; empty if it can.
     """
 

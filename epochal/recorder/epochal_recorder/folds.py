@@ -72,7 +72,7 @@ def _draws_same_rows(splitter):
 
 @contextlib.contextmanager
 def _redrawing(estimator, cv, labels):
-    """Provide a copy of a cross-validation's splitter and rows for it to split, without affecting later random numbers.
+    """Provide a copy of a splitter, with placeholder rows to split, and restore NumPy's random state afterwards.
 
     Raises NotHashable if the folds cannot be drawn again.
     """
@@ -126,8 +126,7 @@ def _choose_folds(count, share):
 def _copy(splitter):
     """Return a copy of a splitter that draws the same random numbers.
 
-    Raises NotHashable if its class is not scikit-learn's, because a class from elsewhere may print lines or count its
-    calls.
+    Raises NotHashable if its class is not scikit-learn's, because other classes may print lines or count calls.
     """
     if not type(splitter).__module__.startswith("sklearn."):
         raise NotHashable("the splitter is not one of scikit-learn's")

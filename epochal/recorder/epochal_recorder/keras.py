@@ -152,7 +152,7 @@ def _wrap_to_observe(method, recorder, make_observer, output):
 
 
 def _join_callbacks(model, callbacks, observer):
-    """Return a copy of ``callbacks``, which may have any form that Keras accepts, with the observer's callbacks added."""
+    """Return a copy of ``callbacks`` (in any form that Keras accepts) with the observer's callbacks added."""
     first, last = observer.callbacks()
     if isinstance(callbacks, library_of(model).callbacks.CallbackList):
         joined = copy.copy(callbacks)

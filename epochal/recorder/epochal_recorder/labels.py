@@ -14,7 +14,7 @@ _MAX_ANSWERS_AT_PLACES, _MAX_PLACES = 64, 1_000_000
 class Labels:
     """The labels for one output of a model, counted batch by batch.
 
-    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (for a
+    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (for
     regression), or "unknown". ``columns``: the number of classes if the labels are one-hot.
     """
 
@@ -180,7 +180,7 @@ class Labels:
 def are_regression_targets(labels, data, is_regression=False):
     """Return whether the labels are regression targets.
 
-    These are numbers that are not all integers or, if ``is_regression`` is set, a single column of more than 20
+    Such targets are numbers that are not all integers or, if ``is_regression`` is set, a single column of more than 20
     different integers. ``is_regression`` means that the fit minimises a regression loss. Class probabilities that add
     up to 1 do not count, nor do labels of the same shape as ``data``, as in a denoising autoencoder. A single column of
     numbers from 0 to 1 may hold the probabilities of one class, so it counts only if ``is_regression`` is set.

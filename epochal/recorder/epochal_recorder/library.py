@@ -24,7 +24,7 @@ def is_keras_2(library):
 
 
 def tree():
-    """Return the module with the functions for nested structures, such as ``flatten`` and ``map_structure``."""
+    """Return the module that provides ``flatten``, ``map_structure`` and the like for nested structures."""
     if not is_keras_2(sys.modules.get("keras")):
         return sys.modules["keras"].tree
     import tensorflow

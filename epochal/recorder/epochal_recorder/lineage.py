@@ -96,7 +96,7 @@ class Lineage:
         self._remember_unless_known(arrays, frozenset())
 
     def remember_pretrained(self, arrays):
-        """Record weights that a library has loaded from its own files, even if a loaded model contained them, too."""
+        """Record weights that a library has loaded from its own files, even if a loaded model also contained them."""
         for digest in map(digest_of, arrays):
             if self._identities_by_digest.get(digest) == {LOADED}:
                 self._identities_by_digest[digest] = frozenset()
@@ -203,7 +203,7 @@ class LoadedResults:
                     self._values = numpy.union1d(self._values, column)
 
     def are_among(self, data):
-        """Return whether a column of ``data`` is a recorded one, or consists almost entirely of recorded numbers."""
+        """Return whether any column of ``data`` was recorded, or consists almost entirely of recorded numbers."""
         if not self._digests:
             return False
         return any(digest_of(column) in self._digests or self._contain(column) for column in _columns_of(data))

@@ -141,7 +141,7 @@ class TestRows:
 
     @property
     def hashes_in_order(self):
-        """Hashes of the rows without their labels, in reading order; if too many, only the smallest, sorted."""
+        """Hashes of the rows without labels, in reading order; if there are too many, only the smallest, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def extend(self, other):
@@ -194,9 +194,9 @@ class TestRows:
 
 @dataclass
 class _Collected:
-    """Predictions of one model for a few rows each.
+    """Predictions of one model, each for a few rows.
 
-    ``parts``: the rows and the answers of each prediction. ``places``: where the script made each (``_find_place``).
+    ``parts``: the rows and answers of each prediction. ``places``: where the script made each one (``_find_place``).
     """
 
     origin: Origin
@@ -205,10 +205,10 @@ class _Collected:
     places: list
 
     def split_loops(self):
-        """Return the parts as one list for each loop that predicted at least ``MIN_TEST_ROWS`` rows.
+        """Return one list of parts for each loop that predicted at least ``MIN_TEST_ROWS`` rows.
 
-        Places that alternate belong to the same loop, which ends when the script no longer returns to any of them. If
-        no loop has enough rows, all parts are returned as a single list.
+        A loop may predict at several places. It ends when the script no longer returns to any of them. If no loop has
+        enough rows, all parts are returned as a single list.
         """
         last = {place: at for at, place in enumerate(self.places)}
         loops, end = [], -1

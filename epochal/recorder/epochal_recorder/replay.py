@@ -165,7 +165,7 @@ class Replay:
         return any(now != before for now, before in zip(self.digests, digests, strict=False))
 
     def _count_whole_epochs(self, epochs, iterator):
-        """Return how many of the ``epochs`` past epochs, counted from the first, must be read to the end.
+        """Return how many epochs, counted from the first, must be read to the end; at most ``epochs``.
 
         For each later epoch, reading the first batch is enough, provided that there are at least two such epochs: the
         second is needed to check that reading a single batch restores the state.

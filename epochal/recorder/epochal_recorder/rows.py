@@ -61,8 +61,8 @@ def hash_labels(labels):
 def form_of(data):
     """Return the form of the rows of ``data`` as a string. Only rows of the same form can be compared.
 
-    The form consists of the inputs' names or their number and, for each input, its kind (``sparse``, ``numbers`` or
-    ``texts``) and its number of columns, if that is fixed.
+    It lists each input's kind (``sparse``, ``numbers`` or ``texts``) and its number of columns, if that is fixed.
+    If there are several inputs, their names or number come first.
     """
     leaves, forms = leaves_of(data), []
     for leaf in leaves:

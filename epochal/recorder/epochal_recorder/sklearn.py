@@ -218,9 +218,9 @@ def _wrap_method(function, method, shared):
 
 
 def _note_use_of_loaded(call, stack, returned, shared):
-    """Record that a loaded estimator has computed something for a fit in progress, or for the script.
+    """Record any use of a loaded estimator by a fit in progress, or by the script.
 
-    The script may pass the results to a later fit as features.
+    The script may pass the estimator's results to a later fit as features.
     """
     estimator = call.estimator
     if not _is_loaded(estimator) or (call.method == "transform" and not _learns_from_labels(estimator)):
@@ -310,7 +310,7 @@ def _is_loaded(estimator):
 
 
 def _fitted_attributes(estimator):
-    """Return the names of the attributes that a fit has set, by scikit-learn's convention."""
+    """Return the names of the attributes set by a fit, which end in ``_`` by convention."""
     return [name for name in getattr(estimator, "__dict__", ()) if name.endswith("_") and not name.endswith("__")]
 
 

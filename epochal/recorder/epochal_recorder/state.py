@@ -10,7 +10,7 @@ _GENERATORS = numpy.random.Generator, numpy.random.RandomState, random.Random
 
 
 def capture(model):
-    """Return the state of a fit: the variables of the model and its optimizer, and the states of the random number generators.
+    """Return the state of a fit: the variables of the model and optimizer, and the states of random number generators.
 
     The generators are those of Python, NumPy, Keras and TensorFlow's eager operations; the random state of the layers
     is among the model's variables.
@@ -140,7 +140,7 @@ def is_finite(array):
 
 
 def _holds_state(value, compiled):
-    """Return whether ``value`` is a TensorFlow variable, a random number generator, or an optimizer other than ``compiled``.
+    """Return whether ``value`` is a TensorFlow variable, random number generator, or optimizer other than ``compiled``.
 
     The optimizer that ``compiled`` wraps, if any, does not count either.
     """

@@ -11,7 +11,7 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Add the columns and indexes to the ``runs`` table. Earlier runs get no fingerprint, so their verdicts are not reused."""
+    """Add columns and indexes to the ``runs`` table. Earlier runs get no fingerprint, so their verdicts are not reused."""
     op.add_column("runs", sa.Column("meaning", sa.String(64)))
     op.add_column("runs", sa.Column("offered", sa.String(64)))
     op.add_column("runs", sa.Column("taken_over", sa.Integer))
