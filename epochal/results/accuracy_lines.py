@@ -206,7 +206,7 @@ _NUMBER = (
 _UNIT_AFTER = r"(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B|epochs?|steps?|it)\b)"
 _STATED = re.compile(rf"(?:[:=|→~]|->|\b(?:is|was|of|equals|at|reached|to be))\s*{_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _PERCENTAGE_BEFORE = re.compile(r"\d\s*(?:%|per\s?cent|pct)\s*$", re.IGNORECASE)
-"""Matches the text before the number of samples in "93.8 percent of 450"."""
+"""Matches a percentage at the end of a text, as in "93.8 percent", the text before "of 450"."""
 _ADJACENT = re.compile(rf"(?<![\w.,@#/-]){_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 # The next number of a row such as "0.82, 0.75", "'0.82' '0.75'", "{1: 0.82, 2: 0.75}" or "[0.82], [0.75]". In brackets,

@@ -39,7 +39,7 @@ SPLIT = "sklearn.model_selection.train_test_split"
 
 
 class Rows:
-    """The rows that each variable of a scope holds: all of them, a part, copies, or the indices of some.
+    """The rows, or indices of rows, that each variable in a scope holds.
 
     Rows are named after the variable that first held them, with a subscript for each selection, as in ``x[:100]``.
     """

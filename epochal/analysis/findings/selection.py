@@ -53,7 +53,7 @@ _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 _COMPARING = frozenset({"accuracy_score", "classification_report"})
 """Functions that compare labels with predictions."""
 _MEASURING = frozenset({*_COMPARING, "evaluate", "score"})
-"""Functions that measure an accuracy on the rows and labels, or the labels and predictions, that they are given."""
+"""Functions that compute an accuracy from rows and labels, or from labels and predictions."""
 _PREDICTING = frozenset({"predict", "predict_classes", "predict_proba"})
 _TRAINING = re.compile(r"^(?:[xy]_?)?(?:train|training|tr)(?:$|[_\d])|_(?:train|tr)$", re.IGNORECASE)
 """Matches names of variables and keys that hold training rows, such as ``Xtrain``, ``xtr`` and ``x_train``."""

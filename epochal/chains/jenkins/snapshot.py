@@ -88,7 +88,7 @@ def read_builds(job: str, answer: dict[str, Any]) -> list[Build]:
 
 
 def read_items(answer: list[dict[str, Any]], jobs: list[str]) -> list[Item]:
-    """Return the items of ``jobs`` from the queue's JSON."""
+    """Return the queue items for ``jobs`` from the queue's JSON."""
     queue_entries = [(item, (item.get("task") or {}).get("name", "")) for item in answer]
     return [
         Item(int(item["id"]), name, _run_number(item.get("actions"))) for item, name in queue_entries if name in jobs

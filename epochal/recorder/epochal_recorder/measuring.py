@@ -221,7 +221,7 @@ class _Collected:
 
 
 class SharedState:
-    """The fits, test sets and predictions of this process, and the events that record its measurements."""
+    """The fits, test sets and predictions of this process. Records its measurements as events."""
 
     def __init__(self, output):
         self.output = output

@@ -57,7 +57,7 @@ _next_number = itertools.count(1)
 
 @dataclass(eq=False)
 class _Call:
-    """A call in progress to an estimator's method. It may make further calls."""
+    """A call to an estimator's method that has not returned yet. It may make further calls."""
 
     method: str
     estimator: Any
