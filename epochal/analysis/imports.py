@@ -84,7 +84,7 @@ def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> st
 
 
 def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
-    """Find the local module that was probably meant by the import of ``missing`` on a line.
+    """Find the local module that a failed import of ``missing`` probably refers to.
 
     Its path may differ in letter case, or have extra folders. Returns the module's name as written in the statement,
     its path, and the statement to write instead (empty if the script cannot import from that path, for example because

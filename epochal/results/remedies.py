@@ -460,7 +460,7 @@ def _is_encoded(start: bytes, encoding: str) -> bool:
 
 
 def _shorten_path(path: str) -> str:
-    """Return ``path`` relative to the trial's code folder or, with ``~``, to its home folder; else unchanged."""
+    """Make a path in the trial's code folder relative to it, and begin one in the trial's home folder with ``~``."""
     return _IN_CODE.sub("", _IN_HOME.sub("~/", path))
 
 

@@ -346,7 +346,7 @@ def column_names(node: ast.expr | None) -> frozenset[str]:
 
 
 def name_columns(node: ast.expr, source: Source) -> str:
-    """Return the source text of the columns that an expression takes, as in ``df[["a", "b"]]``; empty if it takes all."""
+    """Return the source text of the columns that an expression selects, as in ``df[["a", "b"]]``; empty if all."""
     if not isinstance(node, ast.Subscript):
         return ""
     columns = column_index(node)

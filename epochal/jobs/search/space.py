@@ -210,7 +210,7 @@ def _find_misfit(constant: Constant, values: Range | Choices) -> str:
     else:
         kinds = {value_kind(value) for value in values.choices}
         are_whole = all(isinstance(value, int) for value in values.choices)
-    current_value = f"it is {constant.value!r} on line {constant.line} of {constant.path}"
+    current_value = f"it is set to {constant.value!r} on line {constant.line} of {constant.path}"
     if kinds != {kind}:
         return f"{current_value}. Give {_EXPECTED_VALUES[kind]}."
     if type(constant.value) is int and not are_whole:

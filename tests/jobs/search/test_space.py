@@ -67,13 +67,13 @@ _TEXTS = Choices(choices=("a", "b"))
         ("blocks", _NUMBERS, "it is assigned more than once: line 7 of nn.py, line 8 of nn.py."),
         ("units", _NUMBERS, "line 6 of nn.py assigns one literal to several names"),
         ("epochs", _NUMBERS, "this is the number of epochs, which [retrain] raises"),
-        ("filters", Range(low=1.5, high=4), "it is 32 on line 2 of nn.py. Use whole numbers."),
+        ("filters", Range(low=1.5, high=4), "it is set to 32 on line 2 of nn.py. Use whole numbers."),
         ("filters", Range(low=1, high=4, step=0.5), "Use whole numbers"),
         ("filters", Choices(choices=(8, 16.0)), "Use whole numbers"),
-        ("filters", _TEXTS, "it is 32 on line 2 of nn.py. Give a range, or numbers as choices"),
+        ("filters", _TEXTS, "it is set to 32 on line 2 of nn.py. Give a range, or numbers as choices"),
         ("filters", Choices(choices=(True, False)), "Give a range, or numbers as choices"),
-        ("optimizer", _NUMBERS, "it is 'sgd' on line 4 of nn.py. Give strings as choices"),
-        ("augment", _NUMBERS, "it is False on line 5 of nn.py. Give { choices = [true, false] }"),
+        ("optimizer", _NUMBERS, "it is set to 'sgd' on line 4 of nn.py. Give strings as choices"),
+        ("augment", _NUMBERS, "it is set to False on line 5 of nn.py. Give { choices = [true, false] }"),
     ],
 )
 def test_unsearchable_constants_are_refused(name: str, values: Range | Choices, message: str) -> None:
