@@ -246,7 +246,15 @@ class _Flow:
         if isinstance(value, ast.expr):
             depends = self._rows.depends_on(value)
             made = {self._rows.name_of(name) for target, _ in step.assigned for name in names_in(target)}
-            self._note_leaked(leak, depends, depends, made)
+            self._note_leaked(leak, depends, self._copied.get((leak.path, leak.line), depends), made)
+
+    def _note_leaking_arguments(self, leak: _Leak, call: ast.Call, step: Step) -> None:
+        """Record the rows that the arguments of a call depend on if they contain the call that leaks."""
+        place = leak.path, leak.line
+        for each in call.args:
+            own = self._leak_of(each, step)
+            if own and (own.path, own.line) == place:
+                self._copied.setdefault(place, set()).update(self._rows.depends_on(each))
 
     def _note_measured(self, step: Step) -> None:
         """Record which rows a statement adds to a list and, if it measures the script's accuracy, the measured rows."""
@@ -315,6 +323,8 @@ class _Flow:
     def _find_in_call(self, call: ast.Call, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         self._note_fit(call, step)
         if leak := self._find_split_leak(call, step):
+            if leak.step is step:
+                self._note_leaking_arguments(leak, call, step)
             split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
             folds = self._rows.folds_of(call)
             yield (

@@ -28,6 +28,11 @@ AUGMENT_IN_FUNCTION = (
     "    x, y = np.vstack([x, noisy]), np.concatenate([y, y])\n    a, b, c, d = train_test_split(x, y, random_state=1)\n"
     "    print(m.fit(a, c).score(b, d))\n    return m, b, d\n"
 )
+AUGMENT_IN_CALL = (
+    SPLIT + "import numpy as np\ndef fit_noisy(x, y, sigma):\n    noisy = x + rng.normal(0, sigma, x.shape)\n"
+    "    a, b, c, d = train_test_split(np.vstack([x, noisy]), np.concatenate([y, y]), random_state=1)\n"
+    "    print(m.fit(a, c).score(b, d))\n    return m, b, d\n"
+)
 SELECT_IN_FUNCTION = (
     SELECT + "def fit_model(x, y):\n    z = SelectKBest(k=9).fit_transform(x, y)\n"
     "    a, b, c, d = train_test_split(z, y, random_state=1)\n    print(m.fit(a, c).score(b, d))\n    return m, b, d\n"
@@ -78,6 +83,16 @@ FOUND = {
     ),
     "augmented_in_function_that_gets_all_rows": (
         AUGMENT_IN_FUNCTION + "m, b, d = fit_model(x, y)\nprint(m.score(x[-9:], y[-9:]))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_in_call_in_function_that_gets_all_rows": (
+        AUGMENT_IN_CALL + "m, b, d = fit_noisy(x, y, 2)\nprint(m.score(x[-9:], y[-9:]))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_in_call_in_function_whose_test_rows_count": (
+        AUGMENT_IN_CALL + SPLIT_X + "m, x_test, y_test = fit_noisy(a, c, 2)\nprint(m.score(x_test, y_test))\n",
         "augmented_before_split",
         5,
     ),
@@ -796,6 +811,11 @@ SOUND = {
     "folds_of_named_training_rows_in_function": FOLDS_IN_FUNCTION
     + "x_train, x_test = x[:90], x[90:]\nprint(mean(x_train, y_train))\nprint(m.fit(x_train, y_train).score(x_test, y_test))\n",
     "augmented_training_rows_in_function": AUGMENT_IN_FUNCTION + SPLIT_X + "fit_model(a, c)\nprint(m.score(b, d))\n",
+    "augmented_training_rows_in_call_in_function": AUGMENT_IN_CALL
+    + SPLIT_X
+    + "for sigma in (1, 2):\n    fit_noisy(a, c, sigma)\nprint(m.fit(a, c).score(b, d))\n",
+    "augmented_slice_in_call_in_function": AUGMENT_IN_CALL
+    + "m, e, f = fit_noisy(x[:-9], y[:-9], sigma=2)\nprint(m.score(x[-9:], y[-9:]))\n",
     "augmented_slice_in_function": AUGMENT_IN_FUNCTION
     + "m, e, f = fit_model(x[:-9], y[:-9])\nprint(m.score(x[-9:], y[-9:]))\n",
     "augmented_slice_in_function_before_predictions": AUGMENT_IN_FUNCTION
