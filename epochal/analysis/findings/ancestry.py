@@ -35,14 +35,14 @@ class Ancestry:
 
     def is_augmented(self, node: ast.expr) -> bool:
         """Return whether an expression joins rows with changed copies of them, or reads a variable that holds both."""
-        calls = (each for each in ast.walk(node) if isinstance(each, ast.Call))
-        return not self._augmented.isdisjoint(read_names(node)) or any(map(self._joins_computed, calls))
+        inner = (each for each in ast.walk(node) if isinstance(each, ast.Call | ast.Subscript))
+        return not self._augmented.isdisjoint(read_names(node)) or any(map(self._joins_computed, inner))
 
-    def _joins_computed(self, call: ast.Call) -> bool:
-        """Return whether a call joins a variable's rows with rows that were computed from them."""
+    def _joins_computed(self, node: ast.Call | ast.Subscript) -> bool:
+        """Return whether an expression joins a variable's rows with rows that were computed from them."""
         return any(
             isinstance(first, ast.Name) and self._own.get(first.id, first.id) in self._of(second)
-            for first, second in permutations(find_joined(call, self._rows), 2)
+            for first, second in permutations(find_joined(node, self._rows), 2)
             if ast.unparse(first) != ast.unparse(second)
         )
 

@@ -37,24 +37,34 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
     return f"{method}()" if copies and rows.is_all_rows(call) else ""
 
 
-def find_repeated(call: ast.Call, rows: Rows) -> list[ast.expr]:
-    """Return the parts that a call joins if rows repeat, as in ``np.concatenate([x, x])``; otherwise empty.
+def repeats_labels(call: ast.Call, rows: Rows) -> bool:
+    """Return whether a call repeats all labels, as ``np.tile(y, 2)`` does. It repeats the columns of a table instead."""
+    counts = keyword(call, "reps", 1)
+    is_number = counts is not None and not isinstance(counts, ast.Tuple | ast.List) and not is_literal(counts, 1)
+    return rows.source.callee(call) == "numpy.tile" and is_number and rows.is_all_rows(call)
+
+
+def find_repeated(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
+    """Return the parts that an expression joins if rows repeat, as in ``np.concatenate([x, x])``; otherwise empty.
 
     Repeated labels count, too: the data may be joined with changed copies (see ``Ancestry``).
     """
     parts: list[ast.expr] = [
         each
-        for each in find_joined(call, rows)
+        for each in find_joined(node, rows)
         if isinstance(each, ast.Name | ast.Subscript) and not rows.is_part(each) and not rows.is_named_part(each)
     ]
     counts = Counter(map(ast.unparse, parts))
     return parts if any(count > 1 for count in counts.values()) or _joins_subset(parts, rows) else []
 
 
-def find_joined(call: ast.Call, rows: Rows) -> list[ast.expr]:
-    """Return the parts whose rows a NumPy or pandas function joins; empty for other calls."""
-    is_joined = rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)
-    return _joined_parts(call) if is_joined else []
+def find_joined(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
+    """Return the parts whose rows a NumPy or pandas function, or ``np.r_[x, z]``, joins; empty for other expressions."""
+    if isinstance(node, ast.Subscript):
+        parts = _elements(node.slice) if rows.source.name_of(node.value) == "numpy.r_" else []
+        return [] if any(isinstance(literal(each), str) for each in parts) else parts  # "0,2" may join other axes
+    is_joined = rows.source.callee(node).partition(".")[0] in ("numpy", "pandas") and joins_rows(node)
+    return _joined_parts(node) if is_joined else []
 
 
 def draws_copies(node: ast.Subscript, rows: Rows) -> bool:

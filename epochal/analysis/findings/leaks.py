@@ -13,6 +13,7 @@ from epochal.analysis.findings.copies import (
     find_repeated,
     has_other_axis,
     joins_rows,
+    repeats_labels,
 )
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.metrics import find_measurement
@@ -252,7 +253,7 @@ class _Flow:
         """Record the rows that the arguments of a call depend on if they contain the call that leaks."""
         place = leak.path, leak.line
         for each in call.args:
-            own = self._leak_of(each, step)
+            own = self._leak_of(each, step) or self._find_tiled(each, step)
             if own and (own.path, own.line) == place:
                 self._copied.setdefault(place, set()).update(self._rows.depends_on(each))
 
@@ -435,7 +436,8 @@ class _Flow:
         # Equal labels are no copies of rows, unless they are joined with themselves. Rows of the same group stay together.
         found = [self._leak_of(each, step) for each in data[:2]]
         copied = found[0] if found and found[0] and found[0].copies else None
-        repeats = found[1] if len(found) > 1 and found[1] and found[1].copies == _REPEATS else None
+        labels = (found[1] or self._find_tiled(data[1], step)) if len(found) > 1 else None
+        repeats = labels if labels and labels.copies == _REPEATS else None
         if not copied and repeats and self._ancestry.is_augmented(data[0]):
             copied = replace(repeats, copies="repeats the labels of", is_changed=True)
         if (
@@ -446,6 +448,12 @@ class _Flow:
         ):
             return copied
         return next((leak for leak in leaks if not leak.copies and not is_fit), None)
+
+    def _find_tiled(self, node: ast.expr, step: Step) -> _Leak | None:
+        """Return the leak in labels that a call repeats as a whole."""
+        call = self._rows.calls.get(node.id) if isinstance(node, ast.Name) else node
+        is_tiled = isinstance(call, ast.Call) and repeats_labels(call, self._rows)
+        return _Leak("tile()", call.lineno, _REPEATS, step) if call and is_tiled else None
 
     def _splits(self, call: ast.Call) -> bool:
         """Return whether a call splits the data passed to it."""
@@ -575,6 +583,8 @@ class _Flow:
         choice = self._choice_of(column_index(node), step)
         if choice and is_within(self._rows.of(node.value), choice.rows):
             return choice.leak
+        if leak := self._leak_of_repeated(node, ast.unparse(node.value), step):
+            return leak
         leak = self._leak_of(node.value, step)
         if leak and leak.copies and _adds_axis(node):
             return None
@@ -628,13 +638,17 @@ class _Flow:
         """Return the leak caused by a call that returns some of the rows several times."""
         if what := find_copying(call, self._rows):
             return _Leak(what, call.lineno, "duplicates", step)
-        parts = find_repeated(call, self._rows)
+        return self._leak_of_repeated(call, f"{last_name(call.func)}()", step)
+
+    def _leak_of_repeated(self, node: ast.Call | ast.Subscript, what: str, step: Step) -> _Leak | None:
+        """Return the leak in joined rows, some of which repeat. ``what``: how to call the expression that joins them."""
+        parts = find_repeated(node, self._rows)
         if not parts:
             return None
         drawn = self._first_leak(parts, step)  # the copies may have been drawn before they are joined
         if drawn and drawn.copies:
             return replace(drawn, is_inner=False)
-        return _Leak(f"{last_name(call.func)}()", call.lineno, _REPEATS, step)
+        return _Leak(what, node.lineno, _REPEATS, step)
 
     def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak in the arguments of a function that joins or converts them.

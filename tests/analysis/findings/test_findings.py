@@ -96,6 +96,28 @@ FOUND = {
         "augmented_before_split",
         5,
     ),
+    "augmented_by_r_": (
+        AUGMENT_IN_CALL.replace("vstack([x, noisy])", "r_[x, noisy]").replace("concatenate([y, y])", "r_[y, y]")
+        + "m, b, d = fit_noisy(x, y, 2)\nprint(m.score(b, d))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_with_tiled_labels": (
+        AUGMENT_IN_CALL.replace("concatenate([y, y])", "tile(y, 2)")
+        + "m, b, d = fit_noisy(x, y, 2)\nprint(m.score(b, d))\n",
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_with_labels_tiled_before": (
+        AUGMENT.replace("concatenate([y, y])", "tile(y, reps=2)") + "print(m.fit(e, g).score(f, h))\n",
+        "augmented_before_split",
+        4,
+    ),
+    "copied_by_r_": (
+        SPLIT + "import numpy as np\nx, y = np.r_[x, x], np.r_[y, y]\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
+        "copied_before_split",
+        3,
+    ),
     "augmented_in_function_whose_test_rows_count": (
         AUGMENT_IN_FUNCTION + SPLIT_X + "m, x_test, y_test = fit_model(a, c)\nprint(m.score(x_test, y_test))\n",
         "augmented_before_split",
@@ -814,6 +836,17 @@ SOUND = {
     "augmented_training_rows_in_call_in_function": AUGMENT_IN_CALL
     + SPLIT_X
     + "for sigma in (1, 2):\n    fit_noisy(a, c, sigma)\nprint(m.fit(a, c).score(b, d))\n",
+    "augmented_training_rows_with_tiled_labels_in_function": AUGMENT_IN_CALL.replace(
+        "concatenate([y, y])", "tile(y, 2)"
+    )
+    + SPLIT_X
+    + "for sigma in (1, 2):\n    fit_noisy(a, c, sigma)\nprint(m.fit(a, c).score(b, d))\n",
+    "augmented_training_rows_by_r_": SPLIT_X
+    + "import numpy as np\na, c = np.r_[a, a + 1], np.r_[c, c]\nprint(m.fit(a, c).score(b, d))\n",
+    "columns_joined_by_r_": "import numpy as np\nx = np.r_['1', x, x]\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
+    "columns_tiled": "import numpy as np\nx = np.tile(x, 2)\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
+    "labels_tiled_once_for_columns": "import numpy as np\nz, t = np.hstack([x, x + noise]), np.tile(y, 1)\n"
+    + "a, b, c, d = train_test_split(z, t, random_state=1)\nprint(m.fit(a, c).score(b, d))\n",
     "augmented_slice_in_call_in_function": AUGMENT_IN_CALL
     + "m, e, f = fit_noisy(x[:-9], y[:-9], sigma=2)\nprint(m.score(x[-9:], y[-9:]))\n",
     "augmented_slice_in_function": AUGMENT_IN_FUNCTION
