@@ -43,6 +43,7 @@ from epochal.results.stated import (
     find_shares,
     is_same_number,
     is_share_of,
+    lists_all,
     lists_some,
     parse_accuracy_json,
     rounding_error,
@@ -129,6 +130,7 @@ class _Chooser:
         self._findings = findings
         self._script = findings.script
         self._metric = metric
+        findings.printed.pass_over(self._states_epochs)
         self._accepts_repeats = repeated_rows
         measurements = [each for each in findings.recorded.measurements if each.kind in (Kind.EVALUATE, Kind.SCORE)]
         self._measurements = [each for each in measurements if self._metric_name(each)]
@@ -323,6 +325,14 @@ class _Chooser:
         found = [each for each in self._findings.recorded.measurements if each.kind is Kind.CROSS_VALIDATION]
         found = [each for each in found if "accuracy" in each.metrics and not each.is_training]
         return next((each for each in reversed(found) if not each.is_dummy), found[-1] if found else None)
+
+    def _states_epochs(self, line: str) -> bool:
+        """Return whether a line only lists what Keras' fit recorded for a metric in each epoch."""
+        return any(
+            lists_all(line, [epoch.metrics[name] for epoch in fit.epochs if name in epoch.metrics])
+            for fit in self._findings.fits
+            for name in dict.fromkeys(name for epoch in fit.epochs for name in epoch.metrics)
+        )
 
     def _states_cross_validation(self) -> bool:
         """Return whether ``printed.unparsed`` (a line that does not count) states a best_score_ or the scores of folds."""

@@ -6,7 +6,9 @@ accuracy but cannot be parsed, so that the line can be quoted and no other numbe
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from epochal.results.accuracy_lines import Split, Unread, clean, cut_log_prefix, read_line
 from epochal.results.languages import MENTION, RECALL
@@ -15,12 +17,16 @@ _MAX_LINE_BYTES = 4096
 """The maximum number of bytes kept from a line. The middle of a longer line is cut out."""
 _MAX_TEXT_LENGTH = 200
 _MAX_LINES = 10
-"""The maximum number of different lines per ``Split``. If there are more, the first five and the last five are kept."""
+"""The maximum number of different lines per ``Split``, and of unparsed lines.
+
+If there are more, the first five and the last five are kept.
+"""
 _MAX_FORMS = 100
 _FOLD_TABLE = bytes.maketrans(b"\r\b" + bytes(range(65, 91)), b"\n\n" + bytes(range(97, 123)))
 """Translates letters to lower case, and the carriage returns and backspaces of progress bars to line feeds."""
 _NUMBERS = re.compile(r"\s*[\d.,]+")
 _SHARE = re.compile(r"(?<![\d.])[01]?\.\d|\d\s*%")
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -53,13 +59,20 @@ class PrintedLines:
         self._percent_forms: set[str] = set()
         self._names_recall = False
         self._heading: Split | None = None
-        self._unread: Unread | None = None
+        self._unparsed: dict[str, Unread] = {}
         self._last = b""
-        self.unparsed: str | None = None
+
+    @property
+    def unparsed(self) -> str | None:
         """The last line that seems to state a test accuracy but does not count.
 
         ``None`` if there is no such line, or if a later line counts.
         """
+        return next(reversed(self._unparsed), None)
+
+    def pass_over(self, is_known: Callable[[str], bool]) -> None:
+        """Forget each line that could not be parsed and for which ``is_known`` returns True."""
+        self._unparsed = {text: unread for text, unread in self._unparsed.items() if not is_known(text)}
 
     @property
     def test(self) -> PrintedAccuracy | None:
@@ -83,13 +96,13 @@ class PrintedLines:
     @property
     def unparsed_counts(self) -> bool:
         """Whether ``unparsed`` takes precedence over parsed lines, because it mentions a test and they do not."""
-        names_test = self._unread is not None and self._unread.split is Split.TEST
-        return bool(self.unparsed) and names_test and not self._lines_of(Split.TEST)
+        last = self.unparsed
+        return last is not None and self._unparsed[last].split is Split.TEST and not self._lines_of(Split.TEST)
 
     @property
     def why_unparsed(self) -> str:
         """Why the line ``unparsed`` does not count, worded to follow "which"; empty if there is no such line."""
-        return self._unread.why if self.unparsed and self._unread else ""
+        return self._unparsed[self.unparsed].why if self.unparsed is not None else ""
 
     @property
     def last_share(self) -> str:
@@ -156,20 +169,24 @@ class PrintedLines:
         if reading.has_percents and len(self._percent_forms) < _MAX_FORMS:
             self._percent_forms.add(_form_of(text))
         if reading.unread:
-            self.unparsed, self._unread = _extract_text(line, len(line)), reading.unread
+            _keep(self._unparsed, _extract_text(line, len(line)), reading.unread)
         self._heading, heading = reading.heading or (None if found else self._heading), self._heading
         if found is None:
             return
         split = heading if heading and found.split is Split.UNNAMED else found.split
         logged = _extract_text(line, found.end)
         accuracy = PrintedAccuracy(found.value, found.samples, at, text, found.number, found.is_precision, logged)
-        lines = self._by_split[split]
-        lines.pop(accuracy.text, None)  # lines are ordered by their last appearance
-        lines[accuracy.text] = accuracy
-        if len(lines) > _MAX_LINES:
-            del lines[list(lines)[_MAX_LINES // 2]]
+        _keep(self._by_split[split], accuracy.text, accuracy)
         if split is not Split.VALIDATION:
-            self.unparsed = None
+            self._unparsed.clear()
+
+
+def _keep(lines: dict[str, _Kept], text: str, kept: _Kept) -> None:
+    """Add a line to the at most ``_MAX_LINES`` lines that are kept, ordered by their last appearance."""
+    lines.pop(text, None)
+    lines[text] = kept
+    if len(lines) > _MAX_LINES:
+        del lines[list(lines)[_MAX_LINES // 2]]
 
 
 def _form_of(text: str) -> str:

@@ -16,6 +16,10 @@ from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, rea
 TOLERANCE = 0.0005
 """Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
 
+_MIN_CUT_LIST = 5
+"""A part of a list must have at least this many numbers to be recognised."""
+_IN_PARENTHESES = re.compile(r"\([^()]*\)")
+
 
 def parse_accuracy_json(text: str) -> Accuracy | None:
     """Return the accuracy that nn.py wrote to accuracy.json; None if the recorder wrote the file."""
@@ -74,6 +78,26 @@ def lists_some(line: str, numbers: Sequence[float]) -> bool:
         _rounds(listed[0], statistics.fmean(numbers))
         and all(any(_rounds(each, number) for number in known) for each in listed[1:])
     )
+
+
+def lists_all(line: str, numbers: Sequence[float]) -> bool:
+    """Return whether a line lists ``numbers``, at least two, perhaps rounded, and states no others.
+
+    Of a line that was wrapped or cut, the beginning or the end of a list is enough, if it has several numbers.
+    """
+    before, opened, rest = line.rpartition("[")
+    inside, closed, after = rest.partition("]")
+    listed = find_shares(inside)
+    if not 2 <= len(listed) <= len(numbers) or find_shares(f"{_IN_PARENTHESES.sub('', before)} {after}"):
+        return False
+    if len(listed) == len(numbers) and all(map(_rounds, listed, numbers)):
+        return True
+    if (opened and closed) or len(listed) < _MIN_CUT_LIST:
+        return False
+    if opened:
+        return all(map(_rounds, listed, numbers))
+    complete = listed[1:]  # the first number may have lost its beginning
+    return all(map(_rounds, complete, numbers[-len(complete) :]))
 
 
 def rounding_error(value: float) -> float:

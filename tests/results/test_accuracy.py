@@ -491,6 +491,60 @@ def test_printed_scores_of_a_cross_validation_count(line: str, counts: bool) -> 
         assert "except in the line" in _explain_refusal(mean, log=line)
 
 
+_HISTORY = [
+    _EPOCHS[0],
+    *(
+        _EPOCH | {"epoch": number, "metrics": {"accuracy": known, "val_accuracy": value}}
+        for number, (known, value) in enumerate([(0.9, 0.71234), (0.95, 0.8), (0.97, 0.84), (0.99, 0.8612)], 1)
+    ),
+]
+_LONG_HISTORY = [
+    _EPOCHS[0],
+    *(_EPOCH | {"epoch": number, "metrics": {"val_accuracy": 0.5 + 0.0123 * number}} for number in range(1, 41)),
+]
+
+
+@pytest.mark.parametrize(
+    ("log", "counts"),
+    [
+        ("Accuracy per epoch: [0.712, 0.8, 0.84, 0.861]", True),
+        ("Test accuracy per epoch: [71.2, 80.0, 84.0, 86.1]", True),
+        ("Accuracies: 71% 80% 84% 86%", True),
+        ("Accuracy: ['0.90', '0.95', '0.97', '0.99']", True),
+        ("Accuracy per epoch (lr=0.01): [0.71234 0.8     0.84    0.8612 ]", True),
+        ("Accuracy per epoch: [0.8, 0.84, 0.861]", False),
+        ("Accuracy per epoch: [0.712, 0.8, 0.84, 0.87]", False),
+        ("Accuracy per epoch: [0.712, 0.8, 0.84, 0.861, 0.861]", False),
+        ("Accuracy: 0.84, 0.861", False),
+        ("Accuracy per epoch: [0.712 0.8 0.84", False),
+        ("Test accuracy of class 1: 0.45; per epoch: [0.712, 0.8, 0.84, 0.861]", False),
+        ("Test accuracy of class 1: 0.45\nAccuracy per epoch: [0.712, 0.8, 0.84, 0.861]", False),
+    ],
+)
+def test_printed_values_of_all_epochs_are_passed_over(log: str, counts: bool) -> None:
+    """A list of what Keras recorded for each epoch states no result of its own, whatever the metric."""
+    if counts:
+        assert _read_accuracy(*_HISTORY, log=log) == (0.8612, "val_accuracy")
+        assert _read_accuracy(*_HISTORY, log=f"Accuracy: 0.875\n{log}") == (0.875, "output")
+        assert "except in the line" in _explain_refusal(log=log)
+    else:
+        assert "except in the line" in _explain_refusal(*_HISTORY, log=log)
+
+
+def test_printed_values_of_many_epochs_are_passed_over() -> None:
+    """Only the end of a long line is kept, and NumPy wraps lists; such a part must be the end or the beginning."""
+    values = [event["metrics"]["val_accuracy"] for event in _LONG_HISTORY[1:]]
+    for start, counts in ((0, True), (1, False)):
+        part = " ".join(f"{value:.4f}" for value in values[start : start + 6])
+        line = f"Accuracy per epoch: [{part}"
+        if counts:
+            assert _read_accuracy(*_LONG_HISTORY, log=line)[1] == "val_accuracy"
+        else:
+            assert "except in the line" in _explain_refusal(*_LONG_HISTORY, log=line)
+    assert _read_accuracy(*_LONG_HISTORY, log=f"Accuracy per epoch: {values}")[1] == "val_accuracy"
+    assert "except in the line" in _explain_refusal(*_LONG_HISTORY, log=f"Accuracy per epoch: {values[:-1]}")
+
+
 _TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)
 _LOADS, _LOADS_SPACED = (
     Finding("loaded_model", "nn.py", 7, f"nn.py loads {path}. If that model was trained", "")
