@@ -14,6 +14,7 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words, plural
 from epochal.records import Accuracy, AccuracySource, Evidence, Fit
+from epochal.results.accuracy_lines import explain_other
 from epochal.results.measurements import (
     Kind,
     Measurement,
@@ -692,7 +693,7 @@ class _Chooser:
                 Reason.NO_ACCURACY, f"{self._script} finished but reported no accuracy. {self._findings.hidden}"
             )
         last = self._findings.printed.last_share
-        last = f" (the last printed line, {last!r}, does not say that it is a test accuracy)" if last else ""
+        last = f" (the last printed line, {last!r}, {explain_other(last)})" if last else ""
         return RunFailed(Reason.NO_ACCURACY, f"{self._script} {_NO_ACCURACY.format(last=last)}")
 
     def _explain_training_line(self) -> str:

@@ -274,6 +274,7 @@ _IGNORED_LINES = [
 ]
 _METRIC_LIST_END = re.compile(r"['\"`]\s*[\]),}]")
 """Matches the text after the last name in a list of metrics, as in metrics=['accuracy']."""
+_SEVERAL = "lists several numbers without saying which of them is the accuracy"
 _FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECASE)
 
 
@@ -328,6 +329,19 @@ def read_line(line: str) -> Reading | None:
         split = _find_split(text, mentions[-1], mentions[-1].after, "")
         heading = split if split is not Split.UNNAMED else None
     return Reading(None, unread, has_percents, heading)
+
+
+def explain_other(line: str) -> str:
+    """Return why a line that states no accuracy, as far as ``read_line`` knows, does not count."""
+    text = translate(unicodedata.normalize("NFKC", line))
+    mentions = [(each, _find_split(text, each, "", each.after)) for each in _find_mentions(text)]
+    for mention, split in mentions:
+        number = _ADJACENT.search(mention.rest)
+        if number and split in (Split.TEST, Split.UNNAMED) and _starts_row(number, mention.rest):
+            return _SEVERAL
+    if any(split is Split.TEST for _, split in mentions):
+        return "does not state the plain accuracy"
+    return "does not say that it is a test accuracy"
 
 
 def _find_mentions(text: str) -> list[_Mention]:
@@ -574,5 +588,5 @@ def _explain_unread(mention: _Mention, between: str, split: Split) -> str:
         return f"mentions {measure[0]!r} first and does not say 'test', so it may state a training accuracy"
     number = _ADJACENT.search(mention.after)
     if number and _starts_row(number, mention.after):
-        return "lists several numbers without saying which of them is the accuracy"
+        return _SEVERAL
     return "has a form that Epochal does not recognise"

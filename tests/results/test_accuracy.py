@@ -498,9 +498,10 @@ _HISTORY = [
         for number, (known, value) in enumerate([(0.9, 0.71234), (0.95, 0.8), (0.97, 0.84), (0.99, 0.8612)], 1)
     ),
 ]
+_VALUES = [0.5 + 0.0123 * number for number in range(1, 41)]
 _LONG_HISTORY = [
     _EPOCHS[0],
-    *(_EPOCH | {"epoch": number, "metrics": {"val_accuracy": 0.5 + 0.0123 * number}} for number in range(1, 41)),
+    *(_EPOCH | {"epoch": number, "metrics": {"val_accuracy": value}} for number, value in enumerate(_VALUES, 1)),
 ]
 
 
@@ -533,16 +534,15 @@ def test_printed_values_of_all_epochs_are_passed_over(log: str, counts: bool) ->
 
 def test_printed_values_of_many_epochs_are_passed_over() -> None:
     """Only the end of a long line is kept, and NumPy wraps lists; such a part must be the end or the beginning."""
-    values = [event["metrics"]["val_accuracy"] for event in _LONG_HISTORY[1:]]
     for start, counts in ((0, True), (1, False)):
-        part = " ".join(f"{value:.4f}" for value in values[start : start + 6])
+        part = " ".join(f"{value:.4f}" for value in _VALUES[start : start + 6])
         line = f"Accuracy per epoch: [{part}"
         if counts:
             assert _read_accuracy(*_LONG_HISTORY, log=line)[1] == "val_accuracy"
         else:
             assert "except in the line" in _explain_refusal(*_LONG_HISTORY, log=line)
-    assert _read_accuracy(*_LONG_HISTORY, log=f"Accuracy per epoch: {values}")[1] == "val_accuracy"
-    assert "except in the line" in _explain_refusal(*_LONG_HISTORY, log=f"Accuracy per epoch: {values[:-1]}")
+    assert _read_accuracy(*_LONG_HISTORY, log=f"Accuracy per epoch: {_VALUES}")[1] == "val_accuracy"
+    assert "except in the line" in _explain_refusal(*_LONG_HISTORY, log=f"Accuracy per epoch: {_VALUES[:-1]}")
 
 
 _TRAINED = _make_event(0.5, "predict", metrics={}, weights="b", time=0.5)
@@ -1161,11 +1161,27 @@ def test_training_without_an_accuracy_is_explained() -> None:
     assert "score()" in explanation
     assert "no .json or .txt file with a test accuracy" in explanation
     assert "last line" not in explanation
-    for log in ("Saved\n  hit rate .... 0.9\n\n", "Saved\n  hit rate .... 0.9"):
-        assert (
-            "the last printed line, 'hit rate .... 0.9', does not say that it is a test accuracy"
-            in _read_failure(None, log)[1]
-        )
+    assert "'hit rate .... 0.9', does not say" in _read_failure(None, "Saved\n  hit rate .... 0.9\n\n")[1]
+
+
+_SEVERAL = "lists several numbers without saying which of them is the accuracy"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("hit rate .... 0.9", "does not say that it is a test accuracy"),
+        ("Train accuracy: 0.9 0.8", "does not say that it is a test accuracy"),
+        ("Top-5 accuracy: 0.98", "does not say that it is a test accuracy"),
+        ("Test accuracy (top-1, top-2): 0.981, 0.990", _SEVERAL),
+        ("Test top-1/top-5 accuracy: 98.1% 99.0%", _SEVERAL),
+        ("Test accuracy (top-5): 0.98", "does not state the plain accuracy"),
+        ("Balanced test accuracy: 0.98", "does not state the plain accuracy"),
+    ],
+)
+def test_reason_why_the_last_line_does_not_count_is_given(line: str, why: str) -> None:
+    """A line that names the test is not said to leave it out."""
+    assert f"the last printed line, {line!r}, {why})" in _read_failure(None, f"Saved\n  {line}")[1]
 
 
 @pytest.mark.parametrize(
