@@ -364,6 +364,28 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
         ("name = 'a.log'\nlogging.basicConfig(filename=name)\nlogging.error('Test accuracy: %.3f', right)", False),
         ("logging.basicConfig(filename='metrics.txt', level=20)\nlogging.info('Test accuracy: %.3f', right)", True),
         ("logging.basicConfig(filename=name(), level=20)\nlogging.info('Test accuracy: %.3f', right)", True),
+        ("logging.basicConfig(filename=f'{name}.json', level=20)\nlogging.info('Accuracy: %.3f', right)", True),
+        ("logging.basicConfig(filename='/dev/stderr', level=20)\nlogging.info('Accuracy: %.3f', right)", True),
+        (
+            "logging.basicConfig(level=20, handlers=[logging.FileHandler('a.log'), logging.StreamHandler()])\n"
+            "logging.info('Accuracy: %.3f', right)",
+            True,
+        ),
+        (
+            "log = logging.getLogger('a')\nlog.addHandler(logging.FileHandler('a.log'))\nlog.setLevel(20)\n"
+            "log.addHandler(logging.StreamHandler())\nlog.info('Accuracy: %.3f', right)",
+            True,
+        ),
+        (
+            "log = logging.getLogger('a')\nlog.addHandler(logging.FileHandler('a.log'))\nlog.setLevel(20)\n"
+            "logging.info('start')\nlog.info('Accuracy: %.3f', right)",
+            True,
+        ),
+        (
+            "def get_logger():\n    logger = Printer()\n    logging.root.addHandler(logging.FileHandler('a.log'))\n"
+            "    return logger\nget_logger().info('Accuracy: %.3f', right)",
+            True,
+        ),
     ],
 )
 def test_logged_accuracy_is_a_measurement(line: str, is_metric: bool, tmp_path: Path) -> None:
@@ -402,6 +424,26 @@ _NOT_SHOWN = "Python shows such messages only if logging is configured to show t
             "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove filename from "
             "that call, and pass level=logging.INFO",
         ),
+        (
+            "logging.basicConfig(filename='logs.txt', level='INFO')",
+            "basicConfig() on line 2 of nn.py writes such messages to logs.txt instead of showing them: remove filename "
+            "from that call",
+        ),
+        (
+            "logging.basicConfig(filename=out / 'a.log', level='INFO')",
+            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove filename from "
+            "that call",
+        ),
+        (
+            "logging.basicConfig(handlers=[logging.FileHandler('a.log')])",
+            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: add "
+            "logging.StreamHandler() to handlers in that call, and pass level=logging.INFO",
+        ),
+        (
+            "logging.root.addHandler(logging.FileHandler(f'{name}.log'))",
+            "addHandler() on line 2 of nn.py writes such messages to {name}.log instead of showing them: after that line, "
+            "also call logging.root.addHandler(logging.StreamHandler()) and logging.root.setLevel(logging.INFO)",
+        ),
     ],
 )
 def test_hidden_accuracy_is_explained(configuration: str, why: str, tmp_path: Path) -> None:
@@ -410,6 +452,21 @@ def test_hidden_accuracy_is_explained(configuration: str, why: str, tmp_path: Pa
     _, output = check(str(write(tmp_path, {"nn.py": text})))
     explanation = f"nn.py:3 logs an accuracy with info(), but {why}"
     assert f"metric:     no accuracy measurement found in the source; {explanation}" in output.splitlines()
+
+
+def test_hidden_accuracy_is_explained_if_another_file_configures_the_logger(tmp_path: Path) -> None:
+    """The name of the function that returns the logger does not say whether messages are shown."""
+    function = (
+        "import logging\ndef get_logger(name):\n    logger = logging.getLogger(name)\n    handler = logging.FileHandler('a.log')\n"
+        "    logger.addHandler(handler)\n    logger.setLevel(logging.INFO)\n    return logger\n"
+    )
+    text = "from utils import get_logger\nlog = get_logger('digits')\nlog.info('Test accuracy: %.3f', right)\n"
+    _, output = check(str(write(tmp_path, {"nn.py": text, "utils.py": function})))
+    assert (
+        "metric:     no accuracy measurement found in the source; nn.py:3 logs an accuracy with info(), but addHandler() on "
+        "line 5 of utils.py writes such messages to a.log instead of showing them: after that line, also call "
+        "logger.addHandler(logging.StreamHandler())" in output.splitlines()
+    )
 
 
 def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:
