@@ -51,6 +51,9 @@ torchmetrics torchvision tqdm transformers umap-learn wandb xarray xgboost xlrd
 
 _SPEC = re.compile(r"(?:[\w.-]+(?:/[\w.-]+)?::)?([\w.-]+)\s*(.*)", re.DOTALL)
 _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?= |$)", re.MULTILINE)
+_UNEXPECTED = ("but found '<scalar>'", "but got '<scalar>'", "but got ':'")
+"""How YAML describes text where the value before it should have ended, as after a quote that closes another one."""
+_OPENS = re.compile(r"[\"'\[{]")
 _PLAIN = re.compile(r"[\w.*+!]+")
 
 
@@ -67,7 +70,7 @@ def conda_to_pip(text: str, source: str) -> str:
         content = yaml.safe_load(text)
         dependencies = content["dependencies"]
     except yaml.MarkedYAMLError as error:
-        where, problem = _explain_fault(error)
+        where, problem = _explain_fault(error, text)
         raise _error(f"{source}{where}: the file is not valid YAML ({problem}). Correct it") from None
     except (yaml.YAMLError, RecursionError):
         raise _error(f"{source}: the file is not valid YAML. Correct it") from None
@@ -87,15 +90,19 @@ def conda_to_pip(text: str, source: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _explain_fault(error: yaml.MarkedYAMLError) -> tuple[str, str]:
+def _explain_fault(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
     """Return the line to correct, as in `` line 3``, and what is wrong there.
 
-    If a quote or bracket is never closed, this is the line where it opens, rather than the end of the file.
+    If a quote or bracket is never closed, this is the line where it opens, rather than the end of the file. If text
+    follows a value, the quote that opens there may close one that was opened on an earlier line.
     """
     is_unclosed = error.context == "while scanning a quoted scalar" or "<stream end>" in str(error.problem)
     is_unclosed = is_unclosed and error.context_mark is not None
     mark = error.context_mark if is_unclosed else error.problem_mark
     problem = f"{error.problem} {error.context}" if is_unclosed else str(error.problem)
+    before = "\n".join(text.split("\n")[: mark.line]) if mark else ""
+    if _OPENS.search(before) and str(error.problem).endswith(_UNEXPECTED):
+        problem += ", perhaps because a quote or bracket that was opened on an earlier line is not closed"
     return f" line {mark.line + 1}" if mark else "", problem
 
 

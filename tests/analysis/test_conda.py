@@ -58,6 +58,19 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
             "name: a\ndependencies: [numpy\nprefix: b\n",
             "environment.yml line 3: the file is not valid YAML (expected ',' or",
         ),
+        (
+            'channels:\n  - "conda-forge\n  - "defaults"\ndependencies: [numpy]\n',
+            "environment.yml line 3: the file is not valid YAML (expected <block end>, but found '<scalar>', perhaps because a "
+            "quote or bracket that was opened on an earlier line is not closed). Correct it, or list",
+        ),
+        (
+            'dependencies:\n  - numpy "pandas"\n  - [scipy\nname: "a"\n',
+            "line 4: the file is not valid YAML (expected ',' or ']', but got ':', perhaps because a quote or bracket that",
+        ),
+        (
+            'name: digits\ndependencies:\n  - "numpy" "a"\n',
+            "line 3: the file is not valid YAML (expected <block end>, but found '<scalar>').",
+        ),
         ("dependencies: [numpy\x07]\n", "environment.yml: the file is not valid YAML. Correct it, or list"),
         ("", "no list of dependencies"),
     ],
