@@ -26,6 +26,11 @@ _TESTS = (ast.If, ast.IfExp, ast.While, ast.Assert)
 _GUARD = re.compile(r"ipython|colab|jupyter|notebook", re.IGNORECASE)
 """Matches the conditions of code that runs only in a notebook."""
 _LEFT_OUT = re.compile(r"\s*(?:pass  )?# (?P<name>[A-Za-z_]\w*)\s*=\s*[!%]")
+_CAPTURED = re.compile(r"# %%capture\s+(?:--?[\w-]+\s+)*(?P<name>[A-Za-z_]\w*)\s*$")
+"""Matches an exported cell magic that assigns the output of its cell to a variable."""
+_SCRIPT_CELL = re.compile(r"# %%(?:\w| .*\bmagic_args=)")
+"""Matches an exported cell magic, also in the form that begins the comment for a cell in another language."""
+_SCRIPT_OUTPUT = re.compile(r"--(?:out|err|proc)[ =]+(?P<name>[A-Za-z_]\w*)")
 _SUITES = ("body", "orelse", "finalbody")
 
 
@@ -71,10 +76,22 @@ def find_replacements(tree: ast.Module, *, is_defined: bool = False) -> list[Rep
 def find_left_out(text: str) -> dict[str, int]:
     """Return the variables that an exported script lacks, because a shell command or magic assigns them, with the lines.
 
-    The export turns a line such as ``files = !ls`` into a comment.
+    The export turns a line such as ``files = !ls`` or ``%%bash --out files`` into a comment.
     """
     lines = enumerate(text.splitlines(), 1)
-    return {found["name"]: number for number, line in lines if (found := _LEFT_OUT.match(line))}
+    return {name: number + shift for number, line in lines for name, shift in _find_assigned(line)}
+
+
+def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
+    """Yield each variable that an exported command or magic assigns, with how far its line is below the given one.
+
+    The mark of a cell in another language holds the cell's first line.
+    """
+    if found := _LEFT_OUT.match(line) or _CAPTURED.match(line):
+        yield found["name"], 0
+    elif _SCRIPT_CELL.match(line):
+        for found in _SCRIPT_OUTPUT.finditer(line):
+            yield found["name"], int(line.startswith("# %% "))
 
 
 def describe_replacements(replacements: Sequence[Replacement]) -> str:

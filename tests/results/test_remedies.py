@@ -1173,6 +1173,22 @@ def test_remedy_names_the_cells_of_a_notebook(tmp_path: Path, cells: tuple[str, 
             " files is assigned on line 2 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out when "
             "the notebook runs as a script: write Python code that assigns files.",
         ),
+        (
+            ("x = 1", "%%capture --no-stderr out\nprint(1)", "print(out.stdout)"),
+            " out is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out when "
+            "the notebook runs as a script: write Python code that assigns out.",
+        ),
+        (
+            ("x = 1", "%%bash --out files --err errors\nls", "print(errors)"),
+            " errors is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out "
+            "when the notebook runs as a script: write Python code that assigns errors.",
+        ),
+        (
+            ("x = 1", "%%script bash --out files\nls", "print(files)"),
+            " files is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out "
+            "when the notebook runs as a script: write Python code that assigns files.",
+        ),
+        (("%%capture --no-stderr\nx = 1", "print(x, stderr)"), "NameError: name 'stderr' is not defined."),
         (("# files = !ls", "print(files)"), "NameError: name 'files' is not defined."),
     ],
 )
