@@ -1,5 +1,6 @@
 """Find the training script among the pushed files: a Python file, or a notebook, which is exported to Python."""
 
+import ast
 import difflib
 import json
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 from epochal.analysis.files import list_code_files
 from epochal.analysis.missing_files import adding_command, explain_adding, find_ignore_rule
+from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words
@@ -26,6 +28,7 @@ _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 _TRAINS = re.compile(rb"\b(?:fit|backward|train)\w*\(")
 """Matches calls that train a model, and the definitions of functions named after training."""
+_EVALUATES = frozenset({"score", "evaluate", "accuracy_score"})
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,8 @@ def _find_at_top(code: Path, *, is_commit: bool) -> str:
     ignored = _explain_ignored_names(code) if is_commit else ""
     if not elsewhere:  # if git ignores the usual names, the only script in the commit may just be a module
         training = [name for name in scripts if _may_train(code / name)]
-        elsewhere = next((found for found in (training, [] if ignored else scripts) if len(found) == 1), [])
+        candidates = (training, [name for name in training if _measures(code / name)], [] if ignored else scripts)
+        elsewhere = next((found for found in candidates if len(found) == 1), [])
     elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
     missing = f"There is no {SCRIPT}, train.py, main.py or notebook at the top level of the repository"
     setting = f'script = "{elsewhere[0] if elsewhere else "path/to/train.py"}"'
@@ -150,6 +154,23 @@ def _may_train(path: Path) -> bool:
         return "train" in path.stem.lower() or bool(_TRAINS.search(path.read_bytes()))
     except OSError:
         return False
+
+
+def _measures(path: Path) -> bool:
+    """Return whether a Python file trains and evaluates a model when it runs, outside its functions and classes."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return False
+    called: set[str] = set()
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Call):
+            called.add(last_name(node.func))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            stack += ast.iter_child_nodes(node)
+    return "fit" in called and bool(called & _EVALUATES)
 
 
 def _explain_ignored_names(code: Path) -> str:

@@ -1,6 +1,7 @@
 """The choice of the script among the pushed files, and notebooks as scripts."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,22 @@ def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured
         read_script(tmp_path, configured)
     assert failure.value.reason is Reason.NO_SCRIPT
     assert [fact for fact in facts if fact not in failure.value.explanation] == []
+
+
+@pytest.mark.parametrize(
+    ("classify", "setting"),
+    [
+        ("print(model.fit(x, y).score(x_test, y_test))\n", "classify.py"),
+        ("if __name__ == '__main__':\n    model.fit(x, y)\n    model.evaluate(x_test, y_test)\n", "classify.py"),
+        ("def run():\n    return model.fit(x, y).score(x_test, y_test)\n", "path/to/train.py"),
+        ("print model.fit(x, y).score(x_test, y_test)\n", "path/to/train.py"),
+    ],
+)
+def test_script_that_trains_and_evaluates_is_named(tmp_path: Path, classify: str, setting: str) -> None:
+    """Other files that call fit() in a function are modules."""
+    write_files(tmp_path, {"classify.py": classify, "model.py": "def build(x, y):\n    return Model().fit(x, y)\n"})
+    with pytest.raises(RunFailed, match=re.escape(f'script = "{setting}".')):
+        read_script(tmp_path, "")
 
 
 def test_script_that_fits_a_model_is_named(tmp_path: Path) -> None:
