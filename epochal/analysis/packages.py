@@ -306,10 +306,10 @@ def find_intended_package(requirement: str) -> str:
 
 
 def can_provide(module: str, name: str) -> bool:
-    """Return whether the package or standard-library module ``module`` would provide ``name`` if no file hid it.
+    """Return whether the package or standard-library module ``module`` provides ``name`` unless a file shadows it.
 
-    Every known package is assumed to do so. A standard-library module does so if its file contains ``name``; modules
-    that no file can hide do not count.
+    Every known package is assumed to do so. A standard-library module does so if its file contains ``name``. For modules
+    that no file can shadow, return False.
     """
     if find_package(module):
         return True

@@ -218,7 +218,7 @@ _NEXT_IN_ROW = re.compile(
     re.IGNORECASE,
 )
 _OTHER_NAMES = re.compile(r"\s*(?:[,;&/+|]|and\b)\s*[A-Za-z]", re.IGNORECASE)
-"""Matches the text between an accuracy's name and a row of numbers that has one number for each of several names."""
+"""Matches the start of further names after that of an accuracy, as in "accuracy, loss: 0.8, 0.3"."""
 _MAX_SPREAD = 0.25
 """A second number that is at most this share of the first may be its standard deviation."""
 _NOUN_AFTER = re.compile(r"\s*[A-Za-z@]")
