@@ -1,23 +1,14 @@
-"""Find what the variables of a scope were computed from.
-
-This shows which hold rows together with changed copies, as ``x`` joined with ``x + noise`` does, and which depend only on
-training rows.
-"""
+"""Find the variables of a scope that hold rows together with changed copies, as ``x`` joined with ``x + noise`` does."""
 
 import ast
-import builtins
-import re
-from collections.abc import Iterable
 from itertools import permutations
 
 from epochal.analysis.findings.copies import find_joined
-from epochal.analysis.findings.rows import DATA_METHODS, SPLIT, Rows, read_names
-from epochal.analysis.findings.source import GROWING, Scope, Source, Step, elements_of, names_in, root_name
+from epochal.analysis.findings.rows import DATA_METHODS, Rows, read_names
+from epochal.analysis.findings.source import GROWING, Step, names_in, root_name
 from epochal.analysis.syntax import last_name
 
 _CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
-_COMPUTING = re.compile(r"(?:numpy|pandas|scipy|math|itertools|operator|sklearn\.feature_selection)(?:\.|$)")
-"""Matches the names of packages whose functions compute something from their arguments."""
 
 
 class Ancestry:
@@ -79,70 +70,3 @@ class Ancestry:
                 return ""
             node = node.func.value
         return self._own.get(node.id, node.id) if isinstance(node, ast.Name) else ""
-
-
-class TrainingValues:
-    """The variables that are certain to depend on nothing but constants and the training rows of train_test_split()."""
-
-    def __init__(self, source: Source) -> None:
-        """Start with no variables."""
-        self._source = source
-        self._steps: dict[str, Step] = {}
-        """For each variable: the statement that set it."""
-        self._builtins = set(dir(builtins)) - {"open"} - _find_set(source.tree)
-        self._known = set(self._builtins)
-        self._known |= {name for name, full in source.names.items() if _COMPUTING.match(full)}
-        self._known |= {each.name for each in source.scopes if each.name and _reads_nothing_else(each, self._known)}
-
-    def cover(self, expressions: Iterable[ast.AST], step: Step) -> bool:
-        """Return whether ``expressions``, in the statement ``step``, depend on nothing else."""
-        read = {name for each in expressions for name in _find_read(each)}
-        names = read - self._known
-        is_certain = bool(names) or read <= self._builtins  # a function of a package may load all rows
-        return is_certain and all(name in self._steps and step.follows(self._steps[name]) for name in names)
-
-    def note(self, step: Step, conditions: Iterable[ast.expr]) -> None:
-        """Record the variables that a statement sets or changes. ``conditions``: what decides whether it runs in a loop."""
-        conditions = [*conditions]
-        changes = [
-            (name, is_training, isinstance(each, ast.Name))
-            for target, value in step.assigned
-            for position, each in enumerate(elements_of(target))
-            for name in {*names_in(each), root_name(each)} - {""}
-            for is_training in [self._is_training(each, value, position, conditions, step)]
-        ]
-        for call in step.calls:
-            if isinstance(call.func, ast.Attribute) and isinstance(step.node, ast.Expr):
-                name = root_name(call.func)
-                changes.append((name, self.cover([call, *conditions], step), False))
-        for name, is_training, is_new in changes:
-            if not is_training:
-                self._steps.pop(name, None)
-            elif is_new:
-                self._steps[name] = step
-
-    def _is_training(
-        self, target: ast.expr, value: ast.expr | None, position: int, conditions: list[ast.expr], step: Step
-    ) -> bool:
-        """Return whether the part of a value at ``position``, which is assigned to ``target``, depends on nothing else."""
-        if isinstance(value, ast.Call) and self._source.callee(value) == SPLIT:
-            return position % 2 == 0
-        loops = [each.iter for each in step.nodes if isinstance(each, ast.For | ast.comprehension)]
-        changed = [] if isinstance(target, ast.Name) else [target]
-        return self.cover([*([value] if value else loops), *changed, *conditions], step)
-
-
-def _reads_nothing_else(function: Scope, known: set[str]) -> bool:
-    """Return whether a function reads only its own variables, and names that are ``known``."""
-    return _find_read(function.node) <= known
-
-
-def _find_read(node: ast.AST) -> set[str]:
-    """Return the variables that a node reads, without those that it sets itself, as a comprehension does."""
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - _find_set(node)
-
-
-def _find_set(node: ast.AST) -> set[str]:
-    """Return the variables and parameters that a node sets."""
-    names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    return names | {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}

@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
-from epochal.analysis.findings.ancestry import TrainingValues
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.kinds import NAMES, Result
 from epochal.analysis.findings.label_reads import LabelReads
@@ -46,6 +45,7 @@ from epochal.analysis.findings.source import (
     root_name,
 )
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, TEST_NAME, TRAIN_NAME
+from epochal.analysis.findings.training_values import ComputingNames, TrainingValues
 from epochal.analysis.syntax import last_name
 
 _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
@@ -99,10 +99,16 @@ def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each choice of columns that depends on the labels of all rows and precedes the split."""
     functions = [(source, scope) for source in sources for scope in source.scopes if scope.name]
     results = {scope.name: find_result(source, scope) for source, scope in functions}
-    choosers = {scope.name: _Choices(source, scope, results).find_returned() for source, scope in functions}
+    computing = {source.path: ComputingNames(source) for source in sources}
+    choosers = {
+        scope.name: _Choices(source, scope, results, computing[source.path]).find_returned()
+        for source, scope in functions
+    }
     _, path, line = find_measurement(sources) or ("", "", 0)
     for source, scope in find_used(sources):
-        yield from _Choices(source, scope, results, choosers).follow(line if source.path == path else 0)
+        yield from _Choices(source, scope, results, computing[source.path], choosers).follow(
+            line if source.path == path else 0
+        )
 
 
 class _Choices:
@@ -113,9 +119,14 @@ class _Choices:
         source: Source,
         scope: Scope,
         results: Mapping[str, Result],
+        computing: ComputingNames,
         choosers: Mapping[str, Result | None] | None = None,
     ) -> None:
-        """Start with no choices. ``choosers``: the functions that return columns chosen from their first argument."""
+        """Start with no choices.
+
+        ``results``: the functions in the code. ``computing``: those of the file ``source``. ``choosers``: the functions
+        that return columns chosen from their first argument.
+        """
         self._source = source
         self._scope = scope
         self._choosers = choosers or {}
@@ -129,7 +140,7 @@ class _Choices:
         self._branches = {id(step.node): step.branch for step in scope.steps}
         self._chosen: dict[str, frozenset[_Choice]] = {}
         self._rows = Rows(source)
-        self._training = TrainingValues(source)
+        self._training = TrainingValues(source, computing)
         self._split = ""
         """The last split into training and test data, such as "train_test_split() on line 9"."""
         self._split_line = 0
