@@ -120,7 +120,7 @@ def _repeated_from(call: ast.Call, rows: Rows) -> str:
 def _repeats_as_counted(call: ast.Call, rows: Rows) -> bool:
     """Return whether the number of repeats in a call to ``repeat`` comes from a column or is 1."""
     counts = keyword(call, "repeats", int(rows.source.callee(call) == "numpy.repeat"))
-    counts = rows.source.constants.get(root_name(counts), counts) if isinstance(counts, ast.Name) else counts
+    counts = rows.source.resolve(counts) if counts else None
     is_column = isinstance(counts, ast.Attribute | ast.Subscript) or (
         isinstance(counts, ast.Call) and last_name(counts.func) in {"pop", "get", *DATA_METHODS}
     )

@@ -38,6 +38,7 @@ from epochal.analysis.findings.source import (
     Scope,
     Source,
     Step,
+    elements_of,
     find_used,
     first_index,
     has_row_slice,
@@ -517,7 +518,7 @@ class _Flow:
             last_name(call.func) in ("fit_resample", "resample", "shuffle") or self._function(call) is not None
         )
         several = isinstance(target, ast.Tuple | ast.List)
-        targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+        targets = elements_of(target)
         for each in targets:
             self._forget(each)
         self._rows.assign(target, value, step.node.lineno)

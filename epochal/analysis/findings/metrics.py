@@ -408,7 +408,7 @@ def _adds_to_all(added: list[_Output], sources: tuple[Source, ...]) -> bool:
 
 def _is_root(source: Source, owner: ast.expr) -> bool:
     """Return whether an expression is the root logger."""
-    owner = _resolve(source, owner)
+    owner = source.resolve(owner)
     if isinstance(owner, ast.Call):
         return source.callee(owner) == "logging.getLogger" and not owner.args and not owner.keywords
     return source.name_of(owner) == "logging.root"
@@ -426,13 +426,8 @@ def _find_logger_functions(sources: tuple[Source, ...]) -> set[str]:
 
 
 def _is_logger(source: Source, node: ast.expr) -> bool:
-    node = _resolve(source, node)
+    node = source.resolve(node)
     return isinstance(node, ast.Call) and source.callee(node) == "logging.getLogger"
-
-
-def _resolve(source: Source, node: ast.expr) -> ast.expr:
-    """Return the value of a variable that is assigned once, and any other expression as it is."""
-    return source.constants.get(node.id, node) if isinstance(node, ast.Name) else node
 
 
 def _find_basic_calls(sources: tuple[Source, ...]) -> list[tuple[Source, ast.Call]]:
@@ -450,14 +445,14 @@ def _name_log_file(source: Source, call: ast.Call) -> str:
     if name := keyword(call, "filename"):
         return _check_name(_name_file(source, name))
     handlers = keyword(call, "handlers")
-    handlers = _resolve(source, handlers) if handlers else None
+    handlers = source.resolve(handlers) if handlers else None
     files = [_name_handled_file(source, each) for each in getattr(handlers, "elts", ())]
     return files[0] if files and all(files) else ""
 
 
 def _name_handled_file(source: Source, handler: ast.expr) -> str:
     """Return the file to which a handler writes; empty if it may be another kind of handler, or a result file."""
-    handler = _resolve(source, handler)
+    handler = source.resolve(handler)
     if not isinstance(handler, ast.Call) or not _FILE_HANDLER.fullmatch(source.callee(handler)):
         return ""
     name = keyword(handler, "filename", 0)
@@ -475,7 +470,7 @@ def _name_file(source: Source, node: ast.expr, depth: int = 0) -> str:
 
     ``depth``: how many expressions contain this one; variables far inside are not resolved, as they may form a cycle.
     """
-    node = _resolve(source, node) if depth < _MAX_DEPTH else node
+    node = source.resolve(node) if depth < _MAX_DEPTH else node
     match node:
         case ast.JoinedStr(values=parts):
             return "".join(text_of(part) or ast.unparse(ast.JoinedStr([part]))[2:-1] for part in parts)

@@ -4,7 +4,16 @@ import ast
 import re
 from collections.abc import Iterator
 
-from epochal.analysis.findings.source import GROWING, Source, Step, first_index, has_row_slice, keyword, root_name
+from epochal.analysis.findings.source import (
+    GROWING,
+    Source,
+    Step,
+    elements_of,
+    first_index,
+    has_row_slice,
+    keyword,
+    root_name,
+)
 from epochal.analysis.findings.splits import CROSS_VALIDATIONS, PART_NAME
 from epochal.analysis.syntax import last_name, text_of
 
@@ -63,12 +72,7 @@ class Rows:
         self.choices: set[str] = set()
         """The variables that hold chosen columns."""
         self.calls: dict[str, ast.Call] = {}
-        self._classes = {
-            name: source.callee(value)
-            for step in source.scopes[0].steps
-            for target, value in step.assigned
-            if isinstance(value, ast.Call) and (name := root_name(target))
-        }
+        self._classes = dict(source.created)
         self._names: dict[str, str] = {}
         self._sizes: dict[str, str] = {}
         self._depends: dict[str, frozenset[str]] = {}
@@ -78,7 +82,7 @@ class Rows:
         """Record the rows that the variables in an assignment's target hold from now on."""
         is_split = isinstance(value, ast.Call) and self.source.callee(value) == SPLIT
         is_part = self.is_part(value)
-        targets = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+        targets = elements_of(target)
         names = [self._name_assigned(value, position, len(targets)) for position in range(len(targets))]
         for position, (each, rows) in enumerate(zip(targets, names, strict=True)):
             name = root_name(each)
@@ -350,7 +354,7 @@ def name_columns(node: ast.expr, source: Source) -> str:
     if not isinstance(node, ast.Subscript):
         return ""
     columns = column_index(node)
-    value = source.constants.get(columns.id, columns) if isinstance(columns, ast.Name) else columns
+    value = source.resolve(columns) if columns else None
     if value and text_of(value):
         return f"[{ast.unparse(value)}]"
     is_index = isinstance(value, ast.Attribute) and value.attr == "columns"

@@ -38,6 +38,7 @@ from epochal.analysis.findings.source import (
     Source,
     Step,
     called,
+    elements_of,
     find_used,
     is_literal,
     keyword,
@@ -507,7 +508,7 @@ class _Choices:
         return None
 
     def _assign(self, target: ast.expr, choices: frozenset[_Choice]) -> None:
-        for each in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
+        for each in elements_of(target):
             name = root_name(each)
             if isinstance(each, ast.Name):
                 self._chosen.pop(name, None)

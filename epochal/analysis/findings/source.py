@@ -134,6 +134,20 @@ class Source:
             if isinstance(target, ast.Name) and value is not None and times[target.id] == 1
         }
 
+    @cached_property
+    def created(self) -> dict[str, str]:
+        """The full names of the functions or classes that created what the module's variables hold."""
+        return {
+            name: self.callee(value)
+            for step in self.scopes[0].steps
+            for target, value in step.assigned
+            if isinstance(value, ast.Call) and (name := root_name(target))
+        }
+
+    def resolve(self, node: ast.expr) -> ast.expr:
+        """Return the value of a variable that is in ``constants``, and any other expression as it is."""
+        return self.constants.get(node.id, node) if isinstance(node, ast.Name) else node
+
     def name_of(self, node: ast.expr) -> str:
         """Return the full name of what ``node`` refers to; empty if it was not imported.
 
@@ -283,7 +297,7 @@ class _Functions:
         """
         if isinstance(node, ast.Name) and (owner := self._owners.get(id(scope.node))) and _is_self(node, scope):
             return None if any(owner in bases for bases in self._bases.values()) else owner
-        value = source.constants.get(node.id, node) if isinstance(node, ast.Name) else node
+        value = source.resolve(node)
         place = _place_of(source, value.func if isinstance(value, ast.Call) else value)
         return place if place in self._bases else None
 
