@@ -34,8 +34,12 @@ _MAY_REPORT = re.compile(
     re.IGNORECASE,
 )
 _SAYS_R2 = re.compile(r"(?<![a-z])r(?:2|²|\^2|-?squared)(?![a-z])", re.IGNORECASE)
-_ACCURACY_FUNCTIONS = frozenset(f"sklearn.metrics.{name}" for name in ("accuracy_score", "classification_report"))
-_MEASURING = frozenset({"accuracy_score", "classification_report", "cross_val_score"})
+COMPARING = frozenset({"accuracy_score", "classification_report"})
+"""Functions that compare labels with predictions."""
+ACCURACY_CALLS = frozenset({*COMPARING, "evaluate", "score"})
+"""Functions and methods that compute an accuracy from rows and labels, or from labels and predictions."""
+_ACCURACY_FUNCTIONS = frozenset(f"sklearn.metrics.{name}" for name in COMPARING)
+_MEASURING = frozenset({*COMPARING, "cross_val_score"})
 _CLASSES = re.compile(
     r"sklearn\.datasets\.(?:load_(?:breast_cancer|iris|wine|digits)|make_(?:classification|moons|circles|blobs|hastie\w+))"
     r"|keras\.datasets\.(?!boston|california)\w+\.load_data"

@@ -14,7 +14,7 @@ from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.kinds import NAMES, Result
 from epochal.analysis.findings.label_reads import LabelReads
 from epochal.analysis.findings.loops import Guard, find_guards
-from epochal.analysis.findings.metrics import find_measurement
+from epochal.analysis.findings.metrics import ACCURACY_CALLS, COMPARING, find_measurement
 from epochal.analysis.findings.origins import (
     ORDERED,
     PART,
@@ -51,10 +51,6 @@ from epochal.analysis.syntax import last_name
 
 _LABELLED = frozenset({"fit", "score", "evaluate", "train_test_split", "split"})
 """Functions that take rows and their labels as the first two arguments."""
-_COMPARING = frozenset({"accuracy_score", "classification_report"})
-"""Functions that compare labels with predictions."""
-_MEASURING = frozenset({*_COMPARING, "evaluate", "score"})
-"""Functions that compute an accuracy from rows and labels, or from labels and predictions."""
 _PREDICTING = frozenset({"predict", "predict_classes", "predict_proba"})
 _TRAINING = re.compile(r"^(?:[xy]_?)?(?:train|training|tr)(?:$|[_\d])|_(?:train|tr)$", re.IGNORECASE)
 """Matches names of variables and keys that hold training rows, such as ``Xtrain``, ``xtr`` and ``x_train``."""
@@ -171,7 +167,7 @@ class _Choices:
             for call in step.calls:
                 labels |= self._find_labels(call)
                 nodes += [node for node in [self._label_node(call)] if node]
-                if call.lineno == measured and last_name(call.func) in _MEASURING:
+                if call.lineno == measured and last_name(call.func) in ACCURACY_CALLS:
                     rows = self._find_measured(call)
                     self._measures_all = self._is_of_whole(call, step)
                     chosen = step if self._is_of_training_columns(call, step) else None
@@ -221,7 +217,7 @@ class _Choices:
 
     def _find_tests(self, step: Step) -> Iterator[ast.Call]:
         """Yield the calls that measure an accuracy, or whose predictions a statement compares with labels."""
-        yield from (call for call in step.calls if last_name(call.func) in _MEASURING)
+        yield from (call for call in step.calls if last_name(call.func) in ACCURACY_CALLS)
         compared = (each for each in step.nodes if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq))
         for node in (inner for each in compared for inner in ast.walk(each)):
             if isinstance(node, ast.Call) and last_name(node.func) in _PREDICTING:
@@ -336,7 +332,7 @@ class _Choices:
         """Return whether a call measures a model on rows with all columns, or predicts their labels."""
         given = [*call.args, *(each.value for each in call.keywords)][:2]
         rows = given[:1]
-        if last_name(call.func) in _COMPARING:
+        if last_name(call.func) in COMPARING:
             rows = [
                 each.args[0] for each in given if isinstance(each, ast.Call) and called(each) == "predict" and each.args
             ]

@@ -3,12 +3,11 @@
 import ast
 from collections.abc import Collection, Iterator
 
+from epochal.analysis.findings.metrics import ACCURACY_CALLS
 from epochal.analysis.findings.rows import Rows, are_apart
 from epochal.analysis.findings.source import Scope, Source, Step, find_used, keyword, root_name
 from epochal.analysis.findings.splits import TEST_NAME, TRAIN_NAME
 from epochal.analysis.syntax import last_name
-
-_MEASURING = frozenset({"accuracy_score", "classification_report", "evaluate", "score"})
 
 
 def is_given_training_rows(sources: tuple[Source, ...], function: Scope, names: Collection[str]) -> bool:
@@ -52,7 +51,7 @@ class _Calls:
                 self._note_given(call)
                 last, is_tested = step, False
             for call in step.calls if last and last.follows(step) else ():
-                if last_name(call.func) in _MEASURING:
+                if last_name(call.func) in ACCURACY_CALLS:
                     is_result = any(map(self._is_of_result, call.args))
                     is_tested = self._is_of_test(call) or (is_tested and not is_result)
             self._assign(step, is_result=bool(calls))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from epochal.analysis.findings.finding import Finding, Severity
-from epochal.analysis.findings.metrics import find_measurement, is_log_call
+from epochal.analysis.findings.metrics import COMPARING, find_measurement, is_log_call
 from epochal.analysis.findings.source import (
     Scope,
     Source,
@@ -33,7 +33,6 @@ _PLAIN_USES = MEASURING | {
     *("count_params", "classes_", "feature_importances_"),
 }
 """The names in ``MEASURING``, and methods and attributes of a model that neither measure nor predict."""
-_COMPARISONS = frozenset({"accuracy_score", "classification_report"})
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.expr_context)
 _LOADS_MODEL = re.compile(r"(?:\w+\.)*(?:load_model|load_weights)")
 _LOADS_ANYTHING = re.compile(r"(?:joblib|pickle|torch|dill|cloudpickle)\.load")
@@ -446,7 +445,7 @@ def _read_calls(source: Source, scope: Scope) -> tuple[list[_Fit], list[_Measure
     predictions: dict[str, _Measurement] = {}
     for step in scope.steps:
         for call in step.calls:
-            if last_name(call.func) in _COMPARISONS:
+            if last_name(call.func) in COMPARING:
                 found = (predictions.get(variables.identify(each)) for each in call.args)
                 measurements += [replace(each, call=call) for each in found if each]
             if not isinstance(call.func, ast.Attribute) or has_unknown_arguments(call):
