@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from epochal.analysis.findings.finding import Finding, Severity
-from epochal.analysis.findings.metrics import COMPARING, find_measurement, is_log_call
+from epochal.analysis.findings.logs import is_log_call
+from epochal.analysis.findings.metrics import COMPARING, find_measurement
 from epochal.analysis.findings.source import (
     Scope,
     Source,

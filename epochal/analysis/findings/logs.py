@@ -1,0 +1,252 @@
+"""Tell which of a script's log messages are shown, rather than hidden or written only to a file."""
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from epochal.analysis.findings.source import GROWING, Source, find_used, has_unknown_arguments, keyword
+from epochal.analysis.syntax import last_name, literal, text_of
+
+_LOGS = frozenset({"info", "warning", "error", "critical", "log"})
+"""Logger methods whose messages are usually shown."""
+_CONFIGURES_LOGGING = re.compile(
+    r"(?:dict|file)Config|addHandler|(?!getLogger$)\w*(?:set|get|init|make|create)\w*log\w*", re.IGNORECASE
+)
+_CONFIGURING = frozenset({"coloredlogs.install", "hydra.main"})
+"""Functions that configure logging, but do not match ``_CONFIGURES_LOGGING``."""
+_HIDING_LEVELS = frozenset({"WARNING", "WARN", "ERROR", "CRITICAL", "FATAL"})
+_LEVEL_OF_INFO = 20
+_RESULT_FILE = re.compile(
+    r".*(?:metric|result|score|acc|eval|performance|summary|report|\}).*\.(?:json|txt)|.*\}|", re.IGNORECASE
+)
+"""Matches the names of files in which Epochal may look for an accuracy. Braces stand for an unknown part of a name."""
+_FILE_HANDLER = re.compile(r"logging\.(?:handlers\.)?(?:|Rotating|TimedRotating|Watched)FileHandler")
+_LOGGING_CALL = re.compile(r"logging\.(?:debug|info|warn|warning|error|exception|critical|log)")
+"""Matches the functions that configure logging to show messages if the root logger has no handler."""
+_MAX_DEPTH = 3
+_JOINS_PATH = frozenset({"join", "joinpath", "Path", "PurePath", "str", "fspath"})
+
+
+def is_log_call(call: ast.Call) -> bool:
+    """Return whether a call passes a message to a logger, even one that is not shown."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOGS | {"debug"}:
+        return False
+    if not isinstance(call.func.value, ast.Call):
+        return "log" in last_name(call.func.value).lower()
+    getter = call.func.value.func  # as in getLogger().info() and log.get().info()
+    return (
+        "log" in f"{last_name(getter.value) if isinstance(getter, ast.Attribute) else ''} {last_name(getter)}".lower()
+    )
+
+
+def find_hidden_methods(sources: tuple[Source, ...]) -> Collection[str]:
+    """Return the logger methods whose messages are certain not to be shown, apart from ``debug``.
+
+    Python's logging shows only warnings and errors by default. Other messages may be shown if the script configures
+    logging or imports a package such as loguru. If all messages are written to a file, none are shown.
+    """
+    others = {"loguru", "absl", "lightning", "logzero", "pytorch_lightning", "structlog"}
+    imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
+    if imported & others:
+        return ()
+    if outputs := _find_files(sources):
+        return _LOGS if any(each.is_certain for each in outputs) else ("info",)
+    if any(_configures_logging(source) for source in sources):
+        return ()
+    return () if _sets_info(sources) else ("info",)
+
+
+def explain_hidden(sources: tuple[Source, ...]) -> str:
+    """Return why logged messages are not shown, and what to do, as the end of a sentence."""
+    if outputs := _find_files(sources):
+        is_added = outputs[0].name == "addHandler"
+        levels = is_added and any(_sets_level(node) for source in sources for node in source.nodes)
+        return outputs[0].explain(sets_level=levels or _sets_info(sources))
+    calls = [f"basicConfig() on line {call.lineno} of {source.path}" for source, call in _find_basic_calls(sources)]
+    add = f"call logging.basicConfig(level=logging.INFO) at the start of {sources[0].path}"
+    remedy = f"pass level=logging.INFO to {calls[0]}" if calls else add
+    return f"Python shows such messages only if logging is configured to show them: {remedy}"
+
+
+@dataclass(frozen=True)
+class _Output:
+    """A call that decides where log messages go: ``basicConfig`` or ``addHandler``.
+
+    ``file``: the file that gets all messages; empty if they may be shown, or if it may be a result file.
+    ``is_certain``: whether the call is unconditional.
+    """
+
+    source: Source
+    call: ast.Call
+    file: str
+    is_certain: bool
+
+    @property
+    def name(self) -> str:
+        """The name of the function that is called."""
+        return last_name(self.call.func)
+
+    def explain(self, *, sets_level: bool) -> str:
+        """Return where the messages go, and how to show them. ``sets_level``: whether the level is low enough."""
+        remedy = "remove filename from that call" + ("" if sets_level else ", and pass level=logging.INFO")
+        if self.name == "addHandler" and isinstance(self.call.func, ast.Attribute):
+            logger = ast.unparse(self.call.func.value)
+            level = "" if sets_level else f" and {logger}.setLevel(logging.INFO)"
+            remedy = f"after that line, also call {logger}.addHandler(logging.StreamHandler()){level}"
+        elif keyword(self.call, "handlers"):
+            level = "" if sets_level else ", and pass level=logging.INFO"
+            remedy = f"add logging.StreamHandler() to handlers in that call{level}"
+        where = f"{self.name}() on line {self.call.lineno} of {self.source.path}"
+        return f"{where} writes such messages to {self.file} instead of showing them: {remedy}"
+
+
+def _find_files(sources: tuple[Source, ...]) -> list[_Output]:
+    """Return the calls that write all log messages to files; an empty list if any message may be shown."""
+    outputs = list(_find_outputs(sources))
+    loggers = _find_logger_functions(sources)
+    if not all(each.file for each in outputs) or any(_configures_logging(each, loggers) for each in sources):
+        return []
+    added = [each for each in outputs if each.name == "addHandler"]
+    return outputs if len(added) < len(outputs) or _adds_to_all(added, sources) else []
+
+
+def _find_outputs(sources: tuple[Source, ...]) -> Iterator[_Output]:
+    for source, scope in find_used(sources):
+        for step in scope.steps:
+            for call in step.calls:
+                if last_name(call.func) in ("basicConfig", "addHandler"):
+                    yield _Output(source, call, _name_log_file(source, call), not step.branch)
+
+
+def _adds_to_all(added: list[_Output], sources: tuple[Source, ...]) -> bool:
+    """Return whether handlers are added to the root logger, or to the only logger that the code uses."""
+    owners = [(each.source, each.call.func.value) for each in added if isinstance(each.call.func, ast.Attribute)]
+    if any(_is_root(source, owner) for source, owner in owners):
+        return True
+    calls = [(source, call) for source in sources for call in source.calls]
+    used = [call for _, call in calls if last_name(call.func) == "getLogger"]
+    return len(used) == 1 and not any(_LOGGING_CALL.fullmatch(source.callee(call)) for source, call in calls)
+
+
+def _is_root(source: Source, owner: ast.expr) -> bool:
+    """Return whether an expression is the root logger."""
+    owner = source.resolve(owner)
+    if isinstance(owner, ast.Call):
+        return source.callee(owner) == "logging.getLogger" and not owner.args and not owner.keywords
+    return source.name_of(owner) == "logging.root"
+
+
+def _find_logger_functions(sources: tuple[Source, ...]) -> set[str]:
+    """Return the names of the functions in the code that return nothing or a logger of Python's logging."""
+    found: dict[str, bool] = {}
+    for source in sources:
+        for scope in source.scopes:
+            returned = [step.node.value for step in scope.steps if isinstance(step.node, ast.Return)]
+            is_plain = all(value is None or _is_logger(source, value) for value in returned)
+            found[scope.name] = is_plain and found.get(scope.name, True)
+    return {name for name, is_plain in found.items() if name and is_plain}
+
+
+def _is_logger(source: Source, node: ast.expr) -> bool:
+    node = source.resolve(node)
+    return isinstance(node, ast.Call) and source.callee(node) == "logging.getLogger"
+
+
+def _find_basic_calls(sources: tuple[Source, ...]) -> list[tuple[Source, ast.Call]]:
+    """Return the calls to ``basicConfig``."""
+    return [(source, call) for source in sources for call in source.calls if last_name(call.func) == "basicConfig"]
+
+
+def _name_log_file(source: Source, call: ast.Call) -> str:
+    """Return the file to which ``basicConfig`` or ``addHandler`` writes all messages; empty if it may be a result file."""
+    if has_unknown_arguments(call):
+        return ""
+    if last_name(call.func) == "addHandler":
+        handler = keyword(call, "hdlr", 0)
+        return _name_handled_file(source, handler) if handler else ""
+    if name := keyword(call, "filename"):
+        return _check_name(_name_file(source, name))
+    handlers = keyword(call, "handlers")
+    handlers = source.resolve(handlers) if handlers else None
+    files = [_name_handled_file(source, each) for each in getattr(handlers, "elts", ())]
+    return files[0] if files and all(files) else ""
+
+
+def _name_handled_file(source: Source, handler: ast.expr) -> str:
+    """Return the file to which a handler writes; empty if it may be another kind of handler, or a result file."""
+    handler = source.resolve(handler)
+    if not isinstance(handler, ast.Call) or not _FILE_HANDLER.fullmatch(source.callee(handler)):
+        return ""
+    name = keyword(handler, "filename", 0)
+    return "" if name is None or has_unknown_arguments(handler) else _check_name(_name_file(source, name))
+
+
+def _check_name(name: str) -> str:
+    """Return the name of a file, or an empty string if it may be a result file or a stream."""
+    is_result = _RESULT_FILE.fullmatch(name.rpartition("/")[2])
+    return "" if is_result or name.startswith("/dev/") else name
+
+
+def _name_file(source: Source, node: ast.expr, depth: int = 0) -> str:
+    """Return the path that an expression gives, with an unknown part in braces; folders may be left out.
+
+    ``depth``: how many expressions contain this one; variables far inside are not resolved, as they may form a cycle.
+    """
+    node = source.resolve(node) if depth < _MAX_DEPTH else node
+    match node:
+        case ast.JoinedStr(values=parts):
+            return "".join(text_of(part) or ast.unparse(ast.JoinedStr([part]))[2:-1] for part in parts)
+        case ast.BinOp(op=ast.Div(), right=last):
+            return _name_file(source, last, depth + 1)
+        case ast.BinOp(left=left, op=ast.Add(), right=last):
+            return _name_file(source, left, depth + 1) + _name_file(source, last, depth + 1)
+        case ast.Call(func=function, args=[*_, last], keywords=[]) if last_name(function) in _JOINS_PATH:
+            return _name_file(source, last, depth + 1)
+        case _:
+            return text_of(node) or f"{{{ast.unparse(node)}}}"
+
+
+def _sets_info(sources: tuple[Source, ...]) -> bool:
+    """Return whether ``basicConfig`` is called with, or beside, a level at which messages logged with ``info`` appear."""
+    basic = [call for _, call in _find_basic_calls(sources)]
+    return any(has_unknown_arguments(call) or _may_show_info(keyword(call, "level")) for call in basic) or (
+        bool(basic) and any(_sets_level(node) for source in sources for node in source.nodes)
+    )
+
+
+def _configures_logging(source: Source, known: Collection[str] | None = None) -> bool:
+    """Return whether a file sets the handlers of a logger, or calls a function that seems to do so.
+
+    ``known``: functions of the code that are looked into elsewhere, and so are left out, as is ``addHandler``.
+    """
+    skipped = () if known is None else {*known, "addHandler"}
+    assigned = (target for node in source.nodes if isinstance(node, ast.Assign) for target in node.targets)
+    used = [
+        call.func.value for call in source.calls if isinstance(call.func, ast.Attribute) and call.func.attr in GROWING
+    ]
+    return (
+        any(
+            _CONFIGURES_LOGGING.fullmatch(last_name(call.func)) and last_name(call.func) not in skipped
+            for call in source.calls
+        )
+        or any(source.callee(call) in _CONFIGURING for call in source.calls)
+        or any(isinstance(each, ast.Attribute) and each.attr == "handlers" for each in (*assigned, *used))
+    )
+
+
+def _sets_level(node: ast.AST) -> bool:
+    """Return whether a node sets a logger's level so that messages logged with ``info`` may be shown."""
+    if isinstance(node, ast.Call) and last_name(node.func) == "setLevel":
+        return _may_show_info(keyword(node, "level", 0))
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    is_level = any(isinstance(target, ast.Attribute) and target.attr == "level" for target in targets)
+    return is_level and isinstance(node, ast.Assign) and _may_show_info(node.value)
+
+
+def _may_show_info(level: ast.expr | None) -> bool:
+    """Return whether messages logged with ``info`` may be shown at this level; None is the default level."""
+    if level is None or (text_of(level) or last_name(level)).upper() in _HIDING_LEVELS:
+        return False
+    number = literal(level)
+    return not (isinstance(number, int) and number > _LEVEL_OF_INFO)
