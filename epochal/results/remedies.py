@@ -556,13 +556,11 @@ def _explain_left_out(last: Raised, inner: Frame | None, origin: Origin) -> str:
     if undefined is None or not is_exported(path):
         return ""
     line = find_left_out(read_source(origin.code, path) or "").get(undefined["name"])
+    if line is None:
+        return ""
     return (
-        ""
-        if line is None
-        else (
-            f"{undefined['name']} is assigned on line {line} of {path}. That line is a shell command or a magic, which is left out "
-            f"when the notebook runs as a script: write Python code that assigns {undefined['name']}."
-        )
+        f"{undefined['name']} is assigned on line {line} of {path}. That line is a shell command or a magic, which is left out "
+        f"when the notebook runs as a script: write Python code that assigns {undefined['name']}."
     )
 
 

@@ -121,7 +121,7 @@ def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
         found = list(_Flow(source, functions, returned, measurement, sources).follow(scope))
         yield from found
         if not found:
-            yield from _Flow(source, functions, {}, measurement, sources, knows_parts=False).follow_folds(scope)
+            yield from _Flow(source, functions, {}, measurement, sources, only_folds=True).follow(scope)
 
 
 class _Flow:
@@ -135,15 +135,16 @@ class _Flow:
         measurement: tuple[str, str, int] | None = None,
         sources: tuple[Source, ...] = (),
         *,
-        knows_parts: bool = True,
+        only_folds: bool = False,
     ) -> None:
         """Start with no leaks.
 
         ``returned``: the leaks in the results of the functions examined so far. ``measurement``: the call or line that
-        gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code. ``knows_parts``: see ``Rows``.
+        gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code. ``only_folds``: whether
+        to find only calls that copy rows before they are split into the folds whose accuracy counts.
         """
         self._source = source
-        self._rows = Rows(source, knows_parts=knows_parts)
+        self._rows = Rows(source, knows_parts=not only_folds)
         self._functions = functions
         self._returned = returned
         self._leaks: dict[str, _Leak] = {}
@@ -166,12 +167,7 @@ class _Flow:
         self._measured: frozenset[str] = frozenset()
         self._trained: dict[str, frozenset[str]] = {}
         self._fitted_on: frozenset[str] = frozenset()
-        self._only_folds = False
-
-    def follow_folds(self, scope: Scope) -> Iterator[Finding]:
-        """Yield a finding for each call that copies rows before they are split into the folds whose accuracy counts."""
-        self._only_folds = True
-        yield from self.follow(scope)
+        self._only_folds = only_folds
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
         found: dict[tuple[str, int], tuple[_Leak, str, str]] = {}
