@@ -104,11 +104,13 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
     The accuracy is taken from the first of these sources that provides one:
 
-    1. accuracy.json, if the script wrote it itself; 2. the latest measurement by evaluate(), score() or
-    accuracy_score(); 3. the last printed line that states a test accuracy; 4. a result file, such as metrics.json, that
-    the script wrote in this trial; 5. the mean accuracy of scikit-learn's last cross-validation or hyperparameter
-    search; 6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
-    printed.
+    1. accuracy.json, if the script wrote it itself;
+    2. the latest measurement by evaluate(), score() or accuracy_score();
+    3. the last printed line that states a test accuracy;
+    4. a result file, such as metrics.json, that the script wrote in this trial;
+    5. the mean accuracy of scikit-learn's last cross-validation or hyperparameter search;
+    6. the val_accuracy of the last epoch that has one, or, without Keras, the last validation accuracy that was
+       printed.
 
     A measurement does not count if it is known to be something other than the accuracy of a classifier, such as R² or
     the accuracy of an autoencoder, if it evaluated a DummyClassifier or a model that this run did not train, if the
