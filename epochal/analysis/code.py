@@ -6,7 +6,8 @@ from pathlib import Path, PurePosixPath
 
 from epochal.analysis.detection import Detection, decode_source, detect_folder
 from epochal.analysis.files import list_code_files
-from epochal.analysis.findings import Finding, find_leaks, read_sources
+from epochal.analysis.findings import Finding, Source, find_leaks, read_sources
+from epochal.analysis.findings.metrics import find_hidden_accuracy
 from epochal.analysis.frameworks import RemovedApi, frameworks
 from epochal.analysis.percentages import Percentages, read_percentages
 from epochal.analysis.script import Script, read_script
@@ -29,9 +30,20 @@ class Code:
     files: tuple[str, ...] = ()
 
     @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The Python files that training may run, the script first."""
+        return read_sources(self.script)
+
+    @cached_property
     def leaks(self) -> tuple[Finding, ...]:
         """The findings about test rows that may influence training."""
-        return find_leaks(read_sources(self.script), self.files)
+        return find_leaks(self.sources, self.files)
+
+    @cached_property
+    def hidden_accuracy(self) -> str:
+        """A sentence about the line that logs an accuracy that is not shown; empty if there is none."""
+        hidden = find_hidden_accuracy(self.sources)
+        return "{} line {} {}.".format(*hidden) if hidden else ""
 
 
 def read_code(folder: Path, script: str = "", framework: str = "", *, is_commit: bool = True) -> Code:

@@ -14,7 +14,7 @@ import typer
 
 from epochal.analysis.code import Code, read_code
 from epochal.analysis.files import list_code_files
-from epochal.analysis.findings import Finding, Severity, find_in_files, find_in_sources, read_sources
+from epochal.analysis.findings import Finding, Severity, find_in_files, find_in_sources
 from epochal.analysis.findings.metrics import find_hidden_accuracy, find_measurement, find_metrics
 from epochal.analysis.findings.source import Source
 from epochal.analysis.frameworks import check_framework, frameworks
@@ -234,7 +234,7 @@ def _check_project(top: Path, project: str) -> Checked:
             (settings.script, settings.framework) if settings and not findings else (_read_script(folder), "")
         )
         code = read_code(folder, script, framework, is_commit=False)
-        sources = read_sources(code.script)
+        sources = code.sources
     except RunFailed as failure:
         findings.append(_failure_finding(failure))
     if code:

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from epochal.analysis.calls import find_used_texts
-from epochal.analysis.findings import find_uncalled_functions, read_sources
+from epochal.analysis.findings import find_uncalled_functions
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
@@ -83,7 +83,7 @@ def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, 
         if failure.reason is Reason.NO_ACCURACY and not findings.recorded.measurements:
             _raise_caught_exception(endings, output, origin)
             for uncalled in find_uncalled_functions(
-                read_sources(active.script), active.folder.code, active.plan.code.files
+                active.plan.code.sources, active.folder.code, active.plan.code.files
             ):
                 raise RunFailed(failure.reason, f"{uncalled.message} {uncalled.remedy}") from None
         if failure.reason is Reason.NO_ACCURACY and failed_fit:
@@ -162,7 +162,7 @@ def _is_relevant(note: str, active: ActiveRun) -> bool:
     paths, _, text = note.partition(": ")
     if "Git LFS" not in text or paths.endswith(" more"):
         return True
-    strings = [text for source in read_sources(active.script) for text in find_used_texts(source.tree)]
+    strings = [text for source in active.plan.code.sources for text in find_used_texts(source.tree)]
     words = {word for string in strings for word in re.split(r"[/\\]", string)}
     tops = {path.partition("/")[0] for path in paths.split(", ")}
     return bool(tops & words) or any("*" in word or word == "." for word in words)

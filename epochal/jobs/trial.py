@@ -5,8 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass, field, replace
 
-from epochal.analysis.findings import find_unseeded_splits, read_sources
-from epochal.analysis.findings.metrics import find_hidden_accuracy
+from epochal.analysis.findings import find_unseeded_splits
 from epochal.analysis.hyperparameters.constant import Constant
 from epochal.analysis.hyperparameters.epochs import Epochs
 from epochal.analysis.script import Change, diff
@@ -123,7 +122,7 @@ def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
         if isinstance(choice, RunFailed):
             raise choice
         if other and is_search:
-            remedy = advise_same_rows(active.script, active.plan.space, [other], trial)
+            remedy = advise_same_rows(active.plan.code.sources, active.plan.space, [other], trial)
             explanation = (
                 f"{active.script.path} {_describe_changes(proposal)} did not test on the same rows as trial {other.number}, "
                 f"so the two accuracies cannot be compared. {remedy}"
@@ -198,7 +197,7 @@ def _train(
         active.plan.code.percentages,
         active.script.path,
         active.plan.code.leaks,
-        _describe_hidden_accuracy(active),
+        active.plan.code.hidden_accuracy,
     )
     try:
         return trial, measure(active, folder, outcome, findings)
@@ -207,12 +206,6 @@ def _train(
         if divergence and (failure.reason is Reason.ACCURACY_NOT_FINITE or _NOT_FINITE.search(failure.explanation)):
             failure = RunFailed(Reason.LOSS_NOT_FINITE, divergence.explanation, failure.detail)
         return trial, failure
-
-
-def _describe_hidden_accuracy(active: ActiveRun) -> str:
-    """Return a sentence about the line that logs an accuracy that is not shown; empty if there is none."""
-    hidden = find_hidden_accuracy(read_sources(active.script))
-    return "{} line {} {}.".format(*hidden) if hidden else ""
 
 
 def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
@@ -283,7 +276,7 @@ def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choic
     is_search = started.proposal.strategy is Strategy.SEARCH
     if first is None or first.accuracy is None:
         return None
-    is_unseeded = any(each.kind == "unseeded_split" for each in find_unseeded_splits(read_sources(active.script)))
+    is_unseeded = any(each.kind == "unseeded_split" for each in find_unseeded_splits(active.plan.code.sources))
     may_leave_over = (
         is_search and any(map(_sets_size, started.proposal.changes)) and _are_of_similar_size(first, choice)
     )

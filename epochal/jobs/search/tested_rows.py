@@ -2,21 +2,21 @@
 
 from collections.abc import Sequence
 
-from epochal.analysis.findings import draws_unseeded, find_unseeded_splits, read_sources
-from epochal.analysis.script import Script
+from epochal.analysis.findings import Source, draws_unseeded, find_unseeded_splits
 from epochal.errors import Reason
 from epochal.grammar import join_words
 from epochal.jobs.search.space import Dimension
 from epochal.records import Trial
 
 
-def advise_same_rows(script: Script, space: Sequence[Dimension], trials: Sequence[Trial], other: Trial) -> str:
+def advise_same_rows(
+    sources: tuple[Source, ...], space: Sequence[Dimension], trials: Sequence[Trial], other: Trial
+) -> str:
     """Return how to test all trials on the same rows. ``other``: a trial whose test rows differ from the first's.
 
     The advice names the split that has no seed, if any. Otherwise, if all of the code's random draws are seeded, it
     names the searched constants that differ between the two trials.
     """
-    sources = read_sources(script)
     if split := next((each for each in find_unseeded_splits(sources) if each.kind == "unseeded_split"), None):
         return f"Seed the split on line {split.line} of {split.path}. {split.remedy}"
     first = next((each for each in trials if each.accuracy and each.number != other.number), other)

@@ -159,7 +159,7 @@ class Workers:
     def _propose(self, trials: Sequence[Trial]) -> tuple[Proposal, Candidate | None] | GiveUp:
         """Propose the next trial after ``trials``: more epochs for a promising trial, or an untried combination."""
         if other := next((trial for trial in trials if trial.reason is Reason.TEST_SET_CHANGED), None):
-            remedy = advise_same_rows(self._active.script, self._active.plan.space, trials, other)
+            remedy = advise_same_rows(self._active.plan.code.sources, self._active.plan.space, trials, other)
             return GiveUp(Reason.TEST_SET_CHANGED, Reason.TEST_SET_CHANGED.description, remedy)
         if end := check_budget(trials, self._settings):
             return end
