@@ -42,6 +42,7 @@ from epochal.analysis.findings.source import (
     find_used,
     first_index,
     has_row_slice,
+    inputs_of,
     is_literal,
     keyword,
     names_in,
@@ -263,7 +264,7 @@ class _Flow:
         for call in step.calls if path == self._source.path else ():
             name = self._source.callee(call).rpartition(".")[2] or last_name(call.func)
             if call.lineno == line and f"{name}()" == what:
-                inputs = (*call.args, *(each.value for each in call.keywords))
+                inputs = inputs_of(call)
                 self._measured = frozenset().union(*map(self._rows.depends_on, inputs))
                 read = {each.id for each in step.nodes if isinstance(each, ast.Name)} & self._trained.keys()
                 self._fitted_on = frozenset().union(*(self._trained[each] for each in read), self._trained.get("", ()))
@@ -671,7 +672,7 @@ class _Flow:
 
     def _leak_of_function(self, call: ast.Call, function: tuple[Source, Scope], step: Step) -> _Leak | None:
         """Return the leak in the result of a call to ``function``, if it receives all rows."""
-        data = (*call.args, *(each.value for each in call.keywords))
+        data = inputs_of(call)
         if any(self._rows.is_part(each) or selects_rows(each) or self._rows.is_named_part(each) for each in data):
             return None
         source, scope = function

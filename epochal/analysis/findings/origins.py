@@ -15,6 +15,7 @@ from epochal.analysis.findings.source import (
     elements_of,
     first_index,
     has_row_slice,
+    inputs_of,
     keyword,
     names_in,
     root_name,
@@ -181,7 +182,7 @@ class Origins:
         if name == "groupby" and (by := keyword(call, "by", 0)):
             found |= self._of_column(by)
         found = _unmark_elements(found)
-        for each in (*call.args, *(each.value for each in call.keywords)):
+        for each in inputs_of(call):
             if isinstance(each, ast.Lambda) or each is keyword(call, "key"):
                 found = _unmark_read(found, each)
         if name not in ("corr", *_KEEPING_ORDER):

@@ -5,7 +5,14 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from enum import Enum, auto
 
-from epochal.analysis.findings.source import GROWING, Scope, Step, first_index, root_name
+from epochal.analysis.findings.source import (
+    GROWING,
+    Scope,
+    Step,
+    first_index,
+    inputs_of,
+    root_name,
+)
 from epochal.analysis.syntax import last_name, literal
 
 _METHODS = frozenset({"evaluate", "score"})
@@ -147,7 +154,7 @@ class _Flow:
         return self._has_input(call) or self._reads_part(call) or (not is_model and self._holds(_receiver(call)))
 
     def _has_input(self, call: ast.Call) -> bool:
-        return any(map(self._holds, (*call.args, *(each.value for each in call.keywords))))
+        return any(map(self._holds, inputs_of(call)))
 
     def _reads_part(self, call: ast.Call) -> bool:
         """Return whether a call runs a function in this code that reads a variable holding a part."""
@@ -159,7 +166,7 @@ class _Flow:
         """Return whether a call returns a summary of rows, such as a number, rather than rows."""
         if last_name(call.func) in _METHODS | _FUNCTIONS:
             return last_name(call.func) != "cross_val_predict"
-        inputs = (*call.args, *(each.value for each in call.keywords))
+        inputs = inputs_of(call)
         return last_name(call.func) in _SUMMARIES and not any(literal(each) in (1, -1) for each in inputs)
 
     def _measures(self, call: ast.Call) -> bool:

@@ -11,6 +11,7 @@ from epochal.analysis.findings.source import (
     elements_of,
     first_index,
     has_row_slice,
+    inputs_of,
     keyword,
     root_name,
 )
@@ -289,7 +290,7 @@ class Rows:
 
     def is_all_rows(self, call: ast.Call) -> bool:
         """Return whether a call receives all rows: no argument is a part of them or has a name like ``x_train``."""
-        data = (*call.args, *(each.value for each in call.keywords))
+        data = inputs_of(call)
         return bool(call.args) and not any(
             self.is_part(each) or selects_rows(each) or self.is_named_part(each) for each in data
         )
@@ -429,4 +430,4 @@ def _is_of_each_row(call: ast.Call) -> bool:
     """Return whether a call such as ``x.max(axis=1)`` may return a value for each row or group of rows."""
     if any(isinstance(each, ast.Attribute) and each.attr in _GROUPING for each in ast.walk(call)):
         return True
-    return any(ast.unparse(each) in ("1", "-1") for each in (*call.args, *(each.value for each in call.keywords)))
+    return any(ast.unparse(each) in ("1", "-1") for each in inputs_of(call))

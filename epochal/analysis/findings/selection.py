@@ -40,6 +40,7 @@ from epochal.analysis.findings.source import (
     called,
     elements_of,
     find_used,
+    inputs_of,
     is_literal,
     keyword,
     names_in,
@@ -330,7 +331,7 @@ class _Choices:
 
     def _is_of_whole(self, call: ast.Call, step: Step) -> bool:
         """Return whether a call measures a model on rows with all columns, or predicts their labels."""
-        given = [*call.args, *(each.value for each in call.keywords)][:2]
+        given = inputs_of(call)[:2]
         rows = given[:1]
         if last_name(call.func) in COMPARING:
             rows = [
@@ -343,7 +344,7 @@ class _Choices:
 
     def _is_of_training_columns(self, call: ast.Call, step: Step) -> bool:
         """Return whether a call measures a model on test rows of the columns that were chosen with training rows alone."""
-        given = [*call.args, *(each.value for each in call.keywords)][:2]
+        given = inputs_of(call)[:2]
         choices = [choice for each in given for choice in self._choices_of(each, step)]
         tested = [each for each in given if root_name(each) in self._rows.test_indices]
         return (
@@ -370,7 +371,7 @@ class _Choices:
 
     def _find_measured(self, call: ast.Call) -> list[frozenset[str]]:
         """Return the origins of a measuring call's first two arguments, such as rows and labels."""
-        given = [*call.args, *(each.value for each in call.keywords)][:2]
+        given = inputs_of(call)[:2]
         return [unmark_all(found) for found in map(self._origins.of, given) if found]
 
     def _find_labels(self, call: ast.Call) -> frozenset[str]:

@@ -324,6 +324,11 @@ def keyword(call: ast.Call, name: str, position: int | None = None) -> ast.expr 
     return None
 
 
+def inputs_of(call: ast.Call) -> list[ast.expr]:
+    """Return all arguments of a call."""
+    return [*call.args, *(each.value for each in call.keywords)]
+
+
 def has_unknown_arguments(call: ast.Call) -> bool:
     """Return whether a call has ``*args`` or ``**kwargs``, which may contain any argument."""
     return any(each.arg is None for each in call.keywords) or any(isinstance(each, ast.Starred) for each in call.args)

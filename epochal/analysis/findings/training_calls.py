@@ -5,7 +5,15 @@ from collections.abc import Collection, Iterator
 
 from epochal.analysis.findings.metrics import ACCURACY_CALLS
 from epochal.analysis.findings.rows import Rows, are_apart
-from epochal.analysis.findings.source import Scope, Source, Step, find_used, keyword, root_name
+from epochal.analysis.findings.source import (
+    Scope,
+    Source,
+    Step,
+    find_used,
+    inputs_of,
+    keyword,
+    root_name,
+)
 from epochal.analysis.findings.splits import TEST_NAME, TRAIN_NAME
 from epochal.analysis.syntax import last_name
 
@@ -80,7 +88,7 @@ class _Calls:
     def _is_of_test(self, call: ast.Call) -> bool:
         """Return whether a call that measures an accuracy is given test rows, or the labels of test rows."""
         if self._slices:
-            measured = [self._rows.of(each) for each in (*call.args, *(each.value for each in call.keywords))]
+            measured = [self._rows.of(each) for each in inputs_of(call)]
             are_same = len({each.partition("[")[2] for each in self._slices}) == 1
             return are_same and any(are_apart(each, rows) for each in self._slices for rows in measured)
         names = (each for each in ast.walk(call) if isinstance(each, ast.Name))

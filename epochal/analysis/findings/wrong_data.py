@@ -16,6 +16,7 @@ from epochal.analysis.findings.source import (
     Step,
     find_used,
     has_unknown_arguments,
+    inputs_of,
     keyword,
     names_in,
     root_name,
@@ -118,7 +119,7 @@ class _Code:
             return False
         if not any(map(_MODEL_FILE.search, texts)):  # the path is a parameter, for example
             callers = self._callers(place)
-            texts = [text for each in callers for node in _inputs(each.call) for text in self._texts(each, node)]
+            texts = [text for each in callers for node in inputs_of(each.call) for text in self._texts(each, node)]
             texts += [text for node in _defaults(place.scope) for text in self._texts(place, node)]
         return any(_matches(text, path) for text in texts)
 
@@ -215,10 +216,6 @@ def _matches(text: str, path: str) -> bool:
     return bool(_MODEL_FILE.search(pattern)) and fnmatchcase(f"/{path}", pattern)
 
 
-def _inputs(call: ast.Call) -> list[ast.expr]:
-    return [*call.args, *(each.value for each in call.keywords)]
-
-
 def _defaults(scope: Scope) -> list[ast.expr]:
     """Return the default values of a function's parameters."""
     if isinstance(scope.node, ast.Module):
@@ -313,7 +310,7 @@ def _is_used_as_model(place: _Place, call: ast.Call) -> bool:
         elif isinstance(node, ast.Call) and last_name(node.func) == "load_state_dict":
             operands += node.args
         elif isinstance(node, ast.Call) and last_name(node.func) in _TAKES_MODELS:
-            operands += [part for each in _inputs(node) for part in ast.walk(each)]
+            operands += [part for each in inputs_of(node) for part in ast.walk(each)]
     return any(
         each is call or (isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in names) for each in operands
     )
