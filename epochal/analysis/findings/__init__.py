@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from epochal.analysis.detection import Detection
-from epochal.analysis.findings.causes import drop_repeated, name_selectors
-from epochal.analysis.findings.finding import Finding, Severity
+from epochal.analysis.findings.causes import prefer_selectors
+from epochal.analysis.findings.finding import Finding, Severity, drop_repeated
 from epochal.analysis.findings.leaks import find_fitted_before_split
 from epochal.analysis.findings.metrics import find_meaningless_accuracies, find_missing_accuracy
 from epochal.analysis.findings.selection import find_chosen_before_split
@@ -64,7 +64,7 @@ def _find_steps_before_split(sources: tuple[Source, ...]) -> list[Finding]:
     for check in (find_fitted_before_split, find_chosen_before_split):
         with suppress(RecursionError):
             findings += check(sources)
-    return list(name_selectors(findings, sources))
+    return list(prefer_selectors(findings, sources))
 
 
 _CHECKS = (

@@ -1,16 +1,15 @@
 """Recognise findings with the same cause, as when a selector is fitted on all rows and then chooses the columns."""
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from epochal.analysis.findings.finding import Finding
+from epochal.analysis.findings.rows import CHOOSING
 from epochal.analysis.findings.source import Source, Step
 
-_SELECTING = frozenset({"get_support", "get_feature_names_out"})
 
-
-def name_selectors(findings: Sequence[Finding], sources: Collection[Source]) -> Iterator[Finding]:
+def prefer_selectors(findings: Sequence[Finding], sources: Collection[Source]) -> Iterator[Finding]:
     """Yield the findings, replacing any about a selector's choice of columns with the one about the selector's fit.
 
     A finding about a fit names the script's own selector. The replacement keeps the kind of the original.
@@ -20,16 +19,6 @@ def name_selectors(findings: Sequence[Finding], sources: Collection[Source]) -> 
         is_choice = finding.kind == "chosen_before_split"
         fit = next((each for each in fits if is_choice and _selects(each, finding, sources)), finding)
         yield replace(fit, kind=finding.kind)
-
-
-def drop_repeated(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings, except those with the same place and message as an earlier one."""
-    seen = set()
-    for finding in findings:
-        said = finding.path, finding.line, finding.message
-        if said not in seen:
-            seen.add(said)
-            yield finding
 
 
 def _selects(fit: Finding, choice: Finding, sources: Collection[Source]) -> bool:
@@ -52,7 +41,7 @@ def _reads_selection(node: ast.AST, fitted: Collection[str]) -> bool:
         isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id in fitted
-        and (node.attr in _SELECTING or node.attr.endswith("_"))
+        and (node.attr in CHOOSING or node.attr.endswith("_"))
     )
 
 

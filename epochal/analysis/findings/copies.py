@@ -20,7 +20,7 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
     callee, method = rows.source.callee(call), last_name(call.func)
     if method == "sample" and isinstance(call.func, ast.Attribute):
         copies = is_literal(keyword(call, "replace"), True) and not keyword(call, "axis")
-        return "sample(…, replace=True)" if copies and not rows.is_part_name(root_name(call.func)) else ""
+        return "sample(…, replace=True)" if copies and not rows.may_hold_part(root_name(call.func)) else ""
     if callee == "sklearn.utils.resample":
         copies = not is_literal(keyword(call, "replace"), False) and not has_unknown_arguments(call)
     elif callee == "numpy.repeat":
@@ -47,7 +47,7 @@ def repeats_labels(call: ast.Call, rows: Rows) -> bool:
 def find_repeated(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
     """Return the parts that an expression joins if rows repeat, as in ``np.concatenate([x, x])``; otherwise empty.
 
-    Repeated labels count, too: the data may be joined with changed copies (see ``Ancestry``).
+    Repeated labels count, too: the data may be joined with changed copies (see ``AugmentedRows``).
     """
     parts: list[ast.expr] = [
         each
@@ -72,7 +72,7 @@ def draws_copies(node: ast.Subscript, rows: Rows) -> bool:
     selected = first_index(node)
     index = rows.calls.get(selected.id) if isinstance(selected, ast.Name) else selected
     data = root_name(node.value)
-    return isinstance(index, ast.Call) and _drawn_from(index, rows) == data and not rows.is_part_name(data)
+    return isinstance(index, ast.Call) and _drawn_from(index, rows) == data and not rows.may_hold_part(data)
 
 
 def _joins_subset(parts: Sequence[ast.expr], rows: Rows) -> bool:

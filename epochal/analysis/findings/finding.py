@@ -1,5 +1,6 @@
 """Findings about a developer's code, each with a remedy."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,3 +38,13 @@ class Finding:
         """The finding's location, such as ``nn.py:12`` or ``digits.ipynb cell 3:2``."""
         cell = f" cell {self.cell}" if self.cell else ""
         return f"{self.path}{cell}" + (f":{self.line}" if self.line else "")
+
+
+def drop_repeated(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings, except those with the same place and message as an earlier one."""
+    seen = set()
+    for finding in findings:
+        said = finding.path, finding.line, finding.message
+        if said not in seen:
+            seen.add(said)
+            yield finding

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from epochal.analysis.findings.ancestry import Ancestry
+from epochal.analysis.findings.augmented import AugmentedRows
 from epochal.analysis.findings.copies import (
     draws_copies,
     find_copying,
@@ -31,7 +31,6 @@ from epochal.analysis.findings.rows import (
     name_columns,
     read_names,
     row_index,
-    selects_rows,
     texts_in,
 )
 from epochal.analysis.findings.source import (
@@ -86,7 +85,7 @@ class _Leak:
     searched. ``learns``: whether the call learns from labels. ``columns``: the only columns that depend on the call;
     empty if all may depend on it. ``is_inner``: whether the copied rows are inside the elements of a list, and so count
     only after the elements have been joined. ``is_changed``: whether the copies differ from the original rows.
-    ``fitted_on``: the source text of the columns that the call fits on; empty if it fits on all columns.
+    ``fitted_columns``: the source text of the columns that the call fits on; empty if it fits on all columns.
     """
 
     what: str
@@ -98,7 +97,7 @@ class _Leak:
     columns: frozenset[str] = frozenset()
     is_inner: bool = False
     is_changed: bool = False
-    fitted_on: str = ""
+    fitted_columns: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +150,7 @@ class _Flow:
         self._leaks: dict[str, _Leak] = {}
         self._fitted: dict[str, _Fit] = {}
         self._choices: dict[str, _Fit] = {}
-        self._ancestry = Ancestry(self._rows)
+        self._augmented = AugmentedRows(self._rows)
         self._tested_elsewhere: set[int] = set()
         self._sound_splits: dict[bool, int] = {}
         self._sliced: dict[int, set[tuple[str, str]]] = {}
@@ -159,7 +158,7 @@ class _Flow:
         """The rows that each leaking call processes or returns, keyed by the file and line of the call."""
         self._fitted_rows: dict[tuple[str, int], set[str]] = {}
         """The rows that each call to fit() receives, keyed by the file and line of the call."""
-        self._copied: dict[tuple[str, int], set[str]] = {}
+        self._read: dict[tuple[str, int], set[str]] = {}
         """The rows that each leaking call depends on, keyed by the file and line of the call."""
         self._made: dict[tuple[str, int], set[str]] = {}
         """The rows that each leaking call returns, keyed by the file and line of the call."""
@@ -167,7 +166,7 @@ class _Flow:
         self._sources = sources
         self._measured: frozenset[str] = frozenset()
         self._trained: dict[str, frozenset[str]] = {}
-        self._fitted_on: frozenset[str] = frozenset()
+        self._measured_training: frozenset[str] = frozenset()
         self._only_folds = only_folds
 
     def follow(self, scope: Scope) -> Iterator[Finding]:
@@ -214,7 +213,7 @@ class _Flow:
             (target, value, *((self._leak_of(value, step), self._choice_of(value, step)) if value else (None, None)))
             for target, value in step.assigned
         ]
-        self._ancestry.note(step)
+        self._augmented.note(step)
         sources = [
             self._rows.depends_on(value) if value else self._rows.depends_of_loop(step) for _, value, _, _ in changes
         ]
@@ -236,7 +235,7 @@ class _Flow:
         """Record the rows that a leaking call reads, those that they depend on, and those that it returns."""
         place = leak.path, leak.line
         self._leaked.setdefault(place, set()).update(direct, made)
-        self._copied.setdefault(place, set()).update(depends)
+        self._read.setdefault(place, set()).update(depends)
         self._made.setdefault(place, set()).update(made)
 
     def _note_own_split(self, leak: _Leak, step: Step) -> None:
@@ -245,7 +244,7 @@ class _Flow:
         if isinstance(value, ast.expr):
             depends = self._rows.depends_on(value)
             made = {self._rows.name_of(name) for target, _ in step.assigned for name in names_in(target)}
-            self._note_leaked(leak, depends, self._copied.get((leak.path, leak.line), depends), made)
+            self._note_leaked(leak, depends, self._read.get((leak.path, leak.line), depends), made)
 
     def _note_leaking_arguments(self, leak: _Leak, call: ast.Call, step: Step) -> None:
         """Record the rows that the arguments of a call depend on if they contain the call that leaks."""
@@ -253,7 +252,7 @@ class _Flow:
         for each in call.args:
             own = self._leak_of(each, step) or self._find_tiled(each, step)
             if own and (own.path, own.line) == place:
-                self._copied.setdefault(place, set()).update(self._rows.depends_on(each))
+                self._read.setdefault(place, set()).update(self._rows.depends_on(each))
 
     def _note_measured(self, step: Step) -> None:
         """Record which rows a statement adds to a list and, if it measures the script's accuracy, the measured rows."""
@@ -267,7 +266,9 @@ class _Flow:
                 inputs = inputs_of(call)
                 self._measured = frozenset().union(*map(self._rows.depends_on, inputs))
                 read = {each.id for each in step.nodes if isinstance(each, ast.Name)} & self._trained.keys()
-                self._fitted_on = frozenset().union(*(self._trained[each] for each in read), self._trained.get("", ()))
+                self._measured_training = frozenset().union(
+                    *(self._trained[each] for each in read), self._trained.get("", ())
+                )
 
     def _note_trained(self, step: Step) -> None:
         """Record the rows that the models in variables are trained on and, under an empty name, those of the last one."""
@@ -290,7 +291,7 @@ class _Flow:
 
     def _measures_copies(self, place: tuple[str, int]) -> bool:
         """Return whether the accuracy is measured on rows that a call returns, or with a model trained on them."""
-        used = self._measured if self._only_folds else self._measured | self._fitted_on
+        used = self._measured if self._only_folds else self._measured | self._measured_training
         return any(is_within(each, rows) for each in used for rows in self._made.get(place, set()))
 
     def _is_of_parameters(self, place: tuple[str, int], scope: Scope, folds: str) -> bool:
@@ -317,7 +318,7 @@ class _Flow:
     def _find_outer(self, place: tuple[str, int]) -> set[str]:
         """Return the variables from outside of the function that the rows of a leaking call depend on."""
         known = {*self._source.names, *self._source.constants}
-        return {each.partition("[")[0] for each in self._copied.get(place, set()) if "@" not in each} - known
+        return {each.partition("[")[0] for each in self._read.get(place, set()) if "@" not in each} - known
 
     def _find_in_call(self, call: ast.Call, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         self._note_fit(call, step)
@@ -372,7 +373,7 @@ class _Flow:
         if not learner and not _FITTED.fullmatch(name):
             return None
         what, columns = f"{name.rpartition('.')[2]}()", name_columns(node.args[0], self._source)
-        leak = _Leak(what, node.lineno, "", step, learns=learns, fitted_on=columns)
+        leak = _Leak(what, node.lineno, "", step, learns=learns, fitted_columns=columns)
         rows = [self._rows.of(each) for each in node.args]
         self._leaked.setdefault((leak.path, leak.line), set()).update(filter(None, rows))
         self._fitted_rows[leak.path, leak.line] = set(rows)
@@ -436,7 +437,7 @@ class _Flow:
         copied = found[0] if found and found[0] and found[0].copies else None
         labels = (found[1] or self._find_tiled(data[1], step)) if len(found) > 1 else None
         repeats = labels if labels and labels.copies == _REPEATS else None
-        if not copied and repeats and self._ancestry.is_augmented(data[0]):
+        if not copied and repeats and self._augmented.is_augmented(data[0]):
             copied = replace(repeats, copies="repeats the labels of", is_changed=True)
         if (
             copied
@@ -497,7 +498,7 @@ class _Flow:
             kind = "learned_before" if leak.learns else "fitted_before"
             seen = f"learned from the labels of {tested}" if leak.learns else f"seen {tested}"
             message = f"{leak.what} is fitted on all rows {where}, so it has {seen}."
-            remedy = advise_on_fit(leak.what, folds, leak.fitted_on)
+            remedy = advise_on_fit(leak.what, folds, leak.fitted_columns)
         # accuracy_score() may compare what cross_val_predict() returns, so that no cross-validation is recorded.
         is_compared = folds == "cross_val_predict()"
         is_validation = folds not in ("", LOOP)
@@ -524,7 +525,7 @@ class _Flow:
             self._fitted[target.id] = fit
         for position, each in enumerate(targets):
             name = root_name(each)
-            is_kept_apart = not isinstance(each, ast.Name) or self._rows.is_part_name(name)
+            is_kept_apart = not isinstance(each, ast.Name) or self._rows.may_hold_part(name)
             if not leak or not name or is_part or (leak.copies and is_kept_apart):
                 continue
             if not several or (resampled and not (leak.learns and position)):
@@ -569,7 +570,7 @@ class _Flow:
                 return leak if leak and leak.copies else None
             case ast.ListComp() | ast.GeneratorExp():
                 leak = self._leak_of(node.elt, step)
-                is_part = any(self._rows.is_part_name(root_name(each.iter)) for each in node.generators)
+                is_part = any(self._rows.may_hold_part(root_name(each.iter)) for each in node.generators)
                 if not leak or not leak.copies or is_part:
                     return None
                 return replace(leak, is_inner=leak.is_inner or leak.step is step)
@@ -610,7 +611,7 @@ class _Flow:
             return None
         method, owner = call.func.attr, call.func.value
         if method == "apply":
-            is_of_groups = self._rows.is_grouped(owner) and not self._rows.is_part_name(root_name(owner))
+            is_of_groups = self._rows.is_grouped(owner) and not self._rows.may_hold_part(root_name(owner))
             return self._first_leak(call.args, step) if is_of_groups else None
         if method in ("fit_transform", "transform", "fit_resample") and call.args:
             return self._leak_of_transformed(call, owner, step)
@@ -672,8 +673,7 @@ class _Flow:
 
     def _leak_of_function(self, call: ast.Call, function: tuple[Source, Scope], step: Step) -> _Leak | None:
         """Return the leak in the result of a call to ``function``, if it receives all rows."""
-        data = inputs_of(call)
-        if any(self._rows.is_part(each) or selects_rows(each) or self._rows.is_named_part(each) for each in data):
+        if self._rows.receives_part(call):
             return None
         source, scope = function
         key = (source.path, scope.name)

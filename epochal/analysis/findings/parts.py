@@ -119,9 +119,8 @@ class _Flow:
         for call in step.calls:
             if last_name(call.func) in GROWING and self._has_input(call):
                 self._names.add(root_name(call.func))
-        read = [node.iter for node in step.nodes if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)]
         for target, value in step.assigned:
-            held = any(map(self._holds, read)) if value is None else self._holds(value)
+            held = any(map(self._holds, step.iterated)) if value is None else self._holds(value)
             for each in _targets(target):
                 if held or self._holds(getattr(each, "slice", None)):
                     self._names.add(root_name(each))

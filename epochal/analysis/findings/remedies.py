@@ -1,4 +1,4 @@
-"""Say what to do about a call that fits on rows, or duplicates them, before the split."""
+"""Say what to do about a call that fits on rows, duplicates them or chooses columns before the split."""
 
 LOOP = "the loop over the folds"
 """The value of ``folds`` if the script loops over the folds itself instead of using, say, ``cross_val_score()``."""
@@ -17,7 +17,7 @@ def advise_on_copies(what: str, folds: str, *, is_oversampler: bool) -> str:
     if is_oversampler and folds != LOOP:
         return (
             f"Pass the original rows and imblearn.pipeline.make_pipeline({what[:-1]}…), model) to {folds}, so that only "
-            f"the training rows of each fold are resampled.{name_parameters(folds)}"
+            f"the training rows of each fold are resampled.{_name_parameters(folds)}"
         )
     if what.endswith("]"):
         return f"{_begin(folds)} draw the rows of {what} only from the training rows of each fold."
@@ -40,11 +40,24 @@ def advise_on_fit(what: str, folds: str, columns: str) -> str:
         step = f'make_column_transformer(({step}, {columns}), remainder="passthrough")'
     return (
         f"Pass the original data and make_pipeline({step}, model) to {folds}, so that {what} is fitted separately in each "
-        f"fold.{name_parameters(folds)}"
+        f"fold.{_name_parameters(folds)}"
     )
 
 
-def name_parameters(folds: str) -> str:
+def advise_on_choice(folds: str) -> str:
+    """Return what to do if columns are chosen before a call (``folds``, such as ``fit()``) splits the data."""
+    if folds == "fit()":
+        return (
+            "Split off the validation rows first, choose the columns using the other rows, and pass "
+            "validation_data=(x_val, y_val) to fit() instead of validation_split."
+        )
+    return (
+        f"Pass all columns and make_pipeline(SelectKBest(…), model) to {folds}, so that the columns are chosen separately in "
+        f"each fold.{_name_parameters(folds)}"
+    )
+
+
+def _name_parameters(folds: str) -> str:
     """Return a sentence on naming the parameters in a search over a pipeline; empty if ``folds`` is not a search."""
     if not folds.endswith("SearchCV()"):
         return ""

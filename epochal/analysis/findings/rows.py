@@ -197,8 +197,7 @@ class Rows:
 
     def depends_of_loop(self, step: Step) -> frozenset[str]:
         """Return the rows that the variables of a statement's loops and comprehensions take their values from."""
-        loops = (each.iter for each in step.nodes if isinstance(each, ast.For | ast.AsyncFor | ast.comprehension))
-        return frozenset().union(*map(self.depends_on, loops))
+        return frozenset().union(*map(self.depends_on, step.iterated))
 
     def folds_of(self, call: ast.Call) -> str:
         """Return what splits off validation data in a call, such as GridSearchCV() or fit()."""
@@ -284,16 +283,17 @@ class Rows:
                 return any(self.is_part(each) for each in (*node.args, getattr(node.func, "value", None)))
         return False
 
-    def is_part_name(self, name: str) -> bool:
+    def may_hold_part(self, name: str) -> bool:
         """Return whether a variable holds a part of a split, or is named as if it did."""
         return self._knows_parts and (name in self.parts or bool(PART_NAME.search(name)))
 
     def is_all_rows(self, call: ast.Call) -> bool:
         """Return whether a call receives all rows: no argument is a part of them or has a name like ``x_train``."""
-        data = inputs_of(call)
-        return bool(call.args) and not any(
-            self.is_part(each) or selects_rows(each) or self.is_named_part(each) for each in data
-        )
+        return bool(call.args) and not self.receives_part(call)
+
+    def receives_part(self, call: ast.Call) -> bool:
+        """Return whether an argument of a call is a part of the rows, or has a name like ``x_train``."""
+        return any(self.is_part(each) or _selects_rows(each) or self.is_named_part(each) for each in inputs_of(call))
 
     def is_named_part(self, node: ast.expr) -> bool:
         """Return whether an expression is named like a part of the data (see the function of the same name)."""
@@ -394,7 +394,7 @@ def is_named_part(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and bool(PART_NAME.search(node.id))
 
 
-def selects_rows(node: ast.expr) -> bool:
+def _selects_rows(node: ast.expr) -> bool:
     """Return whether an expression selects some rows of a variable, as in ``x[:800].copy()`` and ``x[train_rows]``."""
     while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
         if isinstance(node, ast.Subscript) and (has_row_slice(node) or PART_NAME.search(root_name(node.slice))):

@@ -30,7 +30,7 @@ from epochal.analysis.findings.origins import (
     outer_origins,
     unmark_all,
 )
-from epochal.analysis.findings.remedies import name_parameters
+from epochal.analysis.findings.remedies import advise_on_choice
 from epochal.analysis.findings.rows import Rows
 from epochal.analysis.findings.source import (
     GROWING,
@@ -243,7 +243,7 @@ class _Choices:
         """
         remedy = "Split first, and choose the columns using only the training rows."
         if folds:
-            remedy = _advise_for_folds(folds)
+            remedy = advise_on_choice(folds)
         elif use.where.startswith("even after"):
             remedy = "Choose the columns using only the training rows."
         elif last_name(use.call.func) == "split":
@@ -267,7 +267,7 @@ class _Choices:
             use.choice.decided,
             f"The columns are chosen using the labels of all rows that {use.folds} on line {use.call.lineno} splits, so the "
             f"choice depends on the {tested}.",
-            _advise_for_folds(use.folds),
+            advise_on_choice(use.folds),
         )
 
     def find_returned(self) -> Result | None:
@@ -511,19 +511,6 @@ class _Choices:
                 self._chosen.pop(name, None)
             if choices and name:
                 self._chosen[name] = self._chosen.get(name, frozenset()) | choices
-
-
-def _advise_for_folds(folds: str) -> str:
-    """Return what to do if columns are chosen before a call (``folds``, such as ``fit()``) splits the data."""
-    if folds == "fit()":
-        return (
-            "Split off the validation rows first, choose the columns using the other rows, and pass "
-            "validation_data=(x_val, y_val) to fit() instead of validation_split."
-        )
-    return (
-        f"Pass all columns and make_pipeline(SelectKBest(…), model) to {folds}, so that the columns are chosen separately in "
-        f"each fold.{name_parameters(folds)}"
-    )
 
 
 def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:

@@ -78,6 +78,11 @@ class Step:
             elif isinstance(node, ast.withitem) and node.optional_vars is not None:
                 yield node.optional_vars, node.context_expr
 
+    @property
+    def iterated(self) -> list[ast.expr]:
+        """What the statement's loops and comprehensions iterate over."""
+        return [each.iter for each in self.nodes if isinstance(each, ast.For | ast.AsyncFor | ast.comprehension)]
+
     def follows(self, other: "Step") -> bool:
         """Return whether ``other``, an earlier statement, is certain to have run when this statement runs."""
         return self.branch[: len(other.branch)] == other.branch

@@ -66,9 +66,8 @@ class TrainingValues:
         """Return whether the part of a value at ``position``, which is assigned to ``target``, depends on nothing else."""
         if isinstance(value, ast.Call) and self._source.callee(value) == SPLIT:
             return position % 2 == 0
-        loops = [each.iter for each in step.nodes if isinstance(each, ast.For | ast.comprehension)]
         changed = [] if isinstance(target, ast.Name) else [target]
-        return self.cover([*([value] if value else loops), *changed, *conditions], step)
+        return self.cover([*([value] if value else step.iterated), *changed, *conditions], step)
 
 
 def _find_read(node: ast.AST) -> set[str]:

@@ -11,7 +11,7 @@ from epochal.analysis.syntax import last_name
 _CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
 
 
-class Ancestry:
+class AugmentedRows:
     """The values that each variable was computed from, including its own.
 
     A value is named after the variable that first held it and the line on which that variable was set.
@@ -43,8 +43,7 @@ class Ancestry:
 
     def note(self, step: Step) -> None:
         """Record which values were used to compute the variables that a statement assigns or extends."""
-        loops = [each.iter for each in step.nodes if isinstance(each, ast.For | ast.comprehension)]
-        iterated = frozenset().union(*map(self._of, loops))
+        iterated = frozenset().union(*map(self._of, step.iterated))
         changes = [(target, value, self._of(value) if value else iterated) for target, value in step.assigned]
         are_augmented = [bool(value and self.is_augmented(value)) for _, value, _ in changes]
         for (target, value, found), is_augmented in zip(changes, are_augmented, strict=True):
