@@ -23,35 +23,35 @@ _CORRELATIONS = frozenset({"corr", "corrwith"})
 _REDUCTIONS = frozenset({"agg", "max", "mean", "median", "min", "nunique", "std", "sum", "var"})
 """Methods that compute a value for each column, unless ``axis`` is 1."""
 _WINDOWS = frozenset({"ewm", "expanding", "resample", "rolling"})
-_TABLES = frozenset({"Counter", "OrderedDict", "Series", "defaultdict", "dict"})
+_MAPPINGS = frozenset({"Counter", "OrderedDict", "Series", "defaultdict", "dict"})
 
 
 @dataclass(frozen=True)
 class Result:
     """What the result of a function is computed from.
 
-    ``arguments``: the function's parameters, each with its default value. ``kind``: see ``Kinds``. ``parts``: the
+    ``arguments``: the function's parameters, each with its default value. ``kind``: see ``Kinds``. ``elements``: the
     origins of each element if the function has a single return statement, which returns a tuple.
     """
 
     arguments: Mapping[str, ast.expr | None] = field(default_factory=dict)
     origins: frozenset[str] = frozenset()
     kind: str = ""
-    parts: tuple[frozenset[str], ...] = ()
+    elements: tuple[frozenset[str], ...] = ()
 
 
 @dataclass
 class Kinds:
     """Which variables hold a data frame's column names (``NAMES``) or per-column values (``VALUES``).
 
-    ``imported``: the imported names. ``results``: the functions' results, by name. ``tables``: the variables that were
+    ``imported``: the imported names. ``results``: the functions' results, by name. ``mappings``: the variables that were
     created as a dictionary or series. ``texts``: those that hold a list of strings, which may be column names.
     """
 
     imported: Collection[str]
     results: Mapping[str, Result] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
-    tables: set[str] = field(default_factory=set)
+    mappings: set[str] = field(default_factory=set)
     texts: set[str] = field(default_factory=set)
 
     def of(self, node: ast.AST) -> str:
@@ -126,8 +126,8 @@ class Kinds:
             and each.slice.id == target.id
         }
         if _is_list_of_texts(iterated) or (isinstance(iterated, ast.Name) and iterated.id in self.texts):
-            return bool(indexed - self.tables)
-        is_frame = isinstance(iterated, ast.Name) and iterated.id not in self.tables
+            return bool(indexed - self.mappings)
+        is_frame = isinstance(iterated, ast.Name) and iterated.id not in self.mappings
         if not is_frame and called(iterated) not in ("drop", "select_dtypes"):
             return False
         return root_name(iterated) in indexed
@@ -151,13 +151,13 @@ class Kinds:
         for target, value, kind in changes:
             if isinstance(target, ast.Subscript):
                 name = root_name(target)
-                if name in self.tables and self.of(target.slice) == NAMES:
+                if name in self.mappings and self.of(target.slice) == NAMES:
                     self.variables[name] = VALUES
                 continue
             names = names_in(target)
             self.variables |= dict.fromkeys(names, kind)
-            is_table = isinstance(value, ast.Dict | ast.DictComp) or (value and called(value) in _TABLES)
-            self.tables = self.tables | names if is_table else self.tables - names
+            is_mapping = isinstance(value, ast.Dict | ast.DictComp) or (value and called(value) in _MAPPINGS)
+            self.mappings = self.mappings | names if is_mapping else self.mappings - names
             self.texts = self.texts | names if value and _is_list_of_texts(value) else self.texts - names
         if isinstance(step.node, ast.For):
             found = self.iterates_over_columns(step.node, step.node.target, step.node.iter)

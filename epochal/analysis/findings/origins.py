@@ -415,8 +415,8 @@ class Origins:
     def _of_elements(self, value: ast.expr, found: frozenset[str], count: int) -> list[frozenset[str]]:
         """Return the origins of each of ``count`` variables that are set to a value with the origins ``found``."""
         result = self.results.get(called(value))
-        if isinstance(value, ast.Call) and result and count > 1 and len(result.parts) == count and PART not in found:
-            return [self.apply(Result(result.arguments, each), value) for each in result.parts]
+        if isinstance(value, ast.Call) and result and count > 1 and len(result.elements) == count and PART not in found:
+            return [self.apply(Result(result.arguments, each), value) for each in result.elements]
         return [found | each for each in self._of_split(value, count)]
 
     def _of_split(self, value: ast.expr, count: int) -> list[frozenset[str]]:
@@ -449,7 +449,7 @@ class Origins:
 
         The statement's conditions count only for a dictionary or series, which holds one value per column.
         """
-        if name in self.kinds.tables:
+        if name in self.kinds.mappings:
             found |= condition | self.of(target.slice)
         elif not self.kinds.of(target.slice) and not _is_number(target.slice):
             column = self._name_of(target.slice)
