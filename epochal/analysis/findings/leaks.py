@@ -175,25 +175,25 @@ class _Flow:
         for step in scope.steps:
             self._rows.note_folds(step)  # for a comprehension, whose variables are used in the same step
             self._note_measured(step)
-            for leak, where, folds in list(self._find_in_step(step)):
+            for leak, where, splitter in list(self._find_in_step(step)):
                 if leak.step is step:
                     self._note_own_split(leak, step)
                 if leak.is_inner:
                     continue
-                found.setdefault((leak.path, leak.line), (leak, where, folds))
+                found.setdefault((leak.path, leak.line), (leak, where, splitter))
                 last[leak.path, leak.line] = step.node.lineno
             self._rows.note_folds(step)
-        for place, (leak, where, folds) in found.items():
-            if self._is_tested_elsewhere(place) or self._is_of_parameters(place, scope, folds):
+        for place, (leak, where, splitter) in found.items():
+            if self._is_tested_elsewhere(place) or self._is_of_parameters(place, scope, splitter):
                 continue
-            if self._only_folds and not (leak.copies and folds and self._measures_copies(place)):
+            if self._only_folds and not (leak.copies and splitter and self._measures_copies(place)):
                 continue
             # If the test data were read from elsewhere, all rows are training rows. A later split is that of the result.
             learns = leak.line not in self._tested_elsewhere and last[place] >= self._sound_splits.get(
-                folds not in ("", LOOP), 0
+                splitter not in ("", LOOP), 0
             )
             counts = not self._only_folds and self._may_measure_copies(place)
-            yield self._report(replace(leak, learns=leak.learns and learns), where, folds, counts=counts)
+            yield self._report(replace(leak, learns=leak.learns and learns), where, splitter, counts=counts)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
         """Yield each leak that a statement completes, with a phrase that says where, and any call that makes folds."""
@@ -294,10 +294,10 @@ class _Flow:
         used = self._measured if self._only_folds else self._measured | self._measured_training
         return any(is_within(each, rows) for each in used for rows in self._made.get(place, set()))
 
-    def _is_of_parameters(self, place: tuple[str, int], scope: Scope, folds: str) -> bool:
+    def _is_of_parameters(self, place: tuple[str, int], scope: Scope, splitter: str) -> bool:
         """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
 
-        Such a function may choose a setting with the training rows alone. ``folds``: what creates folds in the function
+        Such a function may choose a setting with the training rows alone. ``splitter``: what creates folds in the function
         (see ``_find_in_step``). If empty or ``LOOP``, return False unless all calls to the function pass training rows.
         """
         if isinstance(scope.node, ast.Module):
@@ -305,7 +305,7 @@ class _Flow:
         arguments = scope.node.args
         names = {each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
         fitted = self._fitted_rows.get(place, {""})
-        if folds in ("", LOOP):
+        if splitter in ("", LOOP):
             given = fitted if place in self._fitted_rows else self._find_outer(place)
             return bool(given) and names >= given and is_given_training_rows(self._sources, scope, given)
         inside = set(map(id, ast.walk(scope.node)))
@@ -326,14 +326,14 @@ class _Flow:
             if leak.step is step:
                 self._note_leaking_arguments(leak, call, step)
             split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
-            folds = self._rows.folds_of(call)
+            splitter = self._rows.name_splitter(call)
             yield (
                 leak,
-                f"before {folds or split} on line {call.lineno}",
-                folds or self._loop_of(call.args[0] if call.args else None),
+                f"before {splitter or split} on line {call.lineno}",
+                splitter or self._loop_of(call.args[0] if call.args else None),
             )
         elif self._splits(call) and self._rows.is_all_rows(call):
-            self._sound_splits[bool(self._rows.folds_of(call))] = call.lineno
+            self._sound_splits[bool(self._rows.name_splitter(call))] = call.lineno
 
     def find_returned(self, scope: Scope) -> _Leak | None:
         """Return the leak in a function whose first result contains copies of rows or depends on labels."""
@@ -456,7 +456,7 @@ class _Flow:
 
     def _splits(self, call: ast.Call) -> bool:
         """Return whether a call splits the data passed to it."""
-        return self._source.callee(call) == SPLIT or bool(self._rows.folds_of(call))
+        return self._source.callee(call) == SPLIT or bool(self._rows.name_splitter(call))
 
     def _loop_of(self, node: ast.AST | None) -> str:
         """Return ``LOOP`` if an expression selects a fold's test rows in a loop over the folds; otherwise empty."""
@@ -480,28 +480,28 @@ class _Flow:
         others = index[1:] if index.startswith("~") else f"~{index}" if index else ""
         return part == "test" and ("train", others) in parts
 
-    def _report(self, leak: _Leak, where: str, folds: str, *, counts: bool) -> Finding:
+    def _report(self, leak: _Leak, where: str, splitter: str, *, counts: bool) -> Finding:
         """Return the finding about a leak.
 
-        ``folds``: what splits the data into training and validation data; empty for a split into training and test data.
+        ``splitter``: what splits the data into training and validation data; empty for a split into training and test data.
         ``counts``: whether the accuracy may be that of the split; otherwise, only rows that are equal can refuse it.
         """
         if leak.path and leak.path != self._source.path:
             where += f" of {self._source.path}"
-        tested = {"": "the test rows", "fit()": "the validation rows"}.get(folds, "the test rows of each fold")
+        tested = {"": "the test rows", "fit()": "the validation rows"}.get(splitter, "the test rows of each fold")
         if leak.copies:
             kind = "augmented_before" if leak.is_changed and counts else "copied_before"
             what = "changed copies" if leak.is_changed else "copies"
             message = f"{leak.what} {leak.copies} rows {where}, so {what} of training rows are among {tested}."
-            remedy = advise_on_copies(leak.what, folds, is_oversampler=leak.copies == _RESAMPLES)
+            remedy = advise_on_copies(leak.what, splitter, is_oversampler=leak.copies == _RESAMPLES)
         else:
             kind = "learned_before" if leak.learns else "fitted_before"
             seen = f"learned from the labels of {tested}" if leak.learns else f"seen {tested}"
             message = f"{leak.what} is fitted on all rows {where}, so it has {seen}."
-            remedy = advise_on_fit(leak.what, folds, leak.fitted_columns)
+            remedy = advise_on_fit(leak.what, splitter, leak.fitted_columns)
         # accuracy_score() may compare what cross_val_predict() returns, so that no cross-validation is recorded.
-        is_compared = folds == "cross_val_predict()"
-        is_validation = folds not in ("", LOOP)
+        is_compared = splitter == "cross_val_predict()"
+        is_validation = splitter not in ("", LOOP)
         split = "folds" if is_validation and kind != "fitted_before" and not is_compared else "split"
         split = "predictions" if is_compared and leak.copies else split
         if split != "split" and leak.copies:

@@ -1,74 +1,74 @@
 """Say what to do about a call that fits on rows, duplicates them or chooses columns before the split."""
 
 LOOP = "the loop over the folds"
-"""The value of ``folds`` if the script loops over the folds itself instead of using, say, ``cross_val_score()``."""
+"""The value of ``splitter`` if the script loops over the folds itself instead of using, say, ``cross_val_score()``."""
 _RETURNING_PAIRS = frozenset({"CCA()", "PLSCanonical()", "PLSRegression()", "PLSSVD()"})
 """Classes whose fit_transform() returns two arrays, so that they cannot precede a model in a pipeline."""
 
 
-def advise_on_copies(what: str, folds: str, *, is_oversampler: bool) -> str:
+def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool) -> str:
     """Return the remedy for a call that duplicates rows.
 
-    ``what``: the call, or the expression that draws rows. ``folds``: what splits the data into training and validation
+    ``what``: the call, or the expression that draws rows. ``splitter``: what splits the data into training and validation
     data; empty for a split into training and test data. ``is_oversampler``: whether imblearn does the duplicating.
     """
-    if not folds:
+    if not splitter:
         return f"Split first, then use {what} only on the training rows."
-    if is_oversampler and folds != LOOP:
+    if is_oversampler and splitter != LOOP:
         return (
-            f"Pass the original rows and imblearn.pipeline.make_pipeline({what[:-1]}…), model) to {folds}, so that only "
-            f"the training rows of each fold are resampled.{_name_parameters(folds)}"
+            f"Pass the original rows and imblearn.pipeline.make_pipeline({what[:-1]}…), model) to {splitter}, so that only "
+            f"the training rows of each fold are resampled.{_name_parameters(splitter)}"
         )
     if what.endswith("]"):
-        return f"{_begin(folds)} draw the rows of {what} only from the training rows of each fold."
-    return f"{_begin(folds)} use {what} only on the training rows of each fold."
+        return f"{_begin(splitter)} draw the rows of {what} only from the training rows of each fold."
+    return f"{_begin(splitter)} use {what} only on the training rows of each fold."
 
 
-def advise_on_fit(what: str, folds: str, columns: str) -> str:
+def advise_on_fit(what: str, splitter: str, columns: str) -> str:
     """Return the remedy for a call that fits on all rows. ``columns``: the columns that it fits on; empty if all."""
-    if not folds:
+    if not splitter:
         return "Split first, fit on the training rows, and only transform the test rows."
-    if folds == "fit()":
+    if splitter == "fit()":
         return (
             f"Split off the validation rows first, fit {what} on the other rows, only transform the validation rows, and pass "
             "validation_data=(x_val, y_val) to fit() instead of validation_split."
         )
-    if folds == LOOP or what in _RETURNING_PAIRS:
-        return f"{_begin(folds)} fit {what} on the training rows of each fold, and only transform the test rows."
+    if splitter == LOOP or what in _RETURNING_PAIRS:
+        return f"{_begin(splitter)} fit {what} on the training rows of each fold, and only transform the test rows."
     step = f"{what[:-1]}…)"
     if columns:
         step = f'make_column_transformer(({step}, {columns}), remainder="passthrough")'
     return (
-        f"Pass the original data and make_pipeline({step}, model) to {folds}, so that {what} is fitted separately in each "
-        f"fold.{_name_parameters(folds)}"
+        f"Pass the original data and make_pipeline({step}, model) to {splitter}, so that {what} is fitted separately in each "
+        f"fold.{_name_parameters(splitter)}"
     )
 
 
-def advise_on_choice(folds: str) -> str:
-    """Return what to do if columns are chosen before a call (``folds``, such as ``fit()``) splits the data."""
-    if folds == "fit()":
+def advise_on_choice(splitter: str) -> str:
+    """Return what to do if columns are chosen before a call (``splitter``, such as ``fit()``) splits the data."""
+    if splitter == "fit()":
         return (
             "Split off the validation rows first, choose the columns using the other rows, and pass "
             "validation_data=(x_val, y_val) to fit() instead of validation_split."
         )
     return (
-        f"Pass all columns and make_pipeline(SelectKBest(…), model) to {folds}, so that the columns are chosen separately in "
-        f"each fold.{_name_parameters(folds)}"
+        f"Pass all columns and make_pipeline(SelectKBest(…), model) to {splitter}, so that the columns are chosen separately in "
+        f"each fold.{_name_parameters(splitter)}"
     )
 
 
-def _name_parameters(folds: str) -> str:
-    """Return a sentence on naming the parameters in a search over a pipeline; empty if ``folds`` is not a search."""
-    if not folds.endswith("SearchCV()"):
+def _name_parameters(splitter: str) -> str:
+    """Return a sentence on naming the parameters in a search over a pipeline; empty if ``splitter`` is not a search."""
+    if not splitter.endswith("SearchCV()"):
         return ""
     return ' Begin the names of the model\'s parameters with its class in lower case, as in "svc__C".'
 
 
-def _begin(folds: str) -> str:
+def _begin(splitter: str) -> str:
     """Return the beginning of a remedy that applies inside a loop over the folds."""
-    if folds == LOOP:
+    if splitter == LOOP:
         return "In the loop over the folds,"
     return (
-        f"Instead of {folds}, write a loop over the folds (for train, test in KFold(5, shuffle=True, random_state=0).split(X)), "
+        f"Instead of {splitter}, write a loop over the folds (for train, test in KFold(5, shuffle=True, random_state=0).split(X)), "
         "and in that loop"
     )

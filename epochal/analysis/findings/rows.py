@@ -199,7 +199,7 @@ class Rows:
         """Return the rows that the variables of a statement's loops and comprehensions take their values from."""
         return frozenset().union(*map(self.depends_on, step.iterated))
 
-    def folds_of(self, call: ast.Call) -> str:
+    def name_splitter(self, call: ast.Call) -> str:
         """Return what splits off validation data in a call, such as GridSearchCV() or fit()."""
         if self.source.callee(call) in _CROSS_VALIDATIONS:
             return f"{last_name(call.func)}()"

@@ -82,15 +82,15 @@ class _Choice:
 class _Use:
     """A call, in the statement ``step``, that splits data with chosen columns or uses only some of the rows.
 
-    ``where``: a phrase for the finding, such as "before the split". ``folds``: what splits the data into training and
-    validation data (see ``Rows.folds_of``); empty if nothing does.
+    ``where``: a phrase for the finding, such as "before the split". ``splitter``: what splits the data into training and
+    validation data (see ``Rows.name_splitter``); empty if nothing does.
     """
 
     choice: _Choice
     where: str
     call: ast.Call
     step: Step
-    folds: str
+    splitter: str
 
 
 def find_chosen_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -191,20 +191,20 @@ class _Choices:
                 )
             )
             is_of_part = _is_of_part(choice, labels)
-            is_inner = is_of_part or (use.folds.endswith("SearchCV()") and PART not in choice.data)
+            is_inner = is_of_part or (use.splitter.endswith("SearchCV()") and PART not in choice.data)
             if is_inner and not self._counts(use, reads if is_of_part else None):
                 continue
             if not is_sound and choice.step.node.lineno not in reported:
                 reported.add(choice.step.node.lineno)
                 later = [each for each in uses if each.choice.step is choice.step and self._counts(each)]
-                yield self._report_folds(use) if is_inner else self._report(use, (later or [use])[-1].folds)
+                yield self._report_folds(use) if is_inner else self._report(use, (later or [use])[-1].splitter)
 
     def _counts(self, use: _Use, reads: LabelReads | None = None) -> bool:
         """Return whether the accuracy measured on a call's folds may be the final accuracy.
 
         False if other rows are tested later, or if ``reads`` is given and the choice used other rows.
         """
-        if not use.folds:
+        if not use.splitter:
             return False
         data = [*use.call.args, *(each for each in [self._label_node(use.call)] if each)]
         names = {root_name(each) for each in data} - {""}
@@ -236,14 +236,14 @@ class _Choices:
         is_named = any(each in self._rows.test_indices or TEST_NAME.search(each) for each in given)
         return is_named or root_name(call.args[0]) not in names
 
-    def _report(self, use: _Use, folds: str) -> Finding:
+    def _report(self, use: _Use, splitter: str) -> Finding:
         """Return the finding about a choice made with the labels of all rows.
 
-        ``folds``: what makes the folds whose accuracy counts; empty if nothing does.
+        ``splitter``: what makes the folds whose accuracy counts; empty if nothing does.
         """
         remedy = "Split first, and choose the columns using only the training rows."
-        if folds:
-            remedy = advise_on_choice(folds)
+        if splitter:
+            remedy = advise_on_choice(splitter)
         elif use.where.startswith("even after"):
             remedy = "Choose the columns using only the training rows."
         elif last_name(use.call.func) == "split":
@@ -259,15 +259,15 @@ class _Choices:
 
     def _report_folds(self, use: _Use) -> Finding:
         """Return the finding about a choice made with the labels of all rows that are then split into folds."""
-        is_compared = use.folds == "cross_val_predict()"  # no cross-validation is recorded for it
-        tested = "validation labels" if use.folds == "fit()" else "test labels of each fold"
+        is_compared = use.splitter == "cross_val_predict()"  # no cross-validation is recorded for it
+        tested = "validation labels" if use.splitter == "fit()" else "test labels of each fold"
         return Finding(
             "learned_before_split" if is_compared else "learned_before_folds",
             self._source.path,
             use.choice.decided,
-            f"The columns are chosen using the labels of all rows that {use.folds} on line {use.call.lineno} splits, so the "
+            f"The columns are chosen using the labels of all rows that {use.splitter} on line {use.call.lineno} splits, so the "
             f"choice depends on the {tested}.",
-            advise_on_choice(use.folds),
+            advise_on_choice(use.splitter),
         )
 
     def find_returned(self) -> Result | None:
@@ -396,20 +396,20 @@ class _Choices:
             if choice.reorders:
                 continue
             if where := self._place(choice, call):
-                yield _Use(choice, where, call, step, self._rows.folds_of(call))
+                yield _Use(choice, where, call, step, self._rows.name_splitter(call))
 
     def _place(self, choice: _Choice, call: ast.Call) -> str:
         """Return when a choice is made, such as "before the split on line 9"; empty if nothing is split."""
-        name, folds = last_name(call.func), self._rows.folds_of(call)
+        name, splitter = last_name(call.func), self._rows.name_splitter(call)
         if name in SPLITS or name in CROSS_VALIDATIONS:
             return f"before {name}() on line {call.lineno}"
         if name == "fit" and PART in choice.data:
             is_later = choice.decided > self._split_line
             return f"{'even after' if is_later else 'before'} {self._split}" if self._split else "before the split"
-        if folds == "fit()":
+        if splitter == "fit()":
             return f"before fit() splits off validation data on line {call.lineno}"
-        if folds:
-            return f"before {folds} on line {call.lineno}"
+        if splitter:
+            return f"before {splitter} on line {call.lineno}"
         return f"before the split on line {choice.sliced}" if choice.sliced else ""
 
     def _choices_of(self, value: ast.expr, step: Step) -> frozenset[_Choice]:
