@@ -17,7 +17,7 @@ COMMANDS = {
     "init": "Set up a folder so that its commits are pushed automatically. Repeating the same command changes nothing.",
     "check": "Show what a run would train, which values a search would try, and any problems, without training anything.",
     "status": "Show whether a commit was pushed and delivered to Epochal, and the state of its runs.",
-    "watch": "Add a repository to server.toml, so that each push to it starts a run.",
+    "watch": "Add a repository to server.toml so that each push to the repository starts a run.",
     "serve": "Run the gateway and the chain until stopped.",
     "tunnel": "Keep an ngrok tunnel to the gateway open. If a GitHub token is set, register the tunnel's address with GitHub.",
     "mail": "Send the emails that could not be sent when their runs ended.",
@@ -81,7 +81,7 @@ def _print_version(wanted: bool) -> None:
 
 
 def make_app(command: str | None) -> typer.Typer:
-    """Return a Typer app that runs ``command`` and whose help lists all commands.
+    """Return a Typer app that runs ``command`` and lists all commands in its help.
 
     Only the module of ``command`` is imported, so that a job script does not load modules that it does not use.
     """

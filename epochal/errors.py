@@ -51,8 +51,8 @@ class Reason(StrEnum):
     SYSTEM_LIBRARY = (
         "system_library",
         "The script needs a system library or a program that is not installed in the training environment.",
-        "Remove the line mentioned in the message, or ask the admin to add what is missing to the server's "
-        "base image (or to the server itself, if it trains without Docker).",
+        "Remove the line mentioned in the message, or ask the admin to install the library or program in the server's "
+        "base image (or on the server itself, if it trains without Docker).",
     )
     MISSING_FILE = (
         "missing_file",
@@ -115,12 +115,12 @@ class Reason(StrEnum):
     ACCURACY_OUT_OF_RANGE = (
         "accuracy_out_of_range",
         "The accuracy that the script reported is not between 0 and 1.",
-        "Print the accuracy as 0.83 or 83%, or write 0.83 to accuracy.json.",
+        "Print the accuracy in the form 0.83 or 83%, or write it to accuracy.json in the form 0.83.",
     )
     NO_SAMPLES = (
         "no_samples",
         "The script did not report the number of test samples, which the confidence setting in epochal.toml requires.",
-        "Measure the accuracy with a function that also reports the number of samples, such as Keras' evaluate() or "
+        "Measure the accuracy with a function for which Epochal counts the samples, such as Keras' evaluate() or "
         "scikit-learn's score(), or remove the confidence setting from epochal.toml.",
     )
     SEVERAL_FRAMEWORKS = (
@@ -156,13 +156,14 @@ class Reason(StrEnum):
     REPOSITORY_UNREACHABLE = (
         "repository_unreachable",
         "The repository could not be fetched.",
-        "Check the repository's URL and credentials in server.toml, and the network; then train the commit with epochal run.",
+        "Check the network, and the repository's URL and credentials in server.toml; then train the commit with "
+        "epochal run.",
     )
     ENVIRONMENT_FAILED = (
         "environment_failed",
         "The training environment could not be built.",
-        "Correct requirements.txt if the message names a package, or check whether the server can reach the package "
-        "index and the image registry.",
+        "If the message names a package, correct requirements.txt. Otherwise, check whether the server can reach the "
+        "package index and the image registry.",
     )
     BUILD_FAILED = (
         "build_failed",
@@ -191,7 +192,7 @@ class Reason(StrEnum):
     EPOCHS_UNCHANGED = (
         "epochs_unchanged",
         "Raising what looks like the number of epochs did not change how many epochs the script trained for.",
-        "Pass the number of epochs as a constant to the call or loop that trains, for example fit(epochs=20).",
+        "Write the number of epochs as a constant in the call or loop that trains, for example fit(epochs=20).",
     )
     MAX_EPOCHS = (
         "max_epochs",
@@ -210,7 +211,7 @@ class Reason(StrEnum):
     )
     STOPS_ITSELF = (
         "stops_itself",
-        "The script itself stopped training before its last epoch, so more epochs would change nothing.",
+        "The script itself stopped training early, so more epochs would change nothing.",
         "Increase the early-stopping patience in the script, or change the model.",
     )
     LEVELS_OFF = (

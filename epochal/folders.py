@@ -30,7 +30,7 @@ class TrialFolder:
         self.log = path / "train.log"
         """The script's standard output and standard error, interleaved."""
         self.changed_files = path / "change"
-        """The folder of changed files, at the same paths as in the code; absent if the trial changed no files."""
+        """The folder with the changed files, each at its path in the code; absent if the trial changed no files."""
         self.diff = path / "change.diff"
         """The trial's changes to the code as a unified diff; absent if the trial changed nothing."""
 
@@ -46,7 +46,7 @@ class RunFolder:
         """The folder that the embedded chain passes to its jobs as WORKSPACE."""
 
     def console(self, job: str) -> Path:
-        """Return the path to which the embedded chain writes the output of ``job`` (pull, train or retrain)."""
+        """Return the file to which the embedded chain writes the output of ``job`` (pull, train or retrain)."""
         return self.path / f"{job}.console.log"
 
     def trial(self, number: int) -> TrialFolder:
@@ -62,14 +62,14 @@ class Home:
         self.optuna_url = f"sqlite:///{path / 'optuna.db'}"
         """The URL of the SQLite file in which Optuna stores searches, unless the server's database is PostgreSQL."""
         self.database = path / "epochal.db"
-        """The SQLite database, unless server.toml specifies another one."""
+        """The default database, an SQLite file."""
         self.dlcode = path / "dlcode"
         """The folder of symbolic links to the most recently pulled code, one per repository, branch and project."""
         self.cache = path / "cache"
         """Fetched repositories, environments and datasets, all of which can be fetched or built again."""
 
     def database_url(self, configured: str = "") -> str:
-        """Return the database URL ``configured`` or, if it is empty, the URL of an SQLite file in ``$EPOCHAL_HOME``."""
+        """Return ``configured`` or, if it is empty, the URL of the SQLite database in ``$EPOCHAL_HOME``."""
         return configured or f"sqlite:///{self.database}"
 
     def challenge_file(self, nonce: str) -> Path:

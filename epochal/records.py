@@ -199,7 +199,7 @@ class Accuracy:
 class Judgement:
     """The gate's verdict on a trial, and the numbers behind it.
 
-    look: how many models of this branch, including this one, have been evaluated on this test set; None if unknown.
+    look: how many models of the branch, including this trial's, have been evaluated on the test set; None if unknown.
     confidence: the confidence that the settings require; 0 if no confidence is required.
     spent: the permitted probability of a false positive at this look; 0 if no confidence is required.
     bound: the lower confidence bound for the accuracy; None if no confidence is required.
@@ -223,7 +223,7 @@ class Epoch:
     call: the number of the call to fit on that model, counted from 1.
     number: the number of the epoch, counted from 1.
     epochs: the last epoch that the fit was asked to run; None if unknown.
-    metrics: Keras' logs for the epoch, whose values may be NaN or infinite.
+    metrics: Keras' logs for the epoch; their values may be NaN or infinite.
     seconds: how long the epoch took; 0 if it ran before the checkpoint that the fit resumed from.
     """
 
@@ -332,7 +332,7 @@ class Forecast:
     earliest, latest: the bounds of the 90% interval for ``expected``; each is None if it is after ``last_epoch``.
     hopeless: True if the model has begun to learn, but its accuracy will almost certainly stay below the threshold.
 
-    If the curve is not hopeless and ``expected`` is None, the forecast is undecided.
+    If the curve is not hopeless and ``expected`` is None, the forecast is inconclusive.
     """
 
     threshold: float
@@ -559,7 +559,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Moment:
-    """The time ``at`` (with a time zone) when a run, or trial ``trial`` of the run, reached ``step``."""
+    """The time when a run, or one of its trials, reached ``step``.
+
+    ``at``: the time, with its time zone. ``trial``: the trial's number; None for a step of the run itself.
+    """
 
     step: Step
     at: datetime
@@ -595,8 +598,8 @@ class Message:
 class AcceptedCommit:
     """The run that was stored or found for a commit.
 
-    ``new``: whether the run has just been queued; False if the commit was already known. ``superseded_owners``: the
-    names of the processes that are working on older, superseded runs and have to stop.
+    ``new``: whether the run has just been queued; False if it was queued earlier. ``superseded_owners``: the names of
+    the processes that are working on older, superseded runs and have to stop.
     """
 
     run: int

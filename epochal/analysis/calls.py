@@ -14,7 +14,7 @@ _WRITING_MODE = re.compile(r"[rtb+]*[wax][rtb+]*(?::\w*)?")
 
 
 def find_calls(code: Path, path: str, line: int) -> list[ast.Call]:
-    """Return the calls that include the line ``line`` of the file ``path`` in the folder ``code``, outermost first."""
+    """Return the calls whose source includes line ``line`` of ``path`` in the folder ``code``, outermost first."""
     module = Module.read(code / path)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call)) if module else ()
     return [call for call in calls if call.lineno <= line <= (call.end_lineno or call.lineno)]
@@ -39,7 +39,8 @@ def _find_mode(call: ast.Call) -> str:
 def find_texts(code: Path, path: str, line: int) -> list[str]:
     """Return the strings in the calls on a line, including the values of the module's constants that the calls use.
 
-    If the calls use a file opened by ``with`` or an assignment, the strings in the call that opens it are included.
+    If the calls use a file that was opened in a ``with`` statement or an assignment, the strings in the call that
+    opened it are included.
     """
     module = Module.read(code / path)
     literals = {name: str(literal(value)) for name, value in module.assignments()} if module else {}
@@ -53,7 +54,7 @@ def find_texts(code: Path, path: str, line: int) -> list[str]:
 
 
 def find_used_texts(tree: ast.Module) -> list[str]:
-    """Return the strings in a module, in source order, except docstrings and what it only prints or logs."""
+    """Return the strings in a module, in source order, except docstrings and those that are only printed or logged."""
     inert = {inner for node in ast.walk(tree) for inner in _find_inert(node)}
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node not in inert]
     texts = sorted((node.lineno, node.col_offset, node.value) for node in nodes if isinstance(node.value, str))
@@ -80,7 +81,7 @@ def _find_inert(node: ast.AST) -> Iterator[ast.AST]:
 def _find_opened(tree: ast.Module, line: int) -> dict[str, ast.Call]:
     """Return the calls that open files for reading, keyed by the variable that holds the result.
 
-    Only variables that the line can use are included. ``Path(…)`` counts as opening a file.
+    Only variables that can be used on line ``line`` are included. ``Path(…)`` counts as opening a file.
     """
     found = {}
     for node in ast.walk(tree):

@@ -19,7 +19,7 @@ class Code:
     """The results of analysing the pushed code, as plain data.
 
     ``detection``: the framework and the modules that the code needs. ``removed_apis``: the script's uses of APIs that
-    Python or a framework has removed, each with an ``owner``. ``percentages``: how the code computes percentages.
+    Python or a framework has removed, with each API's ``owner``. ``percentages``: how the code computes percentages.
     ``files``: the paths of all committed files.
     """
 
@@ -41,7 +41,7 @@ class Code:
 
     @cached_property
     def hidden_accuracy(self) -> str:
-        """A sentence about the line that logs an accuracy that is not shown; empty if there is none."""
+        """A sentence about the line that logs an accuracy that is not shown; empty if there is no such line."""
         hidden = find_hidden_accuracy(self.sources)
         return "{} line {} {}.".format(*hidden) if hidden else ""
 

@@ -34,7 +34,7 @@ _RENAMED = {
     "tensorflow-base": "tensorflow",
     "tensorflow-gpu": "tensorflow",
 }
-"""Packages whose names differ, as a mapping from the conda name to the name on PyPI."""
+"""Packages that have different names in conda and on PyPI: a mapping from the conda name to the name on PyPI."""
 
 _SAME = """
 absl-py accelerate albumentations beautifulsoup4 bokeh catboost click cloudpickle cython dask datasets einops
@@ -52,7 +52,7 @@ torchmetrics torchvision tqdm transformers umap-learn wandb xarray xgboost xlrd
 _SPEC = re.compile(r"(?:[\w.-]+(?:/[\w.-]+)?::)?([\w.-]+)\s*(.*)", re.DOTALL)
 _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?= |$)", re.MULTILINE)
 _UNEXPECTED = ("but found '<scalar>'", "but got '<scalar>'", "but got ':'")
-"""How YAML describes text where the value before it should have ended, as after a quote that closes another one."""
+"""How PyYAML's error messages end if text follows the end of a value, for example because of an unclosed quote."""
 _OPENS = re.compile(r"[\"'\[{]")
 _PLAIN = re.compile(r"[\w.*+!]+")
 
@@ -94,7 +94,7 @@ def _explain_fault(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
     """Return the line to correct, as in `` line 3``, and what is wrong there.
 
     If a quote or bracket is never closed, this is the line where it opens, rather than the end of the file. If text
-    follows a value, the quote that opens there may close one that was opened on an earlier line.
+    follows a value unexpectedly, the cause may be a quote or bracket that was opened on an earlier line and not closed.
     """
     is_unclosed = error.context == "while scanning a quoted scalar" or "<stream end>" in str(error.problem)
     is_unclosed = is_unclosed and error.context_mark is not None

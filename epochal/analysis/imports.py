@@ -49,10 +49,10 @@ def make_absolute(relative: ast.ImportFrom) -> str:
 
 
 def find_removed(code: Path, file: str, line: int, message: str) -> tuple[str, RemovedApi] | None:
-    """Return (title of the package, removed API) if the use of a removed API caused an error on a line, else None.
+    """Return the package's title and the removed API if such an API caused the error on ``line``; otherwise None.
 
-    ``message``: the error message. It must match the API's ``error`` or contain the API's name; if that line uses the
-    API, a part of the name is enough.
+    ``message``: the error message. It must match the API's ``error`` or contain the API's name; if ``line`` uses the
+    API, part of the name is enough.
     """
     content = read_module(code, file)
     if content is None or Module.parse(content) is None:
@@ -86,9 +86,9 @@ def find_local_module(code: Path, name: str, *, ignore_case: bool = False) -> st
 def find_misplaced_import(code: Path, script: str, file: str, line: int, missing: str) -> tuple[str, str, str] | None:
     """Find the local module that a failed import of ``missing`` probably refers to.
 
-    Its path may differ in letter case, or have extra folders. Returns the module's name as written in the statement,
-    its path, and the statement to write instead (empty if the script cannot import from that path, for example because
-    it is outside the script's folder). Returns None if there is no such module.
+    Its path may differ from the imported name in letter case, or have extra folders. Returns the module's name as
+    written in the import statement, its path, and the statement to write instead (empty if the script cannot import
+    from that path, for example because it is outside the script's folder). Returns None if there is no such module.
     """
     for node in _walk_imports(code, file):
         if not node.lineno <= line <= (node.end_lineno or node.lineno) or (

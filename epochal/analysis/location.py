@@ -27,7 +27,7 @@ _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
 
 
 _TRAINS = re.compile(rb"\b(?:fit|backward|train)\w*\(")
-"""Matches calls that train a model, and the definitions of functions named after training."""
+"""Matches calls that train a model, and definitions of functions with names such as ``train_model``."""
 _EVALUATES = frozenset({"score", "evaluate", "accuracy_score"})
 
 
@@ -44,7 +44,10 @@ class Notebook:
     markers: tuple[int, ...]
 
     def find_cell(self, line: int) -> tuple[int, int]:
-        """Return which code cell a line of the export is in, and the line's number there, both counted from 1."""
+        """Return the number of the code cell that contains a line of the export, and the line's number in that cell.
+
+        Both are counted from 1.
+        """
         cell = bisect_right(self.markers, line)
         return cell, line - (self.markers[cell - 1] if cell else 0)
 
@@ -157,7 +160,7 @@ def _may_train(path: Path) -> bool:
 
 
 def _measures(path: Path) -> bool:
-    """Return whether a Python file trains and evaluates a model when it runs, outside its functions and classes."""
+    """Return whether a Python file trains and evaluates a model at the top level, outside its functions and classes."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
@@ -174,7 +177,7 @@ def _measures(path: Path) -> bool:
 
 
 def _explain_ignored_names(code: Path) -> str:
-    """Say which common script name git ignores and how to commit the script; return an empty string if none."""
+    """Return which of the common script names git ignores, and how to commit that script; empty if it ignores none."""
     for name in (SCRIPT, *_OTHER_NAMES, f"NOTEBOOK{_NOTEBOOK_SUFFIX}"):
         if rule := find_ignore_rule(name, code):
             is_notebook = name.endswith(_NOTEBOOK_SUFFIX)
@@ -199,7 +202,7 @@ def _check(code: Path, configured: str, *, is_commit: bool) -> None:
 
 
 def _explain_repair(path: str, notebook: bytes) -> str:
-    """Return how to repair a notebook that cannot be read. Jupyter can open it only if it is valid JSON."""
+    """Return how to repair a notebook that Epochal cannot read. Jupyter can still open it if it is valid JSON."""
     if re.search(rb"^(?:<{7}|>{7}) ", notebook, re.MULTILINE):
         return "Resolve the merge conflict in it, and commit the result."
     try:
@@ -207,14 +210,14 @@ def _explain_repair(path: str, notebook: bytes) -> str:
     except ValueError:
         quoted = shlex.quote(path)
         return (
-            f"Restore an earlier version: git log --oneline -- {quoted} lists the commits that changed it, and "
-            f"git checkout COMMIT -- {quoted} restores it from one of them."
+            f"Restore an earlier version of the notebook: git log --oneline -- {quoted} lists the commits that "
+            f"changed it, and git checkout COMMIT -- {quoted} restores it from one of them."
         )
     return "Save it again in Jupyter."
 
 
 def _export(path: str, notebook: bytes) -> tuple[bytes, tuple[int, ...]]:
-    """Return the script that a notebook is exported to, and the lines that mark its code cells."""
+    """Return a notebook exported as a script, and the line of the script that marks the beginning of each code cell."""
     if find_spec("jupytext") is None:  # part of an extra, because only notebooks need it
         raise RunFailed(
             Reason.NO_SCRIPT,

@@ -13,9 +13,9 @@ from epochal.grammar import capitalize
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 _OTHER_MACHINE = re.compile(r"[A-Za-z]:[\\/]|/(?:home|Users|content|kaggle|gdrive|mnt|media|dbfs)/|~")
 DATA_FOLDER = "the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)"
-"""The phrase that messages use for the folder with files that are not committed.
+"""The phrase that messages use for the data folder, which is for files that are not committed.
 
-If the server has such a folder, ``EPOCHAL_DATA`` holds its path.
+If the server has a data folder, ``EPOCHAL_DATA`` holds its path.
 """
 LARGE_BYTES = 50_000_000
 """Files larger than this should not be committed: GitHub warns about them, and refuses those larger than 100 MB."""
@@ -33,8 +33,8 @@ def explain_missing_folder(folder: str, code: Path) -> str:
         return f"The folder {folder} does not exist on the training machine. Write to a path inside the repository instead."
     if (code / path).is_dir():
         return (
-            "The commit contains this folder, but the script had already removed it or changed to another folder. "
-            "If it calls os.chdir(), remove that call."
+            "The commit contains the target folder, but the script had already removed it or changed to another "
+            "folder. If it calls os.chdir(), remove that call."
         )
     return (
         f"The folder {path} does not exist, because git does not store empty folders. Create it in the script: "
@@ -116,7 +116,7 @@ def _explain_absent(path: str, files: list[str], write: str) -> str:
 
 
 def find_pointer(names: Iterable[str], code: Path) -> str:
-    """Return the first of the files ``names`` in the folder ``code`` that is a Git LFS pointer, or an empty string."""
+    """Return the first of the files ``names`` (in the folder ``code``) that is a Git LFS pointer; empty if none is."""
     return next((name for name in names if (read_start(name, code) or b"").startswith(LFS_POINTER)), "")
 
 
@@ -180,7 +180,7 @@ def adding_command(path: str) -> str:
 
 
 def _quote_message(path: str) -> str:
-    """Return a commit message about adding ``path``, quoted for a shell."""
+    """Return the message for a commit that adds ``path``, quoted for a shell."""
     return f'"Add {path}"' if shlex.quote(path) == path else shlex.quote(f"Add {path}")
 
 

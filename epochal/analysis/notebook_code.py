@@ -29,7 +29,7 @@ _LEFT_OUT = re.compile(r"\s*(?:pass  )?# (?P<name>[A-Za-z_]\w*)\s*=\s*[!%]")
 _CAPTURED = re.compile(r"# %%capture\s+(?:--?[\w-]+\s+)*(?P<name>[A-Za-z_]\w*)\s*$")
 """Matches an exported cell magic that assigns the output of its cell to a variable."""
 _SCRIPT_CELL = re.compile(r"# %%(?:\w| .*\bmagic_args=)")
-"""Matches an exported cell magic, also in the form that begins the comment for a cell in another language."""
+"""Matches an exported cell magic, including the form that it has in the mark of a cell in another language."""
 _SCRIPT_OUTPUT = re.compile(r"--(?:out|err|proc)[ =]+(?P<name>[A-Za-z_]\w*)")
 _SUITES = ("body", "orelse", "finalbody")
 
@@ -49,7 +49,7 @@ class Replacement:
 
     @property
     def remedy(self) -> str:
-        """The instruction, as a sentence about the statement."""
+        """The instruction as a sentence, without line numbers."""
         return f"{capitalize(self.action.removeprefix('on {}, ').format('the line'))}."
 
     def contains(self, line: int) -> bool:
@@ -74,18 +74,20 @@ def find_replacements(tree: ast.Module, *, is_defined: bool = False) -> list[Rep
 
 
 def find_left_out(text: str) -> dict[str, int]:
-    """Return the variables that an exported script lacks, because a shell command or magic assigns them, with the lines.
+    """Return the variables that an exported script lacks, each with the number of the line that would assign it.
 
-    The export turns a line such as ``files = !ls`` or ``%%bash --out files`` into a comment.
+    In the notebook, a shell command or magic assigns them. The export turns a line such as ``files = !ls`` or
+    ``%%bash --out files`` into a comment.
     """
     lines = enumerate(text.splitlines(), 1)
     return {name: number + shift for number, line in lines for name, shift in _find_assigned(line)}
 
 
 def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
-    """Yield each variable that an exported command or magic assigns, with how far its line is below the given one.
+    """Yield each variable that an exported command or magic assigns, with an offset to add to the line number.
 
-    The mark of a cell in another language holds the cell's first line.
+    The offset is 1 for the mark of a cell in another language: the mark holds the cell's first line, which counts as
+    the line below the mark. Otherwise, the offset is 0.
     """
     if found := _LEFT_OUT.match(line) or _CAPTURED.match(line):
         yield found["name"], 0
@@ -95,7 +97,7 @@ def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
 
 
 def describe_replacements(replacements: Sequence[Replacement]) -> str:
-    """Return one instruction, without a full stop, about several statements of a module, in the order of their lines."""
+    """Combine the instructions for several statements of a module into one, ordered by line, without a full stop."""
     lines: dict[str, list[int]] = {}
     for each in sorted(replacements, key=lambda each: each.statement.lineno):
         lines.setdefault(each.action, []).append(each.statement.lineno)
@@ -168,7 +170,7 @@ class _Shell:
         return is_call and _FUNCTION not in self._imports and not self._is_defined
 
     def _replace(self, statement: ast.stmt, block: Sequence[ast.stmt]) -> Replacement | None:
-        """Return what to do about a statement in a block; None if it works or only stores the shell."""
+        """Return what to do about a statement in a block; None if it works or only assigns the shell to a variable."""
         nodes = _own_nodes(statement)
         optional = _find_optional(nodes)
         shells = [node for node in nodes if self._is_shell(node) and node not in optional]
@@ -210,7 +212,10 @@ class _Shell:
         return _WRITE_NONE
 
     def _remove(self, block: Sequence[ast.stmt]) -> str:
-        """Return how to remove a statement without emptying its ``block``. ``()`` is the module, which may be empty."""
+        """Return how to remove a statement without emptying its ``block``.
+
+        ``block`` is ``()`` for the module, which may be emptied.
+        """
         uses = [each for each in block if isinstance(each, ast.Expr) and self._starts_with_shell(each.value)]
         return _FILL if len(block) == 1 or (block and len(uses) == len(block)) else _REMOVE
 

@@ -1,4 +1,4 @@
-"""Find the absolute paths and URLs outside the commit that the pushed code may read from.
+"""Find what the pushed code may read from outside the commit: absolute paths and URLs.
 
 Every string that is an absolute path or a URL counts, unless the code clearly does not read from it: for example, if
 the code only prints or compares the string, uses it as a regular expression or as the end of a longer path, or writes
@@ -93,7 +93,7 @@ class _Uses:
 
 
 def find_outside(folder: Path, exported: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the sorted paths and URLs outside the training environment that the code in ``folder`` may read from.
+    """Return the sorted paths and URLs of what the code in ``folder`` may read from outside the training environment.
 
     ``exported``: more modules to search, keyed by path, such as an exported notebook. A configuration file is
     searched if a string in the code contains its name. Code that is not valid Python is skipped.
@@ -176,7 +176,7 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(self._use if _is_building(node.value) else _Use.READ, node.value)
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """Record which variables are assigned a path. How they are used shows whether the code reads from it."""
+        """Record which variables are assigned a path. Their use shows whether the code reads from that path."""
         names = [last_name(target) for target in node.targets if isinstance(target, ast.Name | ast.Attribute)]
         for target in node.targets:
             self.visit(target)
@@ -222,7 +222,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(value)
 
     def visit_Raise(self, node: ast.Raise) -> None:
-        """Record that the code does not read from a path in an exception's message."""
+        """Record that raising an exception does not read from the paths in its message."""
         for argument in getattr(node.exc, "args", []):
             self._visit_as(_Use.INERT, argument)
 
@@ -267,7 +267,7 @@ class _Reader(ast.NodeVisitor):
 
 
 def _is_building(node: ast.expr) -> bool:
-    """Return whether an expression only builds a string or path from others."""
+    """Return whether an expression only builds a string or path from other values."""
     if isinstance(node, ast.Call):
         return last_name(node.func) in _BUILDING
     if isinstance(node, ast.BinOp):
@@ -276,7 +276,7 @@ def _is_building(node: ast.expr) -> bool:
 
 
 def _join_from_root(node: ast.expr) -> str:
-    """Return the path that an expression builds from "/" or os.sep, up to its first variable; empty for other expressions."""
+    """Return the path that an expression builds from "/" or os.sep, up to its first variable; empty for others."""
     root, *others = _split_path(node)
     if last_name(root) != "sep" and not (_is_text(root) and ast.literal_eval(root) == "/"):
         return ""
@@ -306,7 +306,7 @@ def _is_writing(node: ast.Call, name: str) -> bool:
 
 
 def _find_in_text(text: str) -> Iterator[str]:
-    """Yield ``text`` if all of it is an absolute path or a URL, and not inert; for a file URL, yield its path."""
+    """Yield ``text`` if all of it is an absolute path or URL that is not inert; for a file URL, yield the path."""
     local = _FILE_ADDRESS.sub("", text)
     if _ADDRESS.fullmatch(text) and local == text:
         if not text.lower().startswith(_INERT_ADDRESSES):

@@ -65,7 +65,7 @@ _NOT_PACKAGES = {
     "tensorflow-gpu": "tensorflow",
     "yaml": "PyYAML",
 }
-"""Lower-case names that no installable package has, and the packages that users mean by them."""
+"""Wrong package names, in lower case, each with the package that users mean by it."""
 
 _SAME_NAME_TEXT = """
 accelerate albumentations altair bokeh catboost category_encoders chardet click cloudpickle comet_ml cvxpy dask
@@ -167,7 +167,7 @@ _CONTENTS = {
     "sklearn.svm": ["LinearSVC", "LinearSVR", "NuSVC", "NuSVR", "OneClassSVM", "SVC", "SVR"],
     "sklearn.tree": ["DecisionTreeClassifier", "DecisionTreeRegressor", "export_text", "plot_tree"],
 }
-"""The names in each module that are likely to be misspelled. Some rarely used names are left out."""
+"""The names in each module that are suggested in place of misspelled ones. Some rarely used names are left out."""
 
 _REPLACEMENTS = {
     "numpy.Inf": "np.inf",
@@ -289,7 +289,7 @@ _GPU_LIBRARY = re.compile(r"lib(?:cuda|cudart|cublas|cudnn|cufft|curand|cusolver
 
 
 def find_package(module: str) -> str:
-    """Return the package that provides a module, as written in requirements.txt; empty if unknown."""
+    """Return the package that provides a module, named as in requirements.txt; empty if unknown."""
     top = module.partition(".")[0]
     if module.startswith("google.protobuf"):
         return "protobuf"
@@ -306,7 +306,7 @@ def find_intended_package(requirement: str) -> str:
 
 
 def can_provide(module: str, name: str) -> bool:
-    """Return whether the package or standard-library module ``module`` provides ``name`` unless a file shadows it.
+    """Return whether ``module``, a package or standard-library module, provides ``name`` if no file shadows the module.
 
     Every known package is assumed to do so. A standard-library module does so if its file contains ``name``. For modules
     that no file can shadow, return False.
@@ -362,7 +362,7 @@ def find_service(module: str) -> str:
 
 
 def needs_gpu(text: str) -> bool:
-    """Return whether ``text``, a module's name or an error message, refers to a library that only GPU machines have."""
+    """Return whether ``text`` (a module's name or an error message) refers to a library that only GPU machines have."""
     return text.partition(".")[0] in _GPU or bool(_GPU_LIBRARY.search(text))
 
 

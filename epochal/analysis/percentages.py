@@ -34,9 +34,9 @@ _LOG_STYLES = (
     ("{message}", re.compile(r"\{(\w+)[^{}]*\}")),
     ("${message}", re.compile(r"\$\{(\w+)\}")),
 )
-"""For each style of log format: the placeholder for the message, and a pattern for fields. Loguru uses the second."""
+"""Styles of log format: the placeholder for the message, and a pattern for fields. Loguru uses the second style."""
 _MARKUP = re.compile(r"\x1b\[[\d;]*m|</?(?:[a-z]+|level)>")
-"""Matches colours in a logger's format."""
+"""Matches colour codes and tags in a logger's format."""
 _MAX_FORMATS = 20
 _TIMES = frozenset({"asctime", "time"})
 _FIELDS = {
@@ -166,7 +166,7 @@ class _Products:
             self.computed = self.computed or _multiplies(node) or _formats_percent(node)
 
     def find_unsigned(self) -> tuple[str, frozenset[str], frozenset[str]]:
-        """Return the values of ``unsigned``, ``unsigned_starts`` and ``other_starts`` of Percentages."""
+        """Return the values for ``unsigned``, ``unsigned_starts`` and ``other_starts`` in ``Percentages``."""
         printing: set[ast.AST] = set()
         places = [self._places[node] for node in self._products if self._is_printed_unsigned(node, printing)]
         if not places:
@@ -285,7 +285,7 @@ def _formats_percent(node: ast.AST) -> bool:
 
 
 def _names_in(node: ast.AST) -> str:
-    """Return the names and attributes in an expression, and "eq" per comparison, joined by spaces."""
+    """Return the names and attributes in an expression, and "eq" for each comparison, joined by spaces."""
     found = []
     for each in ast.walk(node):
         if isinstance(each, ast.Name):

@@ -11,7 +11,7 @@ from epochal.grammar import join_words
 _GPU = re.compile(r"gpu|cuda|physical_devices", re.IGNORECASE)
 _GPU_CALLS = frozenset({"cuda", "device", "set_memory_growth", "set_visible_devices", "to"})
 _MAGICS = frozenset({"capture", "prun", "time", "timeit"})
-"""IPython magics that run the code after them and measure or capture something."""
+"""IPython magics that run the code after them and measure it or capture its output."""
 
 
 def find_call_lines(code: Path, path: str, function: str) -> list[int]:

@@ -26,7 +26,7 @@ _REFUSED_REMEDY = (
     'Write package names with versions, such as numpy>=2,<3, or ask the server\'s admin to set [sandbox] packages = "any" '
     "in server.toml."
 )
-_PATH_REMEDY = "Write names with versions instead, as the command pip list --format=freeze prints them."
+_PATH_REMEDY = "Write package names with versions instead, as the command pip list --format=freeze prints them."
 _OPTION_REMEDIES = (
     (re.compile(r'"((?:-r|--requirement)\b[^"]+)"'), "Replace `{}` with the lines of that file."),
     (re.compile(r'"((?:-c|--constraint)\b[^"]+)"'), "Instead of using `{}`, write versions after the package names."),
@@ -88,7 +88,7 @@ def _find_remedy(problem: str) -> str:
 def find_wrong_names(text: str) -> list[tuple[int, str, str]]:
     """Return the requirements with wrong package names: line number, line, and replacement line.
 
-    A version in the line is dropped, because it is not a version of the intended package.
+    The replacement omits any version in the line, because it is not a version of the intended package.
     """
     found = []
     for number, line in _logical_lines(text):

@@ -91,7 +91,7 @@ class Script:
         return re.sub("|".join(forms), rename, message)
 
     def _describe_cells(self, lines: str) -> str:
-        """Translate line numbers in the export, such as ``Lines 3, 5 and 8``, into lines of the notebook's cells."""
+        """Translate line numbers of the exported script, such as ``Lines 3, 5 and 8``, into lines of notebook cells."""
         assert self.notebook is not None
         cells: dict[int, list[int]] = {}
         for number in re.findall(r"\d+", lines):
@@ -101,7 +101,7 @@ class Script:
         return capitalize(described) if lines.startswith("L") else described
 
     def find_calls(self, name: str | None = None) -> Iterator[tuple[str, ast.Call]]:
-        """Yield each call in the script and its modules, with the file's path.
+        """Yield each call in the script and its modules, with the path of the file that contains it.
 
         If ``name`` is given, yield only the calls to functions and classes of that name.
         """
@@ -142,7 +142,7 @@ class Script:
         """Return the hyperparameters of a trial by name: all constants, with the new values of those in ``values``.
 
         Of the literals that may set the number of epochs, only those in ``values`` are included, or the most likely one
-        if ``values`` contains none of them. Long or unprintable strings and numbers outside the range of a float are
+        if ``values`` contains none of them. Long or unprintable strings, and numbers outside the range of a float, are
         left out: nobody tunes them, and JSON and some databases cannot store all of them.
         """
         changed = [each.constant for each in self.epochs if each.constant in values]
@@ -172,7 +172,10 @@ def read_script(code: Path, configured: str = "", *, is_commit: bool = True) -> 
 
 
 def parse_script(content: bytes, path: str = SCRIPT) -> Script:
-    """Parse ``content`` as a script without other files. If it is not valid Python, the script has no constants."""
+    """Parse ``content`` as a script without local modules or configuration files.
+
+    If ``content`` is not valid Python, the script has no constants.
+    """
     return _analyse(Sources(path, {path: content}, {}))
 
 
@@ -199,7 +202,7 @@ def _can_change(contents: Mapping[str, bytes], epochs: Epochs) -> bool:
 
 
 def differ_only_in_epochs(one: Script, other: Script) -> bool:
-    """Return whether two scripts, including their files, differ only in a literal that sets the number of epochs."""
+    """Return whether the ``files`` of two scripts differ only in a literal that sets the number of epochs."""
     if one.files.keys() != other.files.keys():
         return False
     different = [path for path in one.files if one.files[path] != other.files[path]]

@@ -111,7 +111,7 @@ class Module:
 
 
 def hide_comments(source: str) -> str:
-    """Return a module's source code with a space for each character of its comments and docstrings.
+    """Return a module's source code with each character of its comments and docstrings replaced by a space.
 
     Code that Python cannot split into tokens is returned unchanged.
     """

@@ -95,7 +95,7 @@ class EmbeddedChain:
         return None
 
     def _run_jobs(self, run: Run) -> None:
-        """Run the jobs of ``run``, one after the other, until no job follows."""
+        """Run the jobs of ``run`` one after another, until there is no next job."""
         try:
             job, status, job_log = first_job(run), 0, ""
             while job:

@@ -35,7 +35,7 @@ _WITHOUT_KERAS = frozenset(
     {"joblib", "lightgbm", "matplotlib", "numpy", "pandas", "scipy", "seaborn", "sklearn", "xgboost"}
 )
 _WITHOUT_KERAS |= sys.stdlib_module_names - {"importlib", "runpy", "subprocess"}
-"""Modules that do not import Keras."""
+"""Packages and modules that are known not to import Keras."""
 _NO_REPOSITORY = Finding(
     "no_repository",
     ".",
@@ -54,7 +54,7 @@ _NO_COMMITS = replace(
 _NAMED_PLACE = re.compile(r"(?P<path>\S+)(?: cell (?P<cell>\d+))? line (?P<line>\d+)(?P<colon>: )?")
 
 _REQUESTING_FILE = re.compile(r"requirements\.txt|uv\.lock|pyproject\.toml|environment\.ya?ml")
-"""Matches file names in an error from ``read_requested``. The first one is the file that the error is about."""
+"""Matches file names in an error from ``read_requested``. The first one names the file that the error is about."""
 
 _SETTING = re.compile(r"(?:there is no table )?(?:project (?P<number>\d+)(?: \(.*?\))?: )?\[{0,2}(?P<key>[\w.-]+)")
 """Matches the beginning of an error about a setting, such as ``project 2 (wine): threshold is not a setting``."""
@@ -69,7 +69,7 @@ class FindingView(TypedDict):
     """`error`: a run would fail before training starts. `warning`: training may fail, or the accuracy may be inflated
     or refused. `note`: something worth knowing."""
     path: str
-    """The file, relative to DIR."""
+    """The path of the file, relative to DIR."""
     line: int | None
     """The line, counted from 1 (in a notebook, within the cell); null if the finding concerns the whole file."""
     cell: int | None
@@ -86,7 +86,7 @@ class FactView(TypedDict):
     value: str | int
     """The value."""
     path: str
-    """The file, relative to DIR."""
+    """The path of the file, relative to DIR."""
     line: int
     """The line, counted from 1 (in a notebook, within the cell)."""
     cell: int | None
@@ -109,7 +109,7 @@ class ProjectView(TypedDict):
     epochs: FactView | None
     """The number of epochs, which a retrain would raise; null if none was found."""
     metric: FactView | None
-    """The call or metric that measures the accuracy; null if the source does not show it."""
+    """The call or metric that measures the accuracy; null if none was found in the source."""
     threshold: float | None
     """The accuracy to reach; null if epochal.toml is not valid."""
     search: list[str]
@@ -131,7 +131,7 @@ class CheckView(TypedDict):
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of checking the repository or one project; ``settings`` and ``code`` are None if they cannot be read."""
+    """The result of checking the repository or one project. ``settings``, ``code``: None if they cannot be read."""
 
     project: str
     settings: RepositorySettings | None
@@ -276,7 +276,7 @@ def _list_commit(folder: Path, script: Script) -> tuple[list[str], list[str], li
 
 
 def _list_untracked(folder: Path, script: Script) -> list[str]:
-    """Return the files that git neither tracks nor ignores; none if the script is one of them."""
+    """Return the files that git neither tracks nor ignores; an empty list if the script is one of them."""
     try:
         untracked = _list_paths(GitFolder(folder.absolute()), "ls-files", "--others", "--exclude-standard")
     except GitError:
@@ -433,7 +433,7 @@ def _in_notebook(finding: Finding, script: Script) -> Finding:
 
 
 def _view_fact(value: str | int, path: str, line: int, checked: Checked) -> FactView:
-    """Return a FactView of a value, with the notebook's cell and line if it is in a script exported from a notebook."""
+    """Return a FactView of a value. For a script exported from a notebook, it gives the notebook's cell and line."""
     assert checked.code is not None
     place = _in_notebook(Finding("", path, line, "", ""), checked.code.script)
     path = str(PurePosixPath(checked.project, place.path))
@@ -466,7 +466,7 @@ def _find_metric(checked: Checked) -> FactView | None:
 
 
 def _explain_no_metric(checked: Checked) -> str:
-    """Return what to do about a script whose source does not show an accuracy."""
+    """Return what to do if no accuracy measurement was found in the script's source."""
     hidden = find_hidden_accuracy(checked.sources)
     if hidden is None or checked.code is None:
         return "print a line like 'Test accuracy: 0.83'"
@@ -475,7 +475,7 @@ def _explain_no_metric(checked: Checked) -> str:
 
 
 def _find_search(checked: Checked) -> tuple[list[str], list[str]]:
-    """Return the constants that a search changes, or else those it could change, as lines of TOML."""
+    """Return, as lines of TOML, the constants that [search] names and, if it names none, those that it could name."""
     if checked.code is None or checked.settings is None:
         return [], []
     if checked.settings.search:

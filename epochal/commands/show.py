@@ -56,7 +56,7 @@ def run_lines(run: Run, folder: Path, message: Message | None, diff: Path | None
     why = describe_reason(run.state, run.reason, run.explanation)
     facts = [
         ("run", f"{run.id}: {run.state}" + (f" ({why})" if why else "")),
-        ("commit", f"{commit.sha[:7]} of {display_name(commit)} {commit.branch}: {subject}"),
+        ("commit", f"{commit.sha[:7]} of {display_name(commit)}, branch {commit.branch}: {subject}"),
         ("framework", f"{run.framework} ({run.framework_why})" if run.framework else ""),
         ("trained in", f"{run.runtime}: {run.image}" if run.image else ""),
         ("threshold", f"{run.threshold:g}" if run.threshold else ""),

@@ -34,7 +34,7 @@ def status(
     if repository.run_text("branch", "--remotes", "--contains", sha):
         pushed = "yes"
     elif (last := read_last_push(repository.folder)) and last.commit == sha:
-        pushed = f"not seen on a remote; the hook's last push: {last.state}: {last.message}"
+        pushed = f"not seen on a remote; the hook's last push: {last.state} ({last.message})"
     typer.echo(f"pushed:    {pushed}")
     app = App.open(environment)
     delivered = {delivery.run: delivery for delivery in list_deliveries(app.database, limit=200)}

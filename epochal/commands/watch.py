@@ -17,7 +17,7 @@ def watch(
         typer.Option(help="A branch to watch; by default, main. Repeat the option to watch several branches."),
     ] = None,
 ) -> None:
-    """Add a repository to server.toml, so that each push to it starts a run."""
+    """Add a repository to server.toml so that each push to the repository starts a run."""
     environment = Environment.read()
     environment.create_home()
     url = str(Path(url).absolute()) if Path(url).exists() else url

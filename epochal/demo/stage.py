@@ -114,7 +114,7 @@ class Stage:
         git("-C", str(self.developer), "config", "user.email", "ada@example.com")
 
     def commit(self) -> str:
-        """Commit nn.py as a developer would and return what git prints. The post-commit hook pushes the commit."""
+        """Commit nn.py as a developer would, and return what git prints. The post-commit hook pushes the commit."""
         git("-C", str(self.developer), "add", "--all")
         message = "A tiny CNN for handwritten digits" if self.search else "A small CNN for handwritten digits"
         printed = git("-C", str(self.developer), "commit", "-m", message)

@@ -87,7 +87,7 @@ def read_body(content_type: str, body: bytes) -> dict[str, Any]:
 def read_push(payload: dict[str, Any]) -> Push | Skipped:
     """Return the push in the payload of a push event, or Skipped if the push starts no run.
 
-    Raises PayloadError(400) with the name of a missing or malformed field.
+    Raises PayloadError(400) if a field is missing or malformed; the error names the field.
     """
     reference = _get_text(payload, "ref")
     sha = _get_text(payload, "after")
@@ -108,9 +108,9 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
     addresses = [repository.get(name) for name in _URL_FIELDS]
     texts = [address for address in addresses if isinstance(address, str) and 0 < len(address) <= _MAX_URL_LENGTH]
     if not texts:
-        raise PayloadError(400, '"repository.clone_url" is missing or not a string.')
+        raise PayloadError(400, '"repository.clone_url" is missing or not a valid URL.')
     if not branch or len(branch) > _MAX_BRANCH_LENGTH or _BAD_BRANCH.search(branch):
-        raise PayloadError(400, '"ref" is not a valid branch name.')
+        raise PayloadError(400, '"ref" does not contain a valid branch name.')
     return Push(
         identities=frozenset(identity(text) for text in texts),
         branch=branch,
@@ -137,7 +137,7 @@ def _get_text(payload: dict[str, Any], name: str, where: str = "") -> str:
 
 
 def check_secret(secret: bytes) -> None:
-    """Raise SettingsError if the webhook's secret is too short to protect anything."""
+    """Raise SettingsError if the webhook's secret is too short to be secure."""
     if len(secret) < MIN_SECRET_BYTES:
         raise SettingsError(
             f"The webhook's secret must be at least {MIN_SECRET_BYTES} bytes long, but its length is {len(secret)}. "

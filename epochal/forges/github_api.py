@@ -18,7 +18,7 @@ _MARKER = "registered-by=epochal"
 _REMEDIES = {
     401: "EPOCHAL_GITHUB_TOKEN is not valid. Create a new token.",
     403: "EPOCHAL_GITHUB_TOKEN lacks the Webhooks permission (read and write); a classic token needs admin:repo_hook.",
-    404: "there is no such repository, or the owner of EPOCHAL_GITHUB_TOKEN is not an admin of it.",
+    404: "the repository does not exist, or the owner of EPOCHAL_GITHUB_TOKEN is not one of its admins.",
     422: "the webhook was not accepted.",
     429: "too many requests were made with EPOCHAL_GITHUB_TOKEN. Try again later.",
 }
@@ -87,7 +87,9 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
     try:
         return response.json()
     except ValueError:
-        raise UsageError(f"The webhook for {name} was not registered: {client.base_url} is not GitHub's API.") from None
+        raise UsageError(
+            f"The webhook for {name} was not registered: the response from {client.base_url} is not JSON."
+        ) from None
 
 
 def _error_messages(response: httpx.Response) -> list[str]:

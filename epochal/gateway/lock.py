@@ -10,7 +10,10 @@ from epochal.errors import UsageError
 
 @contextmanager
 def server_lock(home: Path) -> Iterator[None]:
-    """Hold the server lock in the folder *home* (EPOCHAL_HOME). Raises UsageError if another ``epochal serve`` holds it."""
+    """Hold the server lock in the folder *home* (EPOCHAL_HOME).
+
+    Raises UsageError if another ``epochal serve`` holds it.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "serve.lock").open("a") as lock:
         try:

@@ -69,7 +69,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise SettingsError(
             f"{path}: the webhook's secret cannot be read: {error.strerror}. "
-            "It must be a file that the user running Epochal can read."
+            "The secret must be in a file that the user running Epochal can read."
         ) from None
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         raise SettingsError(

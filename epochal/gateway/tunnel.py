@@ -1,7 +1,7 @@
 """A tunnel from a public ngrok address to the gateway.
 
-ngrok checks GitHub's signature, too, so its SDK sends the webhook's secret to ngrok. The gateway does not rely on that
-check, but repeats it.
+ngrok checks the signatures of GitHub's requests, so its SDK sends the webhook's secret to ngrok. The gateway does not
+rely on that check, but repeats it.
 """
 
 import importlib
@@ -48,6 +48,6 @@ def open_tunnel(address_to_forward: str, authtoken: str | None, secret: bytes, d
         reason = " ".join(": ".join(str(part) for part in error.args).replace(authtoken, "[authtoken]").split())
         raise UsageError(
             f"ngrok did not open a tunnel: {reason}. "
-            "Check the network (connect.ngrok-agent.com:443), the authtoken and the domain."
+            "Check the authtoken, the domain and the connection to connect.ngrok-agent.com:443."
         ) from None
     return Tunnel(str(listener.url()).rstrip("/"), sdk)

@@ -121,7 +121,7 @@ class _Webhook:
                 return 200, {"status": "ignored", "reason": commit.reason}
             accepted = self._intake.accept(delivery, event, commit)
         except Exception:
-            _log.exception("delivery %s: could not be stored", delivery)
+            _log.exception("delivery %s could not be stored", delivery)
             retry_after = {"Retry-After": str(_RETRY_SECONDS)}
             raise HTTPException(
                 503, "The delivery could not be stored. Redeliver it from GitHub later.", retry_after

@@ -138,7 +138,7 @@ def store_plan(active: ActiveRun, **columns: Any) -> None:
 
 
 def stop_orphaned_trainings(app: App) -> None:
-    """Stop the training processes that belong to this EPOCHAL_HOME and whose jobs have died.
+    """Stop any training processes of this EPOCHAL_HOME whose jobs have died.
 
     If the Docker engine does not answer, log that and do nothing else.
     """

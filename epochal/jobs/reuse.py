@@ -36,7 +36,8 @@ def reuse_verdict(active: ActiveRun) -> State | None:
             log(f"the verdict of run {earlier.id} cannot be reused, because the folder of its best trial is gone")
         elif app.environment.force:
             log(
-                f"the verdict of run {earlier.id} ({earlier.state}) is not reused, because --force was given: training again"
+                f"the verdict of run {earlier.id} ({earlier.state}) is not reused, because --force was given or "
+                "EPOCHAL_FORCE is set: training again"
             )
             return None
         elif outside := _find_outside(active):
@@ -51,7 +52,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 
 def store_offered_fingerprint(active: ActiveRun) -> None:
-    """Store the fingerprint of the code with the best trial's change, so that its commit can reuse the verdict."""
+    """Store the fingerprint of the code with the best trial's change; a commit of that code can reuse the verdict."""
     best = active.load().best
     folder = active.folder.trial(best.number).changed_files if best else None
     if folder and folder.is_dir():

@@ -124,7 +124,7 @@ def _claim_and_do(app: App, run: int, name: str) -> int:
 def _do_job(app: App, run: Run, name: str) -> int:
     """Do the job's work for a claimed run, or end the run if that was requested, and return the exit status.
 
-    Also store when the job started and, if another job follows, when it ended.
+    Also store when the job started and, unless it ended the run, when the job finished.
     """
     # Imported here, because a job that finds nothing to do prints no outcome.
     from epochal.pages.outcome import outcome_lines
@@ -172,7 +172,7 @@ def _end_after_signal(app: App, run: Run, stopped: Stopped) -> int:
             return _end(app, run, requested, RunFailed(Reason(requested.value)))
     except (DatabaseUnavailable, NotOwner) as error:
         log(str(error))
-    log(f"run {run.id} was interrupted; if a push started it, epochal serve will run it again")
+    log(f"run {run.id} was interrupted; if a push started it, epochal serve will continue it")
     raise stopped
 
 

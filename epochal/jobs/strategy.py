@@ -23,7 +23,7 @@ from epochal.settings import RetrainSettings, table_lines
 class Proposal:
     """A proposal for the next trial.
 
-    ``changes``: new values for constants in nn.py; empty to train the code as pushed. ``stop_at``: the validation
+    ``changes``: new values for constants in the code; empty to train it as pushed. ``stop_at``: the validation
     accuracy (0 to 1) at which training stops early; None to train for all epochs. ``source``: the number of the trial
     whose checkpoints the new trial resumes from. If it is None, a trial of a search starts from the beginning, and any
     other trial resumes from the newest suitable checkpoints.
@@ -85,7 +85,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The accuracy at which a trial stops early rises by at least this much. A smaller rise might add only one epoch."""
+"""The least by which to raise the accuracy at which a trial stops early. A smaller rise might add only one epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:
@@ -201,7 +201,7 @@ def _suggest_argument(script: Script) -> str:
     """Return advice to pass the number of epochs to an estimator in the script; empty if none accepts it."""
     for _, call in script.find_calls():
         if argument := find_iterations_argument(call):
-            return f"Pass it to {last_name(call.func)}() as {argument}."
+            return f"Pass the number of epochs to {last_name(call.func)}() as {argument}."
     return ""
 
 
@@ -220,7 +220,7 @@ def _explain_convergence(script: Script) -> str:
 
 
 def _suggest_search(script: Script) -> str:
-    """Return advice to search over up to three hyperparameters; empty if the script has none with a known name."""
+    """Return advice to search over at most three hyperparameters; empty if the script has none with a known name."""
     space = dict(list(suggest(script).items())[:3])
     lines = "\n".join(table_lines("search", space))
     return f" To search for better hyperparameters, add this to epochal.toml:\n{lines}" if space else ""
@@ -247,7 +247,7 @@ def advise_at_chance(end: GiveUp, trials: Sequence[Trial]) -> GiveUp:
     baseline = describe_baseline(best.evidence)
     cause = f"{capitalize(baseline)} would be at least as accurate."
     if best.value > best.evidence.chance:
-        cause = f"The best accuracy is not clearly better than {baseline} ({best.evidence.chance:.3f})."
+        cause = f"The best accuracy is not clearly better than that of {baseline} ({best.evidence.chance:.3f})."
     labels = "check that each row still has its own label (for example, that x and y are shuffled together)"
     remedy = f"{labels.capitalize()}, scale the inputs, or change the model."
     if best.evidence.new_labels >= _MANY_NEW_LABELS:

@@ -47,7 +47,7 @@ _OTHER_TEST_ROWS = (
     "(random_state=0, or np.random.default_rng(0)), or do not shuffle the test data."
 )
 _MAX_LEFT_OVER = 0.1
-"""The largest share of test rows that a different batch or window size may drop; a filter may remove more."""
+"""The largest share of test rows whose loss a different batch or window size can explain. A filter may remove more."""
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
@@ -82,7 +82,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
     """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
 
-    A trial of a search fails if its test rows certainly differ from those of the run's first measured trial.
+    A trial of a search fails if its test rows are certain to differ from those of the run's first measured trial.
 
     If the trial resumed and was not tested on the same test set as the model in its checkpoints, it is run
     again from the beginning. If its script failed after a fit was stopped early, it is run again for the number of
@@ -255,10 +255,10 @@ def _train_again(
 
 
 def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: ProvidedCheckpoints) -> bool:
-    """Return whether a trial resumed and its test set differs from that of the model in its checkpoints.
+    """Return whether a trial resumed from checkpoints of a model that was tested on a different test set.
 
-    Also return True if no accuracy was found after resuming. If the model in the checkpoints was never tested, for
-    example because its trial was interrupted, return True unless the test rows were compared with the training rows.
+    Also return True if no accuracy was found after resuming. If the model was never tested, for example because its
+    trial was interrupted, return True unless the test rows were compared with the training rows.
     """
     if not trial.epochs_resumed:
         return False

@@ -1,4 +1,7 @@
-"""Choose who gets the email: addresses in server.toml or, if the author's domain is allowed, the commit's author."""
+"""Choose who gets the email: the addresses in server.toml or, if there are none, the commit's author.
+
+The author's address must be in an allowed domain.
+"""
 
 import re
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ def load_curves(folder: RunFolder, run: Run) -> list[Curve]:
 
 
 def draw_curves(curves: Sequence[Curve], threshold: float, width: int = 72, height: int = 12) -> list[str]:
-    """Return the lines of a drawing of ``curves``, with a dotted line at ``threshold``.
+    """Return ``curves`` drawn as text, with a dashed line at ``threshold``.
 
     ``width``: the number of characters per line, axis included, at least 20. ``height``: the number of lines above the
     epoch axis, at least 2. Accuracies that are not finite are left out. Returns no lines if no accuracies remain.

@@ -1,4 +1,4 @@
-"""The outcome of a run: its summary and, once it has ended, the change to adopt or why the run did not pass the gate."""
+"""A run's outcome: its summary and, once it has ended, the change to adopt or the reason it did not pass the gate."""
 
 from pathlib import Path
 

@@ -34,7 +34,7 @@ class JudgementView(TypedDict):
     verdict: Verdict
     """The outcome of the comparison with the threshold."""
     look: int | None
-    """How many models of this branch have been evaluated on the test set, up to this trial; null if it is unknown."""
+    """How many models of this branch had been evaluated on the test set, including this trial's; null if unknown."""
     confidence: float
     """The confidence that epochal.toml requires; 0 if confidence is not required."""
     spent: float
@@ -109,7 +109,7 @@ class TrialView(AccuracyView):
     strategy: Strategy
     """How the trial ran the code: as committed, with more epochs, or with hyperparameters from a search."""
     hyperparameters: dict[str, Value]
-    """The number of epochs, nn.py's top-level constants, and other literals listed under [search] in epochal.toml."""
+    """The number of epochs, the script's top-level constants, and other literals from [search] in epochal.toml."""
     epochs_trained: int | None
     """How many epochs this trial ran, excluding those before the checkpoint it resumed from; null if unknown."""
     epochs_resumed: int
@@ -176,7 +176,7 @@ class RunView(TypedDict):
     successor: int | None
     """The run of the newer commit that superseded this run."""
     reused_run: int | None
-    """The run whose verdict this run reuses; null if this run did its own training."""
+    """The run whose verdict this run reuses; null if it reuses none."""
     folder: str
     """The folder that contains the run's files."""
 

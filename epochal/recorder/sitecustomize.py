@@ -1,10 +1,10 @@
-"""Startup hook for the training process: let the recorder observe frameworks and how the script ends.
+"""Startup hook for the training process: let the recorder observe the frameworks and the end of the script.
 
 Python imports ``sitecustomize`` at startup if its folder is on PYTHONPATH (see the module ``site``). EPOCHAL_OUT is the
 folder that the recorder writes to; if it is not set, nothing is observed. EPOCHAL_CHECKPOINTS, if set, is the folder
-of the checkpoints that Keras fits resume from. EPOCHAL_STOP_AT, if set, is the validation accuracy at which a fit is
-stopped. Until a framework is imported, each import costs only one more dict lookup. This module runs alongside nn.py in
-the training environment, so it needs no installed packages and supports Python 3.10 and later.
+of the checkpoints from which calls to Keras' fit resume. EPOCHAL_STOP_AT, if set, is the validation accuracy at which a
+fit is stopped. Until a framework is imported, each import costs only one extra dict lookup. This module runs alongside
+nn.py in the training environment, so it needs no installed packages and supports Python 3.10 and later.
 """
 
 # Every Python process runs this file at startup, so modules that take milliseconds to import (pathlib, importlib.util)

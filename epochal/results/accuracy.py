@@ -57,7 +57,7 @@ _OTHER_NUMBER = 'To use another number, write it to $EPOCHAL_OUT/accuracy.json, 
 _LOADED_FILE = re.compile(r" loads (.+)\. If that model ")
 """Matches the path in the message of a finding about a loaded model."""
 _COUNTS_CLOSE = re.compile(r"^[^\d%]*(?:\bwithin|±)\s*\(?\d", re.IGNORECASE)
-"""Matches printed lines that state what share of a regression's predictions is close enough to the targets."""
+"""Matches printed lines that state the share of a regression model's predictions that are close to the targets."""
 _MIN_RESPLITS = 3
 """If at least this many models were evaluated on different splits, a note says so. Two may just be unrelated models."""
 _NO_ACCURACY = (
@@ -75,9 +75,9 @@ class Findings:
     ``accuracy_json``: the text of accuracy.json; None if there is no such file. ``recorded``: the measurements that the
     recorder observed. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order.
     ``files``: the result files that the script wrote in this trial. ``percentages``: how the script computes
-    percentages. ``script``: the script's path, for messages. ``leaks``: the findings in the source about test rows
-    that may influence training. ``hidden``: which line of the source logs an accuracy that is not shown, why, and what
-    to do; empty if there is none.
+    percentages. ``script``: the script's path, for messages. ``leaks``: the findings from the source about test rows
+    that may influence training. ``hidden``: which line of the source logs an accuracy that is not shown, why it is not
+    shown, and what to do about it; empty if there is no such line.
     """
 
     accuracy_json: str | None
@@ -127,7 +127,7 @@ def choose_accuracy(findings: Findings, metric: str = "", *, repeated_rows: bool
 
 
 class _Chooser:
-    """Chooses the accuracy of one trial. Its measurements either count (sound) or do not (refused)."""
+    """Chooses the accuracy of one trial. The trial's measurements either count (sound) or do not (refused)."""
 
     def __init__(self, findings: Findings, metric: str, repeated_rows: bool) -> None:
         self._findings = findings
@@ -176,7 +176,7 @@ class _Chooser:
         return Choice(accuracy, tuple(self._collect_notes(accuracy)))
 
     def _check_metric(self) -> None:
-        """Raise RunFailed if the setting ``metric`` is not an accuracy or was not reported by evaluate()."""
+        """Raise RunFailed if the metric chosen by ``metric`` is not an accuracy or was not reported by evaluate()."""
         if not self._metric:
             return
         evaluated = [
@@ -313,8 +313,8 @@ class _Chooser:
             stated = ", ".join(f"{line.value:.4g} in {name}" for name, line in found.items())
             raise RunFailed(
                 Reason.NO_ACCURACY,
-                f"{self._script} wrote files with different accuracies: {stated}. Print the one that counts, as in "
-                "'Test accuracy: 0.83', or write it to $EPOCHAL_OUT/accuracy.json as {\"accuracy\": 0.83}.",
+                f"{self._script} wrote files with different accuracies: {stated}. Print the accuracy that counts, as "
+                "in 'Test accuracy: 0.83', or write it to $EPOCHAL_OUT/accuracy.json as {\"accuracy\": 0.83}.",
             )
         line = next(iter(found.values()))
         accuracy = Accuracy(self._resolve_unit(line), AccuracySource.FILE, line.samples)
@@ -398,7 +398,7 @@ class _Chooser:
         return replace(self._build_accuracy(validation, AccuracySource.VALIDATION), value=value)
 
     def _match_measurement(self, accuracy: Accuracy, tolerance: float, *, is_share: bool = False) -> Accuracy:
-        """Return an accuracy that nn.py wrote or printed, with the evidence from the measurement that it matches.
+        """Return an accuracy that the script wrote or printed, with the evidence from the measurement that it matches.
 
         ``is_share``: whether the accuracy may be the share of predictions that are close to their targets, as in a
         regression; for accuracy.json, this is assumed in any case. Raises RunFailed if the accuracy matches only a
@@ -430,7 +430,7 @@ class _Chooser:
         return self._match_prediction(accuracy)
 
     def _accept_share(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
-        """Return the share of predictions that the script counted as close enough, with evidence from ``prediction``.
+        """Return the share of predictions counted as close enough to their targets, with evidence from ``prediction``.
 
         Raises RunFailed if the test rows make the share meaningless.
         """
@@ -441,7 +441,7 @@ class _Chooser:
         return replace(found, evidence=replace(found.evidence, chance=None, answer=""))
 
     def _refuse_loss(self, value: float, tolerance: float, earliest: float) -> None:
-        """Raise RunFailed if ``value`` is the loss returned by a call to evaluate() that measured no accuracy.
+        """Raise RunFailed if ``value`` is the loss returned by a call to evaluate() that did not measure accuracy.
 
         ``earliest``: as in ``_refuse_if_same``.
         """
@@ -523,7 +523,7 @@ class _Chooser:
             raise RunFailed(Reason.NO_ACCURACY, refusal)
 
     def _explain_part_refusal(self, part: Measurement) -> str:
-        """Return why a measurement on some of the test rows, which may all be of one class, does not count."""
+        """Return why a measurement on part of the test set does not count. All rows of the part may be of one class."""
         labels = {output: replace(each, answers=None) for output, each in part.labels.items()}
         return self._explain_refusal(replace(part, labels=labels))
 
@@ -581,8 +581,8 @@ class _Chooser:
             stated = f"{self._script} states {measurement.metrics['accuracy']:.4g} as its accuracy, but that is"
             if measurement.candidates:
                 return (
-                    f"{stated} a mean accuracy that {measurement.measured_by} measured on training rows. State its best_score_, "
-                    "which is a mean accuracy on validation rows."
+                    f"{stated} a mean accuracy that {measurement.measured_by} measured on training rows. "
+                    "State best_score_ instead: it is a mean accuracy on validation rows."
                 )
             return (
                 f"{stated} the mean accuracy that {measurement.measured_by}() returned for training rows. State the mean of its "
@@ -704,9 +704,9 @@ class _Chooser:
         return self._explain_training_numbers([line.value]) if line else ""
 
     def _explain_training_numbers(self, stated: Sequence[float]) -> str:
-        """Return why a ``stated`` number that is a mean training accuracy does not count; empty if there is none.
+        """Return why a number in ``stated`` that is a mean training accuracy does not count; empty if there is none.
 
-        Numbers that may be the share of correct later predictions are skipped.
+        A number is skipped if it may be the share of later predictions that were correct.
         """
         for each in reversed(self._training_means):
             for value in stated:
@@ -723,8 +723,8 @@ class _Chooser:
             return ""
         where = f"score() on line {last.line} of {self._script}" if last.line else "score()"
         return (
-            f"{where} does not count, because {search.measured_by} was fitted on the same rows. Split the data before "
-            f"{search.measured_by} is fitted, and fit the search on the training rows."
+            f"{where} does not count, because {search.measured_by} was fitted on the same rows. Split the data "
+            f"first, and fit {search.measured_by} on the training rows only."
         )
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
@@ -741,13 +741,11 @@ class _Chooser:
             return [*filter(None, notes), _describe_cross_validation(mean, shown)]
         if accuracy.source is AccuracySource.OUTPUT and lines and lines[-1].is_precision:
             return [
-                f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If it is the precision for a "
-                "single class, print the accuracy as 'Test accuracy: 0.83'."
+                f"{self._script} prints {lines[-1].text!r}, which counts as its accuracy. If this is the precision for "
+                "a single class, print the accuracy as 'Test accuracy: 0.83'."
             ]
         if accuracy.source is AccuracySource.SCRIPT and self._is_best(accuracy.value, TOLERANCE):
-            return self._describe_resplits(
-                f"the accuracy in accuracy.json, {shown}, which is the highest of those measured"
-            )
+            return self._describe_resplits(f"the accuracy in accuracy.json, {shown}, which is the highest one measured")
         if accuracy.source not in (AccuracySource.EVALUATE, AccuracySource.SCORE):
             return []
         prints_other = bool(lines) and not any(
@@ -813,7 +811,7 @@ def _describe_cross_validation(mean: Measurement, shown: str) -> str:
         )
     return (
         f"The verdict uses the mean accuracy of {mean.measured_by} over {folds}, {shown}. No single model was "
-        "tested. Fit a model and call its score() on separate test data to judge that model."
+        "tested. To judge a single model, fit one and call its score() on separate test data."
     )
 
 

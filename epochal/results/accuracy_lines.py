@@ -55,9 +55,9 @@ class Reading:
     """What a line says about accuracy.
 
     ``statement``: the statement that counts, or None. ``unread``: an accuracy that the line seems to state, but that
-    does not count; otherwise None. ``has_percents``: whether the line states a percentage without a percent sign, such
-    as 83.2. ``heading``: if this line is a heading, such as "Checking accuracy on training data", the data that it
-    names for a later line; otherwise None.
+    does not count; None if there is none. ``has_percents``: whether the line states a percentage without a percent
+    sign, such as 83.2. ``heading``: if the line is a heading for a later line, such as "Checking
+    accuracy on training data", the data that it names; otherwise None.
     """
 
     statement: Statement | None = None
@@ -100,7 +100,7 @@ _SUFFIXES = frozenset(
     | {"test", "train", "val", "valid", "validation", "training", "eval"}
     | {"best", "max", "target", "threshold", "top", "k", "0", "1", "2", "3", "5", "10"}
 )
-"""Words that may follow the word for accuracy in an identifier; "acc_head", for example, is not an accuracy."""
+"""The only words that may follow the word for accuracy in an identifier: "acc_head" does not name an accuracy."""
 _OTHER_WORDS = frozenset(
     {
         "target",
@@ -206,7 +206,7 @@ _NUMBER = (
 _UNIT_AFTER = r"(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B|epochs?|steps?|it)\b)"
 _STATED = re.compile(rf"(?:[:=|→~]|->|\b(?:is|was|of|equals|at|reached|to be))\s*{_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _PERCENTAGE_BEFORE = re.compile(r"\d\s*(?:%|per\s?cent|pct)\s*$", re.IGNORECASE)
-"""Matches a percentage at the end of a text, as in "93.8 percent", the text before "of 450"."""
+"""Matches a percentage at the end of the text before a number, such as "93.8 percent" before "of 450"."""
 _ADJACENT = re.compile(rf"(?<![\w.,@#/-]){_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 # The next number of a row such as "0.82, 0.75", "'0.82' '0.75'", "{1: 0.82, 2: 0.75}" or "[0.82], [0.75]". In brackets,
@@ -218,7 +218,7 @@ _NEXT_IN_ROW = re.compile(
     re.IGNORECASE,
 )
 _OTHER_NAMES = re.compile(r"\s*(?:[,;&/+|]|and\b)\s*[A-Za-z]", re.IGNORECASE)
-"""Matches the start of further names after that of an accuracy, as in "accuracy, loss: 0.8, 0.3"."""
+"""Matches the start of another name after the name of an accuracy, as in "accuracy, loss: 0.8, 0.3"."""
 _MAX_SPREAD = 0.25
 """A second number that is at most this share of the first may be its standard deviation."""
 _NOUN_AFTER = re.compile(r"\s*[A-Za-z@]")
@@ -280,7 +280,7 @@ _FILE_PATH = re.compile(r"(?:\.{0,2}/|~|.*/.*/|.*\\|.*\.[a-z]\w*$)", re.IGNORECA
 
 @dataclass(frozen=True)
 class _Mention:
-    """An accuracy's name in a line, with all text ``before`` it and the text ``after`` it up to the next such name."""
+    """The name of an accuracy in a line, with the text ``before`` it and the text ``after`` it up to the next such name."""
 
     name: str
     before: str
@@ -332,7 +332,7 @@ def read_line(line: str) -> Reading | None:
 
 
 def explain_other(line: str) -> str:
-    """Return why a line that states no accuracy, as far as ``read_line`` knows, does not count."""
+    """Return why a line in which ``read_line`` finds no accuracy does not count."""
     text = translate(unicodedata.normalize("NFKC", line))
     mentions = [(each, _find_split(text, each, "", each.after)) for each in _find_mentions(text)]
     for mention, split in mentions:
@@ -341,7 +341,7 @@ def explain_other(line: str) -> str:
             return _SEVERAL
     if any(split is Split.TEST for _, split in mentions):
         return "does not state the plain accuracy"
-    return "does not say that it is a test accuracy"
+    return "is not labelled as a test accuracy"
 
 
 def _find_mentions(text: str) -> list[_Mention]:
@@ -417,7 +417,7 @@ def _is_excluded(mention: _Mention) -> bool:
 
 
 def _find_number_before(before: str, after: str) -> re.Match[str] | None:
-    """Return the number just before an accuracy's name, as in "0.95 accuracy" or "54.0% test accuracy", or None."""
+    """Return the number just before an accuracy's name, as in "0.95 accuracy" or "54.0% test accuracy"; else None."""
     if not _SPREAD.match(after.lstrip(" .!,")) and _LOOSE_AFTER.search(after):
         return None
     found = _BEFORE_WORD.search(before[-_MAX_BEFORE:])
@@ -472,7 +472,7 @@ def _is_count(found: re.Match[str]) -> bool:
 
 
 def _is_value(found: re.Match[str], after: str) -> bool:
-    """Return whether a number may be an accuracy, rather than an item of a list, a label or a count.
+    """Return whether a number may be an accuracy, rather than a list item, a label or a count.
 
     In "of 3: 0.9", the 3 is a label; in "10000 images", the number is a count.
     """
@@ -486,7 +486,7 @@ def _is_value(found: re.Match[str], after: str) -> bool:
 
 
 def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
-    """Return the test accuracy if pairs such as "train 0.99, test 0.83" follow the name, or None."""
+    """Return the test accuracy if pairs such as "train 0.99, test 0.83" follow an accuracy's name, else None."""
     pairs = []
     for data in _PAIR.finditer(after):
         found = re.compile(_NUMBER, re.IGNORECASE).match(after, data.end())

@@ -46,8 +46,8 @@ def diagnose(
 ) -> tuple[Reason, str] | None:
     """Return the reason why a trial failed, and an explanation with a remedy; None if it succeeded.
 
-    ``exit_status``: if a signal ended training, the negated signal number, or 128 plus that number as in a shell.
-    ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED if the runtime reports it. If None, the reason is inferred from the
+    ``exit_status``: that of the script; if signal n ended it, either -n or, as in a shell, 128 + n.
+    ``reason``: TIMED_OUT, OUT_OF_MEMORY or KILLED, as reported by the runtime; if None, the reason is inferred from the
     exit status, the exceptions in ``endings`` and the end of the log, ``log_tail``.
     """
     if exit_status == 0 and reason is None:
@@ -98,7 +98,7 @@ def _explain_exit(
         )
     explanation = f"{origin.script} ended with exit status {exit_status}{where}; only 0 means success.{quote}"
     if any(map(_USAGE.match, printed_lines)) and "argv" in (read_source(origin.code, origin.script) or ""):
-        explanation += " Epochal runs it without arguments, so use fixed values instead of sys.argv."
+        explanation += " Epochal runs the script without arguments, so use fixed values instead of sys.argv."
     return Reason.SCRIPT_ERROR, explanation
 
 
@@ -191,7 +191,7 @@ def explain_swallowed_fit(exceptions: Sequence[Raised], origin: Origin) -> tuple
     real = unwrap(exceptions)
     reason, remedy = explain_known([*real, *exceptions], _find_fit_call(exceptions), origin) or (
         Reason.SCRIPT_ERROR,
-        "The model was not trained: correct the call, or the data passed to fit().",
+        "The model was not trained: correct the call to fit(), or the data passed to it.",
     )
     return reason, f"{describe_swallowed_fit(exceptions, origin)} {remedy}".rstrip()
 

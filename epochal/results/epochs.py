@@ -19,11 +19,11 @@ _PRINTED_EPOCH = re.compile(
 class TrainedEpochs:
     """The number of epochs that a trial ran.
 
-    ``total``: the number of epochs in all fits, including those before the checkpoint that a fit resumed from.
+    ``total``: the number of epochs in all fits; if a fit resumed from a checkpoint, the epochs before it count too.
     ``targets``: the numbers of epochs that the script may have asked for. ``are_iterations``: whether the numbers count
-    boosting rounds or iterations of estimators (which may have separate limits) instead of epochs. ``converged``:
-    whether every estimator stopped before its limit. ``is_asked``: whether ``targets`` is sure to contain the number
-    that the script asked for, even if training stopped early.
+    boosting rounds or iterations instead of epochs; each estimator may then have its own limit. ``converged``: whether
+    every estimator stopped before its limit. ``is_asked``: whether ``targets`` is certain to contain the number that
+    the script asked for, even if training stopped early.
     """
 
     total: int
@@ -36,7 +36,7 @@ class TrainedEpochs:
 def count_epochs(metrics_jsonl: str, output: str) -> TrainedEpochs | None:
     """Return how many epochs a trial ran; None if neither the recorder's events nor the script's output shows it.
 
-    ``metrics_jsonl``: the recorder's events. ``output``: the script's output, which may have lines such as "Epoch 3/10".
+    ``metrics_jsonl``: the recorder's events. ``output``: the script's output, which may have lines like "Epoch 3/10".
     """
     if fits := parse_fits(metrics_jsonl):
         return _count_fits(fits)

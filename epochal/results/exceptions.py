@@ -28,7 +28,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Frame:
-    """A line in a traceback. A ``path`` from the recorder is relative to the code's folder if it is in that folder."""
+    """A line in a traceback. A ``path`` from the recorder is relative to the code's folder if the file is there."""
 
     path: str
     line: int

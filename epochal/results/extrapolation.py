@@ -57,7 +57,7 @@ class _Family:
     """Curves of the form ``level - drop * shape(epochs, ...)``. The shape falls towards 0; its parameters are positive.
 
     ``priors``: for each parameter of the shape, the prior mean and standard deviation of its logarithm. The mean of
-    a rate is given as None, which stands for ``log(4 / last known epoch)``, because it depends on the curve.
+    a rate depends on the curve, so it is given as None, which stands for ``log(4 / last known epoch)``.
     """
 
     shape: Callable[..., Vector]

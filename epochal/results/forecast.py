@@ -26,7 +26,7 @@ _SCHEDULE = re.compile(rb"\b[A-Z]\w*(?:Decay|Schedule)")
 def forecast(curve: Sequence[float], threshold: float, last_epoch: int, threshold_deviation: float = 0.0) -> Forecast:
     """Forecast when ``curve`` will reach ``threshold``, looking no further than ``last_epoch``.
 
-    ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other number, such as NaN, counts as
+    ``curve``: the accuracy (0 to 1) after each epoch, starting with the first; any other value, such as NaN, counts as
     missing. ``threshold_deviation``: the standard deviation of ``threshold``, if it is an estimate. A curve is hopeless
     if the model has begun to learn, but the curve has never reached the threshold and is expected to stay clearly below
     it. With fewer than eight known accuracies, or no later epochs to forecast, the forecast is undecided. Identical

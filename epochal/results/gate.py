@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from epochal.analysis.frameworks import describe_measured_methods
 from epochal.errors import Reason, RunFailed
+from epochal.grammar import plural
 from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
@@ -140,7 +141,7 @@ def least_correct(samples: int, bar: float, error: float) -> int:
 
 
 def _find_requirements(samples: int, rule: Rule, look: int, evidence: Evidence) -> tuple[int, float | None]:
-    """Return the fewest right answers needed to clear all ``_bars``, and the lowest accuracy that passes.
+    """Return how many right answers are needed to clear all ``_bars``, and the lowest accuracy that passes.
 
     That accuracy is at least the threshold; it is None if no accuracy passes.
     """
@@ -201,7 +202,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
     bar, _ = next(each for each in bars if least_correct(samples, *each) > samples)
     wrong = f"clear that the script does better than {describe_baseline(evidence)} ({bar:.3f})"
     if rule.confidence and bar == rule.threshold:
-        wrong = f"certain that the threshold is reached (look number {look} at this test set)"
+        wrong = f"certain that the threshold is reached ({plural(look, 'model')} evaluated on this test set so far)"
     needed, decisive = max((math.floor(math.log(error) / math.log(bar)) + 1, bar) for bar, error in bars)
     share = (
         ", or on more if the most frequent label makes up a larger share of them than of the current test set"
@@ -220,7 +221,7 @@ def _explain_too_few(samples: int, rule: Rule, look: int, evidence: Evidence) ->
 def pass_probability(accuracy: float, samples: int, required: float) -> float:
     """Return the probability that a model's measured accuracy on ``samples`` test samples is at least ``required``.
 
-    ``accuracy``: the true accuracy of the model. Both accuracies are between 0 and 1.
+    ``accuracy``: the true accuracy of the model; like ``required``, between 0 and 1.
     """
     return binomial_tail(math.ceil(Decimal(repr(required)) * samples), samples, accuracy)
 

@@ -92,7 +92,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
 
 
 def explain_hidden(module: str, local: str) -> str:
-    """Explain that the file ``local`` in the repository is imported instead of the installed or standard-library ``module``."""
+    """Explain that the repository's file ``local`` hides ``module``, which is installed or in the standard library."""
     needed = ", which other code needs" if module in sys.stdlib_module_names else ""
     return f"{local} in the repository hides {describe_module(module)}{needed}. Rename the file."
 
@@ -123,7 +123,7 @@ def explain_removed(raised: Raised, place: Frame, code: Path) -> str:
 
 
 def _explain_replaced(raised: Raised, place: Frame, code: Path) -> str:
-    """Return what pushed code can import instead of a name removed from NumPy or SciPy; otherwise empty."""
+    """Return what pushed code can import instead of a name removed from NumPy or SciPy; empty for other errors."""
     if raised.package:
         return ""
     named, missing = _NAME.search(raised.message), _MODULE.search(raised.message)
@@ -175,7 +175,7 @@ def _explain_system_library(library: SystemLibrary, importer: str, code: Path, s
 
 def _explain_relative_import(place: Frame, code: Path, script: str) -> str:
     rewritten = rewrite_relative_import(code, place.path, place.line)
-    return f"Write `{rewritten}`: {script} runs as a script, not as part of a package."
+    return f"Write `{rewritten}` instead: {script} runs as a script, not as part of a package."
 
 
 def _explain_name(module: str, name: str, is_partial: bool, importer: str, code: Path, script: str) -> str:
@@ -267,7 +267,7 @@ def _explain_commit(module: str, code: Path) -> str:
 
 
 def _explain_misplaced(wanted: str, place: Frame, code: Path, script: str) -> str:
-    """Return what to do if the imported module is in a Git submodule or not at the imported path; otherwise empty."""
+    """Return what to do if a missing module is in a Git submodule or elsewhere in the repository; empty if neither."""
     if submodule := find_submodule(str(Path(script).parent / f"{wanted.replace('.', '/')}.py"), code):
         return explain_submodule(submodule)
     found = find_misplaced_import(code, script, place.path, place.line, wanted)

@@ -13,7 +13,7 @@ MENTION = re.compile(
 RECALL = re.compile(
     "recall|(?<![a-z0-9])f1(?![a-z0-9])|rappel|sensibil|exhaustiv|revoca|trefferquote|олнот|召回|再現率|适合率|適合率".encode()
 )
-"""Matches words for recall or F1, as lower-cased bytes. If a line has one, words like "precisión" mean precision."""
+"""Matches words for recall or F1 in lower-cased bytes. If any line has one, "precisión" and the like mean precision."""
 
 _ENGLISH = re.compile(r"[\x00-\x7f\u2500-\u259f±→✓✅🎯]*")
 _FOREIGN_ASCII = re.compile(

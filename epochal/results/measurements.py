@@ -23,10 +23,10 @@ from epochal.results.sketches import MIN_SHARED, estimate_shared_rows
 _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches names of top-k accuracies, which count a prediction as correct if the true class is among the k most likely."""
 _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy"})
-"""The classes of the Keras metrics that are accuracies, whatever name the script gives the metric."""
+"""The Keras metric classes that measure accuracy, whatever name the script gives the metric."""
 _MAX_NAMES = 20
 _MAX_GROUPS = 10
-"""The measurements made on one line of a script are averaged in at most this many groups."""
+"""The measurements made on one line of a script are divided into at most this many groups for averaging."""
 _SKETCH_BYTES = 8 * 1024
 
 
@@ -64,7 +64,7 @@ class Overlap:
     ``new_labels``: the share of the test rows (0 to 1) whose labels are not among the training labels.
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
-    ``is_part``: whether the test set is the training set or a part of it, rather than rows that equal training rows.
+    ``is_part``: whether the test set is the training set or a part of it, rather than a separate set with equal rows.
     ``learned_by``: a class such as SelectKBest that was fitted on the test rows, if the model itself was not; otherwise
     empty. ``learned_on``: the line of that fit; None if unknown.
     ``checked``: whether all rows could be checked; if not, ``unchecked_reason`` says why.
@@ -86,10 +86,10 @@ class Overlap:
 class Measurement:
     """A call to evaluate(), score() or accuracy_score(), a prediction, the validation of a fit, or a cross-validation.
 
-    ``model``: identifies the model within this trial; ``weights``: identifies its weights at the time. ``measured_by``:
-    for scikit-learn, the name of the estimator's class, or of the function that did the measuring. ``metrics``: the
+    ``model``: identifies the model within this trial; ``weights``: identifies its weights when it was measured.
+    ``measured_by``: for scikit-learn, the name of the estimator's class, or of the measuring function. ``metrics``: the
     measured values by name; ``classes``: each metric's Keras class. ``samples``: the number of test samples;
-    ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels of each output, by name.
+    ``test_set``: a digest of these samples; either is None if unknown. ``labels``: the labels by output name.
     ``trained``: whether this trial, or one that it resumed from, trained the model; None if unknown. ``is_dummy``:
     whether a DummyClassifier was measured. ``is_r2``: whether the value is the R² of a regression. ``is_selected``:
     whether the features for a cross-validation had been selected using the labels of its rows. ``is_training``: whether
@@ -169,7 +169,7 @@ class Measurements:
     last_direct_call: float = 0.0
 
     def is_unchanged_by_fit(self, measurement: Measurement) -> bool:
-        """Return whether the weights were measured after a fit that left them unchanged."""
+        """Return whether a measurement was made with weights that a fit had left unchanged."""
         return measurement.trained is False and any(measurement.weights in each for each in self.epochs.values())
 
     def count_looks(self, test_set: str | None) -> int:
@@ -318,9 +318,8 @@ def count_models(measurements: Iterable[Measurement]) -> int:
 def group_for_averages(measurements: Sequence[Measurement]) -> Iterator[Sequence[Measurement]]:
     """Yield the groups of measurements whose average a script may state, such as those of the folds of each model.
 
-    The measurements in a group follow one another, and were made on the same line of the script unless the group
-    contains all measurements. The measurements of a line are divided in every possible way into at most ``_MAX_GROUPS``
-    successive groups of equal size.
+    One group contains all measurements. For the others, the measurements by each line of the script are divided, in
+    every possible way, into at most ``_MAX_GROUPS`` successive groups of equal size.
     """
     by_line: dict[tuple[Kind, int | None], list[Measurement]] = {}
     for each in measurements:

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 MAX_BYTES = 16 * 1024 * 1024
-"""The maximum number of bytes read from a file at a time: enough for a trial's metrics, but no strain on the server."""
+"""The maximum number of bytes read from a file at a time: enough for a trial's metrics without straining the server."""
 
 
 def read_untrusted(path: Path, start: int = 0) -> bytes | None:
@@ -26,7 +26,7 @@ def read_untrusted(path: Path, start: int = 0) -> bytes | None:
 
 
 def read_untrusted_text(path: Path) -> str | None:
-    """Return the first MAX_BYTES of a file as text (see ``read_untrusted``). Bytes that are not UTF-8 are replaced."""
+    """Return the first MAX_BYTES of a file as text (see ``read_untrusted``). Invalid UTF-8 bytes are replaced."""
     content = read_untrusted(path)
     return None if content is None else content.decode("utf-8", "replace")
 

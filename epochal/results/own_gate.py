@@ -43,7 +43,7 @@ def find_own_gate(exit_status: int, ending: Ending | None, origin: Origin) -> Fr
 
 
 def is_own_statement(raised: Raised, origin: Origin) -> bool:
-    """Return whether a ``raise``, ``assert`` or assertion call in the pushed code raised the exception."""
+    """Return whether the pushed code raised the exception with ``raise``, ``assert`` or an assertion function."""
     if not raised.own_frames:
         return False
     frame, name = raised.own_frames[-1], raised.name
@@ -59,7 +59,7 @@ def is_own_statement(raised: Raised, origin: Origin) -> bool:
 
 
 def _find_raised_exit(origin: Origin) -> list[Frame]:
-    """Locate the script's ``raise SystemExit``; return no frame if it is in an ``except`` or is not the only one."""
+    """Locate the script's only ``raise SystemExit``; return an empty list if it is in an ``except`` block."""
     tree = _parse(origin.script, origin)
     if tree is None:
         return []

@@ -50,7 +50,7 @@ class PrintedAccuracy:
 
 
 class PrintedLines:
-    """The lines about accuracy in the output of a script. Uses a bounded amount of memory, whatever is printed."""
+    """The lines about accuracy in the output of a script. Memory use is bounded, whatever the script prints."""
 
     def __init__(self) -> None:
         self._line = b""
@@ -182,7 +182,7 @@ class PrintedLines:
 
 
 def _keep(lines: dict[str, _Kept], text: str, kept: _Kept) -> None:
-    """Add a line to the at most ``_MAX_LINES`` lines that are kept, ordered by their last appearance."""
+    """Add a line to ``lines``, which keeps at most ``_MAX_LINES`` lines in the order of their last appearance."""
     lines.pop(text, None)
     lines[text] = kept
     if len(lines) > _MAX_LINES:

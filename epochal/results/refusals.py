@@ -23,7 +23,7 @@ _MAX_COPIED = 0.05
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
 """Matches findings about estimators that learn from labels; the rows they are fitted on count as training rows."""
 REFUSED_LEAKS = ("augmented_before_split", "chosen_before_split", "learned_before_split")
-"""The kinds of findings about data that contain or depend on test rows; random labels seem predictable from such data."""
+"""Kinds of findings about data that contains or depends on test rows; random labels seem predictable from such data."""
 OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
     | {
@@ -51,11 +51,11 @@ _REGRESSION_METRICS = re.compile(
 
 
 def explain_missing_accuracy(evaluated: Measurement, script: str) -> str:
-    """Return why a call to evaluate() measured no accuracy, and what to do about it."""
+    """Return why a call to evaluate() did not measure accuracy, and what to do about it."""
     where = f"evaluate() on line {evaluated.line} of {script}" if evaluated.line else f"{script}'s evaluate()"
     if not evaluated.metrics:
         return f"{where} received no samples. Check the path, filter or split that leaves the test set empty."
-    problem = f"{where} measured no accuracy (metrics: {', '.join(evaluated.metrics)})."
+    problem = f"{where} did not measure accuracy (metrics: {', '.join(evaluated.metrics)})."
     names = [name for name in evaluated.metrics if name != "loss" and not is_other_metric(name, evaluated)]
     if evaluated.labels_of("").kind == "numbers":
         return f"{problem} {OWN_ACCURACY}"
@@ -99,7 +99,7 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
     is_binary = measurement.classes.get(name, "").startswith("Binary") or name.endswith("binary_accuracy")
     if labels.kind == "one-hot" and is_binary and measurement.kind is not Kind.SCORE:
         return (
-            f"{name} counts each zero in a one-hot label as a correct answer. "
+            f"{name} counts each output separately, so the zeros in one-hot labels inflate it. "
             'Compile the model with metrics=["categorical_accuracy"] instead.'
         )
     if "TopK" in measurement.classes.get(name, ""):
@@ -116,7 +116,7 @@ def explain_label_refusal(measurement: Measurement, labels: Labels, name: str) -
 
 
 def explain_unchanged_weights(script: str) -> str:
-    """Return why the accuracy of a model unchanged by fit() does not count, and what to do."""
+    """Return why the accuracy of a model that fit() left unchanged does not count, and what to do."""
     return (
         f"fit() did not change the weights of the model that {script} evaluated, so the model has learned nothing. Either no layer "
         "is trainable (set trainable = True before compile() is called), or all gradients are zero or infinite (scale the inputs, "
@@ -135,12 +135,12 @@ def explain_leak(leak: Finding) -> str:
 
 
 def describe_share(share: float) -> str:
-    """Return a share of rows as a percentage. Only (nearly) all rows are shown as 100%."""
+    """Return a share of rows as a percentage, which is 100% only if the share is at least ``_ALL_ROWS``."""
     return f"{share:.1%}" if round(share, 2) == 1 and share < _ALL_ROWS else f"{share:.0%}"
 
 
 def _find_copy(measurement: Measurement, leaks: Sequence[Finding]) -> Finding | None:
-    """Return the finding about a call that copied rows into the test set; None if there is none or few rows overlap."""
+    """Return the finding about a call that copied rows into the test set; None if no call did or few rows overlap."""
     if measurement.overlap.share <= _MAX_COPIED:
         return None
     before_folds = find_leak(leaks, "copied_before_predictions") if measurement.is_across_folds else None
@@ -197,7 +197,7 @@ def explain_row_refusal(
 def _explain_learner(measurement: Measurement, script: str, which: str) -> str:
     """Explain that a class such as SelectKBest was fitted on test rows, and how to fit it without them.
 
-    ``which``: what to call those rows, without "rows", such as "all validation".
+    ``which``: the words to put before "rows" in the text, such as "all validation".
     """
     name, line = measurement.overlap.learned_by, measurement.overlap.learned_on
     where = f", which is fitted on line {line} of {script}," if line else ""

@@ -171,11 +171,11 @@ _NOT_UTF_8 = re.compile(
 """Matches the error for a text file that is not UTF-8, but not the one for a file that begins with binary data."""
 _MAX_TEXT = 1 << 24
 """The number of bytes at the start of a file that are decoded to detect its encoding."""
-_DATA_FOLDER = f'{DATA_FOLDER}, whose path is os.environ["EPOCHAL_DATA"] in the script'
+_DATA_FOLDER = f'{DATA_FOLDER}, whose path in the script is os.environ["EPOCHAL_DATA"]'
 _DOWNLOADS = (
     (
         re.compile(r"/sklearn/datasets/_openml"),
-        f"save the data to a file once, for example with numpy.savez(), and commit the file or {USE_DATA_FOLDER}",
+        f"save it to a file once, for example with numpy.savez(); then commit the file, or {USE_DATA_FOLDER}",
     ),
     (
         re.compile(r"/torchvision/datasets/"),
@@ -286,7 +286,7 @@ def _explain_spawning(last: Raised, inner: Frame | None, origin: Origin) -> tupl
 
 
 def _name_spawning(inner: Frame | None, origin: Origin) -> str:
-    """Return what each spawned process repeats, as in ``to this line and to Pool() on line 9``."""
+    """Return where the code that needs a guard leads, as in ``to this line and to Pool() on line 9``."""
     path = _local_path(inner, origin) if inner else ""
     sources = _parse_modules(origin)
     own = next((source for source in sources if source.path == path), None)
@@ -301,13 +301,13 @@ def _name_spawning(inner: Frame | None, origin: Origin) -> str:
 
 
 def _parse_modules(origin: Origin) -> tuple[Source, ...]:
-    """Return the parsed script and then the local modules that it imports."""
+    """Parse the script and the local modules that it imports; the script comes first."""
     modules = ((file, Module.read(origin.code / file)) for file in _read_modules(origin))
     return tuple(parse_source(file, module.tree) for file, module in modules if module)
 
 
 def _lost_spawned_process(last: Raised, origin: Origin) -> bool:
-    """Return whether a process ended before the script could talk to it, and the script spawns it without a guard."""
+    """Return whether a process that the script spawns without a guard ended before the script could talk to it."""
     is_lost = last.name in LOST_CHILD and any(_PROCESSES.search(frame.path) for frame in last.frames)
     return is_lost and find_spawning(_parse_modules(origin))[0] is not None
 
@@ -423,7 +423,7 @@ def _explain_file(last: Raised, line: str, inner: Frame | None, origin: Origin) 
 
 
 def _explain_content(last: Raised, inner: Frame, origin: Origin) -> str:
-    """Return the remedy if the file that the line reads is empty or is not encoded in UTF-8; otherwise an empty string."""
+    """Return the remedy if the file that the failing line reads is empty or not UTF-8; otherwise an empty string."""
     places = [(origin.code, _local_path(frame, origin), frame.line) for frame in reversed(last.own_frames or [inner])]
     files = next((found for place in places if (found := _read_files(find_texts(*place), origin))), {})
     if last.name in _READS_NOTHING and (empty := next((name for name in files if not files[name]), "")):
@@ -460,7 +460,7 @@ def _is_encoded(start: bytes, encoding: str) -> bool:
 
 
 def _shorten_path(path: str) -> str:
-    """Make a path in the trial's code folder relative to it, and begin one in the trial's home folder with ``~``."""
+    """Shorten a path in the trial's code or home folder: make it relative to the code folder or begin it with ``~``."""
     return _IN_CODE.sub("", _IN_HOME.sub("~/", path))
 
 
@@ -527,7 +527,7 @@ def _explain_notebook(function: str, inner: Frame | None, origin: Origin) -> str
         return f"{explanation} {_instruct(describe_replacements(found), path, origin)}."
     lines = find_call_lines(origin.code, path, function) if path else []
     where = _locate_lines(lines, path, origin) if lines else "the line"
-    return f"{explanation} {f'Use print() instead on {where}' if function == 'display' else f'Remove {where}'}."
+    return f"{explanation} {f'Use print() on {where} instead' if function == 'display' else f'Remove {where}'}."
 
 
 def _find_replacements(inner: Frame | None, origin: Origin) -> list[Replacement]:
@@ -550,7 +550,7 @@ def _explain_missing_shell(last: Raised, inner: Frame | None, origin: Origin) ->
 
 
 def _explain_left_out(last: Raised, inner: Frame | None, origin: Origin) -> str:
-    """Return the remedy if a line left out of an exported notebook assigns a variable that is not defined, else empty."""
+    """Return the remedy if a notebook's export left out the line that assigns an undefined variable; else empty."""
     undefined = _UNDEFINED.match(last.message) if last.name == "NameError" else None
     path = _local_path(inner, origin) if inner else ""
     if undefined is None or not is_exported(path):
@@ -559,18 +559,18 @@ def _explain_left_out(last: Raised, inner: Frame | None, origin: Origin) -> str:
     if line is None:
         return ""
     return (
-        f"{undefined['name']} is assigned on line {line} of {path}. That line is a shell command or a magic, which is left out "
-        f"when the notebook runs as a script: write Python code that assigns {undefined['name']}."
+        f"{undefined['name']} is assigned on line {line} of {path}. That line is a shell command or a magic command, "
+        f"and is left out when the notebook runs as a script: write Python code that assigns {undefined['name']}."
     )
 
 
 def _instruct(instruction: str, path: str, origin: Origin) -> str:
-    """Return an instruction about lines of the file at ``path`` as a sentence, which names the file if it is not the script."""
+    """Turn an instruction about lines of ``path`` into a sentence that names the file unless it is the script."""
     return capitalize(instruction) if path in ("", origin.script) else f"In {path}, {instruction}"
 
 
 def _locate_lines(lines: Sequence[int], path: str, origin: Origin) -> str:
-    """Return lines of the file at ``path`` as text, with the file's name if it is not the script."""
+    """Return line numbers as text (``lines 3 and 5 of nn.py``). The file ``path`` is named unless it is the script."""
     return describe_lines(lines) + ("" if path in ("", origin.script) else f" of {path}")
 
 
@@ -610,7 +610,7 @@ def _find_backend(line: str, origin: Origin) -> str:
 
 
 def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
-    """Return what to do if the last ``messages`` of a killed script say that there is no display; otherwise an empty string."""
+    """Return a remedy if the last ``messages`` of a killed script say that there is no display; otherwise empty."""
     if not any(_SCREEN.search(message) for message in messages):
         return ""
     where, call = _search_code(_WINDOW, origin)
@@ -624,7 +624,7 @@ def explain_lost_window(messages: Sequence[str], origin: Origin) -> str:
 def _search_code(pattern: re.Pattern[str], origin: Origin) -> tuple[str, str]:
     """Return the location and text of the first match of ``pattern`` in the script or a local module that it imports.
 
-    The location reads ``on line 3`` or ``on line 3 of net.py``. Both are empty if no line matches.
+    The location reads ``on line 3`` or ``on line 3 of net.py``. Location and text are empty if no line matches.
     """
     for path, source in _read_modules(origin).items():
         for number, line in enumerate(source.splitlines(), 1):
@@ -689,7 +689,7 @@ def _explain_sparse_labels(origin: Origin) -> str:
 def _explain_one_hot_labels(origin: Origin) -> str:
     where, loss = _search_code(_SPARSE_LOSS, origin)
     dense = loss.removeprefix("sparse_").removeprefix("Sparse")
-    problem = f"The labels are one-hot encoded, which {loss} does not accept."
+    problem = f"The labels are one-hot vectors, which {loss} does not accept."
     return f"{problem} {capitalize(where)}, write {dense} instead." if loss else ""
 
 

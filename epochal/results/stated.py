@@ -14,7 +14,7 @@ from epochal.records import Accuracy, AccuracySource
 from epochal.results.metrics import PARSE_ERRORS, read_number, read_samples, read_test_set
 
 TOLERANCE = 0.0005
-"""Accuracies that differ by at most this much count as the same number, because scripts may round to three decimals."""
+"""Accuracies that differ by at most this much count as equal, because scripts may round to three decimal places."""
 
 _MIN_CUT_LIST = 5
 """A part of a list must have at least this many numbers to be recognised."""
@@ -41,14 +41,17 @@ def parse_accuracy_json(text: str) -> Accuracy | None:
 
 
 def is_same_number(stated: float, measured: float, tolerance: float) -> bool:
-    """Return whether ``stated`` (perhaps in percent) equals ``measured``. ``tolerance``: in the unit of ``stated``."""
+    """Return whether ``stated`` (perhaps in percent) equals ``measured``.
+
+    ``tolerance``: the largest permitted difference, in the unit of ``stated``.
+    """
     return any(abs(value - measured) <= tolerance * scale for value, scale in ((stated, 1.0), (stated / 100, 0.01)))
 
 
 def find_shares(text: str) -> list[float]:
     """Return the numbers in a text that have a decimal point or a percent sign, in order.
 
-    A number with a percent sign, or over 1, is divided by 100: 96.5% gives 0.965.
+    A number that has a percent sign or is over 1 is divided by 100: 96.5% gives 0.965.
     """
     found = re.findall(r"(?<![\w.])(\d+(?:\.\d*(?![\w.])|(?=\s*%(?!\s*(?:CI\b|conf|interval)))))\s*(%?)", text)
     return [float(Decimal(number) / 100) if sign or float(number) > 1 else float(number) for number, sign in found]
@@ -67,7 +70,7 @@ def lists_some(line: str, numbers: Sequence[float]) -> bool:
     """Return whether the numbers in a line's last brackets are two or more successive ``numbers``, perhaps rounded.
 
     If a line has no brackets, this applies to the whole line. Some ``numbers`` may be absent, because lines may be cut
-    or wrapped. A list may also begin with their mean, followed by a standard deviation or any of ``numbers``.
+    or wrapped. A list may also begin with the mean of ``numbers``, followed by their standard deviation or any of them.
     """
     listed = find_shares(line.rpartition("[")[2].partition("]")[0])
     if len(listed) < 2 or len(numbers) < 2:
@@ -81,9 +84,9 @@ def lists_some(line: str, numbers: Sequence[float]) -> bool:
 
 
 def lists_all(line: str, numbers: Sequence[float]) -> bool:
-    """Return whether a line lists ``numbers``, at least two, perhaps rounded, and states no others.
+    """Return whether a line lists all ``numbers`` (at least two), perhaps rounded, and states no others.
 
-    Of a line that was wrapped or cut, the beginning or the end of a list is enough, if it has several numbers.
+    If the line was wrapped or cut, the beginning or end of the list is enough, provided that it has several numbers.
     """
     before, opened, rest = line.rpartition("[")
     inside, closed, after = rest.partition("]")
@@ -101,12 +104,12 @@ def lists_all(line: str, numbers: Sequence[float]) -> bool:
 
 
 def rounding_error(value: float) -> float:
-    """Return the rounding error that the decimals of ``value`` (at least two) allow, or TOLERANCE if that is larger."""
+    """Return the possible rounding error of ``value``, given its decimals (two if it has fewer); at least TOLERANCE."""
     return max(TOLERANCE, 0.501 * 10.0 ** -max(2, _count_decimals(value)))
 
 
 def is_share_of(value: float, count: int) -> bool:
-    """Return whether ``value``, which may be rounded, is a whole number divided by ``count``, such as 0.33 for 3."""
+    """Return whether ``value``, which may be rounded, is a whole number divided by ``count``, as 0.33 is for 3."""
     return abs(round(value * count) / count - value) <= max(1e-9, 0.501 * 10.0 ** -_count_decimals(value))
 
 
@@ -118,8 +121,8 @@ def _count_decimals(value: float) -> int:
 def _shortest_decimal(value: float) -> float:
     """Return the shortest decimal that rounds to the same 32-bit float as ``value``: Keras computes in 32-bit floats.
 
-    324 out of 360 is 0.9. As a 32-bit float it is 0.8999999761581421, which would be below a threshold of 0.9. A number
-    that is not a 32-bit float is returned unchanged.
+    For example, an accuracy of 324 out of 360 is 0.9. As a 32-bit float, it is 0.8999999761581421, which would be below
+    a threshold of 0.9. A number that is not a 32-bit float is returned unchanged.
     """
     if not math.isfinite(value) or abs(value) > 1 or struct.unpack("f", struct.pack("f", value))[0] != value:
         return value
@@ -128,9 +131,10 @@ def _shortest_decimal(value: float) -> float:
 
 
 def validate(accuracy: Accuracy, quote: str = "") -> Accuracy:
-    """Return an accuracy with its value as the shortest decimal. Raises RunFailed if it is not between 0 and 1.
+    """Return an accuracy with its value as the shortest equivalent decimal.
 
-    ``quote``: the line that states the accuracy, enclosed in commas, for the error message.
+    Raises RunFailed if the accuracy is not between 0 and 1. ``quote``: the line that states the accuracy, enclosed in
+    commas, for the error message.
     """
     if not math.isfinite(accuracy.value):
         raise RunFailed(

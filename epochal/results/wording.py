@@ -31,7 +31,7 @@ def format_with_threshold(accuracy: float, threshold: float) -> tuple[str, str]:
 
 
 def describe_with_threshold(accuracy: float, threshold: float) -> str:
-    """Return an accuracy with its threshold, with enough digits to compare them: ``0.831 (threshold 0.80)``."""
+    """Return an accuracy and its threshold, with enough digits to compare them: ``0.831 (threshold 0.80)``."""
     shown, shown_threshold = format_with_threshold(accuracy, threshold)
     return f"{shown} (threshold {shown_threshold})"
 
@@ -90,8 +90,8 @@ def describe_certainty(trial: Trial, threshold: float) -> str:
             # Rounded up, so that the accuracy shown is enough.
             needed = f"{math.ceil(judgement.required * 1000) / 1000:.3f} {needed}"
         parts.append(f"{needed} on {plural(trial.accuracy.samples, 'sample')}")
-    if judgement.confidence:
-        parts.append(f"look number {judgement.look} at this test set")
+    if judgement.confidence and judgement.look:
+        parts.append(f"{plural(judgement.look, 'model')} evaluated on this test set so far")
     return ", ".join(parts)
 
 
@@ -126,13 +126,15 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         models = trial.accuracy.looks
         sentences.append(
             f"The script evaluated {models} models (or epochs of a model) on all or some of these test rows. If it chose "
-            "the best of them, this accuracy is probably too high."
+            "the best model or epoch, this accuracy is probably too high."
             if models > 1
             else f"If evaluated once on {plural(samples, 'test sample')}, a model with a true accuracy of "
             f"{lower_accuracy:.4g} would pass by luck with a probability of {_percent(odds)}."
         )
         if judgement.look and judgement.look > 1:
-            sentences.append(f"This was look number {judgement.look} at this test set.")
+            sentences.append(
+                f"This test set has been used to evaluate {judgement.look} models of this branch, including this one."
+            )
     return sentences
 
 

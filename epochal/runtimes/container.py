@@ -26,7 +26,7 @@ _LABEL_PREFIX = "epochal."
 _GRACE_SECONDS = 5
 _NOBODY = 65534
 _MAX_SECONDS = 2_000_000.0
-"""The longest time to wait for an answer from the engine, 23 days: CPython passes it to poll(2) in milliseconds, as a C int."""
+"""The longest wait for an answer from the engine, 23 days; poll(2) takes a C int of milliseconds, at most 24.8 days."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ContainerResult:
 
 
 def user_and_group() -> tuple[int, int]:
-    """Return the user and group IDs that training runs as: those of this process, or of ``nobody`` if it runs as root."""
+    """Return the user and group IDs for training: ``nobody``'s if this process runs as root, otherwise its own."""
     return (os.getuid(), os.getgid()) if os.getuid() != 0 else (_NOBODY, _NOBODY)
 
 

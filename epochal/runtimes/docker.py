@@ -68,7 +68,7 @@ class DockerRuntime:
             return ensure_image(self._client, recipe, self._settings.images, self._home / "cache" / "locks", log)
 
     def check_imports(self, image: str, modules: Sequence[str]) -> None:
-        """Check once that a container of ``image`` can import ``modules``. See ``Runtime.check_imports``."""
+        """Check once that a container created from ``image`` can import ``modules``. See ``Runtime.check_imports``."""
         with engine_errors(self._docker_host):
             identity = self._client.images.get(image).id
             check_imports_once(
@@ -100,7 +100,7 @@ class DockerRuntime:
             )
 
     def fetch_dataset(self, image: str, script: str, log: Log) -> None:
-        """Run ``script`` in a container that may download into the dataset cache. See ``Runtime.fetch_dataset``."""
+        """Run ``script`` in a container that may download data to the dataset cache. See ``Runtime.fetch_dataset``."""
         datasets = dataset_cache(self._home)
         _chown_to_trainer(datasets)
         environment = dataset_variables(_DATASETS, links=False)
@@ -117,7 +117,7 @@ class DockerRuntime:
             )
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Remove the orphaned containers of this EPOCHAL_HOME; return the numbers of their runs. See ``Runtime.reap``."""
+        """Remove this EPOCHAL_HOME's orphaned containers; return the numbers of their runs. See ``Runtime.reap``."""
         reaped = set()
         with engine_errors(self._docker_host):
             for container, label in find_containers(self._client, home_id(self._home)):

@@ -28,7 +28,7 @@ def connect(docker_host: str) -> docker.DockerClient:
 def engine_errors(docker_host: str) -> Iterator[None]:
     """Translate the exceptions that the Docker SDK raises in the ``with`` block into Epochal's own.
 
-    Raises RunFailed(NO_ENGINE) if the engine does not answer, and EpochalError if it refuses the request.
+    Raises RunFailed(NO_ENGINE) if the engine does not answer, and EpochalError if it refuses a request.
     """
     try:
         yield

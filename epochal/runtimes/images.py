@@ -1,4 +1,4 @@
-"""Training images: each is built once, from the Dockerfile and a recipe, and tagged with a digest of these inputs."""
+"""Docker images for training: each is built once from the Dockerfile and a recipe, and tagged with a digest of both."""
 
 import io
 import re
@@ -34,8 +34,8 @@ def image_tag(recipe: Recipe, settings: ImageSettings) -> str:
 def ensure_image(client: docker.DockerClient, recipe: Recipe, settings: ImageSettings, locks: Path, log: Log) -> str:
     """Return the tag of the image for ``recipe``, after building the image if the engine does not have it.
 
-    ``locks`` is the folder for lock files. Raises RunFailed(ENVIRONMENT_FAILED) with the last lines of the build's
-    output as its detail, and SettingsError if the CA bundle cannot be read.
+    ``locks`` is the folder for lock files. If the build fails, raises RunFailed(ENVIRONMENT_FAILED) with the last lines
+    of its output as the detail. Raises SettingsError if the CA bundle cannot be read.
     """
     tag = image_tag(recipe, settings)
     with file_lock(locks / f"{tag.replace('/', '-')}.lock", log):

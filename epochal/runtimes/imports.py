@@ -34,7 +34,7 @@ It continues after a module that is not installed, and ends with a traceback if 
 class ImportFailed(RunFailed):
     """Modules cannot be imported in the training environment.
 
-    ``errors``: each module's exception and its message, as in ``ModuleNotFoundError: No module named 'cv2'``.
+    ``errors``: the exception and message for each module, as in ``ModuleNotFoundError: No module named 'cv2'``.
     ``output``: Python's output.
     """
 

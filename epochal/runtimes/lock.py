@@ -19,6 +19,6 @@ def file_lock(path: Path, log: Log) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log("Another job is building the same training environment; waiting for it.")
+            log("Another job is building the same training environment; waiting for it to finish.")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -13,10 +13,10 @@ def determine_outcome(
 ) -> Outcome:
     """Return the outcome of a trial that has ended.
 
-    ``exit_status``: as in a shell, 128 + n if signal n ended it. ``output``: the end of its output. ``timed_out``:
-    whether it was stopped at its time limit. ``out_of_memory``: whether the kernel killed one of its processes for lack
-    of memory. Such a kill counts as the reason only if the script failed, because a script can survive the death of a
-    child process.
+    ``exit_status``: the script's exit status; as in a shell, it is 128 + n if signal n ended the script.
+    ``output``: the end of the script's output. ``timed_out``: whether the trial was stopped at its time limit.
+    ``out_of_memory``: whether the kernel killed one of the trial's processes for lack of memory. Such a kill counts as
+    the reason only if the script failed, because a script can survive the death of a child process.
     """
     reason = None
     if timed_out:

@@ -142,7 +142,7 @@ def _run(
     *sinks: Callable[[bytes], None],
     stop: Stop | None = None,
 ) -> tuple[int, bool]:
-    """Run ``command`` in ``folder`` until it ends, ``seconds`` have passed or ``stop`` ends it; then kill its children.
+    """Run ``command`` in ``folder`` until it ends, ``stop`` ends it or ``seconds`` have passed; then kill what is left.
 
     Each chunk of its output is passed to all ``sinks``. Returns its exit status as a shell reports it (128 + n if
     signal n ended it), and whether it reached its time limit.

@@ -19,7 +19,7 @@ from epochal.runtimes.label import Label
 
 _VARIABLE = "EPOCHAL_TRAINING"
 _MAX_SECONDS = 2_000_000.0
-"""The longest timeout that is passed to poll(2), which takes milliseconds in a C int: 23 days."""
+"""The longest timeout to pass to poll(2), about 23 days; poll(2) takes milliseconds as a C int."""
 _KILL_WAIT_SECONDS = 10.0
 
 
@@ -101,7 +101,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a pidfd for each process, except this one, whose marker satisfies ``matches``. The caller must close it."""
+    """Yield a pidfd for each other process whose marker satisfies ``matches``. The caller must close the pidfd."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

@@ -17,11 +17,11 @@ RESOLVE = Path(__file__).with_name("resolve.py")
 class Recipe:
     """The packages to install in an image or environment.
 
-    ``framework``: the framework's name. ``pins``: the text of its requirements file. ``wanted``: the text of the file
-    that the pins were generated from; empty if there is no such file. ``requirements``: the repository's requirements,
-    without comments or blank lines, which have no effect. ``source``: the name of the file that lists them, such as
-    requirements.txt. ``packages``: what may be installed, ``wheels`` or ``any``, as in the server's ``[sandbox]``
-    settings. ``torch_index``: as in the server's ``[images]`` settings.
+    ``framework``: the framework's name. ``pins``: the text of the framework's requirements file. ``wanted``: the text
+    of the file that the pins were generated from; empty if there is no such file. ``requirements``: the repository's
+    requirements, without comments or blank lines, which have no effect. ``source``: the name of the file that lists
+    these requirements, such as requirements.txt. ``packages``: what may be installed, ``wheels`` or ``any``, as in the
+    server's ``[sandbox]`` settings. ``torch_index``: as in the server's ``[images]`` settings.
     """
 
     framework: str

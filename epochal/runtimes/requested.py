@@ -70,7 +70,8 @@ def _export_lock(code: Path, name: str) -> str:
     if exported.returncode or not (code / "pyproject.toml").is_file():
         raise RunFailed(
             Reason.REFUSED_REQUIREMENT,
-            f"uv cannot read {name}. Run uv lock and commit pyproject.toml and {name} together, or add a {REQUIREMENTS}.",
+            f"uv cannot read {name}. Run uv lock, and commit pyproject.toml and {name} together, "
+            f"or add a {REQUIREMENTS}.",
             exported.stderr,
         )
     return exported.stdout

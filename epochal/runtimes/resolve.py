@@ -146,10 +146,10 @@ def _choose_what_fits(
 def _find_replaced(
     wanted: dict[str, tuple[str, ...]], pinned: dict[str, str], versions: dict[str, str]
 ) -> list[list[str]]:
-    """Return the wanted packages that are not installed as pinned.
+    """Return the wanted packages that will not be installed as pinned.
 
-    Each item consists of the package's name and pinned version, and the name and version of what is installed instead;
-    that version is empty if nothing is installed.
+    Each item consists of the package's name and pinned version, and the name and version of what will be installed
+    instead; the latter version is empty if nothing will be installed.
     """
     found = []
     for name, names in wanted.items():
@@ -193,7 +193,7 @@ def _find_held_back(
 def _find_missing_wheel(resolver: _Resolver, lines: list[str], options: list[str]) -> tuple[str, str]:
     """Return the package whose missing wheel makes ``lines`` uninstallable, and uv's explanation; or two empty strings.
 
-    If ``lines`` can be installed with the next Python version, there is no missing wheel to report: the release has
+    If ``lines`` can be installed with the next Python version, there is no missing wheel to report: a package has
     merely dropped support for this Python version.
     """
     next_python = f"{sys.version_info.major}.{sys.version_info.minor + 1}"

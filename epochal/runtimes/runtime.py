@@ -1,4 +1,4 @@
-"""The interface of the runtimes, which train in a Docker container or in a plain process."""
+"""The interface of the runtimes, which run training in a Docker container or in a plain process."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -110,9 +110,9 @@ class Runtime(Protocol):
         ...
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Stop and remove this EPOCHAL_HOME's training processes or containers for which ``is_training`` returns False.
+        """Kill this EPOCHAL_HOME's processes, or remove its containers, for which ``is_training`` returns False.
 
-        Processes and containers that belong to no run are stopped and removed once they exceed their time limit.
+        Processes and containers that belong to no run are killed or removed once they exceed their time limit.
         Returns the sorted numbers of the runs whose training was stopped. Raises RunFailed(NO_ENGINE) if the Docker
         engine does not answer.
         """

@@ -95,7 +95,7 @@ def _link(folder: Path, cached: Path, visible_at: Path) -> None:
 
 
 def _list_files(folder: TrialFolder) -> dict[Path, tuple[int, int]]:
-    """Map the files in the trial's code, output and checkpoints to their sizes (in bytes) and modification times (in ns)."""
+    """Return the size (bytes) and modification time (ns) of each file in the trial's code, output and checkpoints."""
     files = {}
     for top in (folder.code, folder.out, folder.checkpoints):
         for parent, _, names in os.walk(top):

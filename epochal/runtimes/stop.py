@@ -29,7 +29,7 @@ class Stop:
 
     @contextmanager
     def on_request(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Call ``callback`` when a stop is requested during the ``with`` block, or at once if it already was."""
+        """Call ``callback`` when a stop is requested during the ``with`` block; at once if one was requested before."""
         with self._lock:
             self._callback = callback
             if self.reason:

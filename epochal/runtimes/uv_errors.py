@@ -33,7 +33,8 @@ _UNSOLVABLE = tuple(
         ),
         (
             r"(?P<package>[^\s=]+)==(?P<version>\S+) has no wheels with a matching Python",
-            "{source}: {package} {version} is not available for this version of Python. Require a newer {package}.",
+            "{source}: {package} {version} is not available for the server's version of Python. "
+            "Require a newer {package}.",
         ),
         (
             r"Because all versions of (?P<package>[^\s<>=!~]+) have no usable wheels and",
@@ -85,7 +86,7 @@ def explain_uv_error(output: str, requirements: str, source: str) -> str:
         )
     if names := find_wrong_names(requirements):
         instead = join_words([f"{replacement} instead of {requirement}" for _, requirement, replacement in names])
-        return f"{source} lists packages that cannot be installed under those names. Write {instead}."
+        return f"{source} lists packages under the wrong names. Write {instead}."
     for pattern, explanation in _UNSOLVABLE:
         if found := pattern.search(output):
             return explanation.format(source=source, **found.groupdict())

@@ -28,8 +28,7 @@ _NO_KEY = {"COMET_API_KEY": "offline"}
 def library_variables(*, network: bool) -> dict[str, str]:
     """Return the environment variables for training. ``network``: whether training may use the network.
 
-    If a variable is set in Epochal's own environment, the script gets that value, unless it is an API key. The script
-    may change any variable.
+    Values set in Epochal's own environment take precedence, except for API keys. The script may change any variable.
     """
     variables = _NO_WINDOW if network else _NO_WINDOW | _OFFLINE
     return {name: os.environ.get(name, value) for name, value in variables.items()} | ({} if network else _NO_KEY)

@@ -27,7 +27,7 @@ class Environment(BaseModel):
     home: Annotated[Path, Field(alias="EPOCHAL_HOME")]
     """The folder in which Epochal keeps everything; by default ``epochal`` in $XDG_STATE_HOME or ~/.local/state."""
     scripts: Annotated[str, Field(alias="EPOCHAL_SCRIPTS")] = ""
-    """The folder that contains the job scripts run by the jobs in Jenkins."""
+    """The folder of the job scripts that Jenkins runs."""
     python: Annotated[str, Field(alias="EPOCHAL_PYTHON")] = ""
     """The Python interpreter that the job scripts use to run Epochal; by default, they run the ``epochal`` on PATH."""
     run: Annotated[int | None, Field(alias="EPOCHAL_RUN", ge=1)] = None

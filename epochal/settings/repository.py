@@ -47,7 +47,7 @@ class RetrainSettings(Table):
         Field(
             ge=1,
             le=1_000,
-            description="Give up after this many consecutive trials that did not improve on the best accuracy.",
+            description="Give up after this many consecutive trials that do not improve on the best accuracy.",
         ),
     ] = 3
 
@@ -198,7 +198,7 @@ def read_repository_settings(code: Path) -> RepositorySettings:
 
 
 def _is_json_settings(path: Path) -> bool:
-    """Return whether all keys in a JSON file are settings; if not, it may be the saved output of a command."""
+    """Return whether all keys in a JSON file are settings; if not, the file may be the saved output of a command."""
     with suppress(OSError, ValueError):
         values = json.loads(path.read_text(encoding="utf-8-sig"))
         return isinstance(values, dict) and values.keys() <= RepositorySettings.model_fields.keys()

@@ -21,7 +21,7 @@ def _check_number(value: Any) -> int | float:
 
 def _check_bounds(value: int | float) -> int | float:
     if isinstance(value, int) and abs(value) > _MAX_INTEGER:
-        raise ValueError("Input should be a whole number up to 2^53 in magnitude")
+        raise ValueError("Input should be a whole number from -2^53 to 2^53")
     if not math.isfinite(value):
         raise ValueError("Input should be a finite number")
     return value

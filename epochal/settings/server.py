@@ -72,7 +72,7 @@ class LimitSettings(Table):
         ),
     ] = 2048.0
     tmp_mb: Annotated[
-        int, Field(ge=1, description="The size of /tmp in a container, in MB; files in it count as memory.")
+        int, Field(ge=1, description="The size of /tmp in a container, in MB; files in it count towards memory_mb.")
     ] = 1024
     engine_minutes: Annotated[
         float, Field(gt=0, description="How many minutes a run waits for a Docker engine that does not answer.")
@@ -253,12 +253,12 @@ class ServerSettings(Table):
         Literal["queued", "running"],
         Field(
             description="Which older runs a newer commit on the same branch supersedes: only queued ones (queued), or\n"
-            "running ones, too (running)."
+            "running ones as well (running)."
         ),
     ] = "queued"
     chain: Annotated[
         Literal["embedded", "jenkins"],
-        Field(description="What runs the three jobs: epochal serve itself (embedded), or Jenkins."),
+        Field(description="What runs the pull, train and retrain jobs: epochal serve itself (embedded), or Jenkins."),
     ] = "embedded"
     parallel: Annotated[int, Field(ge=1, le=64, description="How many runs train at the same time.")] = 1
     data: Annotated[

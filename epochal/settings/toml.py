@@ -193,7 +193,7 @@ def _is_in_array(path: tuple[int | str, ...]) -> bool:
 
 
 def _join_key(path: tuple[int | str, ...]) -> str:
-    """Join the parts of a key, without positions, table tags or, in an array of tables, the name of the array."""
+    """Join the parts of a key. Positions, table tags and the name of an array of tables are left out."""
     parts = path[2:] if _is_in_array(path) else path
     return ".".join(part for part in parts if isinstance(part, str) and not part.startswith("<"))
 
@@ -274,7 +274,7 @@ def _suggest_key(model: type[Table], fault: Any) -> str:
 
 
 def _suggest_place(model: type[Table], name: str, value: Any) -> str:
-    """Return a sentence that says where the misplaced setting ``name`` belongs; empty if it is not a setting."""
+    """Return a sentence that says where the misplaced key ``name`` belongs; empty if no setting has that name."""
     for key, field in model.model_fields.items():
         is_entry = isinstance(field.default, dict) and isinstance(value, dict) and bool(value)
         if is_entry and any(value.keys() <= {*_keys_of(each), *each.SYNONYMS} for each in _tables_of(field.annotation)):
@@ -308,8 +308,8 @@ def _differs(annotation: Any, value: Any) -> bool:
 def find_line(text: str, key: str) -> int:
     """Return the number, counted from 1, of the line in a TOML file that sets ``key``, such as ``retrain.max_epochs``.
 
-    The key may point into an inline table. If no line sets it, returns 0 or, for a key in an array of tables, the
-    line of the ``[[…]]`` header.
+    The key may point into an inline table. If no line sets it, the result is 0 or, for a key in an array of tables,
+    the line of the ``[[…]]`` header.
     """
     table, arrays, entry = "", dict[str, int](), 0
     for number, line in enumerate(text.splitlines(), start=1):

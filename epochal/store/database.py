@@ -97,7 +97,7 @@ def _open_engine(url: str) -> Engine:
         parsed = make_url(url)
         engine = create_engine(parsed, pool_pre_ping=not url.startswith("sqlite"))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise SettingsError(f"database: not a URL that SQLAlchemy can open: {error}.") from None
+        raise SettingsError(f"database: SQLAlchemy cannot use this URL: {error}.") from None
     if parsed.get_backend_name() != "sqlite":
         return engine
     if parsed.database:

@@ -55,7 +55,7 @@ def release_message(connection: Connection, message: int, state: MessageState, o
 
 @writes
 def retry_messages(connection: Connection) -> int:
-    """Mark all given-up messages as pending again, and return how many there were."""
+    """Mark all messages that Epochal has given up on as pending again, and return how many there were."""
     given_up = messages.c.state == MessageState.GIVEN_UP
     return connection.execute(update(messages).where(given_up).values(state=MessageState.PENDING)).rowcount
 

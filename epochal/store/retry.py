@@ -33,8 +33,8 @@ class RetryPolicy:
     def run(self, transaction: Callable[[], _T]) -> _T:
         """Run ``transaction`` and return its result; repeat it as long as the database does not answer.
 
-        Raises DatabaseUnavailable once the time is up. Raises CommitLost, without repeating the transaction, if the
-        connection is lost during the commit.
+        Raises DatabaseUnavailable once the waiting time is up or ``stop_waiting`` has been called. Raises CommitLost,
+        without repeating the transaction, if the connection is lost during the commit.
         """
         deadline, pause, logged = time.monotonic() + self._seconds, FIRST_PAUSE_SECONDS, False
         while True:

@@ -52,7 +52,7 @@ def earlier_runs(connection: Connection, run: Run, limit: int = 20) -> list[Run]
 
 @reads
 def runs_with_verdict(connection: Connection, repository: str, fingerprint: str) -> list[Run]:
-    """Return the repository's runs whose verdict a run with this fingerprint can reuse, newest first.
+    """Return the repository's runs with a verdict that a run with this fingerprint can reuse, newest first.
 
     These runs ended in state REACHED or EXHAUSTED without reusing a verdict themselves. They have this fingerprint, or
     they offered a change that results in it.
@@ -79,7 +79,7 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 def next_runs(connection: Connection) -> list[Run]:
     """Return the oldest unfinished run of each branch and project, oldest first. Only runs that a push started count.
 
-    If only these start, the runs of a branch and project end in the order of their pushes.
+    Starting only these ensures that the runs of a branch and project end in the order of their pushes.
     """
     older = runs.alias()
     waits = select(older.c.id).where(
@@ -160,7 +160,7 @@ def store_build_url(connection: Connection, run: int, url: str) -> None:
 
 @writes
 def add_notes(connection: Connection, run: int, notes: Sequence[str]) -> list[str]:
-    """Add to a run any ``notes`` that it does not have yet, and return the added ones.
+    """Add to a run any ``notes`` that it does not have yet, and return those that were added.
 
     The run's row is locked, so that no note is lost if trials add notes at the same time.
     """

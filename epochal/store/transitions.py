@@ -149,7 +149,7 @@ def _ownership_error(connection: Connection, run: int) -> Exception:
 
 
 def _require_reached(connection: Connection, run: int, reused_run: int | None, reused_trial: int | None) -> None:
-    """Raise NothingReached unless a trial of the run, or the trial that it reuses, passed the gate."""
+    """Raise NothingReached unless a trial of the run, or the trial that the run reuses, passed the gate."""
     query = select(trials.c.judgement).where(trials.c.run == (reused_run or run), trials.c.judgement.is_not(None))
     if reused_trial is not None:
         query = query.where(trials.c.number == reused_trial)

@@ -83,7 +83,7 @@ def other_trainers(connection: Connection, run: int) -> list[str]:
 
 
 def training_rows(connection: Connection, run: int) -> list[Row[Any]]:
-    """Return the database rows of the trials in state TRAINING, including those whose processes have died."""
+    """Return the database rows of a run's trials in state TRAINING, including trials whose processes have died."""
     conditions = trials.c.run == run, trials.c.state == TrialState.TRAINING
     return list(connection.execute(select(trials).where(*conditions).order_by(trials.c.number)))
 

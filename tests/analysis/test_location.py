@@ -253,7 +253,7 @@ def test_notebook_that_has_the_line_twice_is_not_changed(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "notebook", "remedy"),
     [
-        ("a.ipynb", "{", "Restore an earlier version: git log --oneline -- a.ipynb lists"),
+        ("a.ipynb", "{", "Restore an earlier version of the notebook: git log --oneline -- a.ipynb lists"),
         ("my a.ipynb", "{", "the commits that changed it, and git checkout COMMIT -- 'my a.ipynb' restores"),
         ("a.ipynb", "[1]", "Save it again in Jupyter."),
         ("a.ipynb", '{\n<<<<<<< HEAD\n"cells": []\n', "Resolve the merge conflict in it, and commit the result."),

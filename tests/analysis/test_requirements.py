@@ -64,7 +64,7 @@ def test_paths_of_another_computer_are_refused_with_what_to_write() -> None:
     """The admin's settings are mentioned only if another line needs them."""
     path = "numpy @ file:///croot/numpy_1682953417311/work\n"
     assert _catch_refusal(path).endswith(
-        "Write names with versions instead, as the command pip list --format=freeze prints them."
+        "Write package names with versions instead, as the command pip list --format=freeze prints them."
     )
     assert "[sandbox]" in _catch_refusal(f"{path}git+https://example.org/a\n")
 

@@ -512,7 +512,7 @@ def test_notebook_findings_name_the_cell(tmp_path: Path) -> None:
 
 
 _LEFT_OUT = (
-    "The line is a shell command or a magic, which is left out when the notebook runs as a script, so files is not defined "
+    "The line is a shell command or a magic command, and is left out when the notebook runs as a script, so files is not defined "
     "on the lines that use it."
 )
 
@@ -551,7 +551,7 @@ _LEFT_OUT = (
             ("digits.ipynb", 2, 2),
             "shuffle() reshuffles the data each time it is read, so take() and skip() (line 2 of cell 3) mix training "
             "and test rows.",
-            "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
+            "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take() and skip() before shuffle().",
         ),
         (
             ("x = 1", "class A:\n    files = !ls\n    for file in files:\n        %cat {file}"),
@@ -648,7 +648,7 @@ def _code(kind: str) -> dict[str, Any]:
         (
             {"uv.lock": b"version = 1\n"},
             "uv cannot read uv.lock.",
-            "Run uv lock and commit pyproject.toml and uv.lock together",
+            "Run uv lock, and commit pyproject.toml and uv.lock together",
         ),
     ],
 )
@@ -719,12 +719,12 @@ def test_file_that_git_ignores_is_missing(tmp_path: Path) -> None:
     [
         (
             50_000_000,
-            "my data.csv is ignored by git, so a commit does not contain it.",
+            "my data.csv is ignored by git, so commits do not contain it.",
             "Commit it with git add --force 'my data.csv' && git commit -m 'Add my data.csv', or put the data in the server's",
         ),
         (
             63_000_000,
-            "my data.csv (63 MB) is ignored by git, so a commit does not contain it.",
+            "my data.csv (63 MB) is ignored by git, so commits do not contain it.",
             "Put the data in the server's",
         ),
     ],

@@ -28,7 +28,7 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
     assert (first.run.state, _read_looks(home, 1)) == (State.REACHED, [(1, "below"), (2, "below"), (3, "reached")])
     assert (
         "verdict: 0.710 is not far enough above the threshold of 0.70 to be conclusive: lower bound 0.674 at 95% confidence, "
-        "0.735 is needed on 1000 samples, look number 2 at this test set" in first.printed["retrain"]
+        "0.735 is needed on 1000 samples, 2 models evaluated on this test set so far" in first.printed["retrain"]
     )
     assert "stops at 0.735\n" in (first.folder / "trials/2/train.log").read_text(encoding="utf-8")
     assert (
@@ -45,7 +45,10 @@ def test_looks_are_counted_over_the_runs_of_a_branch(home: Path, tmp_path: Path)
     second = drive(home, store_push(home, repository))
     assert second.run.state is State.REACHED
     assert _read_looks(home, 2) == [(4, "reached")]
-    assert "0.741 is needed on 1000 samples, look number 4 at this test set" in epochal(home, "show", "2").stdout
+    assert (
+        "0.741 is needed on 1000 samples, 4 models evaluated on this test set so far"
+        in epochal(home, "show", "2").stdout
+    )
 
     commit(repository, {"nn.py": enough.replace("NAME", "fresh")}, "Fresh data")
     assert drive(home, store_push(home, repository)).run.state is State.REACHED

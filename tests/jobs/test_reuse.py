@@ -93,7 +93,7 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert [developer.push(change)[1] for change in changes] == [[20, 30], [25, 35], [25]]
     run, trained = developer.push({"README.md": "Three\n"}, EPOCHAL_FORCE="1")
     assert (run.reused_run, trained) == (None, [25])
-    assert "is not reused, because --force was given: training again" in capsys.readouterr().out
+    assert "is not reused, because --force was given or EPOCHAL_FORCE is set: training again" in capsys.readouterr().out
 
 
 def test_verdict_on_code_that_reads_an_outside_file_is_not_reused(
@@ -223,5 +223,8 @@ def test_adopting_the_offered_change_reuses_its_trial(home: Path, tmp_path: Path
     command = "run", str(developer.folder), "--runtime", "process", "--no-mail", "--branch", "other"
     assert "reused from run 1" in epochal(home, *command).stdout
     assert developer.trained == [20, 30]
-    assert "is not reused, because --force was given: training again" in epochal(home, *command, "--force").stdout
+    assert (
+        "is not reused, because --force was given or EPOCHAL_FORCE is set: training again"
+        in epochal(home, *command, "--force").stdout
+    )
     assert developer.trained == [20, 30, 30]

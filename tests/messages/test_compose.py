@@ -273,7 +273,7 @@ def test_uncertain_accuracy_is_not_reported_as_reached() -> None:
     )
     assert "accuracy 0.831 (0.788 to 0.866, 360 test samples; threshold 0.80), from the script" in text
     assert (
-        "certainty lower bound 0.788 at 95% confidence, 0.845 is needed on 360 samples, look number 1 at this test set"
+        "certainty lower bound 0.788 at 95% confidence, 0.845 is needed on 360 samples, 1 model evaluated on this test set so far"
         in text
     )
     assert " 41.2 below as committed" in text

@@ -113,7 +113,7 @@ def test_tls_to_a_port_without_tls_is_reported() -> None:
     """The error names the settings to check."""
     with mail_server(Inbox()) as port:
         error = _catch_error(_make_settings(port, "tls"))
-    assert "does not use TLS on this port" in str(error)
+    assert "did not complete the TLS handshake on this port" in str(error)
     assert "check [mail] security and port" in str(error)
     assert not error.temporary
 

@@ -144,7 +144,7 @@ def test_printed_number_has_the_labels_measured_on_the_same_rows() -> None:
 def test_printed_loss_is_no_accuracy() -> None:
     """evaluate() returns only the loss if the model has no metrics, but a later accuracy may happen to equal it."""
     loss, line = _make_event(0.0, metrics={"loss": 0.1536}, line=12), "Test accuracy: 0.1536"
-    assert "evaluate() on line 12 of nn.py measured no accuracy (metrics: loss)" in _explain_refusal(loss, log=line)
+    assert "evaluate() on line 12 of nn.py did not measure accuracy (metrics: loss)" in _explain_refusal(loss, log=line)
     assert _read_accuracy(*_EPOCHS, loss, log=line) == (0.7, "val_accuracy")
     written = _explain_refusal(*_EPOCHS, loss, written='{"accuracy": 0.1536}')
     assert written.endswith(
@@ -180,7 +180,7 @@ def test_stated_metric_that_is_no_accuracy_is_refused(name: str, kind: str | Non
     log, written = "Test accuracy: 0.9613", '{"accuracy": 0.9613}'
     assert _explain_refusal(event, written=written) == why
     assert _explain_refusal(event, log=log) == why
-    assert "measured no accuracy (metrics: loss, " in _explain_refusal(event)
+    assert "did not measure accuracy (metrics: loss, " in _explain_refusal(event)
     assert "metric =" not in _explain_refusal(event)
     assert _read_accuracy(event, log="Test accuracy: 0.9413") == (0.9413, "output")
     for source in (_make_event(0.0, "predict", metrics={}, labels={}), {"event": "called", "time": 0.5}):
@@ -644,7 +644,7 @@ def test_mean_training_accuracy_is_refused() -> None:
     assert (choice.accuracy.value, choice.accuracy.source.value) == (0.7, "cross_validation")
     assert "that learning_curve() returned for training rows. State the mean of its scores" in choice.notes[0]
     search = training | {"of": "GridSearchCV", "candidates": 12}
-    assert "GridSearchCV measured on training rows. State its best_score_" in _explain_refusal(
+    assert "GridSearchCV measured on training rows. State best_score_ instead" in _explain_refusal(
         search, written='{"accuracy": 0.99}'
     )
     assert len(_choose(mean, training, log="Accuracy: 0.7").notes) == 1
@@ -882,7 +882,7 @@ def test_contradicting_files_are_refused() -> None:
     """The message names both files and says how to make one of the numbers count."""
     explanation = _explain_refusal(files={"metrics.json": '{"accuracy": 0.6}', "acc.txt": "0.7"})
     assert "0.6 in metrics.json" in explanation
-    assert "0.7 in acc.txt. Print the one that counts, as in 'Test accuracy: 0.83', or write it to" in explanation
+    assert "0.7 in acc.txt. Print the accuracy that counts, as in 'Test accuracy: 0.83', or write it to" in explanation
 
 
 def test_cross_validation_of_copied_rows_is_refused() -> None:
@@ -995,7 +995,7 @@ def test_evaluate_without_an_accuracy_is_explained() -> None:
     assert explain_empty_test(Findings(None, parse_measurements(metrics), printed(""))) == empty
     assert explain_empty_test(Findings(None, parse_measurements(json.dumps(_make_event(0.5))), printed(""))) == ""
     other = _explain_refusal(_make_event(0.0, metrics={"loss": 0.3, "auc": 0.9}, line=14))
-    assert "line 14 of nn.py measured no accuracy (metrics: loss, auc)" in other
+    assert "line 14 of nn.py did not measure accuracy (metrics: loss, auc)" in other
     assert 'metrics=["accuracy"]' in other
     assert 'metric = "auc"' in other
     assert "metric =" not in _explain_refusal(_make_event(0.0, metrics={"loss": 0.3}))
@@ -1134,7 +1134,7 @@ def test_models_measured_on_different_splits_are_noted(
     ("log", "written", "used"),
     [
         ("accuracy: 0.9312", None, "the last accuracy, 0.9, which may be the best rather than a typical one"),
-        ("", '{"accuracy": 0.9312}', "the accuracy in accuracy.json, 0.9312, which is the highest of those measured"),
+        ("", '{"accuracy": 0.9312}', "the accuracy in accuracy.json, 0.9312, which is the highest one measured"),
         ("accuracy: 0.8937", None, None),
         ("", '{"accuracy": 0.8937}', None),
     ],
@@ -1161,7 +1161,7 @@ def test_training_without_an_accuracy_is_explained() -> None:
     assert "score()" in explanation
     assert "no .json or .txt file with a test accuracy" in explanation
     assert "last line" not in explanation
-    assert "'hit rate .... 0.9', does not say" in _read_failure(None, "Saved\n  hit rate .... 0.9\n\n")[1]
+    assert "'hit rate .... 0.9', is not labelled" in _read_failure(None, "Saved\n  hit rate .... 0.9\n\n")[1]
 
 
 _SEVERAL = "lists several numbers without saying which of them is the accuracy"
@@ -1170,9 +1170,9 @@ _SEVERAL = "lists several numbers without saying which of them is the accuracy"
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("hit rate .... 0.9", "does not say that it is a test accuracy"),
-        ("Train accuracy: 0.9 0.8", "does not say that it is a test accuracy"),
-        ("Top-5 accuracy: 0.98", "does not say that it is a test accuracy"),
+        ("hit rate .... 0.9", "is not labelled as a test accuracy"),
+        ("Train accuracy: 0.9 0.8", "is not labelled as a test accuracy"),
+        ("Top-5 accuracy: 0.98", "is not labelled as a test accuracy"),
         ("Test accuracy (top-1, top-2): 0.981, 0.990", _SEVERAL),
         ("Test top-1/top-5 accuracy: 98.1% 99.0%", _SEVERAL),
         ("Test accuracy (top-5): 0.98", "does not state the plain accuracy"),

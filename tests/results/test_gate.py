@@ -204,14 +204,14 @@ def test_required_accuracy_is_the_smallest_that_passes() -> None:
             Rule(0.8, 0.95),
             1,
             _UNKNOWN,
-            "certain that the threshold is reached (look number 1 at this test set). Test on at least 17 samples;",
+            "certain that the threshold is reached (1 model evaluated on this test set so far). Test on at least 17 samples;",
         ),
         (
             20,
             Rule(0.8, 0.95),
             4,
             _UNKNOWN,
-            "certain that the threshold is reached (look number 4 at this test set). Test on at least 27 samples;",
+            "certain that the threshold is reached (4 models evaluated on this test set so far). Test on at least 27 samples;",
         ),
         (900, Rule(1.0, 0.95), 1, _UNKNOWN, "Lower the threshold."),
         (48, Rule(0.8), 1, _UNBALANCED, "better than always answering 'no' (0.940). Shuffle the rows before"),
@@ -288,7 +288,7 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
         (
             _judge_trial(812, 1000, _RULE, 3, _UNKNOWN),
             "0.812 is not far enough above the threshold of 0.80 to be conclusive: "
-            "lower bound 0.777 at 95% confidence, 0.834 is needed on 1000 samples, look number 3 at this test set",
+            "lower bound 0.777 at 95% confidence, 0.834 is needed on 1000 samples, 3 models evaluated on this test set so far",
         ),
         (_judge_trial(700, 1000, Rule(0.8), 3, _UNKNOWN), "0.700 is below the threshold of 0.80"),
         (_judge_trial(850, 1000, Rule(0.8), 3, Evidence(chance=0.5)), "0.850 reaches the threshold of 0.80"),
@@ -312,7 +312,7 @@ def _judge_trial(correct: int, samples: int, rule: Rule, look: int, evidence: Ev
         ),
         (
             _judge_trial(20, 20, _RULE, 9, _UNKNOWN),
-            "no accuracy is high enough on 20 samples, look number 9 at this test set",
+            "no accuracy is high enough on 20 samples, 9 models evaluated on this test set so far",
         ),
     ],
 )
@@ -375,15 +375,15 @@ def test_evidence_gives_chance_and_odds() -> None:
         "Always answering '7' gives 0.250.",
         "If evaluated once on 360 test samples, a model with a true accuracy of 0.75 would pass by luck with a probability of "
         "1.5%.",
-        "This was look number 3 at this test set.",
+        "This test set has been used to evaluate 3 models of this branch, including this one.",
     ]
     several = _judge_trial(288, 360, Rule(0.8), 23, _UNKNOWN)
     assert several.accuracy
     several = replace(several, accuracy=replace(several.accuracy, looks=20))
     assert describe_evidence(several, 0.8)[2:] == [
         "The script evaluated 20 models (or epochs of a model) on all or some of these test rows. If it chose the "
-        "best of them, this accuracy is probably too high.",
-        "This was look number 23 at this test set.",
+        "best model or epoch, this accuracy is probably too high.",
+        "This test set has been used to evaluate 23 models of this branch, including this one.",
     ]
     new = _judge_trial(200, 360, Rule(0.8), 3, Evidence(new_labels=0.25))
     assert describe_evidence(new, 0.8)[2:] == [

@@ -105,7 +105,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import os\nos.chdir('in')\nopen('in/b.txt', 'w')\n", "in/a.txt": ""},
             Reason.MISSING_FILE,
-            "The commit contains this folder, but the script had already removed it or changed to another folder.",
+            "The commit contains the target folder, but the script had already removed it or changed to another folder.",
         ),
         (
             {"nn.py": "from pathlib import Path\nPath('/home/anna_/nn/acc.txt').write_text('0.9')\n"},
@@ -233,9 +233,9 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "from .net import f, g as h\n", "net.py": ""},
             Reason.IMPORT_ERROR,
-            "Write `from net import f, g as h`:",
+            "Write `from net import f, g as h` instead:",
         ),
-        ({"nn.py": "from . import net\n", "net.py": ""}, Reason.IMPORT_ERROR, "Write `import net`:"),
+        ({"nn.py": "from . import net\n", "net.py": ""}, Reason.IMPORT_ERROR, "Write `import net` instead:"),
         (
             {"nn.py": "import keras.layers\n", "keras.py": ""},
             Reason.IMPORT_ERROR,
@@ -650,7 +650,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "x = 1\ndisplay(x)\n"},
             Reason.NOTEBOOK_CODE,
-            "works only in a notebook. Use print() instead on line 2.",
+            "works only in a notebook. Use print() on line 2 instead.",
         ),
         (
             {"nn.py": "get_ipython().system('ls')\nx = 1\nget_ipython().system('ls')\n"},
@@ -687,7 +687,7 @@ def _raise(error: str) -> dict[str, str]:
                 "shown.py": "def show(x):\n    display(x)\n    display(x)\n",
             },
             Reason.NOTEBOOK_CODE,
-            "works only in a notebook. Use print() instead on lines 2 and 3 of shown.py.",
+            "works only in a notebook. Use print() on lines 2 and 3 of shown.py instead.",
         ),
         (
             {
@@ -748,7 +748,7 @@ def _raise(error: str) -> dict[str, str]:
                 "    '`target.ndim - 1`. Received: target.shape=(None, 3), output.shape=(None, 3)')\n"
             },
             Reason.SCRIPT_ERROR,
-            "The labels are one-hot encoded, which SparseCategoricalCrossentropy does not accept. On line 1, write "
+            "The labels are one-hot vectors, which SparseCategoricalCrossentropy does not accept. On line 1, write "
             "CategoricalCrossentropy instead.",
         ),
         (
@@ -804,7 +804,7 @@ def _raise(error: str) -> dict[str, str]:
         (
             {"nn.py": "import sys\nif len(sys.argv) != 2:\n    print('Usage: nn.py RATE')\n    sys.exit(2)\n"},
             Reason.SCRIPT_ERROR,
-            'The last line of its output was: "Usage: nn.py RATE" Epochal runs it without arguments, so use fixed values '
+            'The last line of its output was: "Usage: nn.py RATE" Epochal runs the script without arguments, so use fixed values '
             "instead of sys.argv.",
         ),
         (
@@ -891,7 +891,7 @@ def _raise(error: str) -> dict[str, str]:
                 "site-packages/sklearn/datasets/_openml.py": "def fetch():\n    raise ConnectionError('not known')\n",
             },
             Reason.NO_NETWORK,
-            "To provide the data, save the data to a file once, for example with numpy.savez(), and commit the file or put "
+            "To provide the data, save it to a file once, for example with numpy.savez(); then commit the file, or put "
             "the data in the server's data folder (the data setting in $EPOCHAL_HOME/server.toml)",
         ),
         # Errors inside other errors.
@@ -1148,10 +1148,10 @@ def test_all_failed_imports_are_explained_in_the_order_of_their_lines(tmp_path: 
 @pytest.mark.parametrize(
     ("cells", "explanation"),
     [
-        (("x = 1", "%%time\ndisplay(x)"), "Use print() instead on line 2 of cell 2."),
+        (("x = 1", "%%time\ndisplay(x)"), "Use print() on line 2 of cell 2 instead."),
         (
             ("x = 1\ndisplay(x)", "x = 2\ndisplay(x)\ndisplay(x)"),
-            "Use print() instead on line 2 of cell 1 and lines 2 and 3 of cell 2.",
+            "Use print() on line 2 of cell 1 and lines 2 and 3 of cell 2 instead.",
         ),
     ],
 )
@@ -1170,22 +1170,22 @@ def test_remedy_names_the_cells_of_a_notebook(tmp_path: Path, cells: tuple[str, 
     [
         (
             ("x = 1", "class A:\n    files = !ls\n    print(files)"),
-            " files is assigned on line 2 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out when "
-            "the notebook runs as a script: write Python code that assigns files.",
+            " files is assigned on line 2 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
+            "when the notebook runs as a script: write Python code that assigns files.",
         ),
         (
             ("x = 1", "%%capture --no-stderr out\nprint(1)", "print(out.stdout)"),
-            " out is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out when "
-            "the notebook runs as a script: write Python code that assigns out.",
+            " out is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
+            "when the notebook runs as a script: write Python code that assigns out.",
         ),
         (
             ("x = 1", "%%bash --out files --err errors\nls", "print(errors)"),
-            " errors is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out "
+            " errors is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
             "when the notebook runs as a script: write Python code that assigns errors.",
         ),
         (
             ("x = 1", "%%script bash --out files\nls", "print(files)"),
-            " files is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic, which is left out "
+            " files is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
             "when the notebook runs as a script: write Python code that assigns files.",
         ),
         (("%%capture --no-stderr\nx = 1", "print(x, stderr)"), "NameError: name 'stderr' is not defined."),

@@ -33,7 +33,7 @@ def explain(requirements: str, address: str) -> str:
         ),
         (
             "cv2\nlayers\nsklearn==0.0\n",
-            "requirements.txt lists packages that cannot be installed under those names. Write opencv-python-headless "
+            "requirements.txt lists packages under the wrong names. Write opencv-python-headless "
             "instead of cv2 and scikit-learn instead of sklearn==0.0.",
         ),
         (
@@ -53,7 +53,7 @@ def explain(requirements: str, address: str) -> str:
         ),
         (
             "old==1.0\n",
-            "requirements.txt: old 1.0 is not available for this version of Python. Require a newer old.",
+            "requirements.txt: old 1.0 is not available for the server's version of Python. Require a newer old.",
         ),
         (
             "driver==1.0\n",

@@ -102,7 +102,7 @@ def find_in_sources(sources: tuple[Source, ...], committed: Collection[str] = ()
 
 
 def find_leaks(sources: tuple[Source, ...], files: Collection[str]) -> tuple[Finding, ...]:
-    """Return the findings about test rows that may leak into training through loaded models or steps before the split.
+    """Return findings about test rows that may leak into training in steps before the split or through loaded models.
 
     ``files``: the paths of the committed files.
     """

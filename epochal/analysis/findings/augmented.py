@@ -1,4 +1,4 @@
-"""Find the variables of a scope that hold rows together with changed copies, as ``x`` joined with ``x + noise`` does."""
+"""Find a scope's variables that hold both rows and changed copies of them, such as ``x`` joined with ``x + noise``."""
 
 import ast
 from itertools import permutations
@@ -12,7 +12,7 @@ _CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
 
 
 class AugmentedRows:
-    """The values that each variable was computed from, including its own.
+    """Each variable's own value and the values that it was computed from.
 
     A value is named after the variable that first held it and the line on which that variable was set.
     """

@@ -22,7 +22,7 @@ def prefer_selectors(findings: Sequence[Finding], sources: Collection[Source]) -
 
 
 def _selects(fit: Finding, choice: Finding, sources: Collection[Source]) -> bool:
-    """Return whether the selector in ``fit`` chose the columns in ``choice``, and both findings are in one file."""
+    """Return whether the selector in ``fit`` chose the columns in ``choice``; both must be in the same file."""
     fitted = {name for step in _steps_between(fit.line, fit.line, fit, sources) for name in _find_fitted(step)}
     columns: set[str] = set()
     for step in _steps_between(fit.line, choice.line, choice, sources):
@@ -54,7 +54,7 @@ def _steps_between(first: int, last: int, finding: Finding, sources: Collection[
 
 
 def _find_fitted(step: Step) -> Iterator[str]:
-    """Yield the variables that a statement assigns, or whose method ``fit`` it calls."""
+    """Yield the variables that a statement assigns, and those on which it calls a ``fit`` method."""
     for node in step.nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id

@@ -10,7 +10,7 @@ from epochal.analysis.syntax import last_name, literal
 
 _JOINING_ROWS = frozenset({"append", "concat", "concatenate", "vstack"})
 _AXES = {"append": 2, "concat": 1, "concatenate": 1}
-"""The positions of the ``axis`` argument of functions that join data."""
+"""Functions that join data along an axis, and the positions of their ``axis`` argument."""
 _DRAW_SIZES = {"integers": 2, "randint": 2, "choice": 1}
 """NumPy functions that draw numbers with replacement, and the positions of their ``size`` argument."""
 
@@ -38,14 +38,14 @@ def find_copying(call: ast.Call, rows: Rows) -> str:
 
 
 def repeats_labels(call: ast.Call, rows: Rows) -> bool:
-    """Return whether a call repeats all labels, as ``np.tile(y, 2)`` does. It repeats the columns of a table instead."""
+    """Return whether a call repeats all labels, as ``np.tile(y, 2)`` does; for a table, it would repeat the columns."""
     counts = keyword(call, "reps", 1)
     is_number = counts is not None and not isinstance(counts, ast.Tuple | ast.List) and not is_literal(counts, 1)
     return rows.source.callee(call) == "numpy.tile" and is_number and rows.is_all_rows(call)
 
 
 def find_repeated(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
-    """Return the parts that an expression joins if rows repeat, as in ``np.concatenate([x, x])``; otherwise empty.
+    """Return the parts that an expression joins if they repeat rows (``np.concatenate([x, x])``), else an empty list.
 
     Repeated labels count, too: the data may be joined with changed copies (see ``AugmentedRows``).
     """
@@ -59,7 +59,7 @@ def find_repeated(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
 
 
 def find_joined(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
-    """Return the parts whose rows a NumPy or pandas function, or ``np.r_[x, z]``, joins; empty for other expressions."""
+    """Return the parts whose rows are joined by NumPy or pandas, as in ``np.r_[x, z]``; empty for other expressions."""
     if isinstance(node, ast.Subscript):
         parts = _elements(node.slice) if rows.source.name_of(node.value) == "numpy.r_" else []
         return [] if any(isinstance(literal(each), str) for each in parts) else parts  # "0,2" may join other axes
@@ -128,7 +128,7 @@ def _repeats_as_counted(call: ast.Call, rows: Rows) -> bool:
 
 
 def _joined_parts(call: ast.Call) -> list[ast.expr]:
-    """Return what a function joins, listing repeated elements twice: ``a, b, b`` for ``pd.concat([a] + [b] * 3)``."""
+    """Return what a call joins, listing repeated elements twice: ``a, b, b`` for ``pd.concat([a] + [b] * 3)``."""
     if not call.args or (isinstance(call.args[0], ast.Name | ast.Subscript) and len(call.args) > 1):
         return call.args[:2]
     return _elements(call.args[0])

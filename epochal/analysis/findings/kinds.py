@@ -9,9 +9,9 @@ from epochal.analysis.findings.source import GROWING, Step, called, is_literal, 
 from epochal.analysis.syntax import last_name
 
 NAMES = "names"
-"""The kind (see ``Kinds``) for column names."""
+"""The kind of a variable that holds column names (see ``Kinds``)."""
 VALUES = "values"
-"""The kind for per-column values, such as a series or dictionary that has a score for each column."""
+"""The kind of a variable that holds per-column values, such as a series or dictionary with a score for each column."""
 _NAMING = frozenset(
     {"Index", "array", "asarray", "filter", "fromkeys", "list", "max", "min", "next", "nlargest", "nsmallest"}
     | {"reversed", "set", "sorted", "tuple"}
@@ -31,7 +31,7 @@ class Result:
     """What the result of a function is computed from.
 
     ``arguments``: the function's parameters, each with its default value. ``kind``: see ``Kinds``. ``elements``: the
-    origins of each element if the function has a single return statement, which returns a tuple.
+    origins of each element of the result, if the function's only return statement returns a tuple.
     """
 
     arguments: Mapping[str, ast.expr | None] = field(default_factory=dict)
@@ -44,8 +44,9 @@ class Result:
 class Kinds:
     """Which variables hold a data frame's column names (``NAMES``) or per-column values (``VALUES``).
 
-    ``imported``: the imported names. ``results``: the functions' results, by name. ``mappings``: the variables that were
-    created as a dictionary or series. ``texts``: those that hold a list of strings, which may be column names.
+    ``imported``: the imported names. ``results``: the result of each function, keyed by the function's name.
+    ``mappings``: the variables that hold dictionaries or series. ``texts``: the variables that hold lists of strings,
+    which may be column names.
     """
 
     imported: Collection[str]

@@ -26,13 +26,13 @@ class LabelReads:
         """
         self._readers = readers
         self._values: dict[str, list[tuple[int, ast.expr]]] = {}
-        """For each variable: the expressions that determine its value, each with the line of the statement."""
+        """For each variable: the expressions that determine its value, each with the line that sets the variable."""
         self._assigned: dict[str, list[ast.expr]] = {}
         """The expressions that are assigned to each variable."""
         self._split: list[ast.expr] = []
         """The data that the scope splits."""
         self._loops: set[str] = set()
-        """The variables of loops, which hold no labels even if other variables of the same name do."""
+        """The loop variables, which hold no labels even if other variables of the same name do."""
         self._columns: list[tuple[str, str, ast.expr | None]] = []
         """The columns that are added to tables: the table, the column and its values."""
         for step in scope.steps:
@@ -58,9 +58,9 @@ class LabelReads:
         self._values.setdefault(name, []).extend((line, each) for each in expressions)
 
     def lead_to(self, expressions: Iterable[ast.expr], line: int, labels: ast.expr) -> bool:
-        """Return whether ``expressions``, or what they are computed from, read the values of ``labels``.
+        """Return whether ``expressions``, or those that they are computed from, read the values of ``labels``.
 
-        Assignments after ``line`` do not count; columns added to tables later do.
+        Assignments after ``line`` do not count, but columns that are added to tables after it do.
         """
         names, keys = self._identify(labels)
         pending, seen = list(expressions), set[str]()
@@ -132,7 +132,7 @@ class LabelReads:
         return set(), [each for each in ast.iter_child_nodes(node) if isinstance(each, ast.expr)]
 
     def _selects_rows(self, index: ast.expr) -> bool:
-        """Return whether an index is a slice, or a variable that the scope sets to something other than constants."""
+        """Return whether an index is a slice, or a variable that the scope sets to something other than a constant."""
         if isinstance(index, ast.Name):
             values = self._assigned.get(index.id, [])
             return bool(values) and not all(isinstance(each, ast.Constant) for each in values)
@@ -165,7 +165,10 @@ def _bound_in(expression: ast.expr) -> set[str]:
 
 
 def _part_of(value: ast.expr, place: int) -> ast.expr:
-    """Return the argument of train_test_split() that result ``place`` comes from; for other nodes, ``value``."""
+    """Return the argument of a call to train_test_split() that the result at index ``place`` comes from.
+
+    For other expressions, return ``value`` itself.
+    """
     if isinstance(value, ast.Call) and last_name(value.func) == "train_test_split" and value.args:
         return value.args[min(place // 2, len(value.args) - 1)]
     return value
@@ -179,7 +182,7 @@ def _columns_of(index: ast.expr) -> list[ast.expr]:
 
 
 def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
-    """Yield the nodes of an expression whose values matter: all but row filters and the names of columns."""
+    """Yield those nodes of an expression whose values matter: all except row filters and the names of columns."""
     while isinstance(expression, ast.Call) and last_name(expression.func) in _CONVERSIONS | _SELECTING_ROWS:
         if not isinstance(expression.func, ast.Attribute):
             break

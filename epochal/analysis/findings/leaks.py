@@ -81,7 +81,7 @@ class _Leak:
 
     ``what``: the name of the function or class, or the expression that draws rows. ``copies``: a verb for what the call
     does to rows, such as "duplicates"; empty if it only learns from them. ``step``: the statement that contains the
-    call or, later, the one that uses its result. ``path``: the file that contains the call; empty for the file being
+    call or, later in the search, uses its result. ``path``: the file that contains the call; empty for the file being
     searched. ``learns``: whether the call learns from labels. ``columns``: the only columns that depend on the call;
     empty if all may depend on it. ``is_inner``: whether the copied rows are inside the elements of a list, and so count
     only after the elements have been joined. ``is_changed``: whether the copies differ from the original rows.
@@ -196,7 +196,7 @@ class _Flow:
             yield self._report(replace(leak, learns=leak.learns and learns), where, splitter, counts=counts)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
-        """Yield each leak that a statement completes, with a phrase that says where, and any call that makes folds."""
+        """Yield each leak that a statement completes, a phrase that says where, and a ``splitter`` for ``_report``."""
         place = f"line {step.node.lineno}"
         for node in step.nodes:
             if isinstance(node, ast.Call):
@@ -239,7 +239,7 @@ class _Flow:
         self._made.setdefault(place, set()).update(made)
 
     def _note_own_split(self, leak: _Leak, step: Step) -> None:
-        """Record the rows of a call that leaks inside the statement that splits its result."""
+        """Record the rows of a leaking call that is part of the statement that splits its result."""
         value = getattr(step.node, "value", None)
         if isinstance(value, ast.expr):
             depends = self._rows.depends_on(value)
@@ -247,7 +247,7 @@ class _Flow:
             self._note_leaked(leak, depends, self._read.get((leak.path, leak.line), depends), made)
 
     def _note_leaking_arguments(self, leak: _Leak, call: ast.Call, step: Step) -> None:
-        """Record the rows that the arguments of a call depend on if they contain the call that leaks."""
+        """Record the rows that each argument of ``call`` depends on if that argument contains the call that leaks."""
         place = leak.path, leak.line
         for each in call.args:
             own = self._leak_of(each, step) or self._find_tiled(each, step)
@@ -271,7 +271,7 @@ class _Flow:
                 )
 
     def _note_trained(self, step: Step) -> None:
-        """Record the rows that the models in variables are trained on and, under an empty name, those of the last one."""
+        """Record which rows each variable's model is trained on; an empty name stands for the model trained last."""
         for call in step.calls:
             if last_name(call.func) == "fit":
                 inputs = frozenset().union(*map(self._rows.depends_on, call.args))
@@ -286,7 +286,7 @@ class _Flow:
         )
 
     def _may_measure_copies(self, place: tuple[str, int]) -> bool:
-        """Return whether the accuracy may be measured on rows that a call returns, or on unknown ones."""
+        """Return whether the accuracy may be measured on rows that a call returns; True if the rows are unknown."""
         return not (self._measured and self._made.get(place)) or self._measures_copies(place)
 
     def _measures_copies(self, place: tuple[str, int]) -> bool:
@@ -295,10 +295,11 @@ class _Flow:
         return any(is_within(each, rows) for each in used for rows in self._made.get(place, set()))
 
     def _is_of_parameters(self, place: tuple[str, int], scope: Scope, splitter: str) -> bool:
-        """Return whether a leak concerns the parameters of a function, and the accuracy is measured outside of it.
+        """Return whether a leak concerns only a function's parameters while the accuracy is measured outside it.
 
-        Such a function may choose a setting with the training rows alone. ``splitter``: what creates folds in the function
-        (see ``_find_in_step``). If empty or ``LOOP``, return False unless all calls to the function pass training rows.
+        Such a function may be choosing a setting using the training rows alone. ``splitter``: what creates folds in the
+        function (see ``_find_in_step``). If it is empty or ``LOOP``, return False unless all calls to the function pass
+        training rows.
         """
         if isinstance(scope.node, ast.Module):
             return False
@@ -316,7 +317,7 @@ class _Flow:
         return is_measured_outside and names >= fitted
 
     def _find_outer(self, place: tuple[str, int]) -> set[str]:
-        """Return the variables from outside of the function that the rows of a leaking call depend on."""
+        """Return the variables that a leaking call's rows depend on and that get their values outside the function."""
         known = {*self._source.names, *self._source.constants}
         return {each.partition("[")[0] for each in self._read.get(place, set()) if "@" not in each} - known
 
@@ -336,7 +337,7 @@ class _Flow:
             self._sound_splits[bool(self._rows.name_splitter(call))] = call.lineno
 
     def find_returned(self, scope: Scope) -> _Leak | None:
-        """Return the leak in a function whose first result contains copies of rows or depends on labels."""
+        """Return the leak in a function's first result if that result contains copies of rows or depends on labels."""
         returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
         if len(returns) != 1:
             return None
@@ -357,7 +358,7 @@ class _Flow:
                     self._fitted[owner.id] = fit
 
     def _fit_of(self, node: ast.expr, step: Step) -> _Fit | None:
-        """Return how an expression, such as a variable or ``SelectKBest().fit(x, y)``, was fitted.
+        """Return how the estimator in an expression, such as a variable or ``SelectKBest().fit(x, y)``, was fitted.
 
         Return None unless it was fitted on all rows.
         """
@@ -394,7 +395,7 @@ class _Flow:
         return next((each for each in map(self._rows.class_of, inner) if _LEARNING.fullmatch(each)), "")
 
     def _find_late(self, node: ast.Call | ast.Subscript, step: Step) -> _Leak | None:
-        """Return the leak of a transformer that is fitted on all rows and then transforms a part split off earlier."""
+        """Return the leak if a transformer fitted on all rows later transforms a part that was split off earlier."""
         if isinstance(node, ast.Subscript):
             fit, rows = self._choice_of(column_index(node), step), node.value
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "transform" and node.args:
@@ -449,7 +450,7 @@ class _Flow:
         return next((leak for leak in leaks if not leak.copies and not is_fit), None)
 
     def _find_tiled(self, node: ast.expr, step: Step) -> _Leak | None:
-        """Return the leak in labels that a call repeats as a whole."""
+        """Return a leak if ``node`` gives labels that ``np.tile()`` has repeated; otherwise None."""
         call = self._rows.calls.get(node.id) if isinstance(node, ast.Name) else node
         is_tiled = isinstance(call, ast.Call) and repeats_labels(call, self._rows)
         return _Leak("tile()", call.lineno, _REPEATS, step) if call and is_tiled else None
@@ -459,7 +460,7 @@ class _Flow:
         return self._source.callee(call) == SPLIT or bool(self._rows.name_splitter(call))
 
     def _loop_of(self, node: ast.AST | None) -> str:
-        """Return ``LOOP`` if an expression selects a fold's test rows in a loop over the folds; otherwise empty."""
+        """Return ``LOOP`` if an expression selects a fold's test rows in a loop over folds, else an empty string."""
         is_fold = isinstance(node, ast.Subscript) and row_index(node) in self._rows.fold_indices
         return LOOP if is_fold else ""
 
@@ -484,7 +485,8 @@ class _Flow:
         """Return the finding about a leak.
 
         ``splitter``: what splits the data into training and validation data; empty for a split into training and test data.
-        ``counts``: whether the accuracy may be that of the split; otherwise, only rows that are equal can refuse it.
+        ``counts``: whether the accuracy may have been measured on this split; if not, it is refused only if equal rows
+        are found.
         """
         if leak.path and leak.path != self._source.path:
             where += f" of {self._source.path}"
@@ -532,7 +534,10 @@ class _Flow:
                 self._leaks[name] = self._of_columns(leak, each)
 
     def _forget(self, target: ast.expr) -> None:
-        """Forget what is known about a variable if it is reassigned, or its copies if it is changed in place."""
+        """Forget what is known about a variable that is reassigned.
+
+        If it is changed in place, forget only that it holds copies of rows.
+        """
         name = root_name(target)
         if isinstance(target, ast.Name):
             for known in (self._leaks, self._fitted, self._choices):
@@ -640,7 +645,7 @@ class _Flow:
         return self._leak_of_repeated(call, f"{last_name(call.func)}()", step)
 
     def _leak_of_repeated(self, node: ast.Call | ast.Subscript, what: str, step: Step) -> _Leak | None:
-        """Return the leak in joined rows, some of which repeat. ``what``: how to call the expression that joins them."""
+        """Return the leak in joined rows, some of which repeat. ``what``: a name for the expression that joins them."""
         parts = find_repeated(node, self._rows)
         if not parts:
             return None
@@ -665,14 +670,14 @@ class _Flow:
         return leak if columns and all(self._leak_of(each, step) == leak for each in columns) else None
 
     def _function(self, call: ast.Call) -> tuple[Source, Scope] | None:
-        """Return the function that is called, with its file, if it is defined in the code."""
+        """Return the file and scope of the called function; None if the pushed code does not define it."""
         module, _, name = self._source.callee(call).rpartition(".")
         if not name and isinstance(call.func, ast.Name):
             module, name = Path(self._source.path).stem, call.func.id
         return self._functions.get((module.rpartition(".")[2], name)) if name else None
 
     def _leak_of_function(self, call: ast.Call, function: tuple[Source, Scope], step: Step) -> _Leak | None:
-        """Return the leak in the result of a call to ``function``, if it receives all rows."""
+        """Return the leak, if any, in the result of a call to ``function``; None if the call does not pass all rows."""
         if self._rows.receives_part(call):
             return None
         source, scope = function

@@ -14,7 +14,7 @@ _CONFIGURES_LOGGING = re.compile(
     r"(?:dict|file)Config|addHandler|(?!getLogger$)\w*(?:set|get|init|make|create)\w*log\w*", re.IGNORECASE
 )
 _CONFIGURING = frozenset({"coloredlogs.install", "hydra.main"})
-"""Functions that configure logging, but do not match ``_CONFIGURES_LOGGING``."""
+"""Functions that configure logging but do not match ``_CONFIGURES_LOGGING``."""
 _HIDING_LEVELS = frozenset({"WARNING", "WARN", "ERROR", "CRITICAL", "FATAL"})
 _LEVEL_OF_INFO = 20
 _RESULT_FILE = re.compile(
@@ -23,13 +23,13 @@ _RESULT_FILE = re.compile(
 """Matches the names of files in which Epochal may look for an accuracy. Braces stand for an unknown part of a name."""
 _FILE_HANDLER = re.compile(r"logging\.(?:handlers\.)?(?:|Rotating|TimedRotating|Watched)FileHandler")
 _LOGGING_CALL = re.compile(r"logging\.(?:debug|info|warn|warning|error|exception|critical|log)")
-"""Matches the functions that configure logging to show messages if the root logger has no handler."""
+"""Matches the functions that, if the root logger has no handler, first configure logging to show messages."""
 _MAX_DEPTH = 3
 _JOINS_PATH = frozenset({"join", "joinpath", "Path", "PurePath", "str", "fspath"})
 
 
 def is_log_call(call: ast.Call) -> bool:
-    """Return whether a call passes a message to a logger, even one that is not shown."""
+    """Return whether a call logs a message, even one that is not shown."""
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOGS | {"debug"}:
         return False
     if not isinstance(call.func.value, ast.Call):
@@ -88,7 +88,7 @@ class _Output:
         return last_name(self.call.func)
 
     def explain(self, *, sets_level: bool) -> str:
-        """Return where the messages go, and how to show them. ``sets_level``: whether the level is low enough."""
+        """Return where the messages go, and how to show them. ``sets_level``: whether the log level is low enough."""
         remedy = "remove filename from that call" + ("" if sets_level else ", and pass level=logging.INFO")
         if self.name == "addHandler" and isinstance(self.call.func, ast.Attribute):
             logger = ast.unparse(self.call.func.value)
@@ -138,7 +138,7 @@ def _is_root(source: Source, owner: ast.expr) -> bool:
 
 
 def _find_logger_functions(sources: tuple[Source, ...]) -> set[str]:
-    """Return the names of the functions in the code that return nothing or a logger of Python's logging."""
+    """Return the names of the functions that return nothing, or a logger from Python's ``logging`` module."""
     found: dict[str, bool] = {}
     for source in sources:
         for scope in source.scopes:
@@ -159,7 +159,7 @@ def _find_basic_calls(sources: tuple[Source, ...]) -> list[tuple[Source, ast.Cal
 
 
 def _name_log_file(source: Source, call: ast.Call) -> str:
-    """Return the file to which ``basicConfig`` or ``addHandler`` writes all messages; empty if it may be a result file."""
+    """Return the log file that ``basicConfig`` or ``addHandler`` sets up; empty if it may be a result file."""
     if has_unknown_arguments(call):
         return ""
     if last_name(call.func) == "addHandler":
@@ -174,7 +174,7 @@ def _name_log_file(source: Source, call: ast.Call) -> str:
 
 
 def _name_handled_file(source: Source, handler: ast.expr) -> str:
-    """Return the file to which a handler writes; empty if it may be another kind of handler, or a result file."""
+    """Return the file to which a file handler writes; empty for other handlers, or if the file may be a result file."""
     handler = source.resolve(handler)
     if not isinstance(handler, ast.Call) or not _FILE_HANDLER.fullmatch(source.callee(handler)):
         return ""
@@ -183,15 +183,15 @@ def _name_handled_file(source: Source, handler: ast.expr) -> str:
 
 
 def _check_name(name: str) -> str:
-    """Return the name of a file, or an empty string if it may be a result file or a stream."""
+    """Return ``name``, or an empty string if it may be the name of a result file or a stream."""
     is_result = _RESULT_FILE.fullmatch(name.rpartition("/")[2])
     return "" if is_result or name.startswith("/dev/") else name
 
 
 def _name_file(source: Source, node: ast.expr, depth: int = 0) -> str:
-    """Return the path that an expression gives, with an unknown part in braces; folders may be left out.
+    """Return the path that an expression gives, with unknown parts in braces; folders may be left out.
 
-    ``depth``: how many expressions contain this one; variables far inside are not resolved, as they may form a cycle.
+    ``depth``: how deeply the expression is nested. Deeply nested variables are not resolved, as they may form a cycle.
     """
     node = source.resolve(node) if depth < _MAX_DEPTH else node
     match node:
@@ -208,7 +208,7 @@ def _name_file(source: Source, node: ast.expr, depth: int = 0) -> str:
 
 
 def _sets_info(sources: tuple[Source, ...]) -> bool:
-    """Return whether ``basicConfig`` is called with, or beside, a level at which messages logged with ``info`` appear."""
+    """Return whether ``basicConfig`` is called and any call sets a level at which ``info`` messages may appear."""
     basic = [call for _, call in _find_basic_calls(sources)]
     return any(has_unknown_arguments(call) or _may_show_info(keyword(call, "level")) for call in basic) or (
         bool(basic) and any(_sets_level(node) for source in sources for node in source.nodes)
@@ -218,7 +218,7 @@ def _sets_info(sources: tuple[Source, ...]) -> bool:
 def _configures_logging(source: Source, known: Collection[str] | None = None) -> bool:
     """Return whether a file sets the handlers of a logger, or calls a function that seems to do so.
 
-    ``known``: functions of the code that are looked into elsewhere, and so are left out, as is ``addHandler``.
+    ``known``: functions of the code that are checked elsewhere; if given, these and ``addHandler`` are ignored.
     """
     skipped = () if known is None else {*known, "addHandler"}
     assigned = (target for node in source.nodes if isinstance(node, ast.Assign) for target in node.targets)

@@ -140,7 +140,8 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: b
             each.line,
             f"compile() asks for the accuracy of a regression (loss {each.loss}, one linear output), "
             "which is meaningless unless the labels are 0 and 1.",
-            "Count the predictions that are close enough, and write their share to $EPOCHAL_OUT/accuracy.json.",
+            "Count the predictions that are close enough to their targets, and write their share to "
+            "$EPOCHAL_OUT/accuracy.json.",
         )
     classes = each.units >= 3 and (each.activation == "softmax" or one_hot)
     if classes and "binaryaccuracy" in metrics:
@@ -202,7 +203,7 @@ def _find_output(source: Source, value: ast.expr | None, outputs: dict[str, ast.
 
 
 def _read_layer(source: Source, layer: ast.Call | None) -> tuple[int, str]:
-    """Return the units and activation of a Dense layer; 0 or an empty string if they are unknown."""
+    """Return a Dense layer's number of units (0 if unknown) and activation (an empty string if unknown)."""
     if layer is None or not re.fullmatch(r"keras\.layers\.(?:\w+\.)?Dense", source.callee(layer)):
         return 0, ""
     units, activation = keyword(layer, "units", 0), keyword(layer, "activation", 1)
@@ -254,7 +255,8 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
                 source.path,
                 call.lineno,
                 f"{owner}{last_name(call.func)}() returns R², which is not an accuracy and does not count.",
-                "Count the predictions that are close enough, and write their share to $EPOCHAL_OUT/accuracy.json.",
+                "Count the predictions that are close enough to their targets, and write their share to "
+                "$EPOCHAL_OUT/accuracy.json.",
             )
         for target, value in step.assigned:
             for node in ast.walk(target):
@@ -292,7 +294,7 @@ def _is_score(call: ast.Call, regressors: dict[str, str]) -> bool:
 def _says_accuracy(node: ast.stmt, hidden: Collection[str] = ()) -> bool:
     """Return whether a statement prints or logs text that mentions accuracy.
 
-    ``hidden``: the logger methods whose messages are not shown, apart from ``debug``.
+    ``hidden``: the logger methods, in addition to ``debug``, whose messages are not shown.
     """
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
         return False
@@ -306,7 +308,7 @@ def _says_accuracy(node: ast.stmt, hidden: Collection[str] = ()) -> bool:
 def find_hidden_accuracy(sources: tuple[Source, ...]) -> tuple[str, int, str] | None:
     """Return the path and line of the last logged accuracy that is not shown, and why; None if there is none.
 
-    The explanation continues a sentence that starts with the line, and ends with the remedy, without a full stop.
+    The reason completes a sentence that starts with the path and line. It includes a remedy, but no full stop.
     """
     methods = find_hidden_methods(sources)
     hidden = [

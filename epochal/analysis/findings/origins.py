@@ -42,7 +42,7 @@ _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"}
 NOT_VALUES = frozenset({"dtype", "name", "ndim", "shape", "size"})
 """Attributes of data that do not depend on its values."""
 _NAMING_COLUMNS = frozenset({"drop_duplicates", "dropna", "fillna", "get_dummies", "rename"})
-"""Functions whose arguments, besides the data, say which columns they change or look at."""
+"""Functions whose arguments, apart from the data, say which columns to change or examine."""
 _JOINS = frozenset({"align", "assign", "concat", "join", "merge"})
 """Functions that add columns or rows to a table. What they add counts only if it is read later."""
 _COLUMN = "?"
@@ -57,7 +57,7 @@ PART = ""
 """The origin recorded for values that come from a split, and so from only some of the rows."""
 
 _SETTINGS = frozenset({"Generator", "Random", "RandomState", "default_rng", "parse_args", "safe_load"})
-"""Functions that return random generators or settings. Sharing one does not make datasets depend on each other."""
+"""Functions that return random number generators or settings. Datasets that share these are still independent."""
 _LOCATORS = frozenset({"iloc", "loc"})
 
 
@@ -68,8 +68,8 @@ class Origins:
     A column ``df["price"]`` has the origin ``['price']``. Rows that a slice or index takes from a variable ``x`` have
     the origin ``x[]``. Rows that a test such as ``year < 9`` selects have the origin ``x[] if year < 9``, followed by
     the test's origins, one per line. ``imported``: the imported names, which are not origins. ``constants``:
-    the variables that hold constants. ``results``: the functions in the code. ``loops``: the variables that are assumed
-    not to be row indices (loop variables, parameters of lambdas, and variables compared with the names of columns).
+    the variables that hold constants. ``results``: the results of the code's functions. ``loops``: the variables
+    assumed not to be row indices (loop variables, parameters of lambdas, and variables compared with column names).
     ``assigned``: for each column that is set to a variable, the origins of the variable.
     """
 
@@ -238,7 +238,7 @@ class Origins:
     def _of_fields(self, node: ast.Dict) -> frozenset[str]:
         """Return the origins of the columns in a dictionary.
 
-        An origin that only some columns have counts only if one of those columns is read.
+        An origin of only some of the columns counts only if one of those columns is read.
         """
         common = frozenset[str].intersection(*map(self.of, node.values)) if node.values else frozenset[str]()
         return common.union(
@@ -249,7 +249,7 @@ class Origins:
         )
 
     def _read(self, found: frozenset[str], column: ast.expr) -> frozenset[str]:
-        """Return a table's origins ``found``, with those of ``column`` unmarked because that column is read.
+        """Return ``found``, the origins of a table, with those of ``column`` unmarked, because that column is read.
 
         Return ``found`` itself if ``column`` may stand for many columns, as a mask or a loop variable does.
         """
@@ -347,7 +347,7 @@ class Origins:
         return f"[{ast.unparse(value if isinstance(value, ast.Constant) else column)}]"
 
     def apply(self, result: Result, call: ast.Call) -> frozenset[str]:
-        """Return the origins of the result of a function that is called."""
+        """Return the origins of a call's result. ``result``: what the called function computes its result from."""
         arguments = {name: value for name, value in result.arguments.items() if value}
         arguments |= dict(zip(result.arguments, call.args, strict=False))
         arguments |= {each.arg: each.value for each in call.keywords if each.arg}
@@ -365,7 +365,7 @@ class Origins:
         return unmark_all(frozenset(found)) if reads_column else frozenset(found)
 
     def takes_rows(self, node: ast.Subscript) -> bool:
-        """Return whether a subscript may take only some rows, by a slice or an index."""
+        """Return whether a subscript may take only some of the rows, with a slice or an index."""
         rows = first_index(node)
         if isinstance(rows, ast.Name):
             is_column = rows.id in self.loops or _NAME in self.names.get(rows.id, frozenset())
@@ -373,7 +373,7 @@ class Origins:
         return has_row_slice(node) or isinstance(rows, ast.Call | ast.Subscript)
 
     def of_guard(self, guard: Guard) -> frozenset[str]:
-        """Return the origins of a statement's conditions that depend on a loop variable."""
+        """Return the origins of those conditions of a statement that depend on a loop variable."""
         marks = _loop_origins(guard)
         return frozenset[str]().union(*(found for found in map(self.of, guard.tests) if found & marks))
 
@@ -413,7 +413,7 @@ class Origins:
                 self._assign_to(part, value, _unmark_elements(own, position) if len(targets) > 1 else own, condition)
 
     def _of_elements(self, value: ast.expr, found: frozenset[str], count: int) -> list[frozenset[str]]:
-        """Return the origins of each of ``count`` variables that are set to a value with the origins ``found``."""
+        """Return the origins of each of the ``count`` variables that a value with origins ``found`` is assigned to."""
         result = self.results.get(called(value))
         if isinstance(value, ast.Call) and result and count > 1 and len(result.elements) == count and PART not in found:
             return [self.apply(Result(result.arguments, each), value) for each in result.elements]
@@ -535,13 +535,13 @@ def _flatten(target: ast.expr) -> Iterator[ast.expr]:
 
 
 def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[str]:
-    """Return origins without the variables of a comprehension or lambda, which mean nothing outside it."""
+    """Return ``origins`` without the variables of a comprehension or lambda, which mean nothing outside it."""
     inner = {*variables, *(f"[{each}]" for each in variables)}
     return frozenset(each for each in origins if _field_of(each)[1] not in inner)
 
 
 def _holds_no_data(value: ast.expr) -> bool:
-    """Return whether an expression is not data but a constant, list of constants, random generator or settings."""
+    """Return whether an expression is not data but constants, a random number generator or settings."""
     return _is_name(value) or called(value) in _SETTINGS
 
 
@@ -556,7 +556,7 @@ def _is_display(node: ast.expr) -> bool:
 
 
 def _is_number(node: ast.expr) -> bool:
-    """Return whether an expression is a constant number."""
+    """Return whether an expression is a numeric literal, such as ``-1``."""
     node = node.operand if isinstance(node, ast.UnaryOp) else node
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
 
@@ -571,7 +571,7 @@ def _mark(origin: str, column: str) -> str:
 
 
 def _unmark_column(origins: frozenset[str], column: str) -> frozenset[str]:
-    """Return ``origins`` after unmarking those of the column that is read, so that they count.
+    """Return ``origins`` without the marks of the column that is read, so that its origins count.
 
     ``column``: the column's name; empty if unknown.
     """
@@ -629,7 +629,7 @@ def _unmark_read(origins: frozenset[str], key: ast.expr) -> frozenset[str]:
 
 
 def unmark_all(origins: frozenset[str]) -> frozenset[str]:
-    """Return origins as if all columns were read, so that the origins of each column count."""
+    """Return ``origins`` after unmarking those of all columns, so that they count."""
     return _unmark_column(origins, "")
 
 
@@ -648,7 +648,7 @@ def _holds_table_rows(node: ast.expr) -> bool:
 
 
 def _texts_of(node: ast.expr | None) -> list[str]:
-    """Return the strings in a list or tuple of strings; empty for other expressions."""
+    """Return the strings in a list or tuple of strings; an empty list for other expressions."""
     texts = [*map(text_of, node.elts)] if isinstance(node, ast.List | ast.Tuple) else []
     return texts if all(texts) else []
 
@@ -689,14 +689,14 @@ def _splits(node: ast.expr | None) -> bool:
 
 
 def _is_name(node: ast.expr) -> bool:
-    """Return whether an expression is a constant, or a list of constants."""
+    """Return whether an expression is a constant or an f-string, or a list or tuple of these."""
     if isinstance(node, ast.List | ast.Tuple):
         return bool(node.elts) and all(map(_is_name, node.elts))
     return isinstance(node, ast.Constant | ast.JoinedStr)
 
 
 def _find_data(node: ast.expr) -> str:
-    """Return the variable whose rows an expression like ``x.values`` holds; empty for others, such as ``x.mean()``."""
+    """Return the variable whose rows an expression like ``x.values`` yields; empty for others, such as ``x.mean()``."""
     while isinstance(node, ast.Attribute | ast.Call):
         if isinstance(node, ast.Call):
             if last_name(node.func) not in _CONVERSIONS:

@@ -51,7 +51,7 @@ class Use(Enum):
 def find_use(scope: Scope, parts: Collection[ast.expr], scopes: Sequence[Scope]) -> Use:
     """Return how a scope uses the parts of a split.
 
-    ``parts``: the expressions that return these parts. ``scopes``: all scopes of the code.
+    ``parts``: the expressions whose values are these parts. ``scopes``: all scopes of the code.
     """
     flow = _Flow(parts, scopes)
     measured: list[bool] = []
@@ -205,7 +205,7 @@ def _receiver(call: ast.Call) -> ast.expr | None:
 
 
 def _nodes(step: Step) -> Iterator[ast.AST]:
-    """Yield the nodes of a statement, with those in the bodies of its lambdas."""
+    """Yield the nodes of a statement, including those in the bodies of its lambdas."""
     for node in step.nodes:
         yield node
         if isinstance(node, ast.Lambda):

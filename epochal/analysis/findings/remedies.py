@@ -3,7 +3,7 @@
 LOOP = "the loop over the folds"
 """The value of ``splitter`` if the script loops over the folds itself instead of using, say, ``cross_val_score()``."""
 _RETURNING_PAIRS = frozenset({"CCA()", "PLSCanonical()", "PLSRegression()", "PLSSVD()"})
-"""Classes whose fit_transform() returns two arrays, so that they cannot precede a model in a pipeline."""
+"""Classes whose fit_transform() returns two arrays, so they cannot precede a model in a pipeline."""
 
 
 def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool) -> str:
@@ -25,7 +25,7 @@ def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool) -> str:
 
 
 def advise_on_fit(what: str, splitter: str, columns: str) -> str:
-    """Return the remedy for a call that fits on all rows. ``columns``: the columns that it fits on; empty if all."""
+    """Return the remedy for a call that fits on all rows. ``columns``: the columns that it fits on; empty for all."""
     if not splitter:
         return "Split first, fit on the training rows, and only transform the test rows."
     if splitter == "fit()":
@@ -45,7 +45,7 @@ def advise_on_fit(what: str, splitter: str, columns: str) -> str:
 
 
 def advise_on_choice(splitter: str) -> str:
-    """Return what to do if columns are chosen before a call (``splitter``, such as ``fit()``) splits the data."""
+    """Return what to do if columns are chosen before ``splitter``, a call such as ``fit()``, splits the data."""
     if splitter == "fit()":
         return (
             "Split off the validation rows first, choose the columns using the other rows, and pass "
@@ -61,7 +61,7 @@ def _name_parameters(splitter: str) -> str:
     """Return a sentence on naming the parameters in a search over a pipeline; empty if ``splitter`` is not a search."""
     if not splitter.endswith("SearchCV()"):
         return ""
-    return ' Begin the names of the model\'s parameters with its class in lower case, as in "svc__C".'
+    return ' Begin the names of the model\'s parameters with its class name in lower case, as in "svc__C".'
 
 
 def _begin(splitter: str) -> str:
@@ -70,5 +70,5 @@ def _begin(splitter: str) -> str:
         return "In the loop over the folds,"
     return (
         f"Instead of {splitter}, write a loop over the folds (for train, test in KFold(5, shuffle=True, random_state=0).split(X)), "
-        "and in that loop"
+        "and in that loop,"
     )

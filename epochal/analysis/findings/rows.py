@@ -1,4 +1,4 @@
-"""Track which rows of the data the variables of a scope hold."""
+"""Track which rows of the data each variable in a scope holds."""
 
 import ast
 import re
@@ -40,9 +40,9 @@ _STATISTICS = frozenset(
 _FITTED_METHODS = frozenset(
     {"transform", "fit_transform", "fit_resample", "predict", "predict_proba", "predict_log_proba", "decision_function"}
 )
-"""The methods of fitted objects whose results depend on their arguments row by row."""
+"""The methods that apply a fitted object to the rows in their arguments."""
 CHOOSING = frozenset({"get_support", "get_feature_names_out", "support_", "ranking_"})
-"""Methods and attributes of a fitted selector that return the columns that it selects."""
+"""Methods and attributes of a fitted selector that say which columns it selects."""
 _CROSS_VALIDATIONS = frozenset(f"sklearn.model_selection.{name}" for name in CROSS_VALIDATIONS)
 _SEARCHES = re.compile(r"sklearn\.model_selection\.\w+SearchCV")
 SPLIT = "sklearn.model_selection.train_test_split"
@@ -57,7 +57,7 @@ class Rows:
     def __init__(self, source: Source, *, knows_parts: bool = True) -> None:
         """Start with the objects that the module ``source`` creates, and with no rows.
 
-        ``knows_parts``: whether a part of a split counts as such; otherwise, as all rows of a later split into folds.
+        ``knows_parts``: whether a part of a split counts as such, rather than as all rows for a later split into folds.
         """
         self.source = source
         self._knows_parts = knows_parts
@@ -65,13 +65,13 @@ class Rows:
         """The variables that hold a part of a split, or the indices of its rows."""
         self.test_indices: set[str] = set()
         self.fold_indices: set[str] = set()
-        """The test indices of the folds in loops over folds."""
+        """The variables that hold the test indices in loops over folds."""
         self.grouped_indices: set[str] = set()
         """The test indices of folds that never split a group of rows, and so never separate a row from its copies."""
         self.changed: set[str] = set()
         """The variables that may hold rows in a changed form (see ``_keeps_values``)."""
         self.choices: set[str] = set()
-        """The variables that hold chosen columns."""
+        """The variables that say which columns were chosen."""
         self.calls: dict[str, ast.Call] = {}
         self._classes = dict(source.created)
         self._names: dict[str, str] = {}
@@ -80,7 +80,7 @@ class Rows:
         """The rows that each variable depends on: its own, and those of the variables that it was computed from."""
 
     def assign(self, target: ast.expr, value: ast.expr | None, line: int) -> None:
-        """Record the rows that the variables in an assignment's target hold from now on."""
+        """Record the rows that the variables in an assignment's target hold after the assignment."""
         is_split = isinstance(value, ast.Call) and self.source.callee(value) == SPLIT
         is_part = self.is_part(value)
         targets = elements_of(target)
@@ -124,7 +124,7 @@ class Rows:
             self._sizes[name] = counted
 
     def _forget(self, name: str) -> None:
-        """Forget what is known about a variable that is assigned anew."""
+        """Forget what is known about a variable that is being reassigned."""
         for known in (self._classes, self.calls, self._sizes):
             known.pop(name, None)
         for names in (self.parts, self.changed, self.test_indices, self.choices):
@@ -200,7 +200,7 @@ class Rows:
         return frozenset().union(*map(self.depends_on, step.iterated))
 
     def name_splitter(self, call: ast.Call) -> str:
-        """Return what splits off validation data in a call, such as GridSearchCV() or fit()."""
+        """Return the name of what splits off validation data in ``call``, such as ``fit()``; empty if nothing does."""
         if self.source.callee(call) in _CROSS_VALIDATIONS:
             return f"{last_name(call.func)}()"
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
@@ -223,7 +223,7 @@ class Rows:
         return ""
 
     def of(self, node: ast.expr) -> str:
-        """Return a name that identifies the rows in an expression; empty if not known."""
+        """Return a name that identifies the rows in an expression; empty if unknown."""
         match node:
             case ast.Name():
                 return self.name_of(node.id)
@@ -267,7 +267,7 @@ class Rows:
         )
 
     def is_part(self, node: ast.expr | None) -> bool:
-        """Return whether an expression comes from one part of a split."""
+        """Return whether the value of an expression comes from a part of a split."""
         if not self._knows_parts:
             return False
         match node:
@@ -319,7 +319,7 @@ class Rows:
         return ""
 
     def _keeps_values(self, node: ast.expr | None) -> bool:
-        """Return whether an expression holds rows of a variable unchanged, as in ``df[df.y == 1].copy()``."""
+        """Return whether an expression takes a variable's rows without changes, as in ``df[df.y == 1].copy()``."""
         match node:
             case ast.Name():
                 return node.id not in self.changed
@@ -351,7 +351,7 @@ def column_names(node: ast.expr | None) -> frozenset[str]:
 
 
 def name_columns(node: ast.expr, source: Source) -> str:
-    """Return the source text of the columns that an expression selects, as in ``df[["a", "b"]]``; empty if all."""
+    """Return the text of the columns that an expression selects, as in ``df[["a", "b"]]``; empty if it selects all."""
     if not isinstance(node, ast.Subscript):
         return ""
     columns = column_index(node)
@@ -374,7 +374,7 @@ def is_within(rows: str, others: str) -> bool:
 
 
 def are_apart(rows: str, others: str) -> bool:
-    """Return whether some rows and others are those before and after a position in the data, as ``x[:n]`` and ``x[n:]``."""
+    """Return whether ``rows`` and ``others`` are on either side of a position, as ``x[:n]`` and ``x[n:]`` are."""
     return any(
         after == f"{data}[{position.removesuffix(']')}:]"
         for before, after in ((rows, others), (others, rows))

@@ -1,4 +1,4 @@
-"""Find columns that a script chooses using the labels of all rows before it splits the data.
+"""Find columns that a script chooses before it splits the data, using the labels of all rows.
 
 Classes that select features, such as SelectKBest, are found by ``leaks``; this module finds choices made by hand, such
 as the columns with the highest correlation with the labels.
@@ -122,8 +122,8 @@ class _Choices:
     ) -> None:
         """Start with no choices.
 
-        ``results``: the functions in the code. ``computing``: those of the file ``source``. ``choosers``: the functions
-        that return columns chosen from their first argument.
+        ``results``: the results of the functions in the code, by name. ``computing``: the ``ComputingNames`` of
+        ``source``. ``choosers``: the functions that return columns chosen from their first argument.
         """
         self._source = source
         self._scope = scope
@@ -217,7 +217,7 @@ class _Choices:
         )
 
     def _find_tests(self, step: Step) -> Iterator[ast.Call]:
-        """Yield the calls that measure an accuracy, or whose predictions a statement compares with labels."""
+        """Yield the calls that measure an accuracy or return predictions that a statement compares with labels."""
         yield from (call for call in step.calls if last_name(call.func) in ACCURACY_CALLS)
         compared = (each for each in step.nodes if isinstance(each, ast.Compare) and isinstance(each.ops[0], ast.Eq))
         for node in (inner for each in compared for inner in ast.walk(each)):
@@ -239,7 +239,7 @@ class _Choices:
     def _report(self, use: _Use, splitter: str) -> Finding:
         """Return the finding about a choice made with the labels of all rows.
 
-        ``splitter``: what makes the folds whose accuracy counts; empty if nothing does.
+        ``splitter``: what splits the data for the accuracy that counts (see ``_Use``); empty if nothing does.
         """
         remedy = "Split first, and choose the columns using only the training rows."
         if splitter:
@@ -330,7 +330,7 @@ class _Choices:
         return dict.fromkeys(found, step)
 
     def _is_of_whole(self, call: ast.Call, step: Step) -> bool:
-        """Return whether a call measures a model on rows with all columns, or predicts their labels."""
+        """Return whether a call measures a model on rows with all columns, or predicts labels for such rows."""
         given = inputs_of(call)[:2]
         rows = given[:1]
         if last_name(call.func) in COMPARING:
@@ -343,7 +343,7 @@ class _Choices:
         )
 
     def _is_of_training_columns(self, call: ast.Call, step: Step) -> bool:
-        """Return whether a call measures a model on test rows of the columns that were chosen with training rows alone."""
+        """Return whether a call measures a model on test rows whose columns were chosen with training rows alone."""
         given = inputs_of(call)[:2]
         choices = [choice for each in given for choice in self._choices_of(each, step)]
         tested = [each for each in given if root_name(each) in self._rows.test_indices]
@@ -354,7 +354,7 @@ class _Choices:
         )
 
     def _is_whole(self, node: ast.expr, step: Step) -> bool:
-        """Return whether an expression is a variable that holds a part of data with all columns."""
+        """Return whether an expression is a variable that holds rows with all columns, or predictions for such rows."""
         return isinstance(node, ast.Name) and node.id in self._whole and step.follows(self._whole[node.id])
 
     def _find_changed(self, node: ast.stmt) -> ast.expr | None:
@@ -386,7 +386,7 @@ class _Choices:
         return keyword(call, "y", 2 if name in CROSS_VALIDATIONS else 1)
 
     def _find_uses(self, call: ast.Call, step: Step) -> Iterator[_Use]:
-        """Yield each use of chosen columns in a call that splits the data or takes only some of its rows."""
+        """Yield each use of chosen columns in a call that splits the data or receives only some of its rows."""
         name = last_name(call.func)
         position = 1 if name in CROSS_VALIDATIONS else 0
         if len(call.args) <= position or name not in _LABELLED | CROSS_VALIDATIONS:
@@ -413,7 +413,7 @@ class _Choices:
         return f"before the split on line {choice.sliced}" if choice.sliced else ""
 
     def _choices_of(self, value: ast.expr, step: Step) -> frozenset[_Choice]:
-        """Return the choices of columns that an expression makes or contains; none if it has all columns."""
+        """Return the choices of columns that an expression makes or contains; an empty set if it has all columns."""
         sliced = step.node.lineno if isinstance(value, ast.Subscript) and self._origins.takes_rows(value) else 0
         found = set[_Choice]()
         for each in ast.walk(value):
@@ -446,7 +446,7 @@ class _Choices:
         )
 
     def _drops_by_name(self, call: ast.Call) -> bool:
-        """Return whether a call to ``drop`` removes columns named by constants."""
+        """Return whether a call to ``drop`` removes columns whose names are constants."""
         dropped = find_dropped(call)
         return bool(dropped and not self._origins.of(dropped))
 
@@ -458,7 +458,7 @@ class _Choices:
         )
 
     def _make_choice(self, data: ast.expr, columns: ast.expr, step: Step, sliced: int) -> frozenset[_Choice]:
-        """Return the choice of ``columns`` from ``data``; none if no ranking, comparison or sort determines them."""
+        """Return the choice of ``columns`` from ``data``; an empty set if no ranking, comparison or sort makes it."""
         guard = self._guards.get(id(step.node), Guard())
         condition = self._origins.of_guard(guard)
         origins = self._origins.of(columns) | condition
@@ -474,7 +474,7 @@ class _Choices:
         return frozenset({choice} if not reorders or ORDERED in origins else ())
 
     def _find_columns(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
-        """Return the data and the expression for the chosen or dropped columns; None if ``node`` chooses no columns."""
+        """Return the data and the expression for the columns that ``node`` chooses or drops; None for other nodes."""
         kind_of = self._origins.kinds.of
         match node:
             case ast.Subscript(
@@ -522,7 +522,7 @@ def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
 
 
 def _data_of(node: ast.expr) -> ast.expr:
-    """Return the data that an expression takes columns of, as in ``x[:, best]`` and ``df.loc[:, best]``; else itself."""
+    """Return ``x`` for ``x[:, best]`` or ``x.loc[:, best]``; return other expressions unchanged."""
     data = node.value if isinstance(node, ast.Subscript) else node
     return data.value if isinstance(data, ast.Attribute) and is_locator(data) else data
 
@@ -558,7 +558,7 @@ def _find_own_tests(choice: _Choice, labels: Set[str]) -> set[tuple[str, str]]:
 
 
 def _is_of_tested(choice: _Choice, labels: Set[str]) -> bool:
-    """Return whether a choice was made using only rows that pass a test, although its data includes other rows."""
+    """Return whether a choice was made using only some rows of its data: those that pass a test."""
     passed = {test for _, test, _ in find_filters(choice.data)}
     return any(test not in passed for _, test in _find_own_tests(choice, labels))
 

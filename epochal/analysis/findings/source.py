@@ -23,12 +23,12 @@ _MAIN = "main"
 GROWING = frozenset({"append", "extend", "add", "insert", "update"})
 """Methods that add their arguments to a list, set or dictionary."""
 _SPECIAL = re.compile(r"__\w+__")
-"""Matches the methods that Python calls by itself."""
+"""Matches the names of special methods, which Python calls implicitly."""
 _MAX_BASES = 10
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 
 _Place = tuple[str, str]
-"""The name of a module, without its folder, and the name of something in it."""
+"""The name of a module, without its folder, and a name defined in that module."""
 Branch = tuple[tuple[int, str], ...]
 """The branches that contain a statement, outermost first: those of ``if``, ``match``, ``while`` and ``try``."""
 
@@ -105,7 +105,7 @@ class Scope:
 class Source:
     """A Python file in the training code. ``names``: the full name that each imported name stands for.
 
-    ``left_out``: the variables that only a line left out of an exported notebook assigns, with these lines.
+    ``left_out``: the numbers of the lines that the export of a notebook left out, keyed by the variables they assign.
     """
 
     path: str
@@ -141,7 +141,7 @@ class Source:
 
     @cached_property
     def created(self) -> dict[str, str]:
-        """The full names of the functions or classes that created what the module's variables hold."""
+        """The full names of the functions or classes that created the values of the module's variables."""
         return {
             name: self.callee(value)
             for step in self.scopes[0].steps
@@ -185,7 +185,7 @@ def parse_source(path: str, tree: ast.Module) -> Source:
 def find_used(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Scope]]:
     """Yield the scopes whose code may run: the modules, and the functions whose names are used somewhere.
 
-    A class whose name is used also uses its special methods, such as ``__init__``.
+    If the name of a class is used, its special methods, such as ``__init__``, count as used too.
     """
     used = {
         getattr(node, "id", "") or getattr(node, "attr", "")
@@ -259,9 +259,9 @@ class _Functions:
     def __init__(self, sources: tuple[Source, ...]) -> None:
         self._scopes: dict[_Place, tuple[Source, Scope]] = {}
         self._bases: dict[_Place, list[_Place]] = {}
-        """For each class, the classes that it is derived from."""
+        """For each class, its base classes."""
         self._owners: dict[int, _Place] = {}
-        """For each method's syntax node, by its ``id()``, the class that defines the method."""
+        """The class that defines each method, keyed by the ``id()`` of the method's syntax node."""
         for source in sources:
             for node in source.nodes:
                 if isinstance(node, ast.ClassDef):
@@ -288,7 +288,7 @@ class _Functions:
                     yield found
 
     def _find_method(self, owner: _Place, name: str, depth: int = 0) -> tuple[Source, Scope] | None:
-        """Return a method of a class or of the classes that it is derived from; None if it is not in the code."""
+        """Return a method of a class or of one of its base classes; None if the code does not define the method."""
         module, class_name = owner
         if found := self._scopes.get((module, f"{class_name}.{name}")):
             return found
@@ -296,7 +296,7 @@ class _Functions:
         return next((found for base in bases if (found := self._find_method(base, name, depth + 1))), None)
 
     def _find_class(self, source: Source, scope: Scope, node: ast.expr) -> _Place | None:
-        """Return the class of the object that an expression stands for, or the class itself; None if unknown.
+        """Return the class that an expression stands for, or that its value is an instance of; None if unknown.
 
         The class of ``self`` is unknown if another class is derived from the one that contains the method.
         """
@@ -308,7 +308,7 @@ class _Functions:
 
 
 def _place_of(source: Source, node: ast.expr) -> _Place:
-    """Return the module and the name that an expression refers to; the name is empty if it is not a plain one."""
+    """Return the module and the name that an expression refers to; the name is empty if unknown."""
     module, _, name = (full_name(node, source.names) or getattr(node, "id", "")).rpartition(".")
     return module.rpartition(".")[2] or Path(source.path).stem, name
 

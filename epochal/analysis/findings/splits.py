@@ -35,7 +35,7 @@ _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 _SEED_NUMPY = "Draw from np.random.default_rng(0), or call np.random.seed(0) first."
 _MAX_DEPTH = 5
 _RANDOM = {"numpy.random.": "numpy", "random.": "python", "tensorflow.random.": "tensorflow", "torch.rand": "torch"}
-"""The random number generators that functions use, by the beginning of the function's name."""
+"""The random number generator that a function uses, by a prefix of the function's full name."""
 _CREATES_GENERATOR = frozenset(
     {"Generator", "MT19937", "PCG64", "Philox", "Random", "RandomState", "SeedSequence", "default_rng"}
 )
@@ -53,7 +53,7 @@ _SEEDS = {
     "torch.cuda.manual_seed": frozenset(),
     "torch.cuda.manual_seed_all": frozenset(),
 }
-"""Which random number generators each function seeds; other functions with "seed" in the name are assumed to seed them all."""
+"""The generators that each function seeds; any other function with "seed" in its name is assumed to seed them all."""
 
 
 def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def _seeds_of(source: Source) -> frozenset[str]:
 
 
 def draws_unseeded(sources: tuple[Source, ...]) -> bool:
-    """Return whether the code may draw different random numbers, or hash texts differently, each time it runs."""
+    """Return whether the code may draw different random numbers, or hash strings differently, each time it runs."""
     seeded = frozenset().union(*(_seeds_of(source) for source in sources))
     return any(_draws_unseeded(source, call, seeded) for source in sources for call in source.calls)
 
@@ -134,7 +134,7 @@ def _find_missing_seed(source: Source, call: ast.Call, seeded: frozenset[str]) -
 
 
 def _check_directory(source: Source, call: ast.Call) -> Iterator[Finding]:
-    """Check that a call that splits the files in a directory has a seed, which Keras requires."""
+    """Check that a call that splits the files in a directory has a seed, as Keras requires."""
     if _FROM_DIRECTORY.fullmatch(source.callee(call)) and _has_no(call, "seed"):
         split = keyword(call, "validation_split")
         if split and not is_literal(split, None) and not is_literal(keyword(call, "shuffle"), False):
@@ -156,7 +156,8 @@ def _has_no(call: ast.Call, name: str) -> bool:
 def _splits_off_validation(scope: Scope, step: Step, call: ast.Call) -> bool:
     """Return whether a split seems to set aside validation data, judging by the names of its results and its data.
 
-    Another method may test on an attribute with any name, so attributes count only beside one that is named test data.
+    Another method may test on an attribute with any name, so attributes count only if one set in ``scope`` has "test"
+    in its name.
     """
     nodes = [node for target, value in step.assigned if value is call for node in ast.walk(target)]
     results = [node.id for node in nodes if isinstance(node, ast.Name)]
@@ -182,7 +183,7 @@ def _unseeded(source: Source, call: ast.Call, remedy: str, *, is_inner: bool) ->
 
 
 def _check_sample_and_drop(source: Source, scope: Scope) -> Iterator[Finding]:
-    """Find unseeded splits such as ``train = df.sample(frac=0.8)`` and ``test = df.drop(train.index)``."""
+    """Find unseeded splits such as ``train = df.sample(frac=0.8)`` followed by ``test = df.drop(train.index)``."""
     samples: dict[str, ast.Call] = {}
     for step in scope.steps:
         for call in step.calls:
@@ -207,12 +208,12 @@ class _Shuffles:
         self._generators: set[str] = set()
         """The variables that hold a generator without a seed."""
         self._calls: dict[str, ast.Call] = {}
-        """The calls that shuffled the rows in each variable."""
+        """The call that shuffled the rows in each variable."""
         self._values: dict[str, ast.expr] = {}
         """The last value of each variable."""
 
     def follow(self, scope: Scope) -> Iterator[tuple[ast.Call, list[ast.expr]]]:
-        """Yield each call whose shuffled rows are then split (``order[:800]``, ``order[800:]``), with the slices."""
+        """Yield each call that shuffles rows to be split (``order[:800]``, ``order[800:]``), with the slices."""
         parts: dict[ast.Call, list[ast.expr]] = {}
         slices: dict[tuple[ast.Call, str], set[str]] = {}
         for step in scope.steps:
@@ -247,7 +248,7 @@ class _Shuffles:
             self._values[name] = value
 
     def _creates_generator(self, call: ast.Call) -> bool:
-        """Return whether a call creates a generator without a seed."""
+        """Return whether a call creates a random number generator without a seed."""
         return not _is_given_seed(call) and self._source.callee(call) in _GENERATORS
 
     def _shuffles(self, call: ast.Call, method: str) -> bool:
@@ -369,7 +370,8 @@ def find_reshuffled_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
                         shuffle.lineno,
                         "shuffle() reshuffles the data each time it is read, so take() and skip() (line "
                         f"{skip.lineno}) mix training and test rows.",
-                        "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take and skip before shuffle.",
+                        "Write shuffle(…, seed=0, reshuffle_each_iteration=False), or call take() and skip() before "
+                        "shuffle().",
                     )
             for target, value in step.assigned:
                 found = _find_shuffle(value, shuffles) if value else None

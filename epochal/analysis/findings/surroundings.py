@@ -45,7 +45,7 @@ _OWN_FOLDER = re.compile(
     r"(?:pathlib\.)?Path\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parent"
     r"|os\.path\.dirname\((?:__file__|os\.path\.(?:abspath|realpath)\(__file__\))\)"
 )
-"""Matches expressions for the folder that contains the Python file itself."""
+"""Matches expressions for the folder of the Python file in which they appear."""
 
 _PROVIDERS = {
     "clang": ("libclang",),
@@ -84,7 +84,7 @@ _DEPENDENCIES = {
     "tqdm": (),
     "xgboost": ("numpy", "scipy"),
 }
-"""For each package, the dependencies that are installed with it, except those that every training environment has.
+"""For each package, the dependencies that are installed with it and that a script is likely to import.
 
 If requirements.txt names a package that is neither listed here nor in the training environment, the package's
 dependencies are unknown, so no module is reported as missing.
@@ -101,7 +101,7 @@ _NEEDED_BY_NUMPY_TEXT = """
 ast bisect contextlib contextvars copyreg datetime dis hmac inspect numbers opcode random struct textwrap token typing
 """
 _NEEDED_BY_NUMPY = frozenset(_NEEDED_BY_NUMPY_TEXT.split())
-"""Python modules that NumPy needs in order to be imported or to generate random numbers."""
+"""Standard-library modules that NumPy needs in order to be imported or to generate random numbers."""
 _USING_NUMPY = frozenset({"numpy", "pandas", *(name for each in frameworks().values() for name in each.IMPORTS)})
 
 _UNPACKING = frozenset(
@@ -218,9 +218,9 @@ def _explain_missing(path: str, folder: Path) -> tuple[str, str]:
         return f"{message}.", remedy
     size = _size_of(folder / path)
     if any((folder / f"{each}.dvc").exists() for each in (path, *PurePosixPath(path).parents)):
-        return f"{path} is stored with DVC, so a commit does not contain it.", explain_fetching(path, size)
+        return f"{path} is tracked by DVC, so commits do not contain it.", explain_fetching(path, size)
     shown = f"{path} ({size / 1e6:.0f} MB)" if size > LARGE_BYTES else path
-    return f"{shown} is ignored by git, so a commit does not contain it.", explain_ignored(path, size)
+    return f"{shown} is ignored by git, so commits do not contain it.", explain_ignored(path, size)
 
 
 def _size_of(path: Path) -> int:
@@ -397,7 +397,7 @@ def _read_text(folder: Path) -> str | None:
 
 
 def _read_requirements(folder: Path) -> set[str] | None:
-    """Return the names of the packages in requirements.txt; None if the file or any line in it cannot be parsed."""
+    """Return the names of the packages in requirements.txt; None if the file or a line in it cannot be read."""
     text = _read_text(folder)
     if text is None:
         return None if (folder / "requirements.txt").exists() else set()

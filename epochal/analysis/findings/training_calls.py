@@ -21,7 +21,7 @@ from epochal.analysis.syntax import last_name
 def is_given_training_rows(sources: tuple[Source, ...], function: Scope, names: Collection[str]) -> bool:
     """Return whether every call to a function passes training rows for the parameters ``names``.
 
-    Each call must also be followed by a measurement on test rows, whose accuracy is then the one that counts.
+    Each call must also be followed by a measurement on test rows; the accuracy measured there is the one that counts.
     """
     uses = [
         node
@@ -42,14 +42,17 @@ class _Calls:
         self._function = function
         self._names = names
         self._given: list[bool] = []
-        """Whether each call was given training rows, or rows that a slice takes (see ``_slices``)."""
+        """Whether each call was given training rows, or rows selected by a slice (see ``_slices``)."""
         self._slices: set[str] = set()
-        """The rows that slices pass to the calls. They are training rows if the accuracy is measured on the others."""
+        """The rows passed to the calls as slices: training rows if the accuracy is measured on the other rows."""
         self._results: set[str] = set()
-        """The rows that the calls return: their test rows may be copies of their training rows."""
+        """The rows that the calls return, in which test rows may be copies of training rows."""
 
     def follow(self, scope: Scope) -> Iterator[bool]:
-        """Yield whether each call passes training rows, and the last measurement after it is one on test rows."""
+        """Yield for each call whether it passes training rows, or False if the last measurement is not on test rows.
+
+        Only a measurement after all the calls counts.
+        """
         last: Step | None = None
         is_tested = False
         for step in scope.steps:
@@ -67,14 +70,14 @@ class _Calls:
         yield from (each and is_tested for each in self._given)
 
     def _note_given(self, call: ast.Call) -> None:
-        """Record whether a call passes training rows, or rows that a slice takes."""
+        """Record whether a call passes training rows, or rows selected by a slice."""
         given = self._find_given(call)
         others = [self._rows.of(each) if each else "" for each in given if not self._is_training(each)]
         self._given.append(bool(given) and all(others))
         self._slices.update(others)
 
     def _find_given(self, call: ast.Call) -> list[ast.expr | None]:
-        """Return what a call passes for the parameters."""
+        """Return what a call passes for each of the parameters that must receive training rows."""
         if isinstance(self._function.node, ast.Module):
             return []
         arguments = self._function.node.args

@@ -1,4 +1,4 @@
-"""Find the variables of a scope that certainly depend only on training rows."""
+"""Find the variables of a scope that are certain to depend only on training rows."""
 
 import ast
 import builtins
@@ -9,14 +9,14 @@ from epochal.analysis.findings.rows import SPLIT
 from epochal.analysis.findings.source import Source, Step, elements_of, names_in, root_name
 
 _COMPUTING = re.compile(r"(?:numpy|pandas|scipy|math|itertools|operator|sklearn\.feature_selection)(?:\.|$)")
-"""Matches the names of packages whose functions compute something from their arguments."""
+"""Matches the names of packages whose functions compute something from their arguments alone."""
 
 
 class ComputingNames:
     """The names in a file that stand for functions which compute something from their arguments alone."""
 
     def __init__(self, source: Source) -> None:
-        """Find the names of built-in and imported functions, and of the file's functions that read nothing else."""
+        """Find the names of built-in and imported functions, and of the file's functions that use only these."""
         self.builtins = set(dir(builtins)) - {"open"} - _find_set(source.tree)
         imported = {name for name, full in source.names.items() if _COMPUTING.match(full)}
         known = self.builtins | imported
@@ -24,24 +24,27 @@ class ComputingNames:
 
 
 class TrainingValues:
-    """The variables that are certain to depend on nothing but constants and the training rows of train_test_split()."""
+    """Variables that are certain to depend only on constants and the training rows that train_test_split() returns."""
 
     def __init__(self, source: Source, computing: ComputingNames) -> None:
-        """Start with no variables. ``computing``: those of the file ``source``."""
+        """Start with no variables. ``computing``: the ``ComputingNames`` of the file ``source``."""
         self._source = source
         self._computing = computing
         self._steps: dict[str, Step] = {}
         """For each variable: the statement that set it."""
 
     def cover(self, expressions: Iterable[ast.AST], step: Step) -> bool:
-        """Return whether ``expressions``, in the statement ``step``, depend on nothing else."""
+        """Return whether ``expressions`` in the statement ``step`` depend only on constants and training rows."""
         read = {name for each in expressions for name in _find_read(each)}
         names = read - self._computing.all
         is_certain = bool(names) or read <= self._computing.builtins  # a function of a package may load all rows
         return is_certain and all(name in self._steps and step.follows(self._steps[name]) for name in names)
 
     def note(self, step: Step, conditions: Iterable[ast.expr]) -> None:
-        """Record the variables that a statement sets or changes. ``conditions``: what decides whether it runs in a loop."""
+        """Record the variables that a statement sets or changes.
+
+        ``conditions``: the iterables of the loops around it, and the tests in them that decide whether it runs.
+        """
         conditions = [*conditions]
         changes = [
             (name, is_training, isinstance(each, ast.Name))
@@ -63,7 +66,10 @@ class TrainingValues:
     def _is_training(
         self, target: ast.expr, value: ast.expr | None, position: int, conditions: list[ast.expr], step: Step
     ) -> bool:
-        """Return whether the part of a value at ``position``, which is assigned to ``target``, depends on nothing else."""
+        """Return whether the part of ``value`` assigned to ``target`` depends only on constants and training rows.
+
+        ``position``: the position of this part in ``value``.
+        """
         if isinstance(value, ast.Call) and self._source.callee(value) == SPLIT:
             return position % 2 == 0
         changed = [] if isinstance(target, ast.Name) else [target]
@@ -71,7 +77,7 @@ class TrainingValues:
 
 
 def _find_read(node: ast.AST) -> set[str]:
-    """Return the variables that a node reads, without those that it sets itself, as a comprehension does."""
+    """Return the variables that a node reads, except those that it sets itself, such as a comprehension's variable."""
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} - _find_set(node)
 
 

@@ -33,7 +33,7 @@ from epochal.grammar import capitalize
 _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", re.IGNORECASE)
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
 _BACKENDS = {"matplotlib.use": "backend", "matplotlib.pyplot.switch_backend": "newbackend"}
-"""Functions that choose a Matplotlib backend, with the name of the argument that takes it."""
+"""Functions that choose a Matplotlib backend, each with the name of the argument that specifies it."""
 _SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
@@ -153,7 +153,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_left_out_names(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield a finding for each line left out of an exported notebook that assigns a variable used by other code."""
+    """Yield a finding for each line left out of an exported notebook if the line assigns a variable used elsewhere."""
     left_out = {name: source for source in sources for name in source.left_out}
     if not left_out:
         return
@@ -166,8 +166,8 @@ def find_left_out_names(sources: tuple[Source, ...]) -> Iterator[Finding]:
                 if name in left_out and "*" not in defined and name not in defined:
                     source = left_out.pop(name)
                     message = (
-                        "The line is a shell command or a magic, which is left out when the notebook runs as a script, so "
-                        f"{name} is not defined on the lines that use it."
+                        "The line is a shell command or a magic command, and is left out when the notebook runs as a "
+                        f"script, so {name} is not defined on the lines that use it."
                     )
                     remedy = f"Write Python code that assigns {name}."
                     yield Finding(
@@ -176,7 +176,7 @@ def find_left_out_names(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _defined_name(node: ast.AST) -> str:
-    """Return the name that a node defines as a variable, parameter, function, class or imported module; ``*`` for all."""
+    """Return the name that a node gives to a variable, parameter, function, class or import; ``*`` for ``import *``."""
     match node:
         case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name) | ast.alias(asname=str(name)):
             return name
@@ -231,9 +231,9 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_spawning(sources: tuple[Source, ...]) -> tuple[Place | None, Place | None]:
-    """Return the calls that a spawned process must not repeat: one that spawns, and a ``set_start_method`` before it.
+    """Return a call that spawns processes and the ``set_start_method`` before it; no spawned process may repeat them.
 
-    Each is None if there is no such call, or if ``if __name__ == "__main__"`` guards it.
+    Each is None if there is no such call outside ``if __name__ == "__main__"``.
     """
     is_chosen, setting, contexts = False, None, set[str]()
     unguarded = {id(step.node) for _, step in find_unguarded(sources)}
@@ -296,7 +296,7 @@ def _chooses_spawn(source: Source, node: ast.expr | None) -> bool:
 
 
 def find_uncalled_functions(sources: tuple[Source, ...], folder: Path, files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding if the script and its modules only define functions or classes, and so do nothing when it is run.
+    """Yield a finding if the script and its modules only define functions or classes, so a run does nothing.
 
     ``folder``: the code folder. ``files``: the paths of the files that a commit would contain.
     """
@@ -364,7 +364,7 @@ def _is_harmless(source: Source, node: ast.stmt) -> bool:
 
 
 def _may_run(decorator: ast.expr) -> bool:
-    """Return whether the decorator of a class may do more than add methods to the class, as ``dataclass`` does."""
+    """Return whether a class decorator may do more than ``dataclass``, which only adds methods to the class."""
     return last_name(decorator.func if isinstance(decorator, ast.Call) else decorator) != "dataclass"
 
 
@@ -432,7 +432,7 @@ def _is_argument(index: ast.expr) -> bool:
 
 
 def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
-    """Yield a finding for each statement that always runs and either fails without a GPU or indexes a list of GPUs."""
+    """Yield findings about statements that always run and, without a GPU, end the script or index an empty list."""
     gpus: set[str] = set()
     stored = Counter(
         node.id

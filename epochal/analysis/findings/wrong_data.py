@@ -57,7 +57,7 @@ _BEST_EPOCH = frozenset({"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"
 
 
 def find_loaded_models(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
-    """Yield a finding for each call that loads a model from the committed ``files``, if the script also trains."""
+    """Yield a finding for each model among the committed ``files`` that the code loads, if the script also trains."""
     models = sorted(path for path in files if _MODEL_FILE.search(path))
     if not models or not any(last_name(call.func) in _TRAINING for each in sources for call in each.calls):
         return
@@ -142,7 +142,7 @@ class _Code:
         return start < self._position(load) and all(branch in load.step.branch for branch in guards)
 
     def _callers(self, place: _Place) -> list[_Place]:
-        """Return the calls to the function that contains a call, or to its class if the function is ``__init__``."""
+        """Return the calls to the function that contains ``place``, or to its class if the function is ``__init__``."""
         name = place.scope.name
         if name == "__init__":
             kinds = (node for node in place.source.nodes if isinstance(node, ast.ClassDef))
@@ -158,7 +158,7 @@ class _Code:
         return (*self._starts[scope], place.call.lineno)
 
     def _argument(self, place: _Place) -> ast.expr | None:
-        """Return the argument that names the file: its path, or the opened file."""
+        """Return the argument that specifies the file: its path, or an open file."""
         call = place.call
         by_name = (keyword(call, name) for name in ("filepath", "filename", "path", "file", "f"))
         position = 1 if last_name(call.func) in ("dump", "save_model") or _is_torch_save(call) else 0
@@ -176,7 +176,7 @@ class _Code:
         return node
 
     def _values(self, place: _Place, name: str) -> list[ast.expr]:
-        """Return the values that a variable gets in the scope of a call or, if there are none, in its module."""
+        """Return the values assigned to a variable in a call's scope or, if there are none, in the call's module."""
         for scope in (place.scope, place.source.scopes[0]):
             found = [
                 value

@@ -126,7 +126,7 @@ def no_removed_apis(_source: str) -> list[RemovedApi]:
 
 
 def find_removed_names(source: str, removed: Mapping[str, str]) -> list[RemovedApi]:
-    """Return each place in a module's ``source`` that imports or uses a name in ``removed``, in line order.
+    """Return each place in a module's ``source`` that imports or uses a name in ``removed``, sorted by line.
 
     ``removed``: full names of modules and of what they define, mapped to their new full names or to descriptions of
     what to use instead. Code that may be for another version (in a ``try``, or under a version check) is left out. The
@@ -175,7 +175,7 @@ def _check_node(node: ast.AST, names: dict[str, str], removed: Mapping[str, str]
 
 
 def _find_prefix(path: str, removed: Mapping[str, str]) -> str:
-    """Return the longest prefix of a dotted name that is in ``removed``; empty if none is."""
+    """Return the longest key of ``removed`` that is a prefix of a dotted name; empty if there is none."""
     parts = path.split(".")
     prefixes = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
     return next((prefix for prefix in prefixes if prefix in removed), "")

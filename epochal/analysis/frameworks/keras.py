@@ -176,7 +176,7 @@ _REMOVED_FROM_TENSORFLOW = {
     "decode_raw": "tf.io.decode_raw",
     "diag": "tf.linalg.diag",
     "div": "tf.math.divide",
-    "enable_eager_execution": "code that does not need it, because TensorFlow 2 executes eagerly by default",
+    "enable_eager_execution": "nothing in its place, because TensorFlow 2 executes eagerly by default",
     "estimator": "keras.Model",
     "examples": "keras.datasets.mnist.load_data()",
     "gfile": "tf.io.gfile",

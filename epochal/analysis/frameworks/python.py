@@ -1,6 +1,6 @@
 """Plain Python (code that imports no supported framework), and NLTK's datasets, which any code may use.
 
-The table lists what Python 3, up to version 3.10, has moved or removed.
+``_REMOVED`` lists what Python 3, up to version 3.10, has moved or removed.
 """
 
 from epochal.analysis.frameworks import DatasetCache, LogLines, Recorder, RemovedApi, find_removed_names

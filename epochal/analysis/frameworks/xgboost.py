@@ -27,9 +27,9 @@ SET_EPOCHS = (
 )
 
 _MOVED_FROM_FIT = frozenset({"callbacks", "early_stopping_rounds", "eval_metric"})
-"""Arguments of an estimator's ``fit`` that are now arguments of its class."""
+"""Arguments that have moved from an estimator's ``fit`` to its constructor."""
 _REMOVED_VALUES = {"gpu_hist": "'hist'", "gpu_exact": "'exact'"}
-"""Removed values of ``tree_method``. Setting them raises no error; a later call raises one that quotes them."""
+"""Removed values of ``tree_method``. Setting one raises no error; a later call raises an error that quotes it."""
 _PREDICTIONS = frozenset({"apply", "predict", "predict_proba"})
 
 

@@ -17,11 +17,12 @@ from epochal.records import Value, is_same_value, value_kind
 
 
 def find_constants(source: bytes, path: str = "") -> list[Constant]:
-    """Return the literals assigned to names at the top level of a module, in order; empty if it is not valid Python.
+    """Return the literals assigned to names at the top level of a module, in order.
 
     A literal is a number (with its minus sign, if any), a string, True or False. The blocks of ``if``, ``try``,
     ``with`` and loops belong to the top level, but the bodies of functions and classes do not. Assignments to tuples,
     assignments of computed values, and those with ``:=`` or ``+=`` are ignored. ``path``: the path of the module.
+    Returns an empty list if the module is not valid Python.
     """
     module = Module.parse(source)
     return [make_constant(module, name, node, path) for name, node in module.assignments()] if module else []

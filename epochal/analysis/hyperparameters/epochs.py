@@ -222,7 +222,7 @@ class _Finder:
                 yield from self._tracer.trace_key(unit, stars[0], "epochs")
 
     def _find_loop_of_fits(self, unit: Unit, call: ast.Call, epochs: ast.expr | None) -> ast.For | None:
-        """Return the loop around ``call`` if each iteration trains the same model for one more epoch, or None."""
+        """Return the loop around ``call`` if each iteration trains the same model for one more epoch; else None."""
         loop = next((each for each in unit.ancestors(call) if isinstance(each, ast.For)), None)
         if loop is None or unit.function(loop) is not unit.function(call) or _find_range(loop.iter) is None:
             return None
@@ -240,7 +240,7 @@ class _Finder:
         return loop if one_more and model and not made_in_loop else None
 
     def _in_calls(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
-        """Yield the literals that seem to set epochs in calls other than ``fit``, as in ``Trainer(max_epochs=5)``."""
+        """Yield literals that seem to be numbers of epochs in calls other than ``fit`` (``Trainer(max_epochs=5)``)."""
         for call in _find_calls(nodes):
             name = last_name(call.func)
             if name in _FIT_METHODS or name == "print":

@@ -391,7 +391,7 @@ class Evaluator:
         return base, keys
 
     def find_owner(self, unit: Unit, base: ast.expr) -> Owner:
-        """Return the class or dictionary behind ``base`` (None if unknown), and the most likely kind of definition."""
+        """Return the ``Owner`` of an attribute or key of ``base``."""
         if not isinstance(base, ast.Name):
             return self.find_owner_of_value(unit, base)
         if base.id in ("self", "cls"):
@@ -471,7 +471,7 @@ def _is_hydra(decorator: ast.expr) -> bool:
 
 
 def is_likely(test: ast.expr) -> bool:
-    """Guess whether a condition holds: most conditions test for exceptional cases, so only a negated one is likely to hold."""
+    """Guess whether a condition holds: most conditions test for rare cases, so only a negated one is likely to hold."""
     return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
 
 

@@ -26,7 +26,7 @@ from epochal.analysis.syntax import last_name, literal
 
 _CASTS = frozenset({"int", "float", "round", "abs", "ceil", "floor", "int32", "int64", "str", "bool"})
 _DEFAULTS = frozenset({"Option", "Argument", "Field", "field", "attrib", "ib"})
-"""Functions that define an option or field and take its default as the first or the ``default`` argument."""
+"""Functions that define an option or field and take its default as the first argument or as ``default``."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Tracer(Evaluator):
         return self._trace_bindings(unit, scope, node.id, node)
 
     def trace_variable(self, unit: Unit, scope: Scope, name: str) -> list[Traced]:
-        """Return the literals that may set a variable's value at the end of its scope."""
+        """Return the literals that may set the value that a variable has at the end of its scope."""
         return self._trace_bindings(unit, scope, name, None)
 
     def trace_key(self, unit: Unit, node: ast.expr, key: str) -> list[Traced]:
@@ -220,7 +220,7 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return configuration values whose key is the last of ``keys``; those that match more keys come first."""
+        """Return the configuration values whose key is the last of ``keys``; those matching more of them come first."""
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")

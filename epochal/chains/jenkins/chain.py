@@ -1,4 +1,4 @@
-"""The chain that uses Jenkins: it requests each run's jobs, retrying until Jenkins accepts, and follows their builds.
+"""The Jenkins chain: it requests each run's jobs, retrying until Jenkins accepts them, and follows their builds.
 
 No important state is kept in memory. The next action is derived from the runs in the database and from the builds and
 queue items in Jenkins, so both Epochal and Jenkins can be killed at any time.
@@ -40,7 +40,7 @@ _POLL_SECONDS = 1.0
 """Seconds between polls while there is work to do. Jenkins is polled because it sends no notifications."""
 
 _IDLE_SECONDS = 60.0
-"""Seconds between polls while there is no work. Even then, somebody may start a build directly in Jenkins."""
+"""Seconds between polls while there is no work. Polling continues in case somebody starts a build in Jenkins itself."""
 
 _MAX_PAUSE_SECONDS = 60.0
 _GRACE_SECONDS = 10.0

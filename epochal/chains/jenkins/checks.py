@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.5
 _AGENT_CHECK_JOB = """\
 <?xml version="1.0" encoding="utf-8"?>
 <project>
-  <description>This temporary job checks an agent's setup for the command "epochal jenkins check".</description>
+  <description>The command "epochal jenkins check" created this temporary job to check an agent's setup.</description>
   <quietPeriod>0</quietPeriod>
   {node}
   <builders><hudson.tasks.Shell><command>{command}</command></hudson.tasks.Shell></builders>
@@ -148,8 +148,12 @@ def _check_agent_setup(client: JenkinsClient, settings: ServerSettings, environm
     finally:
         challenge.unlink()
     hints = {
-        "scripts": "the agent's job scripts (EPOCHAL_SCRIPTS) differ: install the gateway's version of Epochal on the agent",
-        "home": f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share that folder at the same path",
+        "scripts": "the agent's job scripts (EPOCHAL_SCRIPTS) differ from the gateway's: "
+        "install the gateway's version of Epochal on the agent",
+        "home": (
+            f"the agent's EPOCHAL_HOME is not the gateway's {environment.home}: share that folder with the agent "
+            "at the same path"
+        ),
         "database": "the agent's database is not the gateway's: set EPOCHAL_DATABASE to the same value on both",
     }
     wrong = [text for name, text in hints.items() if theirs.get(name) != ours[name]]

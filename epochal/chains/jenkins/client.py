@@ -37,7 +37,7 @@ class JenkinsError(EpochalError):
 
 
 def _forward(name: str) -> Callable[..., Any]:
-    """Return a client method that calls the method ``name`` of python-jenkins and turns its errors into JenkinsError."""
+    """Return a client method that calls python-jenkins' method ``name`` and turns its errors into JenkinsError."""
 
     def call(client: "JenkinsClient", *arguments: Any) -> Any:
         return client._call(getattr(client._jenkins, name), *arguments)
@@ -243,9 +243,9 @@ class JenkinsClient:
             401: f"does not accept {self.user}'s token (or is still starting). Create a new one on the user's Security page.",
             403: f"refused a request by {self.user}: the permission {permission} is missing."
             if permission
-            else f"refused a request by {self.user}, or is still starting. Use an API token, not a password.",
+            else f"refused a request by {self.user} (or is still starting). Use an API token, not a password.",
             404: "does not have the requested job or page. Create the jobs with epochal jenkins apply.",
-            405: "does not accept this request method.",
+            405: "does not accept the request's HTTP method.",
             409: "says that the job is disabled. Enable it.",
             503: "is starting or shutting down.",
         }

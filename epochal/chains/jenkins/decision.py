@@ -24,7 +24,7 @@ class ItemState(Enum):
 
 @dataclass(frozen=True)
 class Wait:
-    """The decision to do nothing: Jenkins is working on the run, or will start its next job without a request."""
+    """The decision to do nothing: Jenkins is working on the run, or will start the run's next job without a request."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def decide(
 
     needed_job: the name of the Jenkins job that the run's state requires.
     dispatch: the job that Jenkins was last asked to start for the run, or None.
-    item: what became of the run's lost item (``find_lost_item``), or None if no item is lost.
+    item: what became of the run's lost queue item (``find_lost_item``), or None if no item is lost.
     grace_over: whether Jenkins has had enough time to start the next job by itself since the latest build ended or, if
     there is no build, since the run was first seen in its current state.
     """

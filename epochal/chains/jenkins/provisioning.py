@@ -1,4 +1,4 @@
-"""Create, update and delete Epochal's jobs and view in Jenkins. Jobs and views that are up to date are not touched."""
+"""Create, update and delete Epochal's jobs and view in Jenkins. Those that are up to date are not touched."""
 
 from collections.abc import Collection
 from typing import Literal

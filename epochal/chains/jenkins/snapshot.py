@@ -63,7 +63,7 @@ class JenkinsSnapshot:
 
 
 def read_builds(job: str, answer: dict[str, Any]) -> list[Build]:
-    """Return the builds of ``job`` from its JSON."""
+    """Return the builds in ``answer``, the JSON that Jenkins returned for ``job``."""
     builds = []
     for build in answer.get("builds") or []:
         actions = [action for action in build.get("actions") or [] if action]

@@ -29,7 +29,7 @@ class Pruner:
         """Compare trial ``number`` with the others.
 
         ``stop``: ends this trial. ``stop_if_over``: called after each epoch; ends the trial if the search is over.
-        ``should_continue``: compares the trial with the others.
+        ``should_continue``: compares the trial with the others, and returns whether to continue it.
         """
         self._number = number
         self._stop = stop

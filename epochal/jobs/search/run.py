@@ -60,7 +60,7 @@ def _find_bad_choices(trials: Sequence[Trial], space: Sequence[Dimension]) -> li
     """Return the choices, such as ``kernel = tiny``, for which every trial failed.
 
     If the search changes several constants, a choice is returned only if at least two trials used it. A trial that
-    failed only because it was tested on other rows does not count as failed.
+    failed only because its test rows had changed does not count as failed.
     """
     least = 1 if len(space) == 1 else 2
     return [

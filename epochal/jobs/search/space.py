@@ -20,12 +20,12 @@ _MAX_NAMES = 20
 _NOT_SUGGESTED = frozenset({"n_jobs", "verbose"})
 """Constants that a search may change but that messages do not suggest, because they do not affect the model."""
 _SEED = re.compile(r"\w*seed\w*|\w*randomstate|defaultrng|prngkey")
-"""Matches lower-case names, without underscores, of seeds and of arguments and functions that take a seed."""
+"""Matches the names (lower case, no underscores) of seeds, and of arguments and functions that take a seed."""
 _TEST_SHARE = re.compile(
     r"(?:test|val|valid|validation)(?:split|size)|test(?:frac|fraction|ratio|share|start|offset)|trainsize"
     r"|(?:test|val|valid|validation)?fold(?:index|idx|id|no|number)?"
 )
-"""Matches lower-case names, without underscores, for the size of training, test or validation data or a fold index."""
+"""Matches the names (lower case, no underscores) of fold indices and of training, test or validation sizes."""
 _EXPECTED_VALUES = {
     "number": "a range, or numbers as choices",
     "text": "strings as choices",
@@ -44,8 +44,8 @@ class Dimension:
 def read_space(script: Script, search: Mapping[str, Range | Choices]) -> tuple[Dimension, ...]:
     """Return one dimension for each entry of ``search``, the [search] table of epochal.toml, in the table's order.
 
-    ``script`` is nn.py. The space is empty if the table is empty. Raises SettingsError if any entry cannot be used; the
-    error names each such entry and says why.
+    ``script`` is the training script. The space is empty if the table is empty. Raises SettingsError if any entry
+    cannot be used; the error names each such entry and says why.
     """
     results = [_read_dimension(script, name, values) for name, values in search.items()]
     faults = [fault for fault in results if isinstance(fault, str)]
@@ -91,7 +91,7 @@ def find_keywords(script: Script, name: str) -> Iterator[str]:
 def _find_constant(script: Script, name: str) -> Constant | None:
     """Return the constant that the [search] entry ``name`` changes; None if there is not exactly one such constant.
 
-    ``name`` may be qualified, as in ``train.learning_rate``. The returned constant has the same name.
+    ``name`` may be qualified, as in ``train.learning_rate``. The returned constant has exactly this name.
     """
     if constant := find_searchable(script).get(name):
         return constant
@@ -151,7 +151,9 @@ def _explain_unsearchable(script: Script, name: str) -> str:
         hint = f"Did you mean {similar_names[0]}?"
     elif not searchable:
         hint = f"Assign a value to {name} at the top level of {script.path}, and use {name} in the code."
-    return f"Neither {script.path} nor the files that it reads set this name to a number, string, True or False. {hint}"
+    return (
+        f"Neither {script.path} nor the files that it reads set this name to a number, a string, True or False. {hint}"
+    )
 
 
 def _explain_ambiguous(script: Script, places: Sequence[Constant]) -> str:

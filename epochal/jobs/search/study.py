@@ -46,7 +46,7 @@ def storage_url(database: str, default: str) -> str:
 
 
 _RANDOM_TRIALS = 5
-"""Combinations are drawn at random until the study has this many results, including the one from before the search."""
+"""Combinations are drawn at random until the study has this many results, including any from before the search."""
 _REDUCTION = 3
 """The reduction factor for pruning: after about 1/9 and 1/3 of the epochs, only the best third of the trials continue."""
 _TRIED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -144,7 +144,7 @@ class Study:
         self._study.tell(candidate.trial.number, state=TrialState.PRUNED, skip_if_finished=True)
 
     def record_failed(self, candidate: Candidate) -> None:
-        """Record that a trial failed because of its hyperparameters, so that the combination is not tried again."""
+        """Record that a trial failed because of its hyperparameters, so that their combination is not tried again."""
         candidate.trial.set_user_attr(_FAILED, True)
         self.release(candidate)
 
@@ -170,7 +170,7 @@ class Study:
         return trial
 
     def _changes(self, params: dict[str, Any]) -> dict[Constant, Value]:
-        """Return the new value of each constant, from Optuna's ``params``. Floats are rounded to keep the diff readable."""
+        """Return each constant's new value from Optuna's ``params``. Floats are rounded to keep the diff readable."""
         changes = {}
         for name, value in params.items():
             values, changed = self._space[name].values, value

@@ -45,7 +45,7 @@ _COMBINATION_FAILURES = frozenset(
 )
 """Failures that may be due to the hyperparameters of one trial.
 
-After such a failure, the search continues with other values; only TEST_SET_CHANGED ends it.
+The search then continues with other values, except after TEST_SET_CHANGED, which ends it.
 """
 
 

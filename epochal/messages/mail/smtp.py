@@ -79,14 +79,14 @@ def _connect(settings: MailSettings, timeout_seconds: float) -> smtplib.SMTP:
 
 
 def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
-    """Turn an error from smtplib, ssl or socket into one line that says what failed, where, and what to check."""
+    """Turn an error from smtplib, ssl or socket into a MailError that says what failed, where, and what to check."""
     where = f"mail server {settings.host}:{settings.port}"
     if isinstance(error, smtplib.SMTPResponseException):
         reply = _format_reply(error.smtp_code, error.smtp_error)
         if isinstance(error, smtplib.SMTPAuthenticationError):
             what = (
                 f"rejected the login for {settings.user} ({error.smtp_code}): "
-                'check "user" under [mail] and the password'
+                'check the password and "user" under [mail]'
             )
         elif isinstance(error, smtplib.SMTPSenderRefused):
             what = f'refused the sender {error.sender} ({reply}): check "from" under [mail]'
@@ -102,7 +102,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
             why = f"has a certificate that is not trusted ({error.verify_message})"
             what = f"{why}: check [mail] host, or set SSL_CERT_FILE to a file with the issuer's certificate"
         else:
-            what = f"does not use TLS on this port ({error.reason}): check [mail] security and port"
+            what = f"did not complete the TLS handshake on this port ({error.reason}): check [mail] security and port"
         return MailError(f"{where} {what}", temporary=isinstance(error, ssl.SSLEOFError))
     # smtplib's exceptions are OSErrors, too. Apart from a disconnection, those left here mean that the server lacks a
     # feature, such as STARTTLS or a login method that smtplib supports.
@@ -113,7 +113,7 @@ def _explain_failure(error: Exception, settings: MailSettings) -> MailError:
 
 
 def _is_temporary(code: int) -> bool:
-    """Return True unless the reply code is 5xx (RFC 5321, section 4.2.1). A malformed reply (-1 in smtplib) is temporary."""
+    """Return True unless the code is 5xx (RFC 5321, 4.2.1). A malformed reply (-1 in smtplib) counts as temporary."""
     return not 500 <= code < 600
 
 

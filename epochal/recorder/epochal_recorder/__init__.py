@@ -74,9 +74,9 @@ Pipeline or a GridSearchCV delegates the call, so ``of`` is the estimator or fun
 true for a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measures`` is "r2" for regressors. Scores
 that scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
 ``cross_validation`` is the mean score from cross_val_score or cross_validate, or the best_score_ of a search such as
-GridSearchCV; ``candidates`` is 0 except for a search. ``"training": true`` is added to the mean score on the training
-rows, for example from learning_curve. ``predict`` also stands for a call to cross_val_predict. ``selected`` says
-whether the features that a cross-validation was given had been selected using the labels of its rows. ``kinds`` gives
+GridSearchCV; ``candidates`` is 0 except for a search. ``"training": true`` is added if the score was measured on
+training rows, as in learning_curve. ``predict`` also stands for a call to cross_val_predict. ``selected`` says
+whether the features given to a cross-validation had been selected using the labels of its rows. ``kinds`` gives
 the class of each metric that the model was compiled with, and ``line`` is the line of the script that made the call;
 ``metrics`` is empty if there were no rows. ``called`` means that the script itself called a Keras model on enough rows
 for a test; the recorder does not see what such a call returns.

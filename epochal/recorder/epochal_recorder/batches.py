@@ -64,10 +64,7 @@ def find_reshuffled(dataset):
 
 
 def _walk(dataset):
-    """Yield a tuple for each dataset in a pipeline.
-
-    The tuple consists of the dataset's ID, whether a later step drops rows, and whether the dataset is reshuffled.
-    """
+    """For each dataset in a pipeline, yield its ID, whether a later step drops rows, and whether it is reshuffled."""
     pending, seen = [(dataset, False)], set()
     while pending:
         node, is_cut = pending.pop()

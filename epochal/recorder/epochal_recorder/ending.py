@@ -30,7 +30,7 @@ _MAX_FAILED_PROCESSES = 4
 
 
 class _ThreadsAreIdle(BaseException):
-    """Raised in the main thread to end its wait for threads that have been idle."""
+    """Raised in the main thread to end its wait for idle threads."""
 
 
 class Ending:

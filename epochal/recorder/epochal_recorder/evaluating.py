@@ -68,7 +68,7 @@ class Evaluate(_Call):
 
 
 class Predict(_Call):
-    """Observer of a call to predict. It keeps the predicted classes, in case the script compares them with labels later."""
+    """Observer of a call to predict. It keeps the predicted classes in case the script compares them with labels."""
 
     def callbacks(self):
         """Return the callbacks to pass to Keras before the script's own callbacks, and those to pass after them."""

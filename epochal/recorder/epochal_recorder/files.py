@@ -20,7 +20,7 @@ _LARGE_FOLDER = 100
 _SECONDS_OF_A_CLOCK = 0.05
 """A file's modification time may be up to this many seconds early, because it is the time of the kernel's last tick."""
 _FIELD = re.compile(r"\{[^{}]*\}")
-"""A placeholder in the path of a ModelCheckpoint, such as ``{epoch:02d}``."""
+"""Matches a placeholder in the path of a ModelCheckpoint, such as ``{epoch:02d}``."""
 
 
 class WrittenFiles:
@@ -39,7 +39,7 @@ class WrittenFiles:
         self._paths = self._name_paths()
 
     def capture(self):
-        """Return the data for ``restore``: file contents (byte arrays) by path, and the paths that callbacks name."""
+        """Return the data for ``restore``: file contents (byte arrays) by path, and the paths named by callbacks."""
         paths = self._name_paths()
         named = self._find_named(paths)
         others = {path: status for path, status in self._find_others().items() if path not in named}

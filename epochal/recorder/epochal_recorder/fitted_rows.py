@@ -33,9 +33,9 @@ With random labels and two balanced classes, a smaller excess raises the accurac
 MAX_CLASSES = 1000
 """If a fit has more distinct labels than this, only some of them are kept."""
 _MAX_TRIED_LABELS = 100
-"""If a fit has more labels than this, it also keeps the hashes of its rows without their labels.
+"""If a fit has more distinct labels than this, it also keeps the hashes of its rows without their labels.
 
-Test rows without labels are then compared with these hashes, so that not every label has to be tried.
+Test rows without labels are then compared with these hashes, so there is no need to try every label.
 """
 _UNREPEATED, _REPEATED, _MIN_ROWS = 0.01, 0.10, 50
 _COPIED_EVENLY = 0.95
@@ -84,8 +84,7 @@ class FittedRows:
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Sorted hashes of the rows without their labels; may be empty if there are few enough labels to try each one.
-        """
+        """Sorted hashes of the rows without their labels; may be empty if the labels are few enough to try them all."""
         self.repeats = []
         """How often the rows of each class repeat in the first pass; empty if unknown.
 
@@ -109,9 +108,9 @@ class FittedRows:
         self.forms = []
         """The different forms of the rows (``rows.form_of``)."""
         self.order = numpy.empty(0, numpy.uint64)
-        """Hashes of the rows without labels, in the order of the first pass; empty unless nearly all rows repeat."""
+        """Hashes of the rows without their labels, in first-pass order; empty unless nearly all rows repeat."""
         self.source = None
-        """The class of the transformation that yielded the rows and the line of its fit; None if there was none."""
+        """The class of the transformation that yielded the rows, and the line of its fit; None if there was none."""
         self.line = None
         """The line of the script that called fit(); None if unknown."""
         self.in_parts = False
@@ -129,7 +128,7 @@ class FittedRows:
     def add(self, rows, labels, data=None):
         """Add rows of the current pass.
 
-        ``rows``: the hashes of the rows without labels. ``labels``: the labels themselves. ``data``: the rows
+        ``rows``: the hashes of the rows without their labels. ``labels``: the labels themselves. ``data``: the rows
         themselves, or None; a sample of them is kept. Raises NotHashable unless there are as many labels as rows.
         """
         arrays = [as_array(leaf) for leaf in leaves_of(labels)]
@@ -245,12 +244,12 @@ class FittedRows:
             return [list(pair) for pair in zip(times.tolist(), counts.tolist(), strict=True)]
 
     def add_hashed(self, rows, labels):
-        """Add rows of the current pass, given the hashes of the rows without labels and the hashes of their labels."""
+        """Add rows of the current pass, given the hashes of the rows without their labels, and those of the labels."""
         with self._lock:
             self._parts.append((rows, None, labels))
 
     def _take_parts(self):
-        """Remove the current pass's rows; return hashes of rows with labels, of rows without labels, and of labels."""
+        """Remove the current pass's rows; return hashes of rows with their labels, of rows without them, and of labels."""
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]
@@ -329,7 +328,7 @@ class FittedRows:
 
     @classmethod
     def from_state(cls, state):
-        """Restore a fit's rows from ``state``, which the method ``state`` returned in an earlier process."""
+        """Restore a fit's rows from what the method ``state`` returned in an earlier process."""
         fitted = cls(state["identity"])
         for name in _STATE:  # an earlier version of the recorder stored fewer attributes, and 8-bit counts
             setattr(fitted, name, state.get(_KEYS.get(name, name), getattr(fitted, name)))
@@ -391,7 +390,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def compare_unlabelled(rows, fits):
-    """Compare unlabelled test rows: a row counts as known if the model was fitted on it, whatever its label was."""
+    """Compare unlabelled test rows with the rows of ``fits``, whatever labels those have. See ``compare``."""
     found = find_labels(rows, fits)
     same_label = numpy.zeros(len(rows), numpy.uint64)
     if found is None:
@@ -407,7 +406,7 @@ def find_labels(rows, fits):
 
     ``rows``: hashes of rows without labels. Both results have one element per row; a label's hash is 0 if its row is
     not in the mask. Returns None if there are too many labels to try: more than 100, or more than 1000 if
-    not all fits keep the hashes of their rows without labels.
+    any fit lacks the hashes of its rows without labels.
     """
     candidates = _union([fit.labels for fit in fits])
     keep_data = all(len(fit.rows_without_labels()) for fit in fits)
@@ -425,7 +424,7 @@ def find_labels(rows, fits):
 def _drop_equivalent(values):
     """Return a matrix without the columns that divide the rows into the same groups as an earlier column.
 
-    For example, a hashed text yields two such columns, and so do two one-hot encoded classes.
+    For example, hashing a text column yields two equivalent columns, and so does one-hot encoding two classes.
     """
     kept = {}
     for column in values.T:
@@ -448,7 +447,7 @@ def _union(arrays):
 
 
 def _repeats_of(fit, by_class):
-    """Map each class, or ``_ALL_CLASSES``, to its entries in ``FittedRows.repeats`` and ``FittedRows.explained``."""
+    """Map each class to its (repeats, explained) pair in ``fit``, or ``_ALL_CLASSES`` to one pair for all rows."""
     if by_class and not fit.in_parts:
         return dict(zip(fit.classes.tolist(), zip(fit.repeats, fit.explained, strict=True), strict=True))
     return {_ALL_CLASSES: (fit.repeats_of_parts() if fit.in_parts else fit.repeats_of_data, 1.0)}
@@ -495,7 +494,7 @@ def _count_distinct(pairs):
 
 
 def _twin_share(fits):
-    """Return the share of rows that have a twin in the first passes of several fits, taken together.
+    """Return the share of rows that have a twin, among all rows in the first passes of several fits.
 
     If a fit has more rows in common with the earlier fits than repeated rows would explain, the shared rows are not
     twins: the model was fitted on them again.
@@ -539,7 +538,10 @@ def _find_copied_classes(train_repeats):
 
 
 def _is_copied_evenly(fit, unique, counts):
-    """Return whether nearly all distinct rows of a fit and test set together occur equally often and at least twice."""
+    """Return whether nearly all distinct rows occur equally often, and at least twice.
+
+    The rows of a fit and of a test set are counted together.
+    """
     if not len(fit.hashes) or not fit.counts.all():
         return False
     together = fit.counts.astype(int)

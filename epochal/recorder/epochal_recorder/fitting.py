@@ -71,7 +71,7 @@ class Fit:
         self._is_regression = is_regression(model)
         self._has_diverged = False
         self._nonfinite = {"x": 0, "y": 0}
-        """The number of rows that contain NaN or infinity."""
+        """For the inputs (x) and the labels (y), the number of rows that contain NaN or infinity."""
         self._rows = 0
         """The number of rows that were checked for NaN and infinity."""
         self._nonfinite_columns = set()
@@ -338,7 +338,7 @@ class Fit:
         return self._shared.describe(self._validation, origin, counts_padding(self.model))
 
     def _has_reached_stop_at(self, logs):
-        """Return whether the validation accuracy has reached ``stop_at``, and record it if so.
+        """Return whether the validation accuracy has reached ``stop_at``; if so, record an event.
 
         A validation accuracy does not count if it was measured on rows that the model was fitted on.
         """

@@ -25,7 +25,7 @@ def compare_folds(estimator, cv, data, hashes):
     """
     rows, labels, groups = data
     if len(hashes) > _MAX_ROWS:
-        return {"why": "the cross-validation has too many rows"}
+        return {"why": "the cross-validation uses too many rows to compare"}
     try:
         labels = as_array(labels)
         trained, tested = _draw_fold(estimator, cv, labels, groups, len(hashes))
@@ -41,7 +41,7 @@ def compare_folds(estimator, cv, data, hashes):
 
 
 def find_tested(estimator, cv, labels, groups):
-    """Return which rows are in the test folds of a cross-validation, and a lower bound on the number of distinct rows.
+    """Return which rows the test folds of a cross-validation contain, and a lower bound on the number of these rows.
 
     The first result is a mask, or None if it is unknown which rows were tested. ``estimator`` and ``cv`` are as in
     ``compare_folds``. Raises NotHashable if the folds cannot be drawn again.
@@ -92,9 +92,10 @@ def _redrawing(estimator, cv, labels):
 
 
 def _draw_fold(estimator, cv, labels, groups, count):
-    """Return masks of the training rows and the test rows of one fold, or of several if they are small.
+    """Return masks of the training rows and the test rows of one fold, or of several if the folds are small.
 
-    Raises NotHashable if the folds are unknown.
+    The training rows of several folds are those that the folds have in common. Raises NotHashable if the folds are
+    unknown.
     """
     trained, tested = numpy.ones(count, bool), numpy.zeros(count, bool)
     with _redrawing(estimator, cv, labels) as (splitter, some):
@@ -110,12 +111,12 @@ def _draw_fold(estimator, cv, labels, groups, count):
             if tested.sum() >= enough or number == max(chosen):
                 break
     if not tested.any() or not trained.any():
-        raise NotHashable("a fold has no test rows, or no row is in all training folds")
+        raise NotHashable("the selected folds have no test rows, or no training rows in common")
     return trained, tested
 
 
 def _choose_folds(count, share):
-    """Return the numbers of random folds, out of ``count``, that together contain about ``share`` of all rows.
+    """Return the indices of randomly chosen folds, out of ``count``, that together contain about ``share`` of all rows.
 
     Successive folds could hide leaks: a row and the copies that follow it would all be test rows.
     """

@@ -67,7 +67,7 @@ def observe(module, out, checkpoints, stop_at, started):
 
 
 def _wrap_to_note_weights(function, name, shared):
-    """Wrap ``function``, whose name in Keras is ``name``, so that the weights that it saves or loads are remembered."""
+    """Wrap ``function`` so that the weights that it saves or loads are remembered. ``name``: its name in Keras."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -164,10 +164,10 @@ def _join_callbacks(model, callbacks, observer):
 
 
 class _PredictLoaded(Predict):
-    """Observer of a call to a loaded model's predict, whose results a later fit may use as features."""
+    """Observer of a call to a loaded model's predict. A later fit may use the results as features."""
 
     def finish(self, returned):
-        """Record the prediction, and keep its numbers to recognise them among the features of a fit."""
+        """Record the prediction, and keep its numbers so that they are recognised among the features of a later fit."""
         super().finish(returned)
         self._shared.lineage.loaded_results.add(returned, self._arguments.get("x"))
 

@@ -14,7 +14,7 @@ _MAX_ANSWERS_AT_PLACES, _MAX_PLACES = 64, 1_000_000
 class Labels:
     """The labels for one output of a model, counted batch by batch.
 
-    ``kind``: "classes", "one-hot" (of more than two classes), "several" (several labels per row), "numbers" (for
+    ``kind``: "classes", "one-hot" (with more than two classes), "several" (several labels per row), "numbers" (for
     regression), or "unknown". ``columns``: the number of classes if the labels are one-hot.
     """
 
@@ -133,7 +133,7 @@ class Labels:
 
     @property
     def kind(self):
-        """The kind of the labels added so far; the class's docstring lists the kinds."""
+        """The kind of labels added so far; the class's docstring lists the kinds."""
         if self._unknown or not self._rows:
             return "unknown"
         if self._fractions:
@@ -144,7 +144,7 @@ class Labels:
 
     @property
     def is_one_per_row(self):
-        """Whether each row belongs to one class."""
+        """Whether each row belongs to exactly one class."""
         return self.kind in ("classes", "one-hot") and not self._by_element
 
     def as_json(self, counts_padding=False):

@@ -22,7 +22,7 @@ For independent samples of 512 values, the similarity stays below 0.18 (4/√512
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 LOADED = "loaded"
-"""The identity that stands for all fits outside this trial, whose results the script loads from files."""
+"""The identity that stands for all fits, outside this trial, of models that the script loads from files."""
 _MAX_RESULTS, _MAX_RESULT_COLUMNS, _MIN_RESULTS, _RESULT_ROWS = 4_000_000, 256, 16, 64
 _NEARLY_ALL = 0.9
 _MAX_ROWS_OF_ALL = 32_000_000
@@ -44,7 +44,7 @@ class Lineage:
     def register(self, identity):
         """Register a fit and return an empty ``FittedRows`` for its rows.
 
-        If too many rows are kept for all fits together, the rows of the oldest fits are dropped.
+        If all fits together keep too many rows, the rows of the oldest fits are dropped.
         """
         kept = {id(fitted.hashes): len(fitted.hashes) for fitted in self.fits.values()}
         for fitted in list(self.fits.values()):
@@ -214,7 +214,7 @@ class LoadedResults:
 
 
 def _columns_of(data):
-    """Yield the columns of a matrix, data frame or vector of numbers; none for anything else."""
+    """Yield the numeric columns of a matrix, vector or data frame; yield nothing for other data."""
     if isinstance(data, (list, tuple)):
         with contextlib.suppress(ValueError):  # its parts may differ in length
             data = numpy.asarray(data)
@@ -262,7 +262,7 @@ def _direction(array):
 
 
 def _direction_of_all(arrays):
-    """Return a sample of several small arrays as one unit vector; None if the arrays are too small even together."""
+    """Return a sample of the values in several small arrays as one unit vector; None if there are too few values."""
     arrays = [numpy.asarray(array) for array in arrays]
     flat = [array.ravel()[:_SAMPLE] for array in arrays if array.ndim > 1 and array.dtype.kind == "f"]
     if sum(map(len, flat)) < _SAMPLE // 2:

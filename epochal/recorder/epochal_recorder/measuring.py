@@ -75,7 +75,7 @@ class TestRows:
         self.why_unseen = ""
         """Why the rows could not be seen; empty if they could."""
         self.compared = None
-        """How the rows compare with the training rows if this is known from a source other than the model's fits."""
+        """How the rows compare with the training rows; None if that must be determined from the model's fits."""
         self.is_autoencoder = False
         self.expects_classes = False
         """Whether the accuracy compares classes, and so is meaningless for a regression, even with integer labels."""
@@ -141,7 +141,7 @@ class TestRows:
 
     @property
     def hashes_in_order(self):
-        """Hashes of the rows without labels, in reading order; if there are too many, only the smallest, sorted."""
+        """Hashes of the rows without their labels, in reading order; if there are too many, the smallest, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def extend(self, other):
@@ -292,10 +292,10 @@ class SharedState:
             self.output.write_event(event="called", time=time.time())
 
     def collect_prediction(self, test_rows, origin, answers, names):
-        """Collect a prediction that is too small to be a test, because a script may predict its test rows one by one.
+        """Collect a prediction that is too small to be a test by itself: a script may predict its test rows one by one.
 
         The arguments are those of ``record_prediction``. ``record_collected`` records successive predictions of one
-        model as a single one.
+        model as a single prediction.
         """
         collected = self._collected
         if collected is None or (collected.origin.weights, collected.names) != (origin.weights, names):
@@ -309,7 +309,7 @@ class SharedState:
         """Record the predictions collected in each loop as a single prediction.
 
         ``count``: the number of rows that the script is comparing with labels. If the last loop predicted more, only
-        its last rows are recorded; if it predicted fewer, the loops count as one.
+        its last ``count`` rows are recorded; if it predicted fewer, the loops count as one.
         """
         collected, self._collected = self._collected, None
         if collected is None:
@@ -413,7 +413,10 @@ class SharedState:
         return _UNCHECKED | found | {"checked": not why, "why": why}
 
     def _find_causes(self, test_rows, fits, found):
-        """Return the fields that explain the use of test rows in training. ``found``: the comparison with ``fits``."""
+        """Return the fields that explain the use of test rows in training.
+
+        ``found``: how these rows compare with ``fits``.
+        """
         own = [fit for fit in fits if fit.source is None]
         if found.get("refused") and len(own) < len(fits):
             compared = test_rows.compare_with(own)
@@ -454,7 +457,7 @@ class Prediction:
         self.test_rows = test_rows
         self.origin = origin
         self.names = names
-        """The fields of the event that identify the model, such as its number or class."""
+        """The fields that identify the model in an event, such as its number or class."""
         self.is_refused = is_refused
         """Whether the model was fitted on so many of the rows that a test on them is meaningless."""
         self._answers = {digest_answers(each) for each in answers if each is not None}
@@ -469,7 +472,7 @@ class Prediction:
 
 
 def _find_place():
-    """Return the place from which the script called the recorder: the instruction that each caller is executing."""
+    """Return where the script called the recorder, as the current instruction of each frame on the stack."""
     frame, place = sys._getframe(1), []
     while frame:
         place.append((id(frame.f_code), frame.f_lasti))
@@ -478,7 +481,7 @@ def _find_place():
 
 
 def _digest_rows(rows):
-    """Return a digest of some rows (hashes) that does not depend on their order."""
+    """Return a digest of ``rows`` (an array of row hashes) that does not depend on their order."""
     return hashlib.blake2b(numpy.sort(rows).tobytes(), digest_size=8).digest()
 
 

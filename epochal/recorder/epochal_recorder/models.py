@@ -99,7 +99,7 @@ def accuracy_name(metrics, kinds=()):
 
 
 def compares_classes(model):
-    """Return whether the model was compiled with an accuracy that makes sense only if the labels are classes."""
+    """Return whether the model was compiled with an accuracy metric that makes sense only if the labels are classes."""
     return any(kind in _CLASS_ACCURACIES for kind in metric_classes(model).values())
 
 

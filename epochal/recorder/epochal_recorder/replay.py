@@ -43,9 +43,9 @@ _SIMPLE = frozenset(
         "Zip",
     }
 )
-"""The kinds of tf.data.Dataset whose state depends on how many iterators were created, not on how far they have advanced.
+"""The kinds of tf.data.Dataset whose state depends on how many iterators were created, not on how far they were read.
 
-The exception is Cache, whose first iterator has to be read to the end.
+Cache is an exception: its first iterator has to be read to the end.
 """
 _OWN_STATE = re.compile(r"RngReadAndSkip|Assign\w*VariableOp")
 """Matches operations that change a variable, such as the state of a tf.random.Generator."""
@@ -63,7 +63,7 @@ class Replay:
         self._validation = unpack_batch(validation)[0] if isinstance(validation, (tuple, list)) else validation
         self.is_tf_dataset = hasattr(x, "element_spec")
         self.has_hidden_state = self.is_tf_dataset or _is_generator(x)
-        """Whether only a comparison of batches can show that the state is the same as in the earlier trial."""
+        """Whether only a comparison of batches can show that the data is in the same state as in the earlier trial."""
         self._steps = arguments.get("steps_per_epoch")
         is_endless = getattr(x, "num_batches", 0) is None
         self.is_needed = self.has_hidden_state or is_endless or bool(self._steps)
@@ -143,7 +143,7 @@ class Replay:
                 raise NotResumable("the validation data is shuffled or drawn anew in each epoch")
         shuffled = find_reshuffled(self._data)
         if any(hasattr(each, "element_spec") and shuffled & find_reshuffled(each) for each in objects):
-            raise NotResumable("a callback also reads the training data, which changes how it is shuffled")
+            raise NotResumable("a callback also reads the training data, and so changes how the data is shuffled")
 
     def check_validation(self, state):
         """Raise StartOver if reading the validation data changes its state or that of a global random number generator.

@@ -21,7 +21,7 @@ from .state import capture, draws_hidden_numbers, find_generators, find_nonfinit
 _MAX_SHARE = 0.01
 """The share of the training time that writing checkpoints may take, not counting the last checkpoint of a fit."""
 _BYTES_A_SECOND = 200_000_000
-"""The assumed speed of writing the first checkpoint, in bytes per second."""
+"""The assumed write speed for the first checkpoint, in bytes per second."""
 
 
 class Resumption:
@@ -65,22 +65,22 @@ class Resumption:
         self.identities = frozenset()
         """The identities of the fits that the model's weights come from, including this one."""
         self.stopped_by_script = False
-        """Whether the script's own callbacks ended the fit, so that more epochs would change nothing."""
+        """Whether the script's own callbacks ended the fit; if so, more epochs would change nothing."""
 
     def begin(self):
         """Resume from the newest usable checkpoint and return its epoch, or return 0 if no checkpoint is usable.
 
         Raises AttributeError if this version of Keras cannot start a fit at a later epoch; NotResumable if nn.py itself
-        resumes (BackupAndRestore), if the model has state that the recorder cannot see, if it cannot be built without a
-        batch of data, or if the data has changed; StartOver if only a new process can train the model from the
-        beginning; and any exception that Keras raises when building the model.
+        resumes (BackupAndRestore), if the model has state that the recorder cannot see, if the model cannot be built
+        without a batch of data, or if the data has changed; StartOver if only a new process can train the model from
+        the beginning; and any exception that Keras raises when building the model.
         """
         if self._model._initial_epoch is not None:
             raise NotResumable("nn.py itself resumes from a backup")
         if not self._model.built:
             self._model(placeholders(self._arguments.get("x")))
         if untracked := find_untracked_state(self._model, code_of_model(self._model)):
-            raise NotResumable(f"the model keeps state outside of its variables: {', '.join(untracked)}")
+            raise NotResumable(f"the model keeps state outside its variables: {', '.join(untracked)}")
         self._files = WrittenFiles(time.time(), self._started, self._excluded, self._callbacks)
         # Endless data is read in advance, so its state belongs to a later batch, and it is read again instead.
         datasets = find_datasets(self._arguments, with_training=not self.replay.is_needed)
@@ -128,9 +128,9 @@ class Resumption:
     def end_epoch(self, epoch, logs, last, stopped_by_script, replaced):
         """Record the metrics of an epoch (counted from 1), and write a checkpoint if one is due.
 
-        One is due after the last epoch, and after an earlier epoch if checkpoints have not used up their share of the time.
-        ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch. ``replaced``: whether
-        these callbacks replaced the model's weights at the end of the epoch.
+        A checkpoint is due after the last epoch, and after an earlier one if checkpoints have not used up their share
+        of the time. ``stopped_by_script``: whether the script's own callbacks end the fit after this epoch.
+        ``replaced``: whether these callbacks replaced the model's weights at the end of the epoch.
         """
         self._replaced = replaced
         self.epoch = epoch
@@ -207,7 +207,10 @@ class Resumption:
         return True
 
     def _describe_form(self):
-        """Describe the optimizer, and which variables are trainable. A callback that changes these prevents resuming."""
+        """Return which variables are trainable, and the optimizer's ID.
+
+        If a callback changes either, the fit cannot be resumed.
+        """
         return [bool(variable.trainable) for variable in self._model.variables], id(self._model.optimizer)
 
     def _find_flaw(self):

@@ -1,4 +1,4 @@
-"""The resume key of a Keras fit, which must be unchanged for the fit to resume from a checkpoint."""
+"""Build the resume key of a Keras fit. The fit resumes from a checkpoint only if its key has not changed."""
 
 import re
 
@@ -48,7 +48,7 @@ def code_of_model(model):
 
 _LOSS = "loss", "loss_weights"
 _STEPS = 0, *sorted({round(1.5**power) for power in range(33)})
-"""The steps at which a learning-rate schedule is evaluated: from 0 to about 430,000, with shorter gaps at the beginning."""
+"""The steps at which a learning-rate schedule is evaluated: 0 to about 430,000, closer together at the beginning."""
 _BATCHES = (
     "batch_size",
     "steps_per_epoch",

@@ -13,7 +13,7 @@ import math
 import numpy
 
 _VALUES_AT_A_TIME = 1 << 14
-"""The number of values that are hashed at a time: 64 KB fits in the cache, and malloc reuses the memory."""
+"""The number of values hashed at a time: they occupy 64 KB, which fits in the cache and lets malloc reuse memory."""
 _MIX = numpy.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio: Knuth's multiplicative hashing
 _MIX_2 = numpy.uint64(0xBF58476D1CE4E5B9)  # this and the next: the finalizer of splitmix64 (Steele, Lea, Flood 2014)
 _MIX_3 = numpy.uint64(0x94D049BB133111EB)
@@ -62,7 +62,7 @@ def form_of(data):
     """Return the form of the rows of ``data`` as a string. Only rows of the same form can be compared.
 
     It lists each input's kind (``sparse``, ``numbers`` or ``texts``) and its number of columns, if that is fixed.
-    If there are several inputs, their names or number come first.
+    If there are several inputs, it begins with their names or, if they have none, with their number.
     """
     leaves, forms = leaves_of(data), []
     for leaf in leaves:

@@ -11,14 +11,14 @@ from .rows import with_labels
 _NEARLY_ALL = 0.95
 """The data counts as repetitive only if at least this share of test rows occurs repeatedly in the training rows."""
 _MIN_DISTINCT, _MIN_ROWS = 4, 16
-"""Minimum numbers of distinct and of all test rows; fewer may match the order of the training rows by chance."""
+"""Minimum number of distinct test rows, and of all test rows; fewer may match the training rows' order by chance."""
 
 
 def are_training_rows(rows, fits, totals):
     """Return whether test rows are themselves training rows: "yes", "maybe" or "no".
 
     ``rows``: the hashes of the test rows without labels, in reading order; all of them occur in ``fits``, the training
-    rows of a model. ``totals``: the row counts of the data sets from which the same test rows were split off.
+    rows of a model. ``totals``: the row counts of the data sets from which these test rows were split off.
     """
     unique, counts = numpy.unique(rows, return_counts=True)
     times = [_count_fitted(unique, fit) for fit in fits]

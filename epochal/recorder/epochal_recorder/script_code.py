@@ -42,12 +42,12 @@ _STARTED = tuple(clock() for clock in _CLOCKS)
 _MAX_AGE, _MIN_TIME = 600.0, 1000.0
 """A number counts as a time if a clock showed it less than 600 seconds before import, or has shown it since.
 
-Numbers below 1,000 do not count because they are too common, even though a recently started clock may return them.
+Numbers up to 1,000 never count, because they are too common, even though a recently started clock may return them.
 """
 
 
 class Code:
-    """The functions in ``roots`` that the script defines, the functions that they call, and the values that any of them reads.
+    """The script's own functions in ``roots``, the functions that they call, and the values that all of these read.
 
     ``roots``: functions, classes and other callables. Calls into installed packages are not followed.
     """
@@ -122,7 +122,7 @@ class Code:
             self._read(name, value, names, depth + 1)
 
     def _read(self, name, value, names, depth):
-        """Record that code containing ``names`` reads ``value``.
+        """Record that ``value`` is read by code that contains ``names``.
 
         If ``value`` is a dictionary with some of these names as keys, only the items with these keys are recorded.
         """
@@ -206,7 +206,7 @@ def is_stateful(value):
 def describe_plain(value):
     """Return a number as it is, and a container of plain data as a string; None for anything else.
 
-    Strings are left out, because names and paths do not affect training. Times are left out, because they always
+    The result is None for strings, because names and paths do not affect training, and for times, because they always
     differ.
     """
     if isinstance(value, (bool, int)):

@@ -14,7 +14,8 @@ from .script_code import SET_BY_KERAS, Code, is_instance_of_script, is_stateful,
 _LIVE = "__live__"
 """The key that marks state to be restored in place.
 
-Such state belongs to a random number generator, to variables, or to an object whose class is defined in the script.
+Such state belongs to a random number generator, to Keras or TensorFlow variables, or to an object whose class is
+defined in the script.
 """
 _MAX_DEPTH = 8
 _MAX_BYTES_HASHED = 16_000_000
@@ -192,12 +193,12 @@ class ScriptState:
 
 
 def _is_harmless(value):
-    """Return whether a value that cannot be saved is of a standard-library type, such as a function or a file."""
+    """Return whether a value that cannot be saved, such as a function or a file, is of a standard-library type."""
     return type(value).__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 class _Item:
-    """An item of a dict that may hold state: an attribute of a callback or PyDataset, or a global variable."""
+    """A dictionary item that may hold state: an attribute of a callback or PyDataset, or a global variable."""
 
     def __init__(self, items, name, label, matters):
         self._items, self._name = items, name
@@ -213,7 +214,7 @@ class _Item:
 
 
 class _Cell:
-    """A variable of an enclosing function that a closure uses."""
+    """A variable that a closure uses from an enclosing function."""
 
     def __init__(self, cell, name, matters):
         self._cell = cell

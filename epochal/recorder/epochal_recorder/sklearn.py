@@ -51,13 +51,13 @@ _iterations = itertools.count()
 
 _calls = threading.local()
 _numbers = weakref.WeakKeyDictionary()
-"""The number given to each measured estimator, starting at 1."""
+"""The numbers given to measured estimators, counting from 1."""
 _next_number = itertools.count(1)
 
 
 @dataclass(eq=False)
 class _Call:
-    """A call to an estimator's method that has not returned yet. It may make further calls."""
+    """A call to an estimator's method that has not returned yet. The method may call other methods."""
 
     method: str
     estimator: Any
@@ -130,8 +130,8 @@ def _observe_estimators(module, shared):
 def _wrap_function(function, record, shared):
     """Wrap a function so that ``record`` gets the arguments and the result of each call that the script requested.
 
-    ``record(function, call, returned, shared)`` is called with the arguments by name. If ``function`` is a
-    cross-validation and its folds can be read only once, it is given a list of them.
+    In ``record(function, call, returned, shared)``, ``call`` is a dict of the arguments by name. If ``function`` is a
+    cross-validation whose folds can be read only once, it is given a list of the folds instead.
     """
     signature = inspect.signature(function)
 
@@ -154,7 +154,7 @@ def _record_split(_, call, returned, shared):
 
 
 def _record_cross_val_predict(_, call, returned, shared):
-    """Record the predictions that ``cross_val_predict`` returned, and whether its folds share rows."""
+    """Record the predictions that ``cross_val_predict`` returned, and whether test and training folds share rows."""
     if not shared.has_room:
         return
     estimator = call["estimator"]
@@ -425,7 +425,7 @@ def _record_cross_validated(function, call, returned, shared):
 
 
 def _record_curve(function, call, returned, shared):
-    """Record the mean training accuracies in the result of ``learning_curve`` or ``validation_curve``."""
+    """Record the mean training accuracies that ``learning_curve`` or ``validation_curve`` measured."""
     if _find_scored_accuracy(call["estimator"], call.get("scoring"))[1] == "accuracy":
         train_scores, test_scores = [each for each in returned if numpy.ndim(each) == 2][:2]
         _record_training_means(function.__name__, call["estimator"], train_scores, test_scores, shared)
@@ -436,7 +436,7 @@ def _record_training_means(measured_by, estimator, train_scores, test_scores, sh
 
     ``measured_by``: the name of the function or search that measured them. ``train_scores`` and ``test_scores`` have
     one row for each training set size, parameter value or candidate. Means that do not clearly exceed those of the test
-    folds are left out, because a stated number might be either mean.
+    folds are left out, because a number that the script states might be a test mean.
     """
     means = [numpy.mean(each) for each in (*train_scores, train_scores) if numpy.size(each)]
     least = max(numpy.mean(each) for each in test_scores) + _DISTINCT

@@ -99,8 +99,8 @@ def find_untracked_state(model, code):
 
     Such an object is an attribute of the model or of one of its layers, or is read by ``code``, the script's code for
     the model. It may be an optimizer that the model was not compiled with, a TensorFlow variable, a random number
-    generator from Python or NumPy (TensorFlow draws from these only once, while tracing the code), or a layer or Keras
-    variable that is not part of the model.
+    generator from Python or NumPy (TensorFlow draws from such a generator only once, while tracing the code), or a
+    layer or Keras variable that is not part of the model.
     """
     import keras
 
@@ -140,9 +140,9 @@ def is_finite(array):
 
 
 def _holds_state(value, compiled):
-    """Return whether ``value`` is a TensorFlow variable, random number generator, or optimizer other than ``compiled``.
+    """Return whether ``value`` is a TensorFlow variable, a random number generator or an optimizer.
 
-    The optimizer that ``compiled`` wraps, if any, does not count either.
+    Neither the optimizer ``compiled`` nor the optimizer that it wraps, if any, counts.
     """
     import keras
 

@@ -1463,12 +1463,13 @@ LOOP = (
             SELECT
             + "z = select.fit_transform(x, y)\nsearch = GridSearchCV(m, grid).fit(z, y)\nprint(search.best_score_)\n",
             "Pass the original data and make_pipeline(SelectKBest(…), model) to GridSearchCV(), so that SelectKBest() is fitted "
-            'separately in each fold. Begin the names of the model\'s parameters with its class in lower case, as in "svc__C".',
+            "separately in each fold. Begin the names of the model's parameters with its class name in lower case, as "
+            'in "svc__C".',
         ),
         (
             SMOTE + FOLDS + "x, y = resample(x, y)\ncross_val_score(m, x, y)\n",
             "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
-            "random_state=0).split(X)), and in that loop use resample() only on the training rows of each fold.",
+            "random_state=0).split(X)), and in that loop, use resample() only on the training rows of each fold.",
         ),
         (
             SMOTE + LOOP.format("x = x[rng.choice(len(x), 900)]"),
@@ -1488,7 +1489,7 @@ LOOP = (
             + "from sklearn.cross_decomposition import PLSRegression\nz = PLSRegression().fit(x, y).transform(x)\n"
             "cross_val_score(m, z, y)\n",
             "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
-            "random_state=0).split(X)), and in that loop fit PLSRegression() on the training rows of each fold, and only "
+            "random_state=0).split(X)), and in that loop, fit PLSRegression() on the training rows of each fold, and only "
             "transform the test rows.",
         ),
         (

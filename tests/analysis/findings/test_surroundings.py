@@ -68,7 +68,7 @@ def test_finds_missing_file(
             {"nn.py": READ, "data/train.csv": "", "data.dvc": ""},
             {"nn.py"},
             3,
-            "data/train.csv is stored with DVC",
+            "data/train.csv is tracked by DVC",
             "Epochal does not fetch the data: commit the file itself with git add --force data/train.csv",
         ),
         (
@@ -407,7 +407,7 @@ def test_path_on_another_computer_needs_no_admin(tmp_path: Path) -> None:
     text = "numpy @ file:///croot/numpy_1682953417311/work\n"
     (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": text})
     assert found.message == f'"{text.strip()}": this path exists only on the computer where the list was made.'
-    assert found.remedy.startswith("Write names with versions instead, as")
+    assert found.remedy.startswith("Write package names with versions instead, as")
 
 
 def test_finds_large_file(tmp_path: Path) -> None:
