@@ -231,7 +231,7 @@ class Reason(StrEnum):
     )
     NO_IMPROVEMENT = (
         "no_improvement",
-        "The number of trials in a row without a better accuracy has reached the patience setting in epochal.toml.",
+        "The number of consecutive trials without improvement has reached the patience setting in epochal.toml.",
         "Change the model or the data, or raise [retrain] patience.",
     )
     SPACE_USED_UP = (

@@ -411,7 +411,7 @@ class Trial:
 
     @property
     def epochs(self) -> int | None:
-        """The number of epochs behind the accuracy, including those before the checkpoint; None if unknown or 0."""
+        """The total number of epochs trained, including those before the checkpoint; None if unknown or 0."""
         total = (self.epochs_trained or 0) + self.epochs_resumed
         return total or None
 

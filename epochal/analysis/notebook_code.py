@@ -29,7 +29,7 @@ _LEFT_OUT = re.compile(r"\s*(?:pass  )?# (?P<name>[A-Za-z_]\w*)\s*=\s*[!%]")
 _CAPTURED = re.compile(r"# %%capture\s+(?:--?[\w-]+\s+)*(?P<name>[A-Za-z_]\w*)\s*$")
 """Matches an exported cell magic that assigns the output of its cell to a variable."""
 _SCRIPT_CELL = re.compile(r"# %%(?:\w| .*\bmagic_args=)")
-"""Matches an exported cell magic, including the form that it has in the mark of a cell in another language."""
+"""Matches an exported cell magic, including one in the marker (``# %%``) of a cell in another language."""
 _SCRIPT_OUTPUT = re.compile(r"--(?:out|err|proc)[ =]+(?P<name>[A-Za-z_]\w*)")
 _SUITES = ("body", "orelse", "finalbody")
 
@@ -86,8 +86,8 @@ def find_left_out(text: str) -> dict[str, int]:
 def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
     """Yield each variable that an exported command or magic assigns, with an offset to add to the line number.
 
-    The offset is 1 for the mark of a cell in another language: the mark holds the cell's first line, which counts as
-    the line below the mark. Otherwise, the offset is 0.
+    The offset is 1 for the marker of a cell in another language: this marker also contains the cell's first line,
+    which counts as the line below it. Otherwise, the offset is 0.
     """
     if found := _LEFT_OUT.match(line) or _CAPTURED.match(line):
         yield found["name"], 0
@@ -246,7 +246,8 @@ def _find_unguarded(
 ) -> Iterator[tuple[ast.stmt, Sequence[ast.stmt]]]:
     """Yield each statement of ``body`` that may run in a script, with its block: ``block`` or an inner one.
 
-    Statements are left out if their exceptions may be caught, or if an ``if`` around them mentions a kind of notebook.
+    Statements are left out if their exceptions may be caught, or if the condition of an enclosing ``if`` mentions a
+    notebook environment such as Colab.
     """
     for node in body:
         yield node, block
@@ -292,7 +293,7 @@ def _is_print(node: ast.expr) -> bool:
 
 
 def _searches_text(node: ast.Compare, shells: list[ast.AST]) -> bool:
-    """Return whether a comparison looks for a string in a shell's description, as in ``"colab" in str(shell)``."""
+    """Return whether a comparison looks for text in ``str()`` or ``repr()`` of a shell: ``"colab" in str(shell)``."""
     right = node.comparators[0]
     is_text = isinstance(right, ast.Call) and last_name(right.func) in ("str", "repr") and right.args[:1] == shells
     return is_text and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)

@@ -222,7 +222,7 @@ class _Reader(ast.NodeVisitor):
             self.visit(value)
 
     def visit_Raise(self, node: ast.Raise) -> None:
-        """Record that raising an exception does not read from the paths in its message."""
+        """Record that the paths in an exception's message are neither read nor written."""
         for argument in getattr(node.exc, "args", []):
             self._visit_as(_Use.INERT, argument)
 

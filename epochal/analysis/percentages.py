@@ -68,7 +68,7 @@ class Percentages:
     def is_fraction(self, line: str, logged: str = "") -> bool:
         """Return whether a printed line without a percent sign is certain not to state a percentage.
 
-        ``line``: the line without the prefix that a common logger adds, if any. ``logged``: the line with the prefix.
+        ``line``: the line without the prefix of a common log format, if any. ``logged``: the line with the prefix.
         """
         prefixes = [found for pattern in self.log_prefixes if (found := re.match(pattern, logged))]
         messages = [logged[prefix.end() :].lstrip() for prefix in prefixes]

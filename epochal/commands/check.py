@@ -292,7 +292,7 @@ def _find_ignored_script(folder: Path, script: Script) -> Iterator[Finding]:
     except GitError:
         return
     if path not in listed and (rule := find_ignore_rule(path, folder)):
-        message = f"{path} would not be in a commit: {rule} excludes it."
+        message = f"{path} would be left out of any commit: {rule} excludes it."
         yield Finding(Reason.NO_SCRIPT.value, path, 0, message, f"{explain_adding(path)}.", Severity.ERROR)
 
 
@@ -475,7 +475,7 @@ def _explain_no_metric(checked: Checked) -> str:
 
 
 def _find_search(checked: Checked) -> tuple[list[str], list[str]]:
-    """Return, as lines of TOML, the constants that [search] names and, if it names none, those that it could name."""
+    """Return two lists of TOML lines: the constants in [search] and, if there are none, those that it could contain."""
     if checked.code is None or checked.settings is None:
         return [], []
     if checked.settings.search:

@@ -241,7 +241,7 @@ def _write_jenkinsfile(folder: Path) -> list[str]:
 
 def _install_hook(path: Path) -> list[str]:
     stub = _STUB.format(kept=_KEPT_SUFFIX, hook=shlex.quote(str(resource("hooks") / "post-commit")), name=path.name)
-    done = [f"installed the hook {path.name}"]
+    done = [f"installed the {path.name} hook"]
     if path.exists() or path.is_symlink():
         present = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""  # a broken link
         if present == stub:
@@ -254,7 +254,7 @@ def _install_hook(path: Path) -> list[str]:
                     f"Merge {path.name} into {kept.name}, delete {path.name}, and try again."
                 )
             path.rename(kept)
-            done = [f"moved the existing hook {path.name} to {kept.name}; it still runs, before the new one", *done]
+            done = [f"moved the existing {path.name} hook to {kept.name}; it still runs, before the new one", *done]
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(stub, encoding="utf-8")
     temporary.chmod(0o755)

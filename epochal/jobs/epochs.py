@@ -52,8 +52,8 @@ def choose(script: Script, trials: Sequence[Trial], trainings: Mapping[int, Trai
     """Choose the literal of ``script`` that sets the number of epochs.
 
     If the first trial shows which numbers of epochs the script may have requested, literals that set one of these
-    numbers are preferred. If the requested number is certain to be among them, literals that set more than ten times
-    the largest of these numbers are left out.
+    numbers are preferred. If the requested number is certain to be among them, literals that set a number more than
+    ten times as large as the largest of them are left out.
 
     ``trials``: the measured trials, in order, except those of a search. ``trainings``: the evidence of how long each
     trial trained, by trial number.

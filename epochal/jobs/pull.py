@@ -1,4 +1,4 @@
-"""The pull job: write the commit's files to a folder of the run, and point the branch's link in ``dlcode`` there."""
+"""The pull job: write the commit's files to the run's code folder, and point the branch's link in ``dlcode`` at it."""
 
 import os
 import shlex

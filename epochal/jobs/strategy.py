@@ -85,7 +85,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The least by which to raise the accuracy at which a trial stops early. A smaller rise might add only one epoch."""
+"""The minimum increase in the accuracy at which a trial stops early. A smaller increase might add only one epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:

@@ -47,7 +47,7 @@ _OTHER_TEST_ROWS = (
     "(random_state=0, or np.random.default_rng(0)), or do not shuffle the test data."
 )
 _MAX_LEFT_OVER = 0.1
-"""The largest share of test rows whose loss a different batch or window size can explain. A filter may remove more."""
+"""The largest share of the test rows that a different batch or window size can leave out. A filter may drop more."""
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1

@@ -183,11 +183,11 @@ class _Chooser:
             each for each in self._findings.recorded.measurements if each.kind is Kind.EVALUATE and each.metrics
         ]
         reported = list(dict.fromkeys(name for each in evaluated for name in each.metrics))
-        setting = f'epochal.toml: metric = "{self._metric}"'
+        setting = f'epochal.toml sets metric = "{self._metric}"'
         if evaluated and self._metric not in reported:
             problem = f"{setting}, but evaluate() reported only {join_words(reported)}."
         elif self._metric == "loss" or any(each.classes.get(self._metric) in OTHER_METRICS for each in evaluated):
-            problem = f"{setting} is not an accuracy."
+            problem = f"{setting}, which is not an accuracy."
         elif not evaluated and not self._findings.fits:
             problem = f"{setting}, but only a metric that Keras' evaluate() returns can be chosen."
         else:
@@ -479,7 +479,7 @@ class _Chooser:
             remedy = OWN_ACCURACY
         return RunFailed(
             Reason.NO_ACCURACY,
-            f"{self._script} states {value:.4g} as its accuracy, but that is the {metric} that evaluate(){where} "
+            f"{self._script} reports {value:.4g} as its accuracy, but that is the {metric} that evaluate(){where} "
             f"returned. {remedy}",
         )
 
@@ -523,7 +523,10 @@ class _Chooser:
             raise RunFailed(Reason.NO_ACCURACY, refusal)
 
     def _explain_part_refusal(self, part: Measurement) -> str:
-        """Return why a measurement on part of the test set does not count. All rows of the part may be of one class."""
+        """Return why a measurement on part of the test set does not count.
+
+        It is not refused just because all rows in the part have the same class.
+        """
         labels = {output: replace(each, answers=None) for output, each in part.labels.items()}
         return self._explain_refusal(replace(part, labels=labels))
 
@@ -578,11 +581,11 @@ class _Chooser:
                 f"an accuracy{self._explain_unused_line(value)}. {OWN_ACCURACY}"
             )
         if measurement.is_training:
-            stated = f"{self._script} states {measurement.metrics['accuracy']:.4g} as its accuracy, but that is"
+            stated = f"{self._script} reports {measurement.metrics['accuracy']:.4g} as its accuracy, but that is"
             if measurement.candidates:
                 return (
                     f"{stated} a mean accuracy that {measurement.measured_by} measured on training rows. "
-                    "State best_score_ instead: it is a mean accuracy on validation rows."
+                    "Report best_score_ instead: it is a mean accuracy on validation rows."
                 )
             return (
                 f"{stated} the mean accuracy that {measurement.measured_by}() returned for training rows. State the mean of its "
@@ -728,7 +731,7 @@ class _Chooser:
         )
 
     def _collect_notes(self, accuracy: Accuracy) -> list[str]:
-        """Return notes about other numbers that were measured or printed, with advice on how to make them count."""
+        """Return notes about which number the verdict uses, with advice; empty if there is nothing to explain."""
         shown, lines = f"{accuracy.value:.4g}", self._findings.printed.all_tests
         if accuracy.source is AccuracySource.VALIDATION:
             return [f"{self._script} measured no test accuracy, so the verdict uses {self._describe_validation(shown)}"]

@@ -429,7 +429,7 @@ def _find_number_before(before: str, after: str) -> re.Match[str] | None:
 
 
 def _find_number(segment: str, after: str) -> re.Match[str] | None:
-    """Search ``segment``, the beginning of ``after``, for the number after an accuracy's name; return it, or None."""
+    """Return the match for the number after an accuracy's name in ``segment``, a prefix of ``after``; None if none."""
     for found in _STATED.finditer(segment):
         if _is_value(found, after) and not _PERCENTAGE_BEFORE.search(segment[: found.start()]):
             return found
@@ -497,7 +497,7 @@ def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
 
 
 def _find_split(text: str, mention: _Mention, between: str, following: str) -> Split:
-    """Return the split that an accuracy is about: the last one named before the number, or else the first after it."""
+    """Return the split that an accuracy is for: the last one named before the number, or else the first after it."""
     words = " ".join(_WORDS.findall(mention.name))
     joined = re.match(r"(test|train|val|valid|eval|dev)acc", words, re.IGNORECASE)
     name = f"{joined[1]} " if joined else words
@@ -518,7 +518,7 @@ def _is_of_part(mention: _Mention, between: str, lead: str) -> bool:
 
 
 def _is_plain_statement(text: str, name: str, between: str, lead: str) -> bool:
-    """Return whether an accuracy in a line that names no data is certainly not a training accuracy."""
+    """Return whether an accuracy in a line that does not name the data is certainly not a training accuracy."""
     if "eval" in name.lower():
         return True
     if re.match(r"\s*\W*accuracy\W[^-]*-\s\w+:", text, re.IGNORECASE):  # the end of a line of Keras' progress output

@@ -64,7 +64,7 @@ class Overlap:
     ``new_labels``: the share of the test rows (0 to 1) whose labels are not among the training labels.
     ``redrawn``: whether the test set is drawn anew each time it is read, from rows that may include training rows.
     ``refused``: whether the test is meaningless, because ``share`` is too high or the test set is redrawn.
-    ``is_part``: whether the test set is the training set or a part of it, rather than a separate set with equal rows.
+    ``is_part``: whether the test set is the training set or part of it, rather than a separate set with identical rows.
     ``learned_by``: a class such as SelectKBest that was fitted on the test rows, if the model itself was not; otherwise
     empty. ``learned_on``: the line of that fit; None if unknown.
     ``checked``: whether all rows could be checked; if not, ``unchecked_reason`` says why.
@@ -173,7 +173,7 @@ class Measurements:
         return measurement.trained is False and any(measurement.weights in each for each in self.epochs.values())
 
     def count_looks(self, test_set: str | None) -> int:
-        """Return how many different models were evaluated on a test set, but at least 1.
+        """Return the number of different models evaluated on a test set, or 1 if there were none.
 
         Test sets that share at least 5% of their rows count as one. Each state of the weights counts as a model, so
         each epoch that was validated on the test set counts.
@@ -318,8 +318,8 @@ def count_models(measurements: Iterable[Measurement]) -> int:
 def group_for_averages(measurements: Sequence[Measurement]) -> Iterator[Sequence[Measurement]]:
     """Yield the groups of measurements whose average a script may state, such as those of the folds of each model.
 
-    One group contains all measurements. For the others, the measurements by each line of the script are divided, in
-    every possible way, into at most ``_MAX_GROUPS`` successive groups of equal size.
+    One group contains all measurements. For the other groups, the measurements made on each line of the script are
+    divided, in every possible way, into at most ``_MAX_GROUPS`` successive groups of equal size.
     """
     by_line: dict[tuple[Kind, int | None], list[Measurement]] = {}
     for each in measurements:

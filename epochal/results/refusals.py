@@ -23,7 +23,7 @@ _MAX_COPIED = 0.05
 _SUPERVISED = re.compile(r"Select|RFE|LinearDiscriminant|QuadraticDiscriminant|TargetEncoder")
 """Matches findings about estimators that learn from labels; the rows they are fitted on count as training rows."""
 REFUSED_LEAKS = ("augmented_before_split", "chosen_before_split", "learned_before_split")
-"""Kinds of findings about data that contains or depends on test rows; random labels seem predictable from such data."""
+"""Kinds of findings about data that contains or depends on test rows, which can make even random labels predictable."""
 OTHER_METRICS = frozenset(
     {"AUC", "Recall", "Precision", "F1Score", "FBetaScore", "R2Score", "MeanIoU", "IoU", "BinaryIoU", "OneHotIoU"}
     | {

@@ -286,7 +286,7 @@ def _explain_spawning(last: Raised, inner: Frame | None, origin: Origin) -> tupl
 
 
 def _name_spawning(inner: Frame | None, origin: Origin) -> str:
-    """Return where the code that needs a guard leads, as in ``to this line and to Pool() on line 9``."""
+    """Return what the code to be guarded leads to, as in ``to this line and to Pool() on line 9``."""
     path = _local_path(inner, origin) if inner else ""
     sources = _parse_modules(origin)
     own = next((source for source in sources if source.path == path), None)

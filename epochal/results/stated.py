@@ -104,7 +104,7 @@ def lists_all(line: str, numbers: Sequence[float]) -> bool:
 
 
 def rounding_error(value: float) -> float:
-    """Return the possible rounding error of ``value``, given its decimals (two if it has fewer); at least TOLERANCE."""
+    """Return the maximum rounding error of ``value`` at its decimal places (at least two); at least TOLERANCE."""
     return max(TOLERANCE, 0.501 * 10.0 ** -max(2, _count_decimals(value)))
 
 

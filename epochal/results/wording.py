@@ -133,7 +133,7 @@ def describe_evidence(trial: Trial, threshold: float) -> list[str]:
         )
         if judgement.look and judgement.look > 1:
             sentences.append(
-                f"This test set has been used to evaluate {judgement.look} models of this branch, including this one."
+                f"This test set has been used to evaluate {judgement.look} models from this branch, including this one."
             )
     return sentences
 
@@ -169,7 +169,7 @@ def _describe_rows(evidence: Evidence) -> str:
 
 
 def _describe_chance_shortfall(accuracy: Accuracy) -> str:
-    """Return "above" or "clearly above", whichever completes "not … chance".
+    """Return the wording that fits in "not … chance": "above" or "clearly above".
 
     Empty if the accuracy is clearly above chance, or if the chance level is not known.
     """

@@ -34,7 +34,7 @@ class WrittenFile:
     """A result file that the script wrote in a trial.
 
     ``name``: its path relative to the root of the code. ``is_training``: whether the name of the file, or of a folder
-    that the trial made, says that the numbers are about training, as in train_metrics.json.
+    that the trial made, shows that the numbers come from training, as in train_metrics.json.
     """
 
     name: str

@@ -96,8 +96,8 @@ class Runtime(Protocol):
 
         If ``training.stop`` ends it, the outcome is the same as for a killed script. If the total size of the files
         that the script wrote exceeds ``limits.output_mb``, the largest ones are removed, and the log says so. Raises
-        RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the path in the server's setting
-        ``data`` is not a folder.
+        RunFailed(NO_ENGINE) if the engine does not answer, and SettingsError if the path in the server's ``data``
+        setting is not a folder.
         """
         ...
 
@@ -110,7 +110,7 @@ class Runtime(Protocol):
         ...
 
     def reap(self, is_training: IsTraining) -> list[int]:
-        """Kill this EPOCHAL_HOME's processes, or remove its containers, for which ``is_training`` returns False.
+        """Kill the processes or remove the containers of this EPOCHAL_HOME for which ``is_training`` returns False.
 
         Processes and containers that belong to no run are killed or removed once they exceed their time limit.
         Returns the sorted numbers of the runs whose training was stopped. Raises RunFailed(NO_ENGINE) if the Docker

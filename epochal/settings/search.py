@@ -88,7 +88,7 @@ class Range(Table):
 
 
 class Choices(Table):
-    """The values that a search may choose from: all numbers, all strings, or ``true`` and ``false``."""
+    """The values that a search may choose from: only numbers, only strings, or ``true`` and ``false``."""
 
     SYNONYMS: ClassVar[Mapping[str, str]] = dict.fromkeys(("choice", "values", "options"), "choices")
 

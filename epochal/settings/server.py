@@ -68,7 +68,8 @@ class LimitSettings(Table):
         float,
         Field(
             ge=1,
-            description="The maximum size of each file that the code writes, and the maximum total size of the kept files, in MB.",
+            description="The maximum size of each file that the code writes, and the maximum total size of the files "
+            "that are kept, in MB.",
         ),
     ] = 2048.0
     tmp_mb: Annotated[
@@ -205,7 +206,7 @@ class JenkinsSettings(Table):
     keep_builds: Annotated[int, Field(ge=1, description="How many builds of each job Jenkins keeps.")] = 200
     variables: Annotated[
         dict[str, str],
-        Field(description="Variables that the jobs export, in case the agents lack them. Put no secrets here."),
+        Field(description="Variables that the jobs export, in case the agents lack them. Do not put secrets here."),
     ] = {}  # noqa: RUF012 (pydantic copies it)
 
     @field_validator("variables")

@@ -23,7 +23,7 @@ class Table(BaseModel):
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
     """Keys that belong in another file, each with a description of that file."""
     SYNONYMS: ClassVar[Mapping[str, str]] = {}
-    """Words that users may write instead of a key, each mapped to that key."""
+    """Words that users might write by mistake, each mapped to the key to suggest instead."""
     REMEDY: ClassVar[str] = ""
     """A sentence that says what to do if the table has an invalid value or lacks a key; empty if none is needed."""
 
@@ -362,8 +362,8 @@ def _tables_of(annotation: Any) -> list[type[Table]]:
 def template(model: type[Table], title: str, proposed: Mapping[str, Mapping[str, Table]] | None = None) -> str:
     """Return the text of a TOML file that lists every setting of ``model``, with its description and default.
 
-    All settings are commented out. ``title``: the first line of the text. ``proposed``: maps a key that holds named
-    tables to the tables to suggest, which are commented out, too.
+    All settings are commented out. ``title``: the first line of the text. ``proposed``: for each key that
+    holds named tables, the tables to suggest; they are commented out as well.
     """
     lines = [
         f"# {title}",

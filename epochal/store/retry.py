@@ -31,7 +31,7 @@ class RetryPolicy:
         self._stopped.set()
 
     def run(self, transaction: Callable[[], _T]) -> _T:
-        """Run ``transaction`` and return its result; repeat it as long as the database does not answer.
+        """Run ``transaction`` and return its result; retry it while the database does not respond.
 
         Raises DatabaseUnavailable once the waiting time is up or ``stop_waiting`` has been called. Raises CommitLost,
         without repeating the transaction, if the connection is lost during the commit.

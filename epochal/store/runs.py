@@ -77,7 +77,7 @@ def last_pushed_commit(connection: Connection, repository: str, branch: str) -> 
 
 @reads
 def next_runs(connection: Connection) -> list[Run]:
-    """Return the oldest unfinished run of each branch and project, oldest first. Only runs that a push started count.
+    """Return the oldest unfinished run of each branch and project, oldest first. Only runs started by a push count.
 
     Starting only these ensures that the runs of a branch and project end in the order of their pushes.
     """

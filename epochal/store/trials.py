@@ -35,7 +35,7 @@ def add_search_trial(connection: Connection, run: int, hyperparameters: dict[str
     """Add a search trial in state TRAINING to a run, whichever process owns the run; return the trial's number.
 
     Returns None if the run already has ``limit`` trials or a trial with these hyperparameters, has ended, or was asked
-    to end. Interrupted trials are ignored. The limit also holds if several processes call this function at once.
+    to end. Interrupted trials are ignored. The limit holds even if several processes call this function at once.
     """
     # The query locks the run's row until the transaction ends, so that simultaneous calls wait for each other.
     if connection.execute(select(runs.c.id).where(runs.c.id == run, *CHANGEABLE).with_for_update()).first() is None:

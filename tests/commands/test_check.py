@@ -288,7 +288,7 @@ def test_ignored_script_is_an_error(tmp_path: Path) -> None:
     folder = write(tmp_path, {"fit.py": SCRIPT, ".gitignore": "*.py\n", "epochal.toml": 'script = "fit.py"\n'})
     (found,) = (each for each in check_json(folder)["projects"][0]["findings"] if each["severity"] == "error")
     assert (found["kind"], found["path"]) == ("no_script", "fit.py")
-    assert found["message"] == "fit.py would not be in a commit: .gitignore line 1 excludes it."
+    assert found["message"] == "fit.py would be left out of any commit: .gitignore line 1 excludes it."
     assert found["remedy"].startswith("Commit it with git add --force fit.py && git commit")
     git(folder, "add", "--force", "fit.py")
     assert check_json(folder)["can_start"]
@@ -416,23 +416,23 @@ _NOT_SHOWN = "Python shows such messages only if logging is configured to show t
         ),
         (
             "logging.basicConfig(filename='a.log', level='INFO')",
-            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove filename from "
-            "that call",
+            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove the filename "
+            "argument from that call",
         ),
         (
             "logging.basicConfig(filename='a.log')",
-            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove filename from "
-            "that call, and pass level=logging.INFO",
+            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove the filename "
+            "argument from that call, and pass level=logging.INFO",
         ),
         (
             "logging.basicConfig(filename='logs.txt', level='INFO')",
-            "basicConfig() on line 2 of nn.py writes such messages to logs.txt instead of showing them: remove filename "
-            "from that call",
+            "basicConfig() on line 2 of nn.py writes such messages to logs.txt instead of showing them: remove the filename "
+            "argument from that call",
         ),
         (
             "logging.basicConfig(filename=out / 'a.log', level='INFO')",
-            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove filename from "
-            "that call",
+            "basicConfig() on line 2 of nn.py writes such messages to a.log instead of showing them: remove the filename "
+            "argument from that call",
         ),
         (
             "logging.basicConfig(handlers=[logging.FileHandler('a.log')])",

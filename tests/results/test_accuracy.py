@@ -174,7 +174,7 @@ def test_stated_metric_that_is_no_accuracy_is_refused(name: str, kind: str | Non
     kinds = {name: kind} if kind else {}
     event = _make_event(0.0, metrics={"loss": 0.3, name: 0.9613}, kinds=kinds, line=14)
     why = (
-        f"nn.py states 0.9613 as its accuracy, but that is {said} that evaluate() on line 14 returned. "
+        f"nn.py reports 0.9613 as its accuracy, but that is {said} that evaluate() on line 14 returned. "
         'Compile the model with metrics=["accuracy"], and report the accuracy that evaluate() then returns.'
     )
     log, written = "Test accuracy: 0.9613", '{"accuracy": 0.9613}'
@@ -644,7 +644,7 @@ def test_mean_training_accuracy_is_refused() -> None:
     assert (choice.accuracy.value, choice.accuracy.source.value) == (0.7, "cross_validation")
     assert "that learning_curve() returned for training rows. State the mean of its scores" in choice.notes[0]
     search = training | {"of": "GridSearchCV", "candidates": 12}
-    assert "GridSearchCV measured on training rows. State best_score_ instead" in _explain_refusal(
+    assert "GridSearchCV measured on training rows. Report best_score_ instead" in _explain_refusal(
         search, written='{"accuracy": 0.99}'
     )
     assert len(_choose(mean, training, log="Accuracy: 0.7").notes) == 1
@@ -1027,8 +1027,8 @@ def test_several_outputs_need_a_choice() -> None:
     ("metric", "events", "explanation"),
     [
         ("side_accuracy", 1, "but evaluate() reported only loss, auc and accuracy. Name an accuracy (accuracy), or"),
-        ("loss", 1, 'metric = "loss" is not an accuracy. Name an accuracy (accuracy), or remove the setting.'),
-        ("auc", 1, 'metric = "auc" is not an accuracy.'),
+        ("loss", 1, 'metric = "loss", which is not an accuracy. Name an accuracy (accuracy), or remove the setting.'),
+        ("auc", 1, 'metric = "auc", which is not an accuracy.'),
         ("f1", 0, "but only a metric that Keras' evaluate() returns can be chosen. Remove the setting."),
     ],
 )

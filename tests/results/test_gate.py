@@ -375,7 +375,7 @@ def test_evidence_gives_chance_and_odds() -> None:
         "Always answering '7' gives 0.250.",
         "If evaluated once on 360 test samples, a model with a true accuracy of 0.75 would pass by luck with a probability of "
         "1.5%.",
-        "This test set has been used to evaluate 3 models of this branch, including this one.",
+        "This test set has been used to evaluate 3 models from this branch, including this one.",
     ]
     several = _judge_trial(288, 360, Rule(0.8), 23, _UNKNOWN)
     assert several.accuracy
@@ -383,7 +383,7 @@ def test_evidence_gives_chance_and_odds() -> None:
     assert describe_evidence(several, 0.8)[2:] == [
         "The script evaluated 20 models (or epochs of a model) on all or some of these test rows. If it chose the "
         "best model or epoch, this accuracy is probably too high.",
-        "This test set has been used to evaluate 23 models of this branch, including this one.",
+        "This test set has been used to evaluate 23 models from this branch, including this one.",
     ]
     new = _judge_trial(200, 360, Rule(0.8), 3, Evidence(new_labels=0.25))
     assert describe_evidence(new, 0.8)[2:] == [

@@ -196,13 +196,13 @@ class _Flow:
             yield self._report(replace(leak, learns=leak.learns and learns), where, splitter, counts=counts)
 
     def _find_in_step(self, step: Step) -> Iterator[tuple[_Leak, str, str]]:
-        """Yield each leak that a statement completes, a phrase that says where, and a ``splitter`` for ``_report``."""
+        """Yield each leak that a statement completes, with the arguments ``where`` and ``splitter`` for ``_report``."""
         place = f"line {step.node.lineno}"
         for node in step.nodes:
             if isinstance(node, ast.Call):
                 yield from self._find_in_call(node, step)
             if isinstance(node, ast.Call | ast.Subscript) and (leak := self._find_late(node, step)):
-                yield leak, f"and then transforms a part of them on {place}", ""
+                yield leak, f"and then transforms some of them on {place}", ""
             if isinstance(node, ast.Subscript) and row_index(node) in self._rows.test_indices:
                 leak = self._leak_of(node.value, step)
                 is_grouped = leak and leak.copies and row_index(node) in self._rows.grouped_indices
@@ -349,7 +349,7 @@ class _Flow:
         return replace(leak, path=leak.path or self._source.path) if leak and is_kept else None
 
     def _note_fit(self, call: ast.Call, step: Step) -> None:
-        """Record a variable that fit() or fit_transform() fits on all rows; forget it if it is refitted on fewer."""
+        """Record an estimator that fit() or fit_transform() fits on all rows; forget it if it is refitted on fewer."""
         if last_name(call.func) in ("fit", "fit_transform") and isinstance(call.func, ast.Attribute):
             owner = call.func.value
             if isinstance(owner, ast.Name):
@@ -450,7 +450,7 @@ class _Flow:
         return next((leak for leak in leaks if not leak.copies and not is_fit), None)
 
     def _find_tiled(self, node: ast.expr, step: Step) -> _Leak | None:
-        """Return a leak if ``node`` gives labels that ``np.tile()`` has repeated; otherwise None."""
+        """Return a leak if ``node`` evaluates to labels repeated with ``np.tile()``; otherwise None."""
         call = self._rows.calls.get(node.id) if isinstance(node, ast.Name) else node
         is_tiled = isinstance(call, ast.Call) and repeats_labels(call, self._rows)
         return _Leak("tile()", call.lineno, _REPEATS, step) if call and is_tiled else None
@@ -485,8 +485,8 @@ class _Flow:
         """Return the finding about a leak.
 
         ``splitter``: what splits the data into training and validation data; empty for a split into training and test data.
-        ``counts``: whether the accuracy may have been measured on this split; if not, it is refused only if equal rows
-        are found.
+        ``counts``: whether the accuracy may have been measured on this split; if not, it is refused only if identical
+        rows are found.
         """
         if leak.path and leak.path != self._source.path:
             where += f" of {self._source.path}"
@@ -645,7 +645,7 @@ class _Flow:
         return self._leak_of_repeated(call, f"{last_name(call.func)}()", step)
 
     def _leak_of_repeated(self, node: ast.Call | ast.Subscript, what: str, step: Step) -> _Leak | None:
-        """Return the leak in joined rows, some of which repeat. ``what``: a name for the expression that joins them."""
+        """Return the leak in ``node`` if it joins any rows more than once; else None. ``what``: a name for it."""
         parts = find_repeated(node, self._rows)
         if not parts:
             return None
@@ -657,7 +657,7 @@ class _Flow:
     def _leak_of_joined(self, call: ast.Call, step: Step) -> _Leak | None:
         """Return the leak in the arguments of a function that joins or converts them.
 
-        If only some of the joined columns are duplicated, the joined rows are not duplicates, so there is no leak.
+        If rows are duplicated in only some of the joined columns, the joined rows still differ, so there is no leak.
         """
         leak = self._first_leak(call.args, step)
         if not leak or not leak.copies:

@@ -1,4 +1,4 @@
-"""Tell which of a script's log messages are shown, rather than hidden or written only to a file."""
+"""Determine which of a script's log messages are shown, rather than hidden or written only to a file."""
 
 import ast
 import re
@@ -89,7 +89,7 @@ class _Output:
 
     def explain(self, *, sets_level: bool) -> str:
         """Return where the messages go, and how to show them. ``sets_level``: whether the log level is low enough."""
-        remedy = "remove filename from that call" + ("" if sets_level else ", and pass level=logging.INFO")
+        remedy = "remove the filename argument from that call" + ("" if sets_level else ", and pass level=logging.INFO")
         if self.name == "addHandler" and isinstance(self.call.func, ast.Attribute):
             logger = ast.unparse(self.call.func.value)
             level = "" if sets_level else f" and {logger}.setLevel(logging.INFO)"
@@ -218,7 +218,7 @@ def _sets_info(sources: tuple[Source, ...]) -> bool:
 def _configures_logging(source: Source, known: Collection[str] | None = None) -> bool:
     """Return whether a file sets the handlers of a logger, or calls a function that seems to do so.
 
-    ``known``: functions of the code that are checked elsewhere; if given, these and ``addHandler`` are ignored.
+    ``known``: functions in the code that are checked elsewhere; if given, calls to them and ``addHandler`` are ignored.
     """
     skipped = () if known is None else {*known, "addHandler"}
     assigned = (target for node in source.nodes if isinstance(node, ast.Assign) for target in node.targets)

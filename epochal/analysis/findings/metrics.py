@@ -140,7 +140,7 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: b
             each.line,
             f"compile() asks for the accuracy of a regression (loss {each.loss}, one linear output), "
             "which is meaningless unless the labels are 0 and 1.",
-            "Count the predictions that are close enough to their targets, and write their share to "
+            "Compute the share of predictions that are close enough to their targets, and write it to "
             "$EPOCHAL_OUT/accuracy.json.",
         )
     classes = each.units >= 3 and (each.activation == "softmax" or one_hot)
@@ -255,7 +255,7 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
                 source.path,
                 call.lineno,
                 f"{owner}{last_name(call.func)}() returns R², which is not an accuracy and does not count.",
-                "Count the predictions that are close enough to their targets, and write their share to "
+                "Compute the share of predictions that are close enough to their targets, and write it to "
                 "$EPOCHAL_OUT/accuracy.json.",
             )
         for target, value in step.assigned:

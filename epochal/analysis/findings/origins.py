@@ -541,7 +541,7 @@ def _without(origins: frozenset[str], variables: Collection[str]) -> frozenset[s
 
 
 def _holds_no_data(value: ast.expr) -> bool:
-    """Return whether an expression is not data but constants, a random number generator or settings."""
+    """Return whether an expression contains no data, only constants, a random number generator or settings."""
     return _is_name(value) or called(value) in _SETTINGS
 
 
@@ -592,7 +592,7 @@ def _unmark_elements(origins: frozenset[str], position: int | None = None) -> fr
 
 
 def _place_of(field: str | None) -> int | None:
-    """Return the position of the tuple element that ``field`` refers to; None if it states no position."""
+    """Return the position of the tuple element that ``field`` refers to; None if ``field`` contains no position."""
     place = (field or "").partition(_OR)[0]
     return int(place) if place.isdigit() else None
 
@@ -642,7 +642,7 @@ def _field_of(origin: str) -> tuple[str | None, str]:
 
 
 def _holds_table_rows(node: ast.expr) -> bool:
-    """Return whether an expression holds the rows of a table as tuples, without the names of the columns."""
+    """Return whether an expression holds a table's rows as tuples or arrays, which are unpacked by position."""
     name = called(node) or (node.attr if isinstance(node, ast.Attribute) else "")
     return name in ("itertuples", "to_numpy", "to_records", "values")
 

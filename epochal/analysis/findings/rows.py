@@ -36,7 +36,7 @@ _PART_KEY = re.compile(r"train|test|(?:^|_)(?:val|valid|validation|dev|holdout)(
 _STATISTICS = frozenset(
     {"fit", "len", "max", "min", "mean", "median", "nunique", "quantile", "std", "sum", "unique", "var", "Counter"}
 )
-"""The functions and methods whose results hold no rows of their arguments."""
+"""The functions and methods whose results contain no rows from their arguments."""
 _FITTED_METHODS = frozenset(
     {"transform", "fit_transform", "fit_resample", "predict", "predict_proba", "predict_log_proba", "decision_function"}
 )
@@ -57,7 +57,7 @@ class Rows:
     def __init__(self, source: Source, *, knows_parts: bool = True) -> None:
         """Start with the objects that the module ``source`` creates, and with no rows.
 
-        ``knows_parts``: whether a part of a split counts as such, rather than as all rows for a later split into folds.
+        ``knows_parts``: whether a part of a split is treated as a part; if false, it is treated as if it were all rows.
         """
         self.source = source
         self._knows_parts = knows_parts
@@ -200,7 +200,7 @@ class Rows:
         return frozenset().union(*map(self.depends_on, step.iterated))
 
     def name_splitter(self, call: ast.Call) -> str:
-        """Return the name of what splits off validation data in ``call``, such as ``fit()``; empty if nothing does."""
+        """Return what splits off validation data in ``call``, such as ``fit()``; empty if nothing does."""
         if self.source.callee(call) in _CROSS_VALIDATIONS:
             return f"{last_name(call.func)}()"
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit":
@@ -292,7 +292,7 @@ class Rows:
         return bool(call.args) and not self.receives_part(call)
 
     def receives_part(self, call: ast.Call) -> bool:
-        """Return whether an argument of a call is a part of the rows, or has a name like ``x_train``."""
+        """Return whether an argument of a call contains only part of the rows, or has a name like ``x_train``."""
         return any(self.is_part(each) or _selects_rows(each) or self.is_named_part(each) for each in inputs_of(call))
 
     def is_named_part(self, node: ast.expr) -> bool:
@@ -351,7 +351,7 @@ def column_names(node: ast.expr | None) -> frozenset[str]:
 
 
 def name_columns(node: ast.expr, source: Source) -> str:
-    """Return the text of the columns that an expression selects, as in ``df[["a", "b"]]``; empty if it selects all."""
+    """Return the source text of an expression's column selection, as in ``df[["a", "b"]]``; empty if it selects all."""
     if not isinstance(node, ast.Subscript):
         return ""
     columns = column_index(node)

@@ -64,8 +64,8 @@ class _Choice:
     ``origins``: what determined the choice (see ``Origins``); ``data``: the origins of the data whose columns are
     chosen. ``sliced``: the line on which only some rows of that data were taken; 0 if all rows were kept.
     ``decided``: the line to report. ``deciding``: the expressions that determine the columns. ``reorders``: whether
-    all columns are kept, but in another order. ``is_of_training``: whether the choice certainly depends
-    only on training rows.
+    all columns are kept, but in another order. ``is_of_training``: whether the choice is certain to
+    depend only on training rows.
     """
 
     step: Step
@@ -163,7 +163,7 @@ class _Choices:
         uses: list[_Use] = []
         nodes: list[ast.expr] = []
         chosen: Step | None = None
-        """The statement that measures the accuracy, if it uses columns chosen with training rows alone."""
+        """The statement that measures the accuracy, if it uses columns that were chosen using only training rows."""
         for step in self._scope.steps:
             for call in step.calls:
                 labels |= self._find_labels(call)
@@ -271,7 +271,7 @@ class _Choices:
         )
 
     def find_returned(self) -> Result | None:
-        """Return the choice in the function's result if an argument or column that may hold labels determined it."""
+        """Return the choice in the function's result if it depends on an argument or column that may hold labels."""
         parameters = find_parameters(self._scope)
         for step in self._scope.steps:
             if isinstance(step.node, ast.Return) and step.node.value:
@@ -370,7 +370,7 @@ class _Choices:
         return None
 
     def _find_measured(self, call: ast.Call) -> list[frozenset[str]]:
-        """Return the origins of a measuring call's first two arguments, such as rows and labels."""
+        """Return the origins of the first two arguments of a call that measures accuracy, such as rows and labels."""
         given = inputs_of(call)[:2]
         return [unmark_all(found) for found in map(self._origins.of, given) if found]
 
@@ -413,7 +413,7 @@ class _Choices:
         return f"before the split on line {choice.sliced}" if choice.sliced else ""
 
     def _choices_of(self, value: ast.expr, step: Step) -> frozenset[_Choice]:
-        """Return the choices of columns that an expression makes or contains; an empty set if it has all columns."""
+        """Return the choices of columns made in an expression, or earlier for its variables; an empty set if none."""
         sliced = step.node.lineno if isinstance(value, ast.Subscript) and self._origins.takes_rows(value) else 0
         found = set[_Choice]()
         for each in ast.walk(value):
@@ -522,7 +522,7 @@ def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
 
 
 def _data_of(node: ast.expr) -> ast.expr:
-    """Return ``x`` for ``x[:, best]`` or ``x.loc[:, best]``; return other expressions unchanged."""
+    """Return what a subscript selects from: ``x`` for ``x[:, best]`` or ``x.loc[:, best]``; else ``node`` itself."""
     data = node.value if isinstance(node, ast.Subscript) else node
     return data.value if isinstance(data, ast.Attribute) and is_locator(data) else data
 

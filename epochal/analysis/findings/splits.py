@@ -79,7 +79,7 @@ def find_unseeded_splits(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def _is_inner(use: Use, *, is_named: bool) -> bool:
-    """Return whether a split concerns only training rows. ``is_named``: whether its variables' names suggest this."""
+    """Return whether a split divides only training rows. ``is_named``: whether its variables' names suggest this."""
     return is_named if use is Use.UNKNOWN else use is not Use.TEST
 
 
@@ -156,8 +156,8 @@ def _has_no(call: ast.Call, name: str) -> bool:
 def _splits_off_validation(scope: Scope, step: Step, call: ast.Call) -> bool:
     """Return whether a split seems to set aside validation data, judging by the names of its results and its data.
 
-    Another method may test on an attribute with any name, so attributes count only if one set in ``scope`` has "test"
-    in its name.
+    Attributes count only if ``scope`` sets one that has "test" in its name, because another method may test on an
+    attribute with any name.
     """
     nodes = [node for target, value in step.assigned if value is call for node in ast.walk(target)]
     results = [node.id for node in nodes if isinstance(node, ast.Name)]

@@ -44,7 +44,7 @@ class _Calls:
         self._given: list[bool] = []
         """Whether each call was given training rows, or rows selected by a slice (see ``_slices``)."""
         self._slices: set[str] = set()
-        """The rows passed to the calls as slices: training rows if the accuracy is measured on the other rows."""
+        """The rows passed to the calls as slices. They are training rows if the accuracy is measured on the rest."""
         self._results: set[str] = set()
         """The rows that the calls return, in which test rows may be copies of training rows."""
 

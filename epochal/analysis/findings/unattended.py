@@ -231,9 +231,10 @@ def find_unguarded_processes(sources: tuple[Source, ...]) -> Iterator[Finding]:
 
 
 def find_spawning(sources: tuple[Source, ...]) -> tuple[Place | None, Place | None]:
-    """Return a call that spawns processes and the ``set_start_method`` before it; no spawned process may repeat them.
+    """Return a call that spawns processes, and the ``set_start_method`` call before it.
 
-    Each is None if there is no such call outside ``if __name__ == "__main__"``.
+    Spawned processes must not run these calls again. Each is None if there is no such call outside
+    ``if __name__ == "__main__"``.
     """
     is_chosen, setting, contexts = False, None, set[str]()
     unguarded = {id(step.node) for _, step in find_unguarded(sources)}

@@ -29,7 +29,7 @@ MEASURING = frozenset(
     | {"test_on_batch", "predict_on_batch", "best_score_", "oob_score_", "from_predictions", "from_estimator"}
     | {"cv", "learning_curve", "validation_curve", "permutation_test_score"}
 )
-"""Functions, methods and attributes that measure a model or predict with it."""
+"""Functions, methods and attributes that evaluate a model or predict with it."""
 _PLAIN_USES = MEASURING | {
     *("fit", "compile", "summary", "add", "save", "save_weights", "save_model", "get_params", "set_params"),
     *("count_params", "classes_", "feature_importances_"),

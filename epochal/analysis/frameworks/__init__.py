@@ -58,7 +58,7 @@ class LogLines:
 
 @dataclass(frozen=True)
 class Recorder:
-    """A framework's methods the recorder supports, as named in messages.
+    """The methods of a framework that the recorder supports, as named in messages.
 
     ``measures``: the method that measures an accuracy; the recorder records this accuracy and the test samples.
     ``resumes``: the method that the recorder can resume from a checkpoint. Each is empty if there is no such method.

@@ -46,7 +46,10 @@ MAX_STEPS = 500
 
 
 Owner = tuple[ast.AST | None, str]
-"""The class or dictionary that holds an attribute or key (None if unknown), and the most likely kind of definition."""
+"""Where an attribute or key is defined.
+
+The class or dictionary that holds it (None if unknown), and its most likely kind, such as ``field`` or ``option``.
+"""
 
 
 class Evaluator:
@@ -430,7 +433,7 @@ class Evaluator:
         return next((self._find_owner_once(other, each) for other, each in arguments if each), (None, "item"))
 
     def _find_owner_once(self, unit: Unit, value: ast.expr) -> Owner:
-        """Act like ``find_owner``, but return no owner if ``value`` is already being looked up."""
+        """Like ``find_owner``, but return no owner if ``value`` is already being looked up."""
         if value in self._evaluating or len(self._evaluating) > MAX_DEPTH:
             return None, "item"
         self._evaluating.add(value)

@@ -27,8 +27,8 @@ _TEST_SHARE = re.compile(
 )
 """Matches the names (lower case, no underscores) of fold indices and of training, test or validation sizes."""
 _EXPECTED_VALUES = {
-    "number": "a range, or numbers as choices",
-    "text": "strings as choices",
+    "number": "a range, or a list of numbers as choices",
+    "text": "a list of strings as choices",
     "boolean": "{ choices = [true, false] }",
 }
 

@@ -57,7 +57,10 @@ _TRIAL_NUMBER = "trial"
 _ASKED_BY = "asked by"
 _FAILED = "failed"
 _LONGEST_START = timedelta(minutes=10)
-"""The longest time between asking for a combination and starting its trial, including any wait for the database."""
+"""The longest time that may pass between asking for a combination and starting its trial.
+
+It includes any wait for the database.
+"""
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ class Workers:
                     return started
 
     def _judge_measured(self) -> Sequence[Trial]:
-        """Judge trials whose process died before judging them; return all the run's trials, as they were beforehand."""
+        """Judge trials whose process died before doing so; return the run's trials as they were before this call."""
         trials = self._active.load().trials
         for trial in trials:
             if trial.state is TrialState.MEASURED:

@@ -49,7 +49,10 @@ class StartOver(SystemExit):
 
 
 class Checkpoints:
-    """The checkpoints of one fit, stored in ``folder``. ``model``, ``call``: the numbers of the model and the fit."""
+    """The checkpoints of one fit, stored in ``folder``.
+
+    ``model``, ``call``: the numbers that identify the model and the fit.
+    """
 
     def __init__(self, folder, model, call):
         self._folder = Path(folder)

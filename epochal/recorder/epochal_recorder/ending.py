@@ -26,7 +26,7 @@ _MAIN_PROCESS = "EPOCHAL_MAIN_PROCESS"
 
 
 _MAX_FAILED_PROCESSES = 4
-"""The script is ended once this many spawned processes have failed to import it."""
+"""The script is terminated once this many spawned processes have failed to import it."""
 
 
 class _ThreadsAreIdle(BaseException):

@@ -84,7 +84,7 @@ class FittedRows:
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Sorted hashes of the rows without their labels; may be empty if the labels are few enough to try them all."""
+        """Sorted hashes of the rows without their labels; may be empty if there are few enough labels to try each."""
         self.repeats = []
         """How often the rows of each class repeat in the first pass; empty if unknown.
 
@@ -122,7 +122,7 @@ class FittedRows:
         self._sample = []
         self._passes = 0
         self.is_complete = False
-        """Whether to ignore further passes because the last pass had no new rows, or because nearly all rows are new."""
+        """Whether to ignore further passes because the last pass had no new rows, or almost only new ones."""
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
@@ -237,19 +237,22 @@ class FittedRows:
         return _count_rows(self.repeats_of_parts() if self.in_parts else self.repeats_of_data)
 
     def repeats_of_parts(self):
-        """Return pairs as in ``repeats``, for all classes together. The fit's rows must have come in parts."""
+        """Return pairs as in ``repeats``, for all classes together. The rows must have been added in parts."""
         with self._lock:
             self._merge_recent()
             times, counts = numpy.unique(self.counts[self.counts > 0], return_counts=True)
             return [list(pair) for pair in zip(times.tolist(), counts.tolist(), strict=True)]
 
     def add_hashed(self, rows, labels):
-        """Add rows of the current pass, given the hashes of the rows without their labels, and those of the labels."""
+        """Add rows of the current pass, given the hashes of the labels and of the rows without their labels."""
         with self._lock:
             self._parts.append((rows, None, labels))
 
     def _take_parts(self):
-        """Remove the current pass's rows; return hashes of rows with their labels, of rows without them, and of labels."""
+        """Remove the current pass's rows, and return three arrays of hashes.
+
+        The hashes are those of the rows with their labels, of the rows without their labels, and of the labels alone.
+        """
         parts, self._parts = self._parts, []
         rows = numpy.concatenate([part[0] for part in parts])
         kept = [part[1] for part in parts]

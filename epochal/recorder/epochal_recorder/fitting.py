@@ -361,7 +361,7 @@ class Fit:
 
 
 def _split_off_validation(x, y, split):
-    """Split arrays into a training and a validation part as Keras does: the last rows are for validation."""
+    """Split arrays into training and validation parts as Keras does: the last rows are for validation."""
     count = count_samples(x)
     at = math.floor(count * (1 - split)) if count else 0
     first, last = ([_take_rows(each, part) for each in (x, y)] for part in (slice(None, at), slice(at, None)))

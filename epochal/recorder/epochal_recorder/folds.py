@@ -19,7 +19,7 @@ _ENOUGH, _PART = 100, 5
 def compare_folds(estimator, cv, data, hashes):
     """Return how the rows of a test fold compare with those of its training folds (the event's field ``seen``).
 
-    ``cv``: the cross-validation's argument of this name. ``data``: its rows, their labels and their groups. ``hashes``:
+    ``cv``: the ``cv`` argument of the cross-validation. ``data``: its rows, their labels and their groups. ``hashes``:
     the hashes of the rows. The folds are drawn again, without affecting the random numbers that the script draws later.
     If the rows cannot be compared, only ``why`` is returned.
     """

@@ -167,7 +167,7 @@ class _PredictLoaded(Predict):
     """Observer of a call to a loaded model's predict. A later fit may use the results as features."""
 
     def finish(self, returned):
-        """Record the prediction, and keep its numbers so that they are recognised among the features of a later fit."""
+        """Record the prediction, and keep its values so that they are recognised among the features of a later fit."""
         super().finish(returned)
         self._shared.lineage.loaded_results.add(returned, self._arguments.get("x"))
 
@@ -179,7 +179,7 @@ def _make_recorder(*arguments):
 
 
 class _Recorder:
-    """A recorder that creates an observer for each call to fit, evaluate or predict, and numbers models and fits."""
+    """Creates an observer for each call to fit, evaluate or predict, and assigns numbers to models and fits."""
 
     def __init__(self, out, shared, checkpoints, stop_at, started):
         self._out = out

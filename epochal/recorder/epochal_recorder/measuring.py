@@ -467,7 +467,7 @@ class Prediction:
         return self._returned is not None and self._returned() is answers
 
     def has_answers(self, answers):
-        """Return whether ``answers`` are those of the prediction, even if the classes have different names."""
+        """Return whether ``answers`` match those of the prediction, regardless of how the classes are named."""
         return len(answers) == self.test_rows.count and digest_answers(answers) in self._answers
 
 

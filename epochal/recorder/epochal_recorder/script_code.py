@@ -254,7 +254,7 @@ def _own_functions(kind):
 
 
 def _function_of(value):
-    """Return the function behind a method, property or tf.function, or a function itself; None for anything else."""
+    """Return the function behind a method, property or tf.function; ``value`` itself if it is a function; else None."""
     for name in ("__func__", "fget", "python_function"):
         value = getattr(value, name, None) or value
     return value if isinstance(value, types.FunctionType) else None
