@@ -602,3 +602,37 @@ for rows in (slice(100, 150), slice(50, 150), slice(100), slice(150, 200)):
     line = next(at for at, text in enumerate(script.splitlines(), 1) if text.startswith("selector"))
     assert [each["refused"] for each in seen] == [True] * 3 + [False]
     assert [each["learned"] for each in seen] == [{"of": "SelectKBest", "line": line}, None, None, None]
+
+
+@pytest.mark.sklearn
+def test_selectors_of_other_folds_are_not_blamed(sklearn_python: Path, tmp_path: Path) -> None:
+    """Selectors that choose the same columns return the same rows. Only the model's own selector counts.
+
+    A selector counts, too, if its columns are chosen again by one that was fitted on training rows alone.
+    """
+    script = f"""{BEGINNING}
+from sklearn.feature_selection import SelectKBest
+from sklearn.model_selection import KFold, train_test_split
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(200, 9)), rng.integers(0, 2, 200)
+x[:, :2] += 9 * y[:, None]
+folds = list(KFold(5, shuffle=True, random_state=0).split(x))
+for train, test in folds:
+    selector = SelectKBest(k=2).fit(x[train], y[train])
+    tree.fit(selector.transform(x[train]), y[train]).score(selector.transform(x[test]), y[test])
+for train, test in folds:
+    selector = SelectKBest(k=2)
+    z = selector.fit_transform(x[train], y[train])
+    tree.fit(np.vstack([z, z[:20] + 0.1]), np.hstack([y[train], y[train][:20]]))
+    tree.score(selector.transform(x[test]), y[test])
+z = SelectKBest(k=3).fit_transform(x, y)
+z_train, z_test, y_train, y_test = train_test_split(z, y, random_state=0)
+tree.fit(z_train, y_train).score(z_test, y_test)
+selector = SelectKBest(k=3).fit(z_train, y_train)
+tree.fit(selector.transform(z_train), y_train).score(selector.transform(z_test), y_test)
+"""
+    result = run(sklearn_python, script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    refused = [event["seen"]["refused"] for event in events if event["event"] == "score"]
+    assert refused == [False] * 10 + [True] * 2

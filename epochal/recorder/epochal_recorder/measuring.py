@@ -269,12 +269,26 @@ class SharedState:
         fitted.source = [name, next((fit.line for fit in fits if fit.line), None)]
         fitted.add_hashed(results[is_found], labels[is_found])
         fitted.end_pass()
-        self._transformations.append((numpy.unique(results[is_found]), fitted.identity))
+        earlier = {fit.identity for fit in fits if fit.source}
+        self._transformations.append((numpy.unique(results[is_found]), {fitted.identity, *earlier}))
 
     def transformations_of(self, rows):
-        """Return the identities of the transformations that produced any of ``rows`` (hashes)."""
-        unique = numpy.unique(rows) if self._transformations else rows
-        return {identity for results, identity in self._transformations if is_in(unique, results).any()}
+        """Return the identities of the transformations that ``rows`` (hashes) come from, including any earlier ones.
+
+        In a loop over folds, selectors may choose the same columns, so that the same row is the result of several. So
+        each row counts as the result of the transformation that produced most of ``rows`` or, of several, the last one.
+        """
+        identities, unexplained = set(), numpy.unique(rows) if self._transformations else rows
+        counts = [is_in(unexplained, results).sum() for results, _ in self._transformations]
+        for place in sorted(range(len(counts)), key=lambda place: (counts[place], place), reverse=True):
+            if not len(unexplained) or not counts[place]:
+                break
+            results, chain = self._transformations[place]
+            is_explained = is_in(unexplained, results)
+            if is_explained.any():
+                identities |= chain
+                unexplained = unexplained[~is_explained]
+        return identities
 
     def find_origin(self, arrays):
         """Return where the weights in ``arrays`` (one array per variable) come from."""
