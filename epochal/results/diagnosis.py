@@ -60,7 +60,7 @@ def diagnose(
     exceptions = _find_exceptions(endings or Endings(), lines)
     # C++ prints no traceback, only a message ("terminate called after throwing … 'std::bad_alloc'").
     last_messages = [line for line in lines if line][-_LAST_LINES:] + [each.text for each in exceptions[:1]]
-    if reason is Reason.OUT_OF_MEMORY or (reason is None and any(map(is_out_of_memory, last_messages))):
+    if reason is Reason.OUT_OF_MEMORY or any(map(is_out_of_memory, last_messages)):
         refused = [each for each in exceptions if is_out_of_memory(each.text)]
         return Reason.OUT_OF_MEMORY, explain_memory(refused, _locate(refused, origin), origin)
     if number == signal.SIGTERM and endings and endings.children:  # the recorder ended a script that was stuck

@@ -343,11 +343,13 @@ def test_error_in_a_graph_is_located_in_nn_py() -> None:
     [
         _IN_A_GRAPH.format(name="ResourceExhaustedError", message="OOM when allocating tensor with shape[9,9]"),
         "terminate called after throwing an instance of 'std::bad_alloc'\n  what():  std::bad_alloc\n",
+        "op_kernel.cc:1858] OP_REQUIRES failed : RESOURCE_EXHAUSTED: OOM when allocating tensor with shape[1437,96,96,128]\n",
     ],
 )
-def test_refused_memory_is_recognized(log: str) -> None:
+@pytest.mark.parametrize("reason", [None, Reason.KILLED])
+def test_refused_memory_is_recognized(log: str, reason: Reason | None) -> None:
     """The messages from TensorFlow and C++ are recognized even if a signal ended the script."""
-    assert _diagnose(134, log)[0] is Reason.OUT_OF_MEMORY
+    assert _diagnose(139, log, reason)[0] is Reason.OUT_OF_MEMORY
 
 
 @pytest.mark.parametrize(
