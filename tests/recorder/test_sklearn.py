@@ -176,6 +176,7 @@ rng = np.random.default_rng(0)
 x, y = rng.normal(size=(300, 4)), (rng.random(300) < 0.3).astype(int)
 rare = np.flatnonzero(y)
 balanced, twice = np.r_[np.arange(300), rare, rare, rare], rng.permutation(np.arange(600) % 300)
+january = np.r_[:120, :120, 240:300]  # of five folds in order, one is without copies
 coarse = np.round(x[:, :2])
 frame = pd.DataFrame(coarse, columns=list("ab")).assign(c=np.where(y, 1, 2))
 shuffled, seeded = KFold(5, shuffle=True), StratifiedKFold(4, shuffle=True, random_state=np.random.RandomState(3))
@@ -200,6 +201,7 @@ copied = [
     (x[twice].tolist(), y[twice].tolist(), dict(cv=PredefinedSplit(np.arange(600) % 3))),
     (np.repeat(x[:60], 2, axis=0), np.repeat(y[:60], 2), dict(cv=LeaveOneOut())),
     (x, y, dict(cv=[(np.arange(300), each) for each in (np.arange(150), np.arange(150, 300))])),
+    *((x[np.roll(january, 60 * fold)], y[np.roll(january, 60 * fold)], dict(cv=KFold(5))) for fold in range(5)),
 ]
 unknown = [(x, y, dict(cv=Own(5)))]
 """
@@ -226,8 +228,8 @@ for rows, labels, options in (*clean, *copied, *unknown):
     events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     assert [event for event in events if event["event"] == "fault"] == []
     seen = [event["seen"] for event in events if event["event"] in ("cross_validation", "predict")]
-    assert [each["refused"] for each in seen] == [False] * 10 + [True] * 6 + [False], seen
-    assert [each["checked"] for each in seen] == [True] * 16 + [False], seen
+    assert [each["refused"] for each in seen] == [False] * 10 + [True] * 11 + [False], seen
+    assert [each["checked"] for each in seen] == [True] * 21 + [False], seen
 
 
 @pytest.mark.sklearn

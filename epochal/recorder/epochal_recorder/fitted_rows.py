@@ -354,13 +354,20 @@ class FittedRows:
 def compare(rows, labels, fits, by_class=True, fitted=None):
     """Compare test rows with the rows of ``fits``, and return a dict that says whether the test is refused.
 
+    The arguments are those of ``estimate``, and the result is that of ``judge``.
+    """
+    return judge([estimate(rows, labels, fits, by_class, fitted)])
+
+
+def estimate(rows, labels, fits, by_class=True, fitted=None):
+    """Estimate which share of test rows the rows of ``fits`` contain, and which a clean split would yield.
+
     ``rows``: hashes of the test rows, labels included; ``labels``: hashes of the labels alone. ``by_class``: whether to
     estimate the expected share class by class. ``fitted``: for each fit, the sorted hashes of the rows to compare
     with; by default, the hashes that include the labels.
 
-    In the result, ``rows`` is the number of rows compared, ``share`` the share of them that the model was
-    fitted on, ``expected`` the share that a clean split would yield, and ``refused`` whether these rows make the test
-    meaningless. Shares range from 0 to 1.
+    Returns an estimate for ``judge``: the number of rows and of distinct rows, both shares, and the number of distinct
+    rows in the fits.
     """
     ceiling = min([fit.ceiling for fit in fits], default=numpy.iinfo(numpy.uint64).max)
     fitted = [fit.snapshot() for fit in fits] if fitted is None else fitted
@@ -370,7 +377,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
     fitted = _union(fitted)
     unique, counts = numpy.unique(rows, return_counts=True)
     if not len(unique) or not len(fitted):
-        return {"rows": len(rows), "share": 0.0, "expected": 0.0, "refused": False}
+        return len(rows), len(unique), 0.0, 0.0, 0
     share = float(counts[is_in(unique, fitted)].sum() / len(rows))
     classes, repeats = _repeats_by_class(rows, labels)
     test_repeats = dict(zip(classes.tolist(), repeats, strict=True))
@@ -385,11 +392,32 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
             )
     if len(fits) > 1 and not any(_find_copied_classes(train_repeats) for train_repeats in repeats_of_fits):
         expected = max(expected, _twin_share(fits))
+    return len(rows), len(unique), share, expected, all_distinct
+
+
+def judge(estimates):
+    """Judge the test rows of one or several estimates (see ``estimate``) together, and return a dict.
+
+    ``rows`` is the number of rows compared, ``share`` the share of them that the model was fitted on, ``expected`` the
+    share that a clean split would yield, and ``refused`` whether these rows make the test meaningless. Shares range
+    from 0 to 1.
+    """
+    rows, unique, shares, expectations, distinct = (numpy.array(each) for each in zip(*estimates, strict=True))
+    weights = rows / max(1, rows.sum())
+    share, expected = float(weights @ shares), float(weights @ expectations)
     pooled = (share + expected) / 2
-    error = math.sqrt(pooled * (1 - pooled) / len(unique) + expected * (1 - expected) / max(1, all_distinct))
+    # The training rows of several folds are nearly the same, so they do not make the expected share more certain.
+    error = math.sqrt(
+        pooled * (1 - pooled) / max(1, unique.sum()) + expected * (1 - expected) / max(1, distinct.mean())
+    )
     excess = share - expected
     refused = excess > _SMALL and excess > _SIGNIFICANT * error
-    return {"rows": len(rows), "share": round(share, 4), "expected": round(expected, 4), "refused": bool(refused)}
+    return {
+        "rows": int(rows.sum()),
+        "share": round(share, 4),
+        "expected": round(expected, 4),
+        "refused": bool(refused),
+    }
 
 
 def compare_unlabelled(rows, fits):

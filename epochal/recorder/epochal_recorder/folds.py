@@ -8,16 +8,19 @@ import warnings
 
 import numpy
 
-from .fitted_rows import ALL_ROWS, FittedRows, compare
+from .fitted_rows import ALL_ROWS, FittedRows, estimate, judge
 from .rows import NotHashable, as_array, hash_labels, with_labels
 
 _MAX_ROWS = 1_000_000
+"""The maximum number of rows to compare, and about the maximum number of training rows in all folds that are drawn."""
+_FEW = 10
+"""Up to this many folds are compared one by one. Of more folds, some are compared together."""
 _ENOUGH, _PART = 100, 5
-"""Test folds are pooled until they have ``_ENOUGH`` rows or, if that is fewer, 1/``_PART`` of all rows."""
+"""Test folds are compared together if they have fewer than ``_ENOUGH`` rows or, if that is less, 1/``_PART`` of all."""
 
 
 def compare_folds(estimator, cv, data, hashes):
-    """Return how the rows of a test fold compare with those of its training folds (the event's field ``seen``).
+    """Return how the rows of the test folds compare with those of their training folds (the event's field ``seen``).
 
     ``cv``: the ``cv`` argument of the cross-validation. ``data``: its rows, their labels and their groups. ``hashes``:
     the hashes of the rows. The folds are drawn again, without affecting the random numbers that the script draws later.
@@ -26,18 +29,20 @@ def compare_folds(estimator, cv, data, hashes):
     rows, labels, groups = data
     if len(hashes) > _MAX_ROWS:
         return {"why": "the cross-validation uses too many rows to compare"}
+    estimates, parts = [], []
     try:
         labels = as_array(labels)
-        trained, tested = _draw_fold(estimator, cv, labels, groups, len(hashes))
-        hashed = hash_labels(labels[tested])
-        fitted = FittedRows("training folds")
-        fitted.add(hashes[trained], labels[trained], _select(rows, trained))
-        fitted.end_pass()
+        for trained, tested in _draw_folds(estimator, cv, labels, groups, len(hashes)):
+            hashed = hash_labels(labels[tested])
+            fitted = FittedRows("training folds")
+            fitted.add(hashes[trained], labels[trained], _select(rows, trained))
+            fitted.end_pass()
+            estimates.append(estimate(with_labels(hashes[tested], hashed), hashed, [fitted]))
+            parts.append(bool((trained & tested).any()))
     except NotHashable as fault:
         return {"why": f"the rows of the folds cannot be compared ({fault})"}
-    found = compare(with_labels(hashes[tested], hashed), hashed, [fitted])
-    part = found["share"] >= ALL_ROWS and bool((trained & tested).any())
-    return found | {"part": part, "checked": True, "why": ""}
+    found = judge(estimates)
+    return found | {"part": found["share"] >= ALL_ROWS and any(parts), "checked": True, "why": ""}
 
 
 def find_tested(estimator, cv, labels, groups):
@@ -91,37 +96,40 @@ def _redrawing(estimator, cv, labels):
         numpy.random.set_state(state)
 
 
-def _draw_fold(estimator, cv, labels, groups, count):
-    """Return masks of the training rows and the test rows of one fold, or of several if the folds are small.
+def _draw_folds(estimator, cv, labels, groups, count):
+    """Return masks of training rows and of test rows: one pair for each fold, or for several if there are many.
 
-    The training rows of several folds are those that the folds have in common. Raises NotHashable if the folds are
-    unknown.
+    The training rows of several folds are those that the folds have in common. If there are many rows, only some of the
+    folds are drawn, at random. Raises NotHashable if the folds are unknown.
     """
-    trained, tested = numpy.ones(count, bool), numpy.zeros(count, bool)
     with _redrawing(estimator, cv, labels) as (splitter, some):
-        enough = max(1, min(_ENOUGH, count // _PART))
-        chosen = _choose_folds(splitter.get_n_splits(some, labels, groups), enough / count)
+        splits = splitter.get_n_splits(some, labels, groups)
+        share = 0.0 if splits <= _FEW else min(_ENOUGH / count, 1 / _PART)
+        group_of = _group_folds(splits, share, max(1, _MAX_ROWS // count))
+        drawn = {}
         for number, (train, test) in enumerate(splitter.split(some, labels, groups)):
-            if number not in chosen:
+            if number not in group_of:
                 continue
+            trained, tested = drawn.setdefault(group_of[number], (numpy.ones(count, bool), numpy.zeros(count, bool)))
             in_training = numpy.zeros(count, bool)
             in_training[train] = True
             trained &= in_training
             tested[test] = True
-            if tested.sum() >= enough or number == max(chosen):
-                break
-    if not tested.any() or not trained.any():
-        raise NotHashable("the selected folds have no test rows, or no training rows in common")
-    return trained, tested
+    pairs = [(trained, tested) for trained, tested in drawn.values() if trained.any() and tested.any()]
+    if not pairs:
+        raise NotHashable("the folds have no test rows, or no training rows in common")
+    return pairs
 
 
-def _choose_folds(count, share):
-    """Return the indices of randomly chosen folds, out of ``count``, that together contain about ``share`` of all rows.
+def _group_folds(count, share, limit):
+    """Map ``count`` folds to groups of at least one fold and about ``share`` of all rows; at most ``limit`` groups.
 
-    Successive folds could hide leaks: a row and the copies that follow it would all be test rows.
+    The groups are drawn at random. Successive folds in one group could hide leaks: a row and the copies that follow it
+    would all be test rows.
     """
-    size = min(count, math.ceil(round(count * share, 6)))
-    return set(numpy.random.default_rng(0).choice(count, size, replace=False).tolist())
+    size = max(1, min(count, math.ceil(round(count * share, 6))))
+    order = numpy.random.default_rng(0).permutation(count).tolist()
+    return {fold: place // size for place, fold in enumerate(order) if place // size < limit}
 
 
 def _copy(splitter):
