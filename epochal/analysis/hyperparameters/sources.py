@@ -42,6 +42,12 @@ def read_sources(code: Path, script: str, content: bytes) -> Sources:
     ``script``: the script's path in that folder. ``content``: the script's content; the script need not exist in the
     folder. Only regular files of at most 256 KB are read.
     """
+    modules = read_modules(code, script, content)
+    return Sources(script, modules, _read_configs(code, PurePosixPath(script).parent, modules))
+
+
+def read_modules(code: Path, script: str, content: bytes) -> dict[str, bytes]:
+    """Return the contents, by path, of the script and then of its local modules, read as by ``read_sources``."""
     modules = {script: content}
     folder = PurePosixPath(script).parent
     queue = [script]
@@ -53,7 +59,7 @@ def read_sources(code: Path, script: str, content: bytes) -> Sources:
                 if text is not None:
                     modules[imported] = text
                     queue.append(imported)
-    return Sources(script, modules, _read_configs(code, folder, modules))
+    return modules
 
 
 def imported_module(node: ast.ImportFrom | ast.alias, path: str, script: str) -> list[str]:
