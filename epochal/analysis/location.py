@@ -1,6 +1,5 @@
 """Find the training script among the pushed files: a Python file, or a notebook, which is exported to Python."""
 
-import ast
 import difflib
 import json
 import re
@@ -13,22 +12,16 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from epochal.analysis.candidates import OTHER_NAMES, guess_script
 from epochal.analysis.files import list_code_files
 from epochal.analysis.missing_files import adding_command, explain_adding, find_ignore_rule
-from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
 from epochal.folders import SCRIPT
 from epochal.grammar import join_words
 
-_OTHER_NAMES = ("train.py", "main.py")
 _NOTEBOOK_SUFFIX = ".ipynb"
 # These run the rest of their line. The export comments out all other magics.
 _TIMING_MAGIC = re.compile(r"^(\s*)%(?:time|prun)\s+(?=\S)", re.MULTILINE)
-
-
-_TRAINS = re.compile(rb"\b(?:fit|backward|train)\w*\(")
-"""Matches calls that train a model, and definitions of functions with names such as ``train_model``."""
-_EVALUATES = frozenset({"score", "evaluate", "accuracy_score"})
 
 
 @dataclass(frozen=True)
@@ -125,7 +118,7 @@ def explain_notebook_function(function: str, path: str) -> str:
 def _find_at_top(code: Path, *, is_commit: bool) -> str:
     if (code / SCRIPT).is_file():
         return SCRIPT
-    found = [name for name in _OTHER_NAMES if (code / name).is_file()]
+    found = [name for name in OTHER_NAMES if (code / name).is_file()]
     found = found or sorted(path.name for path in code.glob(f"*{_NOTEBOOK_SUFFIX}") if path.is_file())
     if len(found) == 1:
         return found[0]
@@ -136,49 +129,18 @@ def _find_at_top(code: Path, *, is_commit: bool) -> str:
             f"The repository has {join_words(found)} but no {SCRIPT}. "
             f"In epochal.toml, name the training script: {settings}.",
         )
-    scripts = [name for name in list_code_files(code) if name.endswith(".py")]
-    elsewhere = [name for name in scripts if PurePosixPath(name).name in (SCRIPT, *_OTHER_NAMES)]
     ignored = _explain_ignored_names(code) if is_commit else ""
-    if not elsewhere:  # if git ignores the usual names, the only script in the commit may just be a module
-        training = [name for name in scripts if _may_train(code / name)]
-        candidates = (training, [name for name in training if _measures(code / name)], [] if ignored else scripts)
-        elsewhere = next((found for found in candidates if len(found) == 1), [])
-    elsewhere.sort(key=lambda name: (name.count("/"), PurePosixPath(name).name != SCRIPT))
+    guess = guess_script(code, may_be_missing=bool(ignored))
     missing = f"There is no {SCRIPT}, train.py, main.py or notebook at the top level of the repository"
-    setting = f'script = "{elsewhere[0] if elsewhere else "path/to/train.py"}"'
+    setting = f'script = "{guess or "path/to/train.py"}"'
     start = f"{missing}, and {ignored} If it is another file, name it in" if ignored else f"{missing}. In"
     name = "" if ignored else ", name the training script"
     raise RunFailed(Reason.NO_SCRIPT, f"{start} epochal.toml{name}: {setting}.")
 
 
-def _may_train(path: Path) -> bool:
-    """Return whether a Python file seems to train a model, judging by its name and its text."""
-    try:
-        return "train" in path.stem.lower() or bool(_TRAINS.search(path.read_bytes()))
-    except OSError:
-        return False
-
-
-def _measures(path: Path) -> bool:
-    """Return whether a Python file trains and evaluates a model at the top level, outside its functions and classes."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return False
-    called: set[str] = set()
-    stack: list[ast.AST] = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Call):
-            called.add(last_name(node.func))
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            stack += ast.iter_child_nodes(node)
-    return "fit" in called and bool(called & _EVALUATES)
-
-
 def _explain_ignored_names(code: Path) -> str:
     """Return which of the common script names git ignores, and how to commit that script; empty if it ignores none."""
-    for name in (SCRIPT, *_OTHER_NAMES, f"NOTEBOOK{_NOTEBOOK_SUFFIX}"):
+    for name in (SCRIPT, *OTHER_NAMES, f"NOTEBOOK{_NOTEBOOK_SUFFIX}"):
         if rule := find_ignore_rule(name, code):
             is_notebook = name.endswith(_NOTEBOOK_SUFFIX)
             what, which = ("notebooks", "a notebook") if is_notebook else (name, name)

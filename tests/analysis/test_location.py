@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -125,18 +126,46 @@ def test_message_says_what_to_write(tmp_path: Path, names: list[str], configured
     assert [fact for fact in facts if fact not in failure.value.explanation] == []
 
 
+_FIT = "model.fit(x, y)\nprint(model.score(x_test, y_test))\n"
+_MAIN = f"def main():\n{indent(_FIT, '    ')}\n\nif __name__ == '__main__':\n    main()\n"
+_MODULE = "def build(x, y):\n    return Model().fit(x, y)\n"
+_PLACEHOLDER = "path/to/train.py"
+
+
 @pytest.mark.parametrize(
-    ("classify", "setting"),
+    ("files", "setting"),
     [
-        ("print(model.fit(x, y).score(x_test, y_test))\n", "classify.py"),
-        ("if __name__ == '__main__':\n    model.fit(x, y)\n    model.evaluate(x_test, y_test)\n", "classify.py"),
-        ("def run():\n    return model.fit(x, y).score(x_test, y_test)\n", "path/to/train.py"),
-        ("print model.fit(x, y).score(x_test, y_test)\n", "path/to/train.py"),
+        ({"classify.py": _FIT, "model.py": _MODULE}, "classify.py"),
+        ({"classify.py": f"if __name__ == '__main__':\n{indent(_FIT, '    ')}", "model.py": _MODULE}, "classify.py"),
+        ({"classify.py": _MODULE.replace("build", "run"), "model.py": _MODULE}, _PLACEHOLDER),
+        ({"classify.py": "print model.fit(x, y)\n", "model.py": _MODULE}, "classify.py"),
+        ({"svm.py": _MAIN, "model.py": _MODULE}, "svm.py"),
+        ({"svm.py": _MAIN, "baseline.py": _FIT}, _PLACEHOLDER),
+        ({"svm.py": _MAIN, "plot.py": "a, b = train_test_split(x)\nz = PCA().fit_transform(a)\n"}, "svm.py"),
+        ({"svm.py": "print(cross_val_score(SVC(), x, y))\n", "baseline.py": _FIT}, _PLACEHOLDER),
+        ({"net.py": "def main():\n    loss.backward()\n\napp.run(main)\n", "baseline.py": _FIT}, _PLACEHOLDER),
+        ({"net.py": "class Work:\n    def go(self):\n        loss.backward()\n\nWork().go()\n"}, "net.py"),
+        ({"net.py": "class Work:\n    def go(self):\n        fit()\n\nWork().go()\n", "a.py": _FIT}, _PLACEHOLDER),
+        ({"net.py": "class Work:\n    def __init__(self):\n        fit()\n\nWork()\n", "a.py": _FIT}, _PLACEHOLDER),
+        ({"net.py": "@app.command()\ndef go():\n    fit()\n\napp()\n", "a.py": _FIT}, _PLACEHOLDER),
+        ({"net.py": "def main():\n    go()\n\ndef go():\n    fit()\n\nmain()\n", "a.py": _FIT}, _PLACEHOLDER),
+        (
+            {"digits.py": "from engine import go\n\ngo()\n", "engine.py": "def go():\n    model.fit(x, y)\n"},
+            "digits.py",
+        ),
+        ({"digits.py": "from engine import go as a\n\na()\n", "engine.py": "def go():\n    fit(x)\n"}, "digits.py"),
+        ({"svm.py": _MAIN, "predict.py": "from svm import load\n\ndef main():\n    load()\n\nmain()\n"}, "svm.py"),
+        *(({"svm.py": _MAIN, test: _FIT}, "svm.py") for test in ("svm_test.py", "test_svm.py", "tests/conftest.py")),
+        ({"svm_test.py": _FIT}, _PLACEHOLDER),
+        ({"latest.py": _FIT, "model.py": _MODULE}, "latest.py"),
+        ({"svm.py": _FIT, "app/main.py": "serve()\n"}, _PLACEHOLDER),
+        ({"svm.py": _FIT, "src/train.py": _FIT}, "src/train.py"),
+        ({"a/train.py": _FIT, "b/train.py": _FIT}, _PLACEHOLDER),
     ],
 )
-def test_script_that_trains_and_evaluates_is_named(tmp_path: Path, classify: str, setting: str) -> None:
-    """Other files that call fit() in a function are modules."""
-    write_files(tmp_path, {"classify.py": classify, "model.py": "def build(x, y):\n    return Model().fit(x, y)\n"})
+def test_only_script_that_trains_when_run_is_named(tmp_path: Path, files: dict[str, str], setting: str) -> None:
+    """Functions that run, directly or through others, count; functions that nothing uses, and tests, do not."""
+    write_files(tmp_path, files)
     with pytest.raises(RunFailed, match=re.escape(f'script = "{setting}".')):
         read_script(tmp_path, "")
 
