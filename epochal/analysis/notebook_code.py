@@ -5,10 +5,13 @@ A script has no ``get_ipython()`` unless it imports the function from IPython; t
 
 import ast
 import re
+import shlex
+from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 from epochal.analysis.location import explain_notebook_function, is_exported
 from epochal.analysis.repeats import describe_lines, is_magic_with_code
@@ -26,11 +29,12 @@ _TESTS = (ast.If, ast.IfExp, ast.While, ast.Assert)
 _GUARD = re.compile(r"ipython|colab|jupyter|notebook", re.IGNORECASE)
 """Matches the conditions of code that runs only in a notebook."""
 _LEFT_OUT = re.compile(r"\s*(?:pass  )?# (?P<name>[A-Za-z_]\w*)\s*=\s*[!%]")
-_CAPTURED = re.compile(r"# %%capture\s+(?:--?[\w-]+\s+)*(?P<name>[A-Za-z_]\w*)\s*$")
-"""Matches an exported cell magic that assigns the output of its cell to a variable."""
-_SCRIPT_CELL = re.compile(r"# %%(?:\w| .*\bmagic_args=)")
+_CAPTURE_CELL = re.compile(r"# %%capture(?P<arguments>\s.*)")
+"""Matches an exported cell magic that may assign the output of its cell to a variable."""
+_SCRIPT_CELL = re.compile(
+    r"# %%(?:\w\S*(?P<arguments>\s.*)|(?P<marker> ).*\bmagic_args=\"(?P<quoted>(?:[^\"\\]|\\.)*)\")"
+)
 """Matches an exported cell magic, including one in the marker (``# %%``) of a cell in another language."""
-_SCRIPT_OUTPUT = re.compile(r"--(?:out|err|proc)[ =]+(?P<name>[A-Za-z_]\w*)")
 _SUITES = ("body", "orelse", "finalbody")
 
 
@@ -89,11 +93,43 @@ def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
     The offset is 1 for the marker of a cell in another language: this marker also contains the cell's first line,
     which counts as the line below it. Otherwise, the offset is 0.
     """
-    if found := _LEFT_OUT.match(line) or _CAPTURED.match(line):
+    if found := _LEFT_OUT.match(line):
         yield found["name"], 0
-    elif _SCRIPT_CELL.match(line):
-        for found in _SCRIPT_OUTPUT.finditer(line):
-            yield found["name"], int(line.startswith("# %% "))
+    elif found := _CAPTURE_CELL.match(line):
+        arguments, rest = _CAPTURE_PARSER.read(found["arguments"])
+        if arguments.output.isidentifier() and not rest:
+            yield arguments.output, 0
+    elif found := _SCRIPT_CELL.match(line):
+        arguments, _ = _SCRIPT_PARSER.read(found["arguments"] or found["quoted"].replace('\\"', '"'))
+        for name in (arguments.out, arguments.err, arguments.proc):
+            if name.isidentifier():
+                yield name, int(found["marker"] is not None)
+
+
+class _MagicParser(ArgumentParser):
+    """A parser for the arguments of a cell magic that works like IPython's: options may stand anywhere in the line."""
+
+    def __init__(self, **actions: str) -> None:
+        """Create a parser. ``actions``: the names of the options, each with what ``argparse`` does about it."""
+        super().__init__(add_help=False)
+        for name, action in actions.items():
+            self.add_argument(f"--{name.replace('_', '-')}", action=action, default="")
+
+    def read(self, line: str) -> tuple[Namespace, list[str]]:
+        """Return the arguments in ``line`` and the rest, which the parser does not know; no arguments if it is invalid."""
+        try:
+            return self.parse_known_args(shlex.split(line))
+        except ValueError:
+            return self.parse_known_args([])
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ValueError instead of ending the process."""
+        raise ValueError(message)
+
+
+_CAPTURE_PARSER = _MagicParser(no_stderr="store_true", no_stdout="store_true", no_display="store_true")
+_CAPTURE_PARSER.add_argument("output", nargs="?", default="")
+_SCRIPT_PARSER = _MagicParser(out="store", err="store", proc="store")
 
 
 def describe_replacements(replacements: Sequence[Replacement]) -> str:

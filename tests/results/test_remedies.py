@@ -1188,6 +1188,25 @@ def test_remedy_names_the_cells_of_a_notebook(tmp_path: Path, cells: tuple[str, 
             " files is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
             "when the notebook runs as a script: write Python code that assigns files.",
         ),
+        (
+            ("x = 1", "%%capture out --no-stderr\nprint(1)", "print(out.stdout)"),
+            " out is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
+            "when the notebook runs as a script: write Python code that assigns out.",
+        ),
+        (
+            ("x = 1", "%%capture --no-stderr out --no-display\nprint(1)", "print(out.stdout)"),
+            " out is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
+            "when the notebook runs as a script: write Python code that assigns out.",
+        ),
+        (
+            ("x = 1", "%%bash -s 'a b' --out=files  --err  errors\nls", "print(errors)"),
+            " errors is assigned on line 1 of cell 2 of a.ipynb. That line is a shell command or a magic command, and is left out "
+            "when the notebook runs as a script: write Python code that assigns errors.",
+        ),
+        (("%%capture x y --no-stderr\nx = 1", "print(x, y)"), "NameError: name 'y' is not defined."),
+        (("%%bash -c 'ls --out files'\nls", "print(files)"), "NameError: name 'files' is not defined."),
+        (("%%bash --out\nls", "print(files)"), "NameError: name 'files' is not defined."),
+        (("%%bash -c don't --out files\nls", "print(files)"), "NameError: name 'files' is not defined."),
         (("%%capture --no-stderr\nx = 1", "print(x, stderr)"), "NameError: name 'stderr' is not defined."),
         (("# files = !ls", "print(files)"), "NameError: name 'files' is not defined."),
     ],
