@@ -1,6 +1,7 @@
 """Translate a conda environment.yml into pip requirements, if Epochal knows each package's name on PyPI."""
 
 import re
+from itertools import takewhile
 from typing import Any
 
 import yaml
@@ -53,7 +54,7 @@ _SPEC = re.compile(r"(?:[\w.-]+(?:/[\w.-]+)?::)?([\w.-]+)\s*(.*)", re.DOTALL)
 _CONFLICT = re.compile(r"^(?:<{7}|>{7})(?= |$)", re.MULTILINE)
 _UNEXPECTED = ("but found '<scalar>'", "but got '<scalar>'", "but got ':'")
 """How PyYAML's error messages end if text follows the end of a value, for example because of an unclosed quote."""
-_OPENS = re.compile(r"[\"'\[{]")
+_COMMENT = re.compile(r"(?:^|\s)#")
 _PLAIN = re.compile(r"[\w.*+!]+")
 
 
@@ -100,10 +101,40 @@ def _explain_fault(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
     is_unclosed = is_unclosed and error.context_mark is not None
     mark = error.context_mark if is_unclosed else error.problem_mark
     problem = f"{error.problem} {error.context}" if is_unclosed else str(error.problem)
-    before = "\n".join(text.split("\n")[: mark.line]) if mark else ""
-    if _OPENS.search(before) and str(error.problem).endswith(_UNEXPECTED):
+    if (
+        mark
+        and str(error.problem).endswith(_UNEXPECTED)
+        and (_leaves_quote_open(text, mark) or _leaves_bracket_open(text, mark))
+    ):
         problem += ", perhaps because a quote or bracket that was opened on an earlier line is not closed"
     return f" line {mark.line + 1}" if mark else "", problem
+
+
+def _leaves_quote_open(text: str, mark: yaml.Mark) -> bool:
+    """Return whether a quote that was opened on an earlier line ends just before ``mark``, at another value's quote.
+
+    The closing quote of the other value is then left over: it follows on the line of ``mark``.
+    """
+    last = list(takewhile(lambda token: token.start_mark.index < mark.index, yaml.scan(text)))[-1]
+    is_quoted = (
+        isinstance(last, yaml.ScalarToken) and last.style and last.start_mark.line < mark.line == last.end_mark.line
+    )
+    following = _COMMENT.split(text[mark.index :].split("\n")[0])[0]
+    return bool(is_quoted and following.count(last.style) % 2)
+
+
+def _leaves_bracket_open(text: str, mark: yaml.Mark) -> bool:
+    """Return whether a bracket that was opened on a line before ``mark`` is not closed anywhere in the file."""
+    opened: list[int] = []
+    try:
+        for token in yaml.scan(text):
+            if isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken):
+                opened.append(token.start_mark.line)
+            elif isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken) and opened:
+                opened.pop()
+    except yaml.MarkedYAMLError:
+        pass  # Whatever follows the second fault does not count.
+    return any(line < mark.line for line in opened)
 
 
 def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:

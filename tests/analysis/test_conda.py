@@ -71,6 +71,38 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
             'name: digits\ndependencies:\n  - "numpy" "a"\n',
             "line 3: the file is not valid YAML (expected <block end>, but found '<scalar>').",
         ),
+        (
+            '# Tom\'s environment\nname: a\ndependencies:\n  - "numpy" "scipy"\n',
+            "line 4: the file is not valid YAML (expected <block end>, but found '<scalar>').",
+        ),
+        (
+            "dependencies:\n  - python=3.11 # don't change\n  - scipy: \"1.3\" extra\n  - 'numpy'\n",
+            "line 3: the file is not valid YAML (expected <block end>, but found '<scalar>').",
+        ),
+        (
+            'channels: ["conda-forge", {a: "b"}]\nname: don\'t\ndependencies:\n  - "scipy"==1.5\n',
+            "line 4: the file is not valid YAML (expected <block end>, but found '<scalar>').",
+        ),
+        (
+            'dependencies: [\n  numpy,\n  "scipy" "pandas"\n]\n',
+            "line 3: the file is not valid YAML (expected ',' or ']', but got '<scalar>').",
+        ),
+        (
+            'name: "a\n  b"\ndependencies:\n  - "scipy"==1.5\n',
+            "line 4: the file is not valid YAML (expected <block end>, but found '<scalar>').",
+        ),
+        (
+            'dependencies:\n  - "numpy\n    1.5" "scipy" # isn\'t "it\n',
+            "line 3: the file is not valid YAML (expected <block end>, but found '<scalar>').",
+        ),
+        (
+            "# Tom's\nname: 'a\ndependencies:\n  - 'numpy'\n",
+            "line 4: the file is not valid YAML (expected <block end>, but found '<scalar>', perhaps because a quote",
+        ),
+        (
+            'name: "a\nchannels: ["b", "c"]\n',
+            "line 2: the file is not valid YAML (expected <block end>, but found '<scalar>', perhaps because a quote",
+        ),
         ("dependencies: [numpy\x07]\n", "environment.yml: the file is not valid YAML. Correct it, or list"),
         ("", "no list of dependencies"),
     ],
