@@ -126,6 +126,9 @@ _OTHER_ACCURACIES = re.compile(
 )
 """Matches the names of other measures, such as balanced accuracy and top-5 accuracy."""
 
+_TOP_1 = re.compile(r"top[-_ ]?1(?!\d)|@\s?1(?!\d)|acc(?:uracy)?_?1(?![\d.])", re.IGNORECASE)
+"""Matches the names of the plain accuracy that tell it from top-k accuracies."""
+
 # Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" name no data.
 _DATA = re.compile(
     r"(?<![A-Za-z])(?i:(?P<test>test(?:ing|s|set|data)?|unseen|hold-?out|held-?out)"
@@ -153,6 +156,8 @@ _CHANGE = (
 )
 _CHANGE_BEFORE = re.compile(rf"(?<![a-z]){_CHANGE}\W+(?:(?:in|of)\W+)?(?:\w+\W+){{0,2}}$", re.IGNORECASE)
 _CHANGE_AFTER = re.compile(rf"(?<![a-z]){_CHANGE}(?![a-z])|\bnot\b|\bfrom\s+[\d.]+\s+to\b", re.IGNORECASE)
+_NOT_PLAIN = (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)
+"""Match the text between an accuracy's name and its number if the number is not the measured plain accuracy."""
 # Accuracies on a part of the test set, or of one of several models or epochs.
 _PART = re.compile(
     r"(?<![a-z])(?:best|highest|max(?:imum)?|peak|fold|split|class|categor\w+|digit|label|group|client|worst|lowest"
@@ -332,16 +337,28 @@ def read_line(line: str) -> Reading | None:
 
 
 def explain_other(line: str) -> str:
-    """Return why a line in which ``read_line`` finds no accuracy does not count."""
+    """Return why a line in which ``read_line`` finds no accuracy does not count.
+
+    A reason that would still hold with a single number, or with the word "test", takes precedence over the others.
+    """
     text = translate(unicodedata.normalize("NFKC", line))
-    mentions = [(each, _find_split(text, each, "", each.after)) for each in _find_mentions(text)]
-    for mention, split in mentions:
-        number = _ADJACENT.search(mention.rest)
-        if number and split in (Split.TEST, Split.UNNAMED) and _starts_row(number, mention.rest):
-            return _SEVERAL
-    if any(split is Split.TEST for _, split in mentions):
+    splits = [(each, _find_split(text, each, "", each.after)) for each in _find_mentions(text)]
+    mentions = [(each, split) for each, split in splits if split in (Split.TEST, Split.UNNAMED)]
+    plain = [each for each, _ in mentions if _may_be_plain(each)]
+    if any((number := _ADJACENT.search(each.rest)) and _starts_row(number, each.rest) for each in plain):
+        return _SEVERAL
+    if len(plain) < len(mentions) or any(split is Split.TEST for _, split in mentions):
         return "does not state the plain accuracy"
     return "is not labelled as a test accuracy"
+
+
+def _may_be_plain(mention: _Mention) -> bool:
+    """Return whether a name may denote the plain accuracy, possibly next to another measure, as in "top-1/top-5"."""
+    number = _ADJACENT.search(mention.rest)
+    between = mention.rest[: number.start()] if number else ""
+    if _TOP_1.search(" ".join(mention.before.split()[-2:]) + f" {mention.name}{between}"):
+        return True
+    return not (_is_excluded(mention) or any(pattern.search(between) for pattern in _NOT_PLAIN))
 
 
 def _find_mentions(text: str) -> list[_Mention]:
@@ -390,7 +407,7 @@ def _read_mention(text: str, mention: _Mention) -> Statement | None:
         if found is None or _starts_row(found, after):
             return None
         between, number_end, lead = segment[: found.start("wrap")], shift + found.end(), mention.before
-    if any(pattern.search(between) for pattern in (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)):
+    if any(pattern.search(between) for pattern in _NOT_PLAIN):
         return None
     split = _find_split(text, mention, between, text[number_end:])
     if split in (Split.TEST, Split.UNNAMED) and _is_of_part(mention, between, lead):
@@ -572,7 +589,7 @@ def _guess(text: str, mention: _Mention) -> Unread | None:
     if not number and not _LOOSE_BEFORE.search(mention.before[-_MAX_BEFORE:]):
         return None
     between = after[: number.start()] if number else ""
-    if any(pattern.search(between) for pattern in (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)):
+    if any(pattern.search(between) for pattern in _NOT_PLAIN):
         return None
     split = _find_split(text, mention, between, after)
     if split not in (Split.TEST, Split.UNNAMED):

@@ -1172,11 +1172,17 @@ _SEVERAL = "lists several numbers without saying which of them is the accuracy"
     [
         ("hit rate .... 0.9", "is not labelled as a test accuracy"),
         ("Train accuracy: 0.9 0.8", "is not labelled as a test accuracy"),
-        ("Top-5 accuracy: 0.98", "is not labelled as a test accuracy"),
+        ("Top-5 accuracy: 0.98", "does not state the plain accuracy"),
         ("Test accuracy (top-1, top-2): 0.981, 0.990", _SEVERAL),
         ("Test top-1/top-5 accuracy: 98.1% 99.0%", _SEVERAL),
         ("Test accuracy (top-5): 0.98", "does not state the plain accuracy"),
+        ("Accuracy (top-5): 0.98", "does not state the plain accuracy"),
         ("Balanced test accuracy: 0.98", "does not state the plain accuracy"),
+        ("Balanced test accuracy: 0.98 0.96", "does not state the plain accuracy"),
+        ("Balanced accuracy: 0.98 0.96", "does not state the plain accuracy"),
+        ("Test accuracy per class: 0.98 0.96", "does not state the plain accuracy"),
+        ("Test accuracy (top-3, top-5): 0.98, 0.99", "does not state the plain accuracy"),
+        ("Target test accuracy: 0.9 0.8", "does not state the plain accuracy"),
     ],
 )
 def test_reason_why_the_last_line_does_not_count_is_given(line: str, why: str) -> None:
