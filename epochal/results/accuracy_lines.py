@@ -196,7 +196,7 @@ _SAMPLES_AFTER = re.compile(
     rf"|\(?\s*(?:on|of)\s+(?:the\s+)?(?P<on>\d{{1,9}})\s+{_SAMPLES})",
     re.IGNORECASE,
 )
-_SHARE_AFTER = re.compile(r"\s*[(\[,=]?\s*(?P<share>\d+(?:\.\d+)?)\s*%")
+_SHARE_AFTER = re.compile(r"\s*[(\[,=]?\s*(?P<share>\d+(?:\.\d+)?)\s*(?P<percent>%)")
 _SIGN_BETWEEN = re.compile(r"[(\[]\s*(?:in\s+)?(?:%|percent)|\bin percent")
 _MAX_COUNT_DIFFERENCE = 0.00501
 """A count like 299/360 that differs by more than this from the accuracy beside it is taken to count something else."""
@@ -204,7 +204,7 @@ _MAX_COUNT_DIFFERENCE = 0.00501
 # A number is read whole or not at all: "8.5e-05" must not be read as 8.5, and "1.2.3" not as 1.2.
 _WRAP = r"(?P<wrap>[\s\"'(<]*+(?:[A-Za-z_.]{0,30}(?:[Tt]ensor|float(?:16|32|64)?|[Aa]rray)\()?[\s\[]*+~?)"
 _NUMBER = (
-    rf"{_WRAP}(?:(?P<right>\d{{1,9}})\s*/\s*(?P<all>\d{{1,9}})(?![\w/]|[.,]\d)"
+    rf"{_WRAP}(?:(?P<right>\d{{1,9}})(?:\s*/\s*|(?P<of>\s++(?:out\s+)?of\s+(?:the\s+)?))(?P<all>\d{{1,9}})(?![\w/]|[.,]\d)"
     r"|(?P<number>[-+]?(?:(?:\d++(?:[.,]\d*+)?|\.\d++)(?:e[-+]?\d++)?+|nan|inf(?:inity)?+)))"
     r"(?![\w/]|[.,]\d)(?P<percent>\s*+(?:%|per\s?cent\b|pct\b))?"
 )
@@ -212,6 +212,21 @@ _UNIT_AFTER = r"(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B|epochs?|steps
 _STATED = re.compile(rf"(?:[:=|→~]|->|\b(?:is|was|of|equals|at|reached|to be))\s*{_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _PERCENTAGE_BEFORE = re.compile(r"\d\s*(?:%|per\s?cent|pct)\s*$", re.IGNORECASE)
 """Matches a percentage at the end of the text before a number, such as "93.8 percent" before "of 450"."""
+_TOTAL = re.compile(r"\d\b[^:=]{0,40}\bof\W{0,9}\d+$", re.IGNORECASE)
+"""Matches a whole number after "of" that is the total of an earlier number, as in "431 correct of 450"."""
+_OF_TOTAL = re.compile(r"\s+(?:out\s+)?of\s+(?:the\s+)?(?!100\b)\d", re.IGNORECASE)
+"""Matches a total after a number, as in "of 450"; not "out of 100", after which the number is a percentage in any case."""
+# "431 of 450" may instead number something ("Test accuracy, epoch: 5 of 5"), and the count may be one of errors.
+_NUMBERED_BEFORE = re.compile(r"(?<![a-z])(?<!\d )(?:epochs?|steps?|iter\w*|batch\w*)\W*$", re.IGNORECASE)
+_COUNT_AFTER = re.compile(
+    rf"(?:\s++{_SAMPLES})?(?:\s++(?:(?:are|were)\s+)?(?:(?:classified|predicted|labell?ed)\s+correctly|right"
+    r"|correct(?:ly\s+(?:classified|predicted|labell?ed))?)\b)?"
+    r"(?:[\s(]++(?:(?:on|in|from)\s+)?(?:the\s+)?(?:test(?:ing)?|training|train|validation|val)(?:\s+(?:set|data))?\b\)?)?"
+    r"(?:\s*+(?:[,=(\[:→~]|-+>?)?\s*+(?P<share>\d+(?:[.,]\d+)?)(?![\w/]|[.,]\d)\s*(?P<percent>%|per\s?cent\b|pct\b)?)?"
+    r"[\s)\]'\"!✓✅┃]*+(?:$|(?<=\t)|[,;|](?!\s*\d)|\.(?!\d)|-+\s|and\b)",
+    re.IGNORECASE,
+)
+"""Matches the text after "431 of 450" if the 431 are correct predictions."""
 _ADJACENT = re.compile(rf"(?<![\w.,@#/-]){_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"[-+]?\d+")
 # The next number of a row such as "0.82, 0.75", "'0.82' '0.75'", "{1: 0.82, 2: 0.75}" or "[0.82], [0.75]". In brackets,
@@ -438,7 +453,7 @@ def _find_number_before(before: str, after: str) -> re.Match[str] | None:
     if not _SPREAD.match(after.lstrip(" .!,")) and _LOOSE_AFTER.search(after):
         return None
     found = _BEFORE_WORD.search(before[-_MAX_BEFORE:])
-    if found is None or (found["number"] or "").lower() in ("nan", "inf", "infinity"):
+    if found is None or found["of"] or (found["number"] or "").lower() in ("nan", "inf", "infinity"):
         return None
     if found["number"] and _WHOLE_NUMBER.fullmatch(found["number"]) and not found["percent"]:
         return None
@@ -451,7 +466,8 @@ def _find_number(segment: str, after: str) -> re.Match[str] | None:
         if _is_value(found, after) and not _PERCENTAGE_BEFORE.search(segment[: found.start()]):
             return found
     for found in _ADJACENT.finditer(segment):
-        if _is_value(found, after) and not (_is_count(found) and re.search(r"\w", segment[: found.start()])):
+        is_count = _is_count(found) or found["of"]
+        if _is_value(found, after) and not (is_count and re.search(r"\w", segment[: found.start()])):
             return found
     return None
 
@@ -461,7 +477,10 @@ def _starts_row(found: re.Match[str], after: str) -> bool:
 
     The result is False for two numbers if the second may be a standard deviation.
     """
-    if not found["number"] or _OTHER_NAMES.match(after[: found.start("wrap")]):
+    if found["right"]:
+        following = _NEXT_IN_ROW.match(after, found.end())
+        return bool(following and following["right"])
+    if _OTHER_NAMES.match(after[: found.start("wrap")]):
         return False
     row, end = [_to_number(found)], found.end()
     while len(row) < 3 and (following := _NEXT_IN_ROW.match(after, end)):
@@ -499,7 +518,15 @@ def _is_value(found: re.Match[str], after: str) -> bool:
         closed = after.find("]", start)
         if re.search(r"[,\s]\s*[\d.]", after[opened + 1 : closed if closed >= 0 else None].strip()):
             return False
-    return not re.match(r"\s*:\s*[\d.]", following) and not (_is_count(found) and _NOUN_AFTER.match(following))
+    if re.match(r"\s*:\s*[\d.]", following) or (
+        _is_count(found) and _TOTAL.search(after[: found.end()][-_MAX_BEFORE:])
+    ):
+        return False
+    if found["of"]:
+        before = _OF.sub("", re.sub(r"[(\[][^)\]]*[)\]]", "", after[: found.start()][: _MAX_BEFORE + 1]))
+        is_count = len(before) <= _MAX_BEFORE and _QUALIFIERS.fullmatch(before) and not _NUMBERED_BEFORE.search(before)
+        return bool(is_count and (_COUNT_AFTER.match(following) or not _NOUN_AFTER.match(following)))
+    return not (_is_count(found) and _NOUN_AFTER.match(following))
 
 
 def _find_pair(after: str) -> tuple[Split, re.Match[str]] | None:
@@ -552,14 +579,18 @@ def _build(
     """Return the statement for a number that was found; None if it is inconsistent (such as 360/299) or ambiguous."""
     if found["right"]:
         right, samples = int(found["right"]), int(found["all"])
-        share = _SHARE_AFTER.match(following)
-        if not 0 < samples >= right or (share and _differs(float(share["share"]) / 100, right / samples)):
+        share = (_COUNT_AFTER if found["of"] else _SHARE_AFTER).match(following)
+        if not 0 < samples >= right or (found["of"] and not share):
+            return None
+        if share and share["share"] and _differs(_to_share(share), right / samples):
             return None
         return Statement(split, right / samples, samples, None, is_precision, end)
     has_sign = bool(found["percent"] or _SIGN_BETWEEN.search(between))
     whole, comma, decimals = found["number"].partition(",")
     if comma and len(decimals) == 3 and whole.lstrip("+-0") and not has_sign:
         return None  # 83,123 may be a count
+    if not has_sign and _OF_TOTAL.match(following) and re.fullmatch(r"(?![01]\.)\d+\.0+", found["number"]):
+        return None  # in "95.0 of 450", 95.0 may be a count or a percentage
     text = f"{whole}.{decimals}" if comma else whole
     number = float(text)
     is_percentage = has_sign or (1 < number <= 100 and not _WHOLE_NUMBER.fullmatch(text))
@@ -573,6 +604,12 @@ def _build(
     if count and int(count["all"]) and not _differs(int(count["right"]) / int(count["all"]), value):
         return replace(statement, value=int(count["right"]) / int(count["all"]), samples=int(count["all"]), number=None)
     return statement
+
+
+def _to_share(found: re.Match[str]) -> float:
+    """Return the share that a line states beside a count, such as "95.8%" or "0.958", as a fraction."""
+    share = float(found["share"].replace(",", "."))
+    return share / 100 if found["percent"] or share > 1 else share
 
 
 def _differs(share: float, other: float) -> bool:
