@@ -386,6 +386,38 @@ def test_metric_needs_validation_data(tmp_path: Path) -> None:
             "    return logger\nget_logger().info('Accuracy: %.3f', right)",
             True,
         ),
+        (
+            "logging.basicConfig()\nlogging.root.handlers[0].setLevel('INFO')\nlogging.info('Accuracy: %.3f', right)",
+            False,
+        ),
+        (
+            "h = [logging.FileHandler('a.log')]\nh.append(logging.StreamHandler())\n"
+            "logging.basicConfig(level=20, handlers=h)\nlogging.info('Accuracy: %.3f', right)",
+            True,
+        ),
+        (
+            "h = [logging.FileHandler('a.log')]\nadd_console(h)\n"
+            "logging.basicConfig(level=20, handlers=h)\nlogging.info('Accuracy: %.3f', right)",
+            True,
+        ),
+        (
+            "h = [logging.FileHandler('a.log')]\nlogging.basicConfig(level=20, handlers=h)\n"
+            "logging.info('Accuracy: %.3f', right)",
+            False,
+        ),
+        *[
+            (f"logging.basicConfig(filename='a.log', level=20)\nlogging.info('Accuracy: %.3f', right)\n{use}", is_read)
+            for use, is_read in [
+                ("print(open('a.log').read())", True),
+                ("from pathlib import Path\npath = Path('.') / 'a.log'\nprint(path.read_text())", True),
+                ("import os\nos.system('tail -n 1 a.log')", True),
+                ("print(open(logging.root.handlers[0].baseFilename).read())", True),
+                ("def show(path):\n    print(open(path).read())\nshow('a.log')", True),
+                ("print('The log is in a.log')", False),
+                ("from pathlib import Path\nPath('a.log').unlink(missing_ok=True)", False),
+                ("print(open('data.log').read())", False),
+            ]
+        ],
     ],
 )
 def test_logged_accuracy_is_a_measurement(line: str, is_metric: bool, tmp_path: Path) -> None:
@@ -444,6 +476,18 @@ _NOT_SHOWN = "Python shows such messages only if logging is configured to show t
             "addHandler() on line 2 of nn.py writes such messages to {name}.log instead of showing them: after that line, "
             "also call logging.root.addHandler(logging.StreamHandler()) and logging.root.setLevel(logging.INFO)",
         ),
+        *[
+            (
+                f"h = logging.FileHandler('a.log'); {level}; logging.root.addHandler(h)",
+                "addHandler() on line 2 of nn.py writes such messages to a.log instead of showing them: after that line, "
+                f"also call logging.root.addHandler(logging.StreamHandler()){call}",
+            )
+            for level, call in [
+                ("h.setLevel(logging.INFO)", " and logging.root.setLevel(logging.INFO)"),
+                ("h.level = 20", " and logging.root.setLevel(logging.INFO)"),
+                ("h.setLevel(20); logging.root.setLevel(20)", ""),
+            ]
+        ],
     ],
 )
 def test_hidden_accuracy_is_explained(configuration: str, why: str, tmp_path: Path) -> None:
@@ -467,6 +511,59 @@ def test_hidden_accuracy_is_explained_if_another_file_configures_the_logger(tmp_
         "line 5 of utils.py writes such messages to a.log instead of showing them: after that line, also call "
         "logger.addHandler(logging.StreamHandler())" in output.splitlines()
     )
+
+
+@pytest.mark.parametrize(
+    ("imports", "configuration", "remedy"),
+    [
+        (
+            "from logging import INFO, FileHandler, getLogger",
+            "root = getLogger(); root.addHandler(FileHandler('a.log'))",
+            "after that line, also call root.addHandler(logging.StreamHandler()) and root.setLevel(INFO), and import logging "
+            "at the top of logs.py",
+        ),
+        (
+            "from logging import INFO, FileHandler, StreamHandler as Console, getLogger",
+            "root = getLogger(); root.addHandler(FileHandler('a.log'))",
+            "after that line, also call root.addHandler(Console()) and root.setLevel(INFO)",
+        ),
+        (
+            "import logging as lg",
+            "root = lg.getLogger(); root.addHandler(lg.FileHandler('a.log'))",
+            "after that line, also call root.addHandler(lg.StreamHandler()) and root.setLevel(lg.INFO)",
+        ),
+        (
+            "from logging import basicConfig",
+            "basicConfig(filename='a.log')",
+            "remove the filename argument from that call, and pass level=logging.INFO, and import logging at the top of "
+            "logs.py",
+        ),
+        (
+            "from logging import FileHandler, basicConfig",
+            "basicConfig(handlers=[FileHandler('a.log')], level='INFO')",
+            "add logging.StreamHandler() to handlers in that call, and import logging at the top of logs.py",
+        ),
+    ],
+)
+def test_remedy_for_hidden_accuracy_uses_the_imported_names(
+    imports: str, configuration: str, remedy: str, tmp_path: Path
+) -> None:
+    """The file that configures logging need not import the ``logging`` module under that name."""
+    text = "import logging, logs\nlogs.setup()\nlogging.info('Test accuracy: %.3f', right)\n"
+    files = {"nn.py": text, "logs.py": f"{imports}\ndef setup():\n    {configuration}\n"}
+    _, output = check(str(write(tmp_path, files)))
+    (line,) = (each for each in output.splitlines() if each.startswith("metric:"))
+    assert line.endswith(f"instead of showing them: {remedy}")
+
+
+def test_remedy_for_logging_that_is_not_configured_imports_logging(tmp_path: Path) -> None:
+    """The script may import only getLogger."""
+    text = "from logging import getLogger\ngetLogger().info('Test accuracy: %.3f', right)\n"
+    _, output = check(str(write(tmp_path, {"nn.py": text})))
+    remedy = (
+        "call logging.basicConfig(level=logging.INFO) at the start of nn.py, and import logging at the top of nn.py"
+    )
+    assert f"{_NOT_SHOWN}: {remedy}" in output
 
 
 def test_projects_are_checked_one_by_one(tmp_path: Path) -> None:

@@ -24,6 +24,11 @@ _RESULT_FILE = re.compile(
 _FILE_HANDLER = re.compile(r"logging\.(?:handlers\.)?(?:|Rotating|TimedRotating|Watched)FileHandler")
 _LOGGING_CALL = re.compile(r"logging\.(?:debug|info|warn|warning|error|exception|critical|log)")
 """Matches the functions that, if the root logger has no handler, first configure logging to show messages."""
+_LEAVES_FILE = frozenset(
+    {"print", "basicConfig", "addHandler", "remove", "unlink", "exists", "isfile", "is_file", "touch"}
+    | {"mkdir", "makedirs", "dirname", "join", "joinpath", "Path", "PurePath", "str", "fspath", "format"}
+)
+"""Functions that do not read the file whose name they are given."""
 _MAX_DEPTH = 3
 _JOINS_PATH = frozenset({"join", "joinpath", "Path", "PurePath", "str", "fspath"})
 
@@ -61,12 +66,14 @@ def explain_hidden(sources: tuple[Source, ...]) -> str:
     """Return why logged messages are not shown, and what to do, as the end of a sentence."""
     if outputs := _find_files(sources):
         is_added = outputs[0].name == "addHandler"
-        levels = is_added and any(_sets_level(node) for source in sources for node in source.nodes)
+        levels = is_added and any(_sets_level(source, node) for source in sources for node in source.nodes)
         return outputs[0].explain(sets_level=levels or _sets_info(sources))
-    calls = [f"basicConfig() on line {call.lineno} of {source.path}" for source, call in _find_basic_calls(sources)]
-    add = f"call logging.basicConfig(level=logging.INFO) at the start of {sources[0].path}"
-    remedy = f"pass level=logging.INFO to {calls[0]}" if calls else add
-    return f"Python shows such messages only if logging is configured to show them: {remedy}"
+    source, call = next(iter(_find_basic_calls(sources)), (sources[0], None))
+    level = f"level={_name_in(source, 'INFO')}"
+    remedy = f"call {_name_in(source, 'basicConfig')}({level}) at the start of {source.path}"
+    if call:
+        remedy = f"pass {level} to basicConfig() on line {call.lineno} of {source.path}"
+    return f"Python shows such messages only if logging is configured to show them: {_add_import(source, remedy)}"
 
 
 @dataclass(frozen=True)
@@ -89,16 +96,31 @@ class _Output:
 
     def explain(self, *, sets_level: bool) -> str:
         """Return where the messages go, and how to show them. ``sets_level``: whether the log level is low enough."""
-        remedy = "remove the filename argument from that call" + ("" if sets_level else ", and pass level=logging.INFO")
+        info, console = _name_in(self.source, "INFO"), f"{_name_in(self.source, 'StreamHandler')}()"
+        level = "" if sets_level else f", and pass level={info}"
+        remedy = f"remove the filename argument from that call{level}"
         if self.name == "addHandler" and isinstance(self.call.func, ast.Attribute):
             logger = ast.unparse(self.call.func.value)
-            level = "" if sets_level else f" and {logger}.setLevel(logging.INFO)"
-            remedy = f"after that line, also call {logger}.addHandler(logging.StreamHandler()){level}"
+            level = "" if sets_level else f" and {logger}.setLevel({info})"
+            remedy = f"after that line, also call {logger}.addHandler({console}){level}"
         elif keyword(self.call, "handlers"):
-            level = "" if sets_level else ", and pass level=logging.INFO"
-            remedy = f"add logging.StreamHandler() to handlers in that call{level}"
+            remedy = f"add {console} to handlers in that call{level}"
         where = f"{self.name}() on line {self.call.lineno} of {self.source.path}"
-        return f"{where} writes such messages to {self.file} instead of showing them: {remedy}"
+        return (
+            f"{where} writes such messages to {self.file} instead of showing them: {_add_import(self.source, remedy)}"
+        )
+
+
+def _name_in(source: Source, name: str) -> str:
+    """Return what a file has to write for a name from Python's ``logging`` module, depending on its imports."""
+    written = {full: own for own, full in source.names.items()}
+    return written.get(f"logging.{name}") or f"{written.get('logging', 'logging')}.{name}"
+
+
+def _add_import(source: Source, remedy: str) -> str:
+    """Return ``remedy``, with advice to import ``logging`` if the file has to and does not yet."""
+    is_missing = re.search(r"\blogging\.(?:[A-Z]|basicConfig)", remedy) and source.names.get("logging") != "logging"
+    return f"{remedy}, and import logging at the top of {source.path}" if is_missing else remedy
 
 
 def _find_files(sources: tuple[Source, ...]) -> list[_Output]:
@@ -106,6 +128,8 @@ def _find_files(sources: tuple[Source, ...]) -> list[_Output]:
     outputs = list(_find_outputs(sources))
     loggers = _find_logger_functions(sources)
     if not all(each.file for each in outputs) or any(_configures_logging(each, loggers) for each in sources):
+        return []
+    if any(_may_read(source, call, each.file) for each in outputs for source in sources for call in source.calls):
         return []
     added = [each for each in outputs if each.name == "addHandler"]
     return outputs if len(added) < len(outputs) or _adds_to_all(added, sources) else []
@@ -117,6 +141,19 @@ def _find_outputs(sources: tuple[Source, ...]) -> Iterator[_Output]:
             for call in step.calls:
                 if last_name(call.func) in ("basicConfig", "addHandler"):
                     yield _Output(source, call, _name_log_file(source, call), not step.branch)
+
+
+def _may_read(source: Source, call: ast.Call, file: str) -> bool:
+    """Return whether a call may read a log file, or pass its name to a function that does."""
+    if last_name(call.func) in _LEAVES_FILE or is_log_call(call):
+        return False
+    name = re.compile(rf"(?<![\w-]){re.escape(file.rpartition('/')[2])}(?!\w)")
+    parts = [node for node in ast.walk(call) if isinstance(node, ast.Constant | ast.Name | ast.JoinedStr | ast.BinOp)]
+    is_named = any(name.search(_name_file(source, node)) for node in parts)
+    if not is_named and not any(last_name(node) == "baseFilename" for node in ast.walk(call)):
+        return False
+    is_method = isinstance(call.func, ast.Attribute) and _is_handler(source, call.func.value)
+    return not is_method and not _is_handler(source, call)
 
 
 def _adds_to_all(added: list[_Output], sources: tuple[Source, ...]) -> bool:
@@ -168,9 +205,16 @@ def _name_log_file(source: Source, call: ast.Call) -> str:
     if name := keyword(call, "filename"):
         return _check_name(_name_file(source, name))
     handlers = keyword(call, "handlers")
-    handlers = source.resolve(handlers) if handlers else None
+    handlers = source.resolve(handlers) if handlers and not _is_used_elsewhere(source, handlers) else None
     files = [_name_handled_file(source, each) for each in getattr(handlers, "elts", ())]
     return files[0] if files and all(files) else ""
+
+
+def _is_used_elsewhere(source: Source, node: ast.expr) -> bool:
+    """Return whether an expression is a variable that is used more than once, so that its value may be changed."""
+    name = node.id if isinstance(node, ast.Name) else ""
+    used = (each for each in source.nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
+    return bool(name) and sum(each.id == name for each in used) > 1
 
 
 def _name_handled_file(source: Source, handler: ast.expr) -> str:
@@ -211,7 +255,7 @@ def _sets_info(sources: tuple[Source, ...]) -> bool:
     """Return whether ``basicConfig`` is called and any call sets a level at which ``info`` messages may appear."""
     basic = [call for _, call in _find_basic_calls(sources)]
     return any(has_unknown_arguments(call) or _may_show_info(keyword(call, "level")) for call in basic) or (
-        bool(basic) and any(_sets_level(node) for source in sources for node in source.nodes)
+        bool(basic) and any(_sets_level(source, node) for source in sources for node in source.nodes)
     )
 
 
@@ -235,13 +279,42 @@ def _configures_logging(source: Source, known: Collection[str] | None = None) ->
     )
 
 
-def _sets_level(node: ast.AST) -> bool:
-    """Return whether a node sets a logger's level so that messages logged with ``info`` may be shown."""
-    if isinstance(node, ast.Call) and last_name(node.func) == "setLevel":
-        return _may_show_info(keyword(node, "level", 0))
+def _sets_level(source: Source, node: ast.AST) -> bool:
+    """Return whether a node sets a logger's level so that messages logged with ``info`` may be shown.
+
+    A handler's level does not count: by itself, it shows nothing that the logger's level hides.
+    """
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setLevel":
+        return _may_show_info(keyword(node, "level", 0)) and not _is_handler(source, node.func.value)
     targets = node.targets if isinstance(node, ast.Assign) else []
-    is_level = any(isinstance(target, ast.Attribute) and target.attr == "level" for target in targets)
+    owners = [each.value for each in targets if isinstance(each, ast.Attribute) and each.attr == "level"]
+    is_level = any(not _is_handler(source, owner) for owner in owners)
     return is_level and isinstance(node, ast.Assign) and _may_show_info(node.value)
+
+
+def _is_handler(source: Source, node: ast.expr) -> bool:
+    """Return whether an expression is certain to be a logging handler."""
+    if isinstance(node, ast.Subscript):
+        return last_name(node.value) == "handlers"
+    if isinstance(node, ast.Call):
+        return last_name(node.func).endswith("Handler")
+    values = _find_values(source, node)
+    return bool(values) and all(
+        isinstance(each, ast.Call | ast.Subscript) and _is_handler(source, each) for each in values
+    )
+
+
+def _find_values(source: Source, node: ast.expr) -> list[ast.expr | None]:
+    """Return everything that a file assigns to a variable or an attribute; None for a value that is unknown."""
+    name = ast.unparse(node)
+    values: list[ast.expr | None] = [None for each in source.nodes if isinstance(each, ast.arg) and each.arg == name]
+    for step in (step for scope in source.scopes for step in scope.steps):
+        looped = {ast.unparse(each.target): each.iter for each in step.nodes if isinstance(each, ast.For)}
+        for target, value in step.assigned:
+            if ast.unparse(target) == name:
+                items = looped.get(name) if value is None else None
+                values.append(ast.Subscript(items, ast.Constant(0)) if items else value)
+    return values
 
 
 def _may_show_info(level: ast.expr | None) -> bool:
