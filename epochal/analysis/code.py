@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from epochal.analysis.detection import Detection, decode_source, detect_folder
 from epochal.analysis.files import list_code_files
 from epochal.analysis.findings import Finding, Source, find_leaks, read_sources
-from epochal.analysis.findings.metrics import find_hidden_accuracy
+from epochal.analysis.findings.metrics import find_unseen_accuracy
 from epochal.analysis.frameworks import RemovedApi, frameworks
 from epochal.analysis.percentages import Percentages, read_percentages
 from epochal.analysis.script import Script, read_script
@@ -39,10 +39,9 @@ class Code:
         """The findings about test rows that may influence training."""
         return find_leaks(self.sources, self.files)
 
-    @cached_property
-    def hidden_accuracy(self) -> str:
-        """A sentence about the line that logs an accuracy that is not shown; empty if there is no such line."""
-        hidden = find_hidden_accuracy(self.sources)
+    def explain_hidden_accuracy(self, output: str) -> str:
+        """Return a sentence about the line that logs an accuracy that is not in ``output``; empty if there is none."""
+        hidden = find_unseen_accuracy(self.sources, output)
         return "{} line {} {}.".format(*hidden) if hidden else ""
 
 

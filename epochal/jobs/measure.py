@@ -62,6 +62,7 @@ def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings:
     note = _explain_end(active.script, outcome, endings.script, findings, origin)
     if failure and not note:
         raise _fail(active, *failure, output)
+    findings = replace(findings, hidden=active.plan.code.explain_hidden_accuracy(output))
     try:
         choice = _choose(active, findings, output, origin, endings)
     except RunFailed as failure_to_measure:

@@ -197,7 +197,6 @@ def _train(
         active.plan.code.percentages,
         active.script.path,
         active.plan.code.leaks,
-        active.plan.code.hidden_accuracy,
     )
     try:
         return trial, measure(active, folder, outcome, findings)

@@ -146,6 +146,63 @@ def test_logged_accuracy_that_is_not_shown_is_explained(home: Path, tmp_path: Pa
     )
 
 
+_TO_FILE = "handler = logging.FileHandler('train.log')\nlog = logging.getLogger('digits')\nlog.setLevel('INFO')\n"
+_UNSEEN = "logs an accuracy with info(), but that message is not in the output"
+_PRINT_IT = "print the accuracy in a line like 'Test accuracy: 0.83'"
+_ADD_HANDLER = ", or add a logging.StreamHandler() to the logger and set its level to logging.INFO"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "message", "explanation"),
+    [
+        (
+            _TO_FILE + "log.handlers = [handler]\n",
+            "log.info('Test accuracy: %.3f', epochs / 40)",
+            f"line 8 {_UNSEEN}: {_PRINT_IT}{_ADD_HANDLER}.",
+        ),
+        (
+            _TO_FILE + "if epochs:\n    log.addHandler(handler)\nelse:\n    log.addHandler(logging.StreamHandler())\n",
+            "if epochs:\n    log.info('Test accuracy: {:.3f}'.format(epochs / 40))",
+            f"line 12 {_UNSEEN}: make sure that the line runs, and {_PRINT_IT}{_ADD_HANDLER}.",
+        ),
+        (
+            "import logging.config\nlogging.config.dictConfig({'version': 1, 'handlers': {'file': {'class': "
+            "'logging.FileHandler', 'filename': 'a.log'}}, 'root': {'level': 'INFO', 'handlers': ['file']}})\n",
+            "logging.getLogger('digits').info(f'{epochs} epochs: accuracy {epochs / 40}')",
+            f"line 6 {_UNSEEN}: {_PRINT_IT}{_ADD_HANDLER}.",
+        ),
+        (
+            _TO_FILE + "log.addHandler(handler)\ntry:\n    from loguru import logger\nexcept ImportError:\n    pass\n",
+            "log.info('Accuracy of ' + '%.3f' % (epochs / 40))",  # a logger of loguru has no addHandler()
+            f"line 12 {_UNSEEN}: {_PRINT_IT}.",
+        ),
+    ],
+)
+def test_logged_accuracy_that_is_not_in_the_output_is_explained(
+    home: Path, tmp_path: Path, configuration: str, message: str, explanation: str
+) -> None:
+    """Whatever sends the messages elsewhere, the output shows that they are missing."""
+    result = _train(home, tmp_path, f"{_LEARNS}import logging\n{configuration}{message}\n")
+    assert result.run.explanation == f"nn.py finished but reported no accuracy. nn.py {explanation}"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "log.info('Training accuracy: %.3f', epochs / 40)",  # is shown, but states no test accuracy
+        "log.info('Measured  the accuracy:\\n%s', 'good')",
+        "log.info('Result: %s', {'accuracy': 'good'}['accuracy'])",  # the message has no word for accuracy
+        "log.info('Result')",
+    ],
+)
+def test_logged_accuracy_that_is_in_the_output_is_not_called_missing(home: Path, tmp_path: Path, message: str) -> None:
+    """A message that was shown needs no remedy."""
+    script = f"{_LEARNS}import logging\nlog = logging.getLogger()\nlog.handlers = [logging.StreamHandler()]\n"
+    result = _train(home, tmp_path, f"{script}log.setLevel('INFO')\n{message}\n")
+    assert result.run.reason is Reason.NO_ACCURACY
+    assert "logs an accuracy" not in result.run.explanation
+
+
 def test_pointer_of_git_lfs_is_explained_once(home: Path, tmp_path: Path) -> None:
     """The explanation mentions the pointer once, and does not repeat the note about Git LFS."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"

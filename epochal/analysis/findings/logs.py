@@ -29,6 +29,8 @@ _LEAVES_FILE = frozenset(
     | {"mkdir", "makedirs", "dirname", "join", "joinpath", "Path", "PurePath", "str", "fspath", "format"}
 )
 """Functions that do not read the file whose name they are given."""
+_PLACEHOLDER = re.compile(r"%(?:\(\w+\))?[-#0 +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z%]|\{[^{}]*\}")
+"""Matches the places in a message into which values are inserted."""
 _MAX_DEPTH = 3
 _JOINS_PATH = frozenset({"join", "joinpath", "Path", "PurePath", "str", "fspath"})
 
@@ -51,15 +53,39 @@ def find_hidden_methods(sources: tuple[Source, ...]) -> Collection[str]:
     Python's logging shows only warnings and errors by default. Other messages may be shown if the script configures
     logging or imports a package such as loguru. If all messages are written to a file, none are shown.
     """
-    others = {"loguru", "absl", "lightning", "logzero", "pytorch_lightning", "structlog"}
-    imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
-    if imported & others:
+    if uses_other_loggers(sources):
         return ()
     if outputs := _find_files(sources):
         return _LOGS if any(each.is_certain for each in outputs) else ("info",)
     if any(_configures_logging(source) for source in sources):
         return ()
     return () if _sets_info(sources) else ("info",)
+
+
+def uses_other_loggers(sources: tuple[Source, ...]) -> bool:
+    """Return whether the code imports a package that shows log messages in its own way."""
+    others = {"loguru", "absl", "lightning", "logzero", "pytorch_lightning", "structlog"}
+    return any(name.partition(".")[0] in others for source in sources for name in source.names.values())
+
+
+def find_message(call: ast.Call) -> list[str]:
+    """Return the constant parts of the message that a call logs; none if the message is not written as a string."""
+    position = 1 if last_name(call.func) == "log" else 0
+    message = keyword(call, "msg", position)
+    return [part for text in _constant_texts(message) for part in _PLACEHOLDER.split(text) if part.strip()]
+
+
+def _constant_texts(node: ast.expr | None) -> Iterator[str]:
+    match node:
+        case ast.JoinedStr(values=parts):
+            yield from map(text_of, parts)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            yield from _constant_texts(left)
+            yield from _constant_texts(right)
+        case ast.BinOp(left=text, op=ast.Mod()) | ast.Call(func=ast.Attribute(value=text, attr="format")):
+            yield from _constant_texts(text)
+        case _:
+            yield text_of(node)
 
 
 def explain_hidden(sources: tuple[Source, ...]) -> str:

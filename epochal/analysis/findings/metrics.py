@@ -6,10 +6,18 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from epochal.analysis.findings.finding import Finding
-from epochal.analysis.findings.logs import explain_hidden, find_hidden_methods, is_log_call
+from epochal.analysis.findings.logs import (
+    explain_hidden,
+    find_hidden_methods,
+    find_message,
+    is_log_call,
+    uses_other_loggers,
+)
 from epochal.analysis.findings.source import (
     Scope,
     Source,
+    Step,
+    find_certain,
     find_used,
     has_unknown_arguments,
     keyword,
@@ -312,16 +320,65 @@ def find_hidden_accuracy(sources: tuple[Source, ...]) -> tuple[str, int, str] | 
     """
     methods = find_hidden_methods(sources)
     hidden = [
-        (source.path, step.node.lineno, last_name(step.node.value.func))
-        for source, scope in find_used(sources)
-        for step in scope.steps
+        (source.path, step.node.lineno, last_name(call.func))
+        for source, step, call in _find_logged(sources)
         if _says_accuracy(step.node) and not _says_accuracy(step.node, methods)
-        if isinstance(step.node, ast.Expr) and isinstance(step.node.value, ast.Call)
     ]
     if not hidden:
         return None
     path, line, method = hidden[-1]
     return path, line, f"logs an accuracy with {method}(), but {explain_hidden(sources)}"
+
+
+def find_unseen_accuracy(sources: tuple[Source, ...], output: str) -> tuple[str, int, str] | None:
+    """Return the same as ``find_hidden_accuracy`` for a script that has run; ``output`` is what it printed.
+
+    Even if it is not known why a message is not shown, the output lacks its text. If the output contains the text of
+    any message about an accuracy, None is returned.
+    """
+    unseen = [(source, step, call) for source, step, call in _find_logged(sources) if _name_accuracy(call)]
+    shown = _compress(output) if unseen else ""
+    if any(_compress(text) in shown for _, _, call in unseen for text in _name_accuracy(call)):
+        return None
+    if hidden := find_hidden_accuracy(sources):
+        return hidden
+    if not unseen:
+        return None
+    source, step, call = unseen[-1]
+    method = last_name(call.func)
+    why = f"logs an accuracy with {method}(), but that message is not in the output"
+    is_certain = any(each.node is step.node for _, each in find_certain(sources))
+    remedy = "" if is_certain else "make sure that the line runs, and "
+    return source.path, step.node.lineno, f"{why}: {remedy}{_suggest_output(sources, method)}"
+
+
+def _suggest_output(sources: tuple[Source, ...], method: str) -> str:
+    """Return how to show an accuracy that is logged with a method such as ``info``."""
+    printing = "print the accuracy in a line like 'Test accuracy: 0.83'"
+    imported = {name.partition(".")[0] for source in sources for name in source.names.values()}
+    if "logging" not in imported or uses_other_loggers(sources):
+        return printing
+    level = "DEBUG" if method == "debug" else "INFO"
+    return f"{printing}, or add a logging.StreamHandler() to the logger and set its level to logging.{level}"
+
+
+def _find_logged(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step, ast.Call]]:
+    """Yield the statements that log a message."""
+    for source, scope in find_used(sources):
+        for step in scope.steps:
+            call = step.node.value if isinstance(step.node, ast.Expr) else None
+            if isinstance(call, ast.Call) and is_log_call(call):
+                yield source, step, call
+
+
+def _name_accuracy(call: ast.Call) -> list[str]:
+    """Return the constant parts of a logged message that mention accuracy."""
+    return [text for text in find_message(call) if _SAYS_ACCURACY.search(text)]
+
+
+def _compress(text: str) -> str:
+    """Return ``text`` in lower case and without whitespace, as a logger may wrap lines."""
+    return "".join(text.lower().split())
 
 
 def _texts_of(node: ast.stmt) -> Iterator[str]:
