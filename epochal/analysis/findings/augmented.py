@@ -1,14 +1,29 @@
 """Find a scope's variables that hold both rows and changed copies of them, such as ``x`` joined with ``x + noise``."""
 
 import ast
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import permutations
 
-from epochal.analysis.findings.copies import find_joined
+from epochal.analysis.findings.copies import find_joined, find_joined_list
 from epochal.analysis.findings.rows import DATA_METHODS, Rows, read_names
 from epochal.analysis.findings.source import GROWING, Step, names_in, root_name
 from epochal.analysis.syntax import last_name
 
 _CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows that are joined with others, or that a list holds until they are joined.
+
+    ``own``: the value that holds these rows unchanged; empty if they were changed. ``computed_from``: the values that
+    they were computed from. ``step``: the statement that computes them.
+    """
+
+    own: str
+    computed_from: frozenset[str]
+    step: Step
 
 
 class AugmentedRows:
@@ -17,25 +32,66 @@ class AugmentedRows:
     A value is named after the variable that first held it and the line on which that variable was set.
     """
 
-    def __init__(self, rows: Rows) -> None:
-        """Start with no variables."""
+    def __init__(self, rows: Rows, returns_augmented: Callable[[ast.Call], bool]) -> None:
+        """Start with no variables.
+
+        ``returns_augmented``: whether a call to a function of the code returns rows together with changed copies of them.
+        """
         self._rows = rows
+        self._returns_augmented = returns_augmented
         self._own: dict[str, str] = {}
         self._known: dict[str, frozenset[str]] = {}
-        self._augmented: set[str] = set()
+        self._lists: dict[str, list[_Part]] = {}
+        self._augmented: dict[str, Step] = {}
+        """The variables that hold rows and changed copies of them, with the statement that joined these."""
 
-    def is_augmented(self, node: ast.expr) -> bool:
-        """Return whether an expression joins rows with changed copies of them, or reads a variable that holds both."""
+    def is_augmented(self, node: ast.expr, step: Step) -> bool:
+        """Return whether an expression in the statement ``step`` holds rows and changed copies, whichever branches ran."""
+        return self._find_join(node, step) is not None
+
+    def _find_join(self, node: ast.expr, step: Step) -> Step | None:
+        """Return the statement that joined rows with changed copies of them if an expression holds both; else None."""
+        read = (self._augmented[name] for name in read_names(node) if name in self._augmented)
+        if joined := next(filter(step.follows, read), None):
+            return joined
         inner = (each for each in ast.walk(node) if isinstance(each, ast.Call | ast.Subscript))
-        return not self._augmented.isdisjoint(read_names(node)) or any(map(self._joins_computed, inner))
+        return step if any(self._calls_augmenting(each) or self._joins_computed(each, step) for each in inner) else None
 
-    def _joins_computed(self, node: ast.Call | ast.Subscript) -> bool:
-        """Return whether an expression joins a variable's rows with rows that were computed from them."""
-        return any(
-            isinstance(first, ast.Name) and self._own.get(first.id, first.id) in self._of(second)
-            for first, second in permutations(find_joined(node, self._rows), 2)
-            if ast.unparse(first) != ast.unparse(second)
+    def _calls_augmenting(self, node: ast.Call | ast.Subscript) -> bool:
+        """Return whether an expression calls a function, or a lambda in a variable, that returns augmented rows."""
+        if not isinstance(node, ast.Call):
+            return False
+        is_lambda = isinstance(node.func, ast.Name) and node.func.id in self._augmented
+        return is_lambda or self._returns_augmented(node)
+
+    def _joins_computed(self, node: ast.Call | ast.Subscript, step: Step) -> bool:
+        """Return whether an expression joins a value's rows with rows that were computed from them."""
+        joined = find_joined_list(node, self._rows) if isinstance(node, ast.Call) else None
+        parts = (
+            self._parts_in(joined, step)
+            if joined
+            else [self._part(each, step) for each in find_joined(node, self._rows)]
         )
+        parts = [each for each in parts if step.follows(each.step)]
+        return any(first.own in second.computed_from for first, second in permutations(parts, 2))
+
+    def _part(self, node: ast.expr, step: Step) -> _Part:
+        return _Part(self._name_unchanged(node), self._of(node), step)
+
+    def _parts_in(self, node: ast.expr, step: Step) -> list[_Part]:
+        """Return the elements of a list; a comprehension counts as one element."""
+        match node:
+            case ast.Name(id=name):
+                return self._lists.get(name, [])
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                return [self._part(each, step) for each in elements]
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return self._parts_in(left, step) + self._parts_in(right, step)
+            case ast.BinOp(left=elements, op=ast.Mult()):
+                return self._parts_in(elements, step)
+            case ast.ListComp():
+                return [self._part(node, step)]
+        return []
 
     def _of(self, node: ast.AST) -> frozenset[str]:
         """Return the values that an expression was computed from."""
@@ -44,20 +100,32 @@ class AugmentedRows:
     def note(self, step: Step) -> None:
         """Record which values were used to compute the variables that a statement assigns or extends."""
         iterated = frozenset().union(*map(self._of, step.iterated))
-        changes = [(target, value, self._of(value) if value else iterated) for target, value in step.assigned]
-        are_augmented = [bool(value and self.is_augmented(value)) for _, value, _ in changes]
-        for (target, value, found), is_augmented in zip(changes, are_augmented, strict=True):
+        changes = [
+            (target, value, self._of(value) if value else iterated, self._parts_in(value, step) if value else [])
+            for target, value in step.assigned
+        ]
+        joins = [self._find_join(value, step) if value else None for _, value, _, _ in changes]
+        for (target, value, found, parts), joined in zip(changes, joins, strict=True):
             own = self._name_unchanged(value) if value else ""
             for name in names_in(target):
                 self._own[name] = own or f"{name}@{step.node.lineno}"
                 self._known[name] = found | {self._own[name]}
-            names = names_in(target)
-            self._augmented = self._augmented | names if is_augmented else self._augmented - names
+                self._lists[name] = parts
+                self._augmented.pop(name, None)
+                if joined:
+                    self._augmented[name] = joined
             if isinstance(target, ast.Subscript):
                 self._add(root_name(target), found)
         for call in step.calls:
             if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
-                self._add(root_name(call.func), frozenset().union(*map(self._of, call.args)))
+                self._extend(root_name(call.func), call, step)
+
+    def _extend(self, name: str, call: ast.Call, step: Step) -> None:
+        """Record what a call such as ``parts.append(x)`` adds to the variable ``name``."""
+        self._add(name, frozenset().union(*map(self._of, call.args)))
+        for each in call.args[-1:]:
+            added = self._parts_in(each, step) if last_name(call.func) == "extend" else [self._part(each, step)]
+            self._lists[name] = [*self._lists.get(name, []), *added]
 
     def _add(self, name: str, found: frozenset[str]) -> None:
         self._known[name] = self._known.get(name, frozenset({name})) | found

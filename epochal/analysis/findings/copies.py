@@ -63,8 +63,17 @@ def find_joined(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
     if isinstance(node, ast.Subscript):
         parts = _elements(node.slice) if rows.source.name_of(node.value) == "numpy.r_" else []
         return [] if any(isinstance(literal(each), str) for each in parts) else parts  # "0,2" may join other axes
-    is_joined = rows.source.callee(node).partition(".")[0] in ("numpy", "pandas") and joins_rows(node)
-    return _joined_parts(node) if is_joined else []
+    return _joined_parts(node) if _joins_data(node, rows) else []
+
+
+def find_joined_list(call: ast.Call, rows: Rows) -> ast.expr | None:
+    """Return the list whose elements a call joins by rows, as in ``np.concatenate(parts)``; None for other calls."""
+    return call.args[0] if call.args and _joins_data(call, rows) and last_name(call.func) != "append" else None
+
+
+def _joins_data(call: ast.Call, rows: Rows) -> bool:
+    """Return whether a call to NumPy or pandas joins the rows of its arguments."""
+    return rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)
 
 
 def draws_copies(node: ast.Subscript, rows: Rows) -> bool:

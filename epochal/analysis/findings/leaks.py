@@ -108,6 +108,17 @@ class _Fit:
     rows: str
 
 
+@dataclass(frozen=True)
+class _Result:
+    """What a function returns. ``leak``: the leak in its result.
+
+    ``is_augmented``: whether the result always holds rows together with changed copies of them.
+    """
+
+    leak: _Leak | None = None
+    is_augmented: bool = False
+
+
 _Functions = dict[tuple[str, str], tuple[Source, Scope]]
 """The functions of the code, keyed by module and name."""
 
@@ -115,7 +126,7 @@ _Functions = dict[tuple[str, str], tuple[Source, Scope]]
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each call that fits on all rows or duplicates rows before they are split."""
     functions = {(Path(source.path).stem, scope.name): (source, scope) for source in sources for scope in source.scopes}
-    returned: dict[tuple[str, str], _Leak | None] = {}
+    returned: dict[tuple[str, str], _Result] = {}
     measurement = find_measurement(sources)
     for source, scope in find_used(sources):
         found = list(_Flow(source, functions, returned, measurement, sources).follow(scope))
@@ -131,7 +142,7 @@ class _Flow:
         self,
         source: Source,
         functions: _Functions,
-        returned: dict[tuple[str, str], _Leak | None],
+        returned: dict[tuple[str, str], _Result],
         measurement: tuple[str, str, int] | None = None,
         sources: tuple[Source, ...] = (),
         *,
@@ -139,7 +150,7 @@ class _Flow:
     ) -> None:
         """Start with no leaks.
 
-        ``returned``: the leaks in the results of the functions examined so far. ``measurement``: the call or line that
+        ``returned``: the results of the functions examined so far. ``measurement``: the call or line that
         gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code. ``only_folds``: whether
         to find only calls that copy rows before they are split into the folds whose accuracy counts.
         """
@@ -150,7 +161,7 @@ class _Flow:
         self._leaks: dict[str, _Leak] = {}
         self._fitted: dict[str, _Fit] = {}
         self._choices: dict[str, _Fit] = {}
-        self._augmented = AugmentedRows(self._rows)
+        self._augmented = AugmentedRows(self._rows, lambda call: self._result_of(call).is_augmented)
         self._tested_elsewhere: set[int] = set()
         self._sound_splits: dict[bool, int] = {}
         self._sliced: dict[int, set[tuple[str, str]]] = {}
@@ -336,17 +347,24 @@ class _Flow:
         elif self._splits(call) and self._rows.is_all_rows(call):
             self._sound_splits[bool(self._rows.name_splitter(call))] = call.lineno
 
-    def find_returned(self, scope: Scope) -> _Leak | None:
-        """Return the leak in a function's first result if that result contains copies of rows or depends on labels."""
+    def find_returned(self, scope: Scope) -> _Result:
+        """Return whether a function's first result contains copies of rows or depends on labels."""
         returns = [(step, step.node.value) for step in scope.steps if isinstance(step.node, ast.Return)]
         if len(returns) != 1:
-            return None
+            return _Result()
         list(self.follow(scope))
         step, value = returns[0]
-        first = value.elts[0] if isinstance(value, ast.Tuple | ast.List) and value.elts else value
-        leak = self._leak_of(first, step) if first else None
-        is_kept = leak and (leak.copies or leak.learns) and not step.branch and step.follows(leak.step)
-        return replace(leak, path=leak.path or self._source.path) if leak and is_kept else None
+        results = elements_of(value) if value else []
+        if not results or step.branch:
+            return _Result()
+        leak = self._leak_of(results[0], step)
+        if len(results) == 2 and not (leak and (leak.copies or leak.learns)):
+            leak = self._find_repeated_labels(results[0], results[1], step)
+        is_kept = leak and (leak.copies or leak.learns) and step.follows(leak.step)
+        return _Result(
+            replace(leak, path=leak.path or self._source.path) if leak and is_kept else None,
+            self._augmented.is_augmented(results[0], step),
+        )
 
     def _note_fit(self, call: ast.Call, step: Step) -> None:
         """Record an estimator that fit() or fit_transform() fits on all rows; forget it if it is refitted on fewer."""
@@ -436,10 +454,8 @@ class _Flow:
         # Equal labels are no copies of rows, unless they are joined with themselves. Rows of the same group stay together.
         found = [self._leak_of(each, step) for each in data[:2]]
         copied = found[0] if found and found[0] and found[0].copies else None
-        labels = (found[1] or self._find_tiled(data[1], step)) if len(found) > 1 else None
-        repeats = labels if labels and labels.copies == _REPEATS else None
-        if not copied and repeats and self._augmented.is_augmented(data[0]):
-            copied = replace(repeats, copies="repeats the labels of", is_changed=True)
+        if not copied and len(found) > 1:
+            copied = self._find_repeated_labels(data[0], data[1], step)
         if (
             copied
             and step.follows(copied.step)
@@ -448,6 +464,13 @@ class _Flow:
         ):
             return copied
         return next((leak for leak in leaks if not leak.copies and not is_fit), None)
+
+    def _find_repeated_labels(self, data: ast.expr, labels: ast.expr, step: Step) -> _Leak | None:
+        """Return the leak in labels that are repeated for data joined with changed copies; else None."""
+        leak = self._leak_of(labels, step) or self._find_tiled(labels, step)
+        if not leak or leak.copies != _REPEATS or not self._augmented.is_augmented(data, step):
+            return None
+        return replace(leak, copies="repeats the labels of", is_changed=True)
 
     def _find_tiled(self, node: ast.expr, step: Step) -> _Leak | None:
         """Return a leak if ``node`` evaluates to labels repeated with ``np.tile()``; otherwise None."""
@@ -495,7 +518,9 @@ class _Flow:
             kind = "augmented_before" if leak.is_changed and counts else "copied_before"
             what = "changed copies" if leak.is_changed else "copies"
             message = f"{leak.what} {leak.copies} rows {where}, so {what} of training rows are among {tested}."
-            remedy = advise_on_copies(leak.what, splitter, is_oversampler=leak.copies == _RESAMPLES)
+            remedy = advise_on_copies(
+                leak.what, splitter, is_oversampler=leak.copies == _RESAMPLES, is_changed=leak.is_changed
+            )
         else:
             kind = "learned_before" if leak.learns else "fitted_before"
             seen = f"learned from the labels of {tested}" if leak.learns else f"seen {tested}"
@@ -610,8 +635,8 @@ class _Flow:
         package, _, name = callee.rpartition(".")
         if package.partition(".")[0] in _DATA_PACKAGES and name in DATA_FUNCTIONS:
             return self._leak_of_joined(call, step)
-        if function := self._function(call):
-            return self._leak_of_function(call, function, step)
+        if self._function(call):
+            return self._leak_of_function(call, step)
         if not isinstance(call.func, ast.Attribute):
             return None
         method, owner = call.func.attr, call.func.value
@@ -676,17 +701,22 @@ class _Flow:
             module, name = Path(self._source.path).stem, call.func.id
         return self._functions.get((module.rpartition(".")[2], name)) if name else None
 
-    def _leak_of_function(self, call: ast.Call, function: tuple[Source, Scope], step: Step) -> _Leak | None:
-        """Return the leak, if any, in the result of a call to ``function``; None if the call does not pass all rows."""
-        if self._rows.receives_part(call):
-            return None
+    def _leak_of_function(self, call: ast.Call, step: Step) -> _Leak | None:
+        """Return the leak, if any, in the result of a call to a function; None if the call does not pass all rows."""
+        leak = self._result_of(call).leak
+        return replace(leak, step=step) if leak else None
+
+    def _result_of(self, call: ast.Call) -> _Result:
+        """Return what the called function returns; an empty result if it is not known or gets only part of the rows."""
+        function = self._function(call)
+        if not function or self._rows.receives_part(call):
+            return _Result()
         source, scope = function
         key = (source.path, scope.name)
         if key not in self._returned:
-            self._returned[key] = None  # for functions that call themselves
+            self._returned[key] = _Result()  # for functions that call themselves
             self._returned[key] = _Flow(source, self._functions, self._returned).find_returned(scope)
-        leak = self._returned[key]
-        return replace(leak, step=step) if leak else None
+        return self._returned[key]
 
 
 def _adds_axis(node: ast.Subscript) -> bool:

@@ -6,12 +6,16 @@ _RETURNING_PAIRS = frozenset({"CCA()", "PLSCanonical()", "PLSRegression()", "PLS
 """Classes whose fit_transform() returns two arrays, so they cannot precede a model in a pipeline."""
 
 
-def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool) -> str:
+def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool, is_changed: bool) -> str:
     """Return the remedy for a call that duplicates rows.
 
     ``what``: the call, or the expression that draws rows. ``splitter``: what splits the data into training and validation
     data; empty for a split into training and test data. ``is_oversampler``: whether imblearn does the duplicating.
+    ``is_changed``: whether the call repeats the labels for changed copies of the data.
     """
+    if is_changed:
+        begin, of_fold = (_begin(splitter), " of each fold") if splitter else ("Split first, then", "")
+        return f"{begin} make changed copies only of the training rows{of_fold}, and use {what} only on their labels."
     if not splitter:
         return f"Split first, then use {what} only on the training rows."
     if is_oversampler and splitter != LOOP:

@@ -42,6 +42,14 @@ AUGMENT = (
     + "import numpy as np\nnoisy = x + rng.normal(size=x.shape)\nz, t = np.vstack([x, noisy]), np.concatenate([y, y])\n"
     "e, f, g, h = train_test_split(z, t, random_state=1)\n"
 )
+JOIN_NOISY = SPLIT + "import numpy as np\ndef join(x):\n    return np.concatenate([x, x + rng.normal(size=x.shape)])\n"
+JOIN_BOTH = (
+    SPLIT + "import numpy as np\ndef join(x, y):\n    noisy = x + rng.normal(size=x.shape)\n"
+    "    return np.vstack([x, noisy]), np.concatenate([y, y])\n"
+)
+JOIN_IF_ASKED = SPLIT + "import numpy as np\ndef join(x, y, noisy=False):\n    if noisy:\n"
+SPLIT_ALL = "z, t = join(x), np.tile(y, 2)\na, b, c, d = train_test_split(z, t, random_state=1)\n"
+TRAIN = "print(m.fit(a, c).score(b, d))\n"
 DRAW_TRAINING = (
     SPLIT + "import numpy as np\nfrom sklearn.model_selection import KFold, cross_val_score\n"
     "X_train, X_test, y_train, y_test = train_test_split(x, y, random_state=1)\n"
@@ -111,6 +119,57 @@ FOUND = {
     "augmented_with_labels_tiled_before": (
         AUGMENT.replace("concatenate([y, y])", "tile(y, reps=2)") + "print(m.fit(e, g).score(f, h))\n",
         "augmented_before_split",
+        4,
+    ),
+    "augmented_by_function": (JOIN_NOISY + SPLIT_ALL + TRAIN, "augmented_before_split", 5),
+    "augmented_by_function_in_the_call": (
+        JOIN_NOISY + "a, b, c, d = train_test_split(join(x), np.append(y, y), random_state=1)\n" + TRAIN,
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_by_function_of_function": (
+        JOIN_NOISY + "def scale(x):\n    z = join(x)\n    return z / 9\n" + SPLIT_ALL.replace("join", "scale") + TRAIN,
+        "augmented_before_split",
+        8,
+    ),
+    "augmented_by_function_and_scaled_in_a_branch": (
+        JOIN_NOISY + SPLIT_ALL.replace("\na, b", "\nif z.max() > 1:\n    z = z / 9\na, b") + TRAIN,
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_by_function_with_labels": (
+        JOIN_BOTH + "x, y = join(x, y)\n" + SPLIT_X + TRAIN,
+        "augmented_before_split",
+        5,
+    ),
+    "augmented_by_function_that_grows_a_list": (
+        SPLIT + "import numpy as np\ndef join(x, times=2):\n    parts = [x]\n    for _ in range(times):\n"
+        "        parts.append(x + rng.normal(size=x.shape))\n    return np.concatenate(parts)\n" + SPLIT_ALL + TRAIN,
+        "augmented_before_split",
+        8,
+    ),
+    "augmented_by_function_that_extends_a_list": (
+        JOIN_NOISY.replace(
+            "    return np.concatenate([x, x + rng.normal(size=x.shape)])",
+            "    parts = [x]\n"
+            "    parts.extend([x + noise])\n    parts += [x - noise for noise in noises]\n    return np.vstack(parts)",
+        )
+        + SPLIT_ALL
+        + TRAIN,
+        "augmented_before_split",
+        8,
+    ),
+    "augmented_by_lambda": (
+        SPLIT
+        + "import numpy as np\njoin = lambda x: np.vstack([x, x + rng.normal(size=x.shape)])\n"
+        + SPLIT_ALL
+        + TRAIN,
+        "augmented_before_split",
+        4,
+    ),
+    "copied_by_function": (
+        JOIN_NOISY.replace("x + rng.normal(size=x.shape)", "x") + SPLIT_ALL + TRAIN,
+        "copied_before_split",
         4,
     ),
     "copied_by_r_": (
@@ -843,6 +902,56 @@ SOUND = {
     + "for sigma in (1, 2):\n    fit_noisy(a, c, sigma)\nprint(m.fit(a, c).score(b, d))\n",
     "augmented_training_rows_by_r_": SPLIT_X
     + "import numpy as np\na, c = np.r_[a, a + 1], np.r_[c, c]\nprint(m.fit(a, c).score(b, d))\n",
+    "augmented_training_rows_by_function": JOIN_NOISY + SPLIT_X + "a, c = join(a), np.tile(c, 2)\n" + TRAIN,
+    "augmented_training_rows_by_function_in_the_call": JOIN_NOISY
+    + SPLIT_X
+    + "print(m.fit(join(a), np.tile(c, 2)).score(b, d))\n",
+    "augmented_training_rows_by_function_before_validation": JOIN_NOISY
+    + SPLIT_X
+    + "a, c = join(a), np.tile(c, 2)\na, e, c, f = train_test_split(a, c, random_state=1)\n"
+    + TRAIN,
+    "augmented_training_rows_by_function_with_labels": JOIN_BOTH + SPLIT_X + "a, c = join(a, c)\n" + TRAIN,
+    "augmented_slice_by_function": JOIN_NOISY
+    + "print(m.fit(join(x[:-9]), np.tile(y[:-9], 2)).score(x[-9:], y[-9:]))\n",
+    "augmented_by_function_that_splits_first": SPLIT
+    + "import numpy as np\ndef join(x, y):\n    "
+    + SPLIT_X
+    + "    return np.vstack([a, a + noise]), b, np.tile(c, 2), d\na, b, c, d = join(x, y)\n"
+    + TRAIN,
+    "augmented_in_a_branch": SPLIT
+    + "import numpy as np\nif noisy:\n    x, y = np.vstack([x, x + noise]), np.tile(y, 2)\n"
+    + SPLIT_X
+    + TRAIN,
+    "augmented_in_a_branch_of_function": JOIN_IF_ASKED
+    + "        x, y = np.vstack([x, x + noise]), np.tile(y, 2)\n    return x, y\nx, y = join(x, y)\n"
+    + SPLIT_X
+    + TRAIN,
+    "list_grown_in_a_branch_of_function": JOIN_IF_ASKED.replace("    if", "    parts = [x]\n    if")
+    + "        parts.append(x + noise)\n    return np.vstack(parts)\nx = np.vstack([join(left, y), join(right, y)])\n"
+    + "y = np.tile(y, 2)\n"
+    + SPLIT_X
+    + TRAIN,
+    "rows_changed_by_function": JOIN_NOISY.replace("np.concatenate([x, x + rng.normal(size=x.shape)])", "x + noise")
+    + "x = np.vstack([join(left), join(right)])\ny = np.tile(y, 2)\n"
+    + SPLIT_X
+    + TRAIN,
+    "columns_joined_by_function": JOIN_NOISY.replace("x.shape)]", "x.shape)], axis=1")
+    + "x = np.vstack([join(left), join(right)])\ny = np.tile(y, 2)\n"
+    + SPLIT_X
+    + TRAIN,
+    "columns_stacked_by_function": JOIN_NOISY.replace("concatenate", "column_stack")
+    + "x = np.vstack([join(left), join(right)])\ny = np.tile(y, 2)\n"
+    + SPLIT_X
+    + TRAIN,
+    "columns_in_a_list_of_function": SPLIT
+    + "import numpy as np\ndef join(x):\n    parts = [x]\n    parts.append(x**2)\n"
+    + "    return np.concatenate(parts, axis=1)\nx = np.vstack([join(left), join(right)])\ny = np.tile(y, 2)\n"
+    + SPLIT_X
+    + TRAIN,
+    "rows_padded_by_function": JOIN_NOISY.replace("x + rng.normal(size=x.shape)", "np.repeat(x[-1:], 9, axis=0)")
+    + "x, y = join(x), join(y)\n"
+    + SPLIT_X
+    + TRAIN,
     "columns_joined_by_r_": "import numpy as np\nx = np.r_['1', x, x]\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
     "columns_tiled": "import numpy as np\nx = np.tile(x, 2)\n" + SPLIT_X + "print(m.fit(a, c).score(b, d))\n",
     "labels_tiled_once_for_columns": "import numpy as np\nz, t = np.hstack([x, x + noise]), np.tile(y, 1)\n"
