@@ -14,8 +14,9 @@ def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool, is_chang
     ``is_changed``: whether the call repeats the labels for changed copies of the data.
     """
     if is_changed:
-        begin, of_fold = (_begin(splitter), " of each fold") if splitter else ("Split first, then", "")
-        return f"{begin} make changed copies only of the training rows{of_fold}, and use {what} only on their labels."
+        of_fold = " of each fold" if splitter else ""
+        advice = f"make changed copies only of the training rows{of_fold}, and use {what} only on their labels."
+        return _advise_in_loop(splitter, advice) if splitter else f"Split first, then {advice}"
     if not splitter:
         return f"Split first, then use {what} only on the training rows."
     if is_oversampler and splitter != LOOP:
@@ -24,8 +25,8 @@ def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool, is_chang
             f"the training rows of each fold are resampled.{_name_parameters(splitter)}"
         )
     if what.endswith("]"):
-        return f"{_begin(splitter)} draw the rows of {what} only from the training rows of each fold."
-    return f"{_begin(splitter)} use {what} only on the training rows of each fold."
+        return _advise_in_loop(splitter, f"draw the rows of {what} only from the training rows of each fold.")
+    return _advise_in_loop(splitter, f"use {what} only on the training rows of each fold.")
 
 
 def advise_on_fit(what: str, splitter: str, columns: str) -> str:
@@ -38,7 +39,8 @@ def advise_on_fit(what: str, splitter: str, columns: str) -> str:
             "validation_data=(x_val, y_val) to fit() instead of validation_split."
         )
     if splitter == LOOP or what in _RETURNING_PAIRS:
-        return f"{_begin(splitter)} fit {what} on the training rows of each fold, and only transform the test rows."
+        advice = f"fit {what} on the training rows of each fold, and only transform the test rows."
+        return _advise_in_loop(splitter, advice)
     step = f"{what[:-1]}…)"
     if columns:
         step = f'make_column_transformer(({step}, {columns}), remainder="passthrough")'
@@ -68,11 +70,12 @@ def _name_parameters(splitter: str) -> str:
     return ' Begin the names of the model\'s parameters with its class name in lower case, as in "svc__C".'
 
 
-def _begin(splitter: str) -> str:
-    """Return the beginning of a remedy that applies inside a loop over the folds."""
+def _advise_in_loop(splitter: str, advice: str) -> str:
+    """Return a remedy that applies inside a loop over the folds, which the script may still have to be given."""
     if splitter == LOOP:
-        return "In the loop over the folds,"
+        return f"In the loop over the folds, {advice}"
     return (
         f"Instead of {splitter}, write a loop over the folds (for train, test in KFold(5, shuffle=True, random_state=0).split(X)), "
-        "and in that loop,"
+        f"and in that loop, {advice} Write the mean accuracy of the folds to $EPOCHAL_OUT/accuracy.json, for example "
+        '{"accuracy": 0.83}; otherwise, only the last fold counts.'
     )

@@ -49,6 +49,10 @@ JOIN_BOTH = (
 )
 JOIN_IF_ASKED = SPLIT + "import numpy as np\ndef join(x, y, noisy=False):\n    if noisy:\n"
 SPLIT_ALL = "z, t = join(x), np.tile(y, 2)\na, b, c, d = train_test_split(z, t, random_state=1)\n"
+MEAN = (
+    'Write the mean accuracy of the folds to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}; otherwise, only the '
+    "last fold counts."
+)
 TRAIN = "print(m.fit(a, c).score(b, d))\n"
 DRAW_TRAINING = (
     SPLIT + "import numpy as np\nfrom sklearn.model_selection import KFold, cross_val_score\n"
@@ -1578,7 +1582,13 @@ LOOP = (
         (
             SMOTE + FOLDS + "x, y = resample(x, y)\ncross_val_score(m, x, y)\n",
             "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
-            "random_state=0).split(X)), and in that loop, use resample() only on the training rows of each fold.",
+            "random_state=0).split(X)), and in that loop, use resample() only on the training rows of each fold. "
+            + MEAN,
+        ),
+        (
+            JOIN_BOTH + LOOP.format("x, y = join(x, y)"),
+            "In the loop over the folds, make changed copies only of the training rows of each fold, and use concatenate() only "
+            "on their labels.",
         ),
         (
             SMOTE + LOOP.format("x = x[rng.choice(len(x), 900)]"),
@@ -1599,7 +1609,7 @@ LOOP = (
             "cross_val_score(m, z, y)\n",
             "Instead of cross_val_score(), write a loop over the folds (for train, test in KFold(5, shuffle=True, "
             "random_state=0).split(X)), and in that loop, fit PLSRegression() on the training rows of each fold, and only "
-            "transform the test rows.",
+            "transform the test rows. " + MEAN,
         ),
         (
             FOLDS + "from sklearn.preprocessing import TargetEncoder\n"
@@ -1613,6 +1623,14 @@ def test_remedy_helps_with_a_cross_validation(text: str, remedy: str) -> None:
     """A split before the cross-validation would not help, because its folds would still have been seen."""
     (found,) = find_in_sources(read(text))
     assert found.remedy == remedy
+
+
+def test_remedy_for_changed_copies_names_data_and_labels() -> None:
+    """Repeating only the labels of the training rows would leave too few rows of data."""
+    (found,) = find_in_sources(read(JOIN_NOISY + SPLIT_ALL))
+    assert found.remedy == (
+        "Split first, then make changed copies only of the training rows, and use tile() only on their labels."
+    )
 
 
 @pytest.mark.parametrize(
