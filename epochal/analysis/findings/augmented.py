@@ -7,8 +7,8 @@ from itertools import permutations
 
 from epochal.analysis.findings.copies import find_joined, find_joined_list
 from epochal.analysis.findings.rows import DATA_METHODS, Rows, read_names
-from epochal.analysis.findings.source import GROWING, Step, names_in, root_name
-from epochal.analysis.syntax import last_name
+from epochal.analysis.findings.source import GROWING, Branch, Step, names_in, root_name
+from epochal.analysis.syntax import last_name, literal
 
 _CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
 
@@ -46,16 +46,31 @@ class AugmentedRows:
         """The variables that hold rows and changed copies of them, with the statement that joined these."""
 
     def is_augmented(self, node: ast.expr, step: Step) -> bool:
-        """Return whether an expression in the statement ``step`` holds rows and changed copies, whichever branches ran."""
+        """Return whether an expression in the statement ``step`` is certain to hold rows and changed copies of them."""
         return self._find_join(node, step) is not None
 
     def _find_join(self, node: ast.expr, step: Step) -> Step | None:
-        """Return the statement that joined rows with changed copies of them if an expression holds both; else None."""
+        """Return the statement that joined rows with changed copies if an expression is certain to hold both; else None."""
         read = (self._augmented[name] for name in read_names(node) if name in self._augmented)
-        if joined := next(filter(step.follows, read), None):
+        if joined := next((each for each in read if self._has_run(each, step)), None):
             return joined
         inner = (each for each in ast.walk(node) if isinstance(each, ast.Call | ast.Subscript))
         return step if any(self._calls_augmenting(each) or self._joins_computed(each, step) for each in inner) else None
+
+    def _has_run(self, earlier: Step, step: Step) -> bool:
+        """Return whether a statement is certain to have run before ``step``, given the flags that the file sets."""
+        needed = self._uncertain(earlier)
+        return self._uncertain(step)[: len(needed)] == needed
+
+    def _uncertain(self, step: Step) -> Branch:
+        """Return the branches that contain a statement, except ``if`` blocks whose condition is a flag that is set."""
+        return tuple(each for each in step.branch if each[1] != "if" or not self._is_set(each[0]))
+
+    def _is_set(self, line: int) -> bool:
+        """Return whether the condition of the ``if`` statement on a line is a flag that the file sets."""
+        source = self._rows.source
+        tests = (each.test for each in source.nodes if isinstance(each, ast.If) and each.lineno == line)
+        return any(literal(source.resolve(test)) for test in tests)
 
     def _calls_augmenting(self, node: ast.Call | ast.Subscript) -> bool:
         """Return whether an expression calls a function, or a lambda in a variable, that returns augmented rows."""
@@ -72,7 +87,7 @@ class AugmentedRows:
             if joined
             else [self._part(each, step) for each in find_joined(node, self._rows)]
         )
-        parts = [each for each in parts if step.follows(each.step)]
+        parts = [each for each in parts if self._has_run(each.step, step)]
         return any(first.own in second.computed_from for first, second in permutations(parts, 2))
 
     def _part(self, node: ast.expr, step: Step) -> _Part:

@@ -48,6 +48,10 @@ JOIN_BOTH = (
     "    return np.vstack([x, noisy]), np.concatenate([y, y])\n"
 )
 JOIN_IF_ASKED = SPLIT + "import numpy as np\ndef join(x, y, noisy=False):\n    if noisy:\n"
+IF_FLAG = (
+    SPLIT + "import numpy as np\nADD_NOISE = {}\n"
+    "if ADD_NOISE: x, y = np.vstack([x, x + rng.normal(size=x.shape)]), np.tile(y, 2)\n"
+)
 SPLIT_ALL = "z, t = join(x), np.tile(y, 2)\na, b, c, d = train_test_split(z, t, random_state=1)\n"
 MEAN = (
     'Write the mean accuracy of the folds to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}; otherwise, only the '
@@ -162,6 +166,11 @@ FOUND = {
         + TRAIN,
         "augmented_before_split",
         8,
+    ),
+    "augmented_where_a_flag_is_set": (
+        IF_FLAG.format("True") + SPLIT_X + TRAIN,
+        "augmented_before_split",
+        4,
     ),
     "augmented_by_lambda": (
         SPLIT
@@ -922,10 +931,8 @@ SOUND = {
     + SPLIT_X
     + "    return np.vstack([a, a + noise]), b, np.tile(c, 2), d\na, b, c, d = join(x, y)\n"
     + TRAIN,
-    "augmented_in_a_branch": SPLIT
-    + "import numpy as np\nif noisy:\n    x, y = np.vstack([x, x + noise]), np.tile(y, 2)\n"
-    + SPLIT_X
-    + TRAIN,
+    "augmented_in_a_branch": IF_FLAG.format("read()") + SPLIT_X + TRAIN,
+    "augmented_where_a_flag_is_not_set": IF_FLAG.format("False") + SPLIT_X + TRAIN,
     "augmented_in_a_branch_of_function": JOIN_IF_ASKED
     + "        x, y = np.vstack([x, x + noise]), np.tile(y, 2)\n    return x, y\nx, y = join(x, y)\n"
     + SPLIT_X
