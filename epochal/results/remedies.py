@@ -48,6 +48,8 @@ _MEMORY = re.compile(
 )
 _WANTED_MEMORY = re.compile(r"Unable to allocate (?P<size>[\d.]+ \w+)")
 _TRAINING_CALLS = frozenset({"fit", "partial_fit", "evaluate", "predict", "predict_proba", "score", "backward"})
+_TRANSFORMS = re.compile(r"-packages/sklearn/\S* (?:fit_|inverse_)?transform$")
+"""Matches the path and function of a stack frame in which scikit-learn transforms data."""
 _NETWORKS = re.compile(r"-packages/(?:keras|tf_keras|tensorflow|torch)/")
 _KERAS_MODEL = re.compile(r"-packages/(?:tf_)?keras/(?:src/)?(?:engine|initializers|layers|models)/(?!preprocessing/)")
 """Matches the paths of the Keras modules that build a model."""
@@ -672,7 +674,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
         problem = f"{place.place} {needs}{limit}."
         if any(_KERAS_MODEL.search(frame.path) for frame in frames):
             remedy = "Use a smaller model"
-        elif trains:
+        elif trains or any(_TRANSFORMS.search(f"{frame.path} {frame.function}") for frame in frames):
             remedy = "Use fewer samples or fewer features"
         else:
             remedy = "Use fewer or smaller samples, or a smaller data type such as float32"

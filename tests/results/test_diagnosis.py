@@ -300,6 +300,11 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
             'sklearn/gaussian_process/_gpc.py", line 773, in fit',
             "Use fewer samples or fewer features, or ask the server's",
         ),
+        (
+            'sklearn/preprocessing/_polynomial.py", line 502, in transform',
+            "Use fewer samples or fewer features, or ask the server's",
+        ),
+        ('pandas/core/frame.py", line 9, in transform', "Use fewer or smaller samples, or a smaller data"),
     ],
 )
 def test_memory_remedy_suits_the_library(library_line: str, remedy: str) -> None:
