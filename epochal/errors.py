@@ -72,7 +72,7 @@ class Reason(StrEnum):
     NO_GPU = (
         "no_gpu",
         "The script uses a GPU, but training runs without one.",
-        "Use a GPU only if one is available, or remove the line mentioned in the message.",
+        "Use a GPU only if one is available, or change the code as the message says.",
     )
     NO_DISPLAY = (
         "no_display",

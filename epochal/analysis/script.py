@@ -14,18 +14,18 @@ from epochal.analysis.hyperparameters.searchable import find_places
 from epochal.analysis.hyperparameters.sources import Sources, read_sources
 from epochal.analysis.hyperparameters.tracing import Tracer
 from epochal.analysis.location import Notebook, change_notebook, locate_script
-from epochal.analysis.repeats import describe_lines
+from epochal.analysis.repeats import describe_ranges
 from epochal.analysis.syntax import Module, last_name
 from epochal.folders import SCRIPT
-from epochal.grammar import capitalize, join_words
+from epochal.grammar import join_words
 from epochal.records import Value
 
 _MAX_TEXT_LENGTH = 200
 """The maximum length, in characters, of a string that is recorded as a hyperparameter."""
 
 _BARE_LINES = (
-    r"(?P<bare>(?:(?<=\b[oO]n )|(?<=\b[rR]emove )|(?<=\binto )|(?<= \()(?=line \d+\))|(?<=\. )(?=Lines? [^.:]* needs?\b))"
-    r"[lL]ines? (?>\d+(?:, \d+)*(?: and \d+)?)\b(?! of ))"
+    r"(?P<bare>(?:(?<=\b[oO]n )|(?<=\b[rR]emove )|(?<=\b[pP]ut )|(?<=\b[rR]eplace )|(?<=\binto )|(?<= \()(?=line \d+\)))"
+    r"lines? (?>\d+(?: to \d+)?(?:, \d+(?: to \d+)?)*(?: and \d+(?: to \d+)?)?)\b(?! of ))"
 )
 """Matches line numbers in a remedy that does not name their file, as in ``Remove lines 3 and 5``."""
 
@@ -91,14 +91,13 @@ class Script:
         return re.sub("|".join(forms), rename, message)
 
     def _describe_cells(self, lines: str) -> str:
-        """Translate line numbers of the exported script, such as ``Lines 3, 5 and 8``, into lines of notebook cells."""
+        """Translate line numbers of the exported script, such as ``lines 3, 5 and 8 to 12``, into lines of notebook cells."""
         assert self.notebook is not None
-        cells: dict[int, list[int]] = {}
-        for number in re.findall(r"\d+", lines):
-            cell, line = self.notebook.find_cell(int(number))
-            cells.setdefault(cell, []).append(line)
-        described = join_words([f"{describe_lines(inside)} of cell {cell}" for cell, inside in cells.items()])
-        return capitalize(described) if lines.startswith("L") else described
+        cells: dict[int, list[tuple[int, int]]] = {}
+        for first, last in re.findall(r"(\d+)(?: to (\d+))?", lines):
+            cell, line = self.notebook.find_cell(int(first))
+            cells.setdefault(cell, []).append((line, line + int(last or first) - int(first)))
+        return join_words([f"{describe_ranges(inside)} of cell {cell}" for cell, inside in cells.items()])
 
     def find_calls(self, name: str | None = None) -> Iterator[tuple[str, ast.Call]]:
         """Yield each call in the script and its modules, with the path of the file that contains it.

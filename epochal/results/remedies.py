@@ -10,6 +10,7 @@ from pathlib import Path
 
 from epochal.analysis.calls import find_calls, find_texts, find_used_texts, find_variable, makes_files
 from epochal.analysis.detection import read_source
+from epochal.analysis.findings.gpus import describe_repairs, find_repairs, names_gpu
 from epochal.analysis.findings.source import Source, parse_source
 from epochal.analysis.findings.unattended import find_spawning, locate_call
 from epochal.analysis.frameworks import dataset_caches
@@ -28,7 +29,7 @@ from epochal.analysis.missing_files import (
 )
 from epochal.analysis.notebook_code import Replacement, describe_replacements, find_left_out, find_replacements
 from epochal.analysis.packages import explain_replaced, find_system_library
-from epochal.analysis.repeats import describe_lines, find_call_lines, find_gpu_lines
+from epochal.analysis.repeats import describe_lines, find_call_lines
 from epochal.analysis.syntax import Module, hide_comments, last_name
 from epochal.errors import Reason
 from epochal.folders import SCRIPT
@@ -105,7 +106,6 @@ _IN_CODE = re.compile(r"^(?:/train|.*/runs/\d+/trials/\d+/code)/")
 """Matches the path of a trial's code folder, whether the trial runs in a container or in a plain process."""
 _IN_HOME = re.compile(r"^(?:/home/epochal|.*/trials/\d+/scratch/home)/")
 """Matches the path of a trial's home folder, whether the trial runs in a container or in a plain process."""
-_GPU_LINE = re.compile(r"gpu|cuda|set_memory_growth|physical_devices|set_visible_devices|nvidia", re.IGNORECASE)
 _EMPTY = re.compile(r"UnboundLocalError: .*'?batch_outputs'?|ValueError: Found array with 0 sample")
 """Matches what Keras' predict() and scikit-learn's methods raise when they are given no rows."""
 LOST_CHILD = frozenset({"BrokenProcessPool", "BrokenPipeError", "ConnectionResetError", "EOFError"})
@@ -119,7 +119,6 @@ _METRICS = re.compile(
     r"|(?P<call>[\w.]*?(?P<kind>\w*Accuracy)\((?:name\s*=\s*(['\"])(?P<given>\w+)\5)?\)))"
 )
 """Matches the first accuracy in ``metrics=["mae", "accuracy"]`` or ``metrics=[CategoricalAccuracy(name="acc")]``."""
-_FIRST_OF_LIST = re.compile(r"(?P<name>[A-Za-z_]\w*)\[\d+\]")
 _MISSING_FILE = tuple(
     re.compile(pattern)
     for pattern in (
@@ -256,7 +255,7 @@ def explain_known(exceptions: Sequence[Raised], place: Frame | None, origin: Ori
         return Reason.SYSTEM_LIBRARY, (
             f"plot_model() needs the package pydot and the program Graphviz. Remove the line, or {wanted} {ON_THE_SERVER}."
         )
-    if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and _GPU_LINE.search(line)):
+    if _GPU.search(text) or (last.name in ("IndexError", "AssertionError") and names_gpu(line)):
         return Reason.NO_GPU, _explain_gpu(last, line, inner, origin)
     return (
         _explain_spawning(last, inner, origin)
@@ -712,31 +711,23 @@ def _explain_metric_key(message: str, origin: Origin) -> str:
 
 
 def _explain_gpu(last: Raised, line: str, inner: Frame | None, origin: Origin) -> str:
+    problem = "Training runs without a GPU."
+    path = _local_path(inner, origin) if inner else ""
+    failed = [frame.line for frame in last.own_frames or (inner,) if frame and inner and frame.path == inner.path]
+    module = Module.read(origin.code / path) if path else None
+    is_empty_list = last.name == "IndexError"
+    repairs = find_repairs(parse_source(path, module.tree), failed, is_empty_list=is_empty_list) if module else []
+    failed_check = any(each.is_check and each.contains(failed[-1]) for each in repairs)
     if "map_location" in last.message:
-        return 'Training runs without a GPU. Write torch.load(…, map_location="cpu").'
-    if re.search(r"CUDA|cuda|NVIDIA", last.message) and "torch" in f"{last.package} {last.message} {line}".lower():
-        return 'Training runs without a GPU. Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
+        return f'{problem} Write torch.load(…, map_location="cpu").'
+    is_cuda = re.search(r"CUDA|cuda|NVIDIA", last.message) and not failed_check
+    if is_cuda and "torch" in f"{last.package} {last.message} {line}".lower():
+        return f'{problem} Write device = "cuda" if torch.cuda.is_available() else "cpu", and call .to(device).'
     where, setting = _search_code(_GPU_SETTING, origin)
     if setting and any(_BOOSTING.search(frame.path) for frame in last.frames):
         cpu = re.sub("gpu|cuda", "cpu", setting).replace("GPU", "CPU")
-        return f"Training runs without a GPU. {capitalize(where)}, write {cpu}."
-    path = _local_path(inner, origin) if inner else ""
-    failed = [frame.line for frame in last.own_frames or (inner,) if frame and inner and frame.path == inner.path]
-    lines = find_gpu_lines(origin.code, path, failed)
-    several = len(lines) > 1
-    where = capitalize(_locate_lines(lines, path, origin)) if several or lines != failed[-1:] else "The line"
-    problem = f"{where} need{'' if several else 's'} a GPU, but training runs without one."
-    them = "them" if several else "it"
-    source = (read_source(origin.code, path) or "").splitlines()
-    if headers := [number for number in lines if "".join(source[number - 1 : number]).lstrip().startswith("with ")]:
-        others = ", and remove the other lines" if len(headers) < len(lines) else ""
-        return f'{problem} Write "/CPU:0" as the device on {_locate_lines(headers, path, origin)}{others}.'
-    devices = _FIRST_OF_LIST.search(line)
-    if last.name == "IndexError" and devices:
-        return f"{problem} Put {them} under `if {devices['name']}:`, or remove {them}."
-    if last.name == "AssertionError":
-        return f"{problem} Remove {them}."
-    return f"{problem} Remove {them}, or run {them} only if a GPU is available."
+        return f"{problem} {capitalize(where)}, write {cpu}."
+    return f"{problem} {_instruct(describe_repairs(repairs) if repairs else 'remove the line that needs one', path, origin)}."
 
 
 def _local_path(frame: Frame, origin: Origin) -> str:

@@ -65,7 +65,11 @@ def test_script_is_found(tmp_path: Path, names: list[str], configured: str, path
             "a.ipynb.py failed. Remove lines 2, 3 and 7.",
             "a.ipynb failed. Remove lines 1 and 2 of cell 1 and line 1 of cell 2.",
         ),
-        ("a.ipynb.py: x. Lines 3 and 7 need a GPU", "a.ipynb: x. Line 2 of cell 1 and line 1 of cell 2 need a GPU"),
+        (
+            "a.ipynb.py: x. Put lines 2 to 4 and 7 under",
+            "a.ipynb: x. Put lines 1 to 3 of cell 1 and line 1 of cell 2 under",
+        ),
+        ("a.ipynb.py: x. Replace lines 7 and 8 with", "a.ipynb: x. Replace lines 1 and 2 of cell 2 with"),
         ("a.ipynb.py: x. Write cpu on lines 3 and 7 of b.csv", "a.ipynb: x. Write cpu on lines 3 and 7 of b.csv"),
     ],
 )

@@ -830,17 +830,57 @@ def _raise(error: str) -> dict[str, str]:
             Reason.NO_DISPLAY,
             "Training runs without a display: remove the code that opens and uses the window, or save the image to a file",
         ),
-        ({"nn.py": "gpus = []\nprint(gpus[0])\n"}, Reason.NO_GPU, "Put it under `if gpus:`, or remove it."),
+        ({"nn.py": "gpus = []\nprint(gpus[0])\n"}, Reason.NO_GPU, "without a GPU. Put line 2 under `if gpus:`."),
         (
-            {"nn.py": "gpus = []\nif gpus:\n    print(gpus[0])\nprint(gpus[0])\nprint(gpus[1])\n"},
+            {
+                "nn.py": "gpus = []\nif gpus:\n    print(gpus[0])\nprint(gpus[0])\nprint(gpus[1], gpus[:2])\nprint(gpus[:2])\n"
+            },
             Reason.NO_GPU,
-            "Lines 4 and 5 need a GPU, but training runs without one. Put them under `if gpus:`, or remove them.",
+            "Training runs without a GPU. Put lines 4 and 5 under `if gpus:`.",
+        ),
+        (
+            {"nn.py": "gpus = []\nfirst = gpus[0]\nprint(first)\n"},
+            Reason.NO_GPU,
+            "Replace line 2 with code that works without a GPU.",
+        ),
+        (
+            {"nn.py": "def find_gpus():\n    return []\nprint(\n    find_gpus()[0],\n    2048,\n)\n"},
+            Reason.NO_GPU,
+            "Training runs without a GPU. Remove lines 3 to 6.",
         ),
         (
             {"nn.py": "gpus = []\nassert gpus, 'No GPU found'\nwith tf.device('/GPU:0'):\n    net.to('cuda')\n"},
             Reason.NO_GPU,
-            "Lines 2, 3 and 4 need a GPU, but training runs without one. "
-            'Write "/CPU:0" as the device on line 3, and remove the other lines.',
+            'Remove line 2, write "/CPU:0" as the device on line 3, and replace line 4 with pass.',
+        ),
+        (
+            {
+                "nn.py": "gpus = []\nif not gpus:\n    raise OSError('No GPU found')\nwith tf.device('/GPU:0'):\n    f()\n"
+            },
+            Reason.NO_GPU,
+            'Remove the if statement on lines 2 and 3, and write "/CPU:0" as the device on line 4.',
+        ),
+        (
+            {
+                "nn.py": "def check(gpu):\n    if not gpu:\n        raise OSError('No GPU: PyTorch needs CUDA')\ncheck('')\n"
+            },
+            Reason.NO_GPU,
+            "Training runs without a GPU. Replace the if statement on lines 2 and 3 with pass.",
+        ),
+        (
+            {"nn.py": "gpu = ''\nif gpu:\n    print(gpu)\nelse:\n    raise OSError('No GPU found')\n"},
+            Reason.NO_GPU,
+            "Remove the if statement on lines 2 to 5.",
+        ),
+        (
+            {"nn.py": "gpu = ''\nif gpu:\n    batch = 9\nelse:\n    raise OSError('No GPU found')\nprint(batch)\n"},
+            Reason.NO_GPU,
+            "Replace line 5 with code that works without a GPU.",
+        ),
+        (
+            {"nn.py": "gpu = ''\nif gpu:\n    pass\nelif not gpu:\n    raise OSError('No GPU found')\n"},
+            Reason.NO_GPU,
+            "Replace line 5 with pass.",
         ),
         (
             {
@@ -857,7 +897,7 @@ def _raise(error: str) -> dict[str, str]:
                 "with tf.device('/GPU:0'):\n    print(1)\n    train()\n"
             },
             Reason.NO_GPU,
-            'Line 5 needs a GPU, but training runs without one. Write "/CPU:0" as the device on line 5.',
+            'Training runs without a GPU. Write "/CPU:0" as the device on line 5.',
         ),
         (
             _raise("AssertionError('Torch not compiled with CUDA enabled')"),
@@ -869,7 +909,7 @@ def _raise(error: str) -> dict[str, str]:
             Reason.NO_GPU,
             "map_location",
         ),
-        ({"nn.py": "import subprocess\nsubprocess.run(['nvidia-smi'])\n"}, Reason.NO_GPU, "training runs without one"),
+        ({"nn.py": "import subprocess\nsubprocess.run(['nvidia-smi'])\n"}, Reason.NO_GPU, "Remove line 2."),
         (
             _raise("LookupError('\\n*****\\n  Resource \\x1b[93mpunkt_tab\\x1b[0m not found.')"),
             Reason.NO_NETWORK,

@@ -6,15 +6,15 @@ Also find scripts that do nothing when they are run.
 import ast
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from epochal.analysis.findings.finding import Finding, Severity
+from epochal.analysis.findings.gpus import describe_repairs, ends_script, find_repair
 from epochal.analysis.findings.source import (
     Source,
     Step,
     class_steps,
-    ends_scope,
     find_certain,
     find_unguarded,
     has_unknown_arguments,
@@ -38,6 +38,13 @@ _SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
 _ROOT = re.compile(r"/(?!data(?:/|$)|tmp(?:/|$)|train(?:/|$)|dev/|proc/|sys/|etc/|usr/|opt/epochal)\w[\w.-]*/\w")
+_WITHOUT_GPU = {
+    "tensorflow.test.gpu_device_name": "",
+    "tensorflow.test.is_gpu_available": False,
+    "torch.cuda.device_count": 0,
+    "torch.cuda.is_available": False,
+}
+"""Functions that ask for a GPU, each with its answer if there is none."""
 _READERS = frozenset(
     {"open", "read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_table", "read_hdf", "loadtxt"}
     | {
@@ -434,7 +441,7 @@ def _is_argument(index: ast.expr) -> bool:
 
 def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield findings about statements that always run and, without a GPU, end the script or index an empty list."""
-    gpus: set[str] = set()
+    answers: dict[str, object] = {}
     stored = Counter(
         node.id
         for source in sources
@@ -442,68 +449,69 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     )
     for source, step in find_certain(sources):
-        is_conditional = any(isinstance(node, ast.IfExp | ast.BoolOp) for node in step.nodes)
-        indexed = [node for node in step.nodes if isinstance(node, ast.Subscript) and last_name(node.value) in gpus]
-        if isinstance(step.node, ast.Assert) and _evaluate_without_gpu(source, step.node.test, gpus) in (0, ()):
-            yield _finding(
-                source, step.node, "needs_gpu", "This line needs a GPU, but training runs on a CPU.", "Remove the line."
-            )
-        elif (
-            isinstance(step.node, ast.If)
-            and _evaluate_without_gpu(source, step.node.test, gpus) is True
-            and ends_scope(source, last := step.node.body[-1])
-            and not isinstance(last, ast.Return)
-        ):
-            yield _finding(
-                source,
-                step.node,
-                "needs_gpu",
-                "This if statement ends the script if there is no GPU, but training runs on a CPU.",
-                "Remove the if statement.",
-            )
-        elif indexed and not is_conditional:
-            name = last_name(indexed[0].value)
-            yield _finding(
-                source,
-                step.node,
-                "needs_gpu",
-                f"This line uses {ast.unparse(indexed[0])}, but training runs without a GPU.",
-                f"Put the line under `if {name}:`, or remove it.",
-            )
-        gpus |= {
-            name
+        if found := _explain_missing_gpu(source, step, answers):
+            message, indexed = found
+            remedy = f"{capitalize(describe_repairs([find_repair(source, step.node, indexed)]))}."
+            yield _finding(source, step.node, "needs_gpu", message, remedy)
+        answers |= {
+            name: answer
             for target, value in step.assigned
-            if value and _asks_for_gpu(source, value) and stored[name := last_name(target)] == 1
+            if value and (answer := _ask_for_gpu(source, value)) is not None and stored[name := last_name(target)] == 1
         }
 
 
-def _evaluate_without_gpu(source: Source, node: ast.expr, gpus: Collection[str]) -> object:
+def _explain_missing_gpu(source: Source, step: Step, answers: Mapping[str, object]) -> tuple[str, str] | None:
+    """Return why a statement fails without a GPU, and the empty list that it indexes, if any; None if it does not fail.
+
+    ``answers``: the variables that hold the answer to the question for a GPU, with their values without one.
+    """
+    node = step.node
+    value = _evaluate_without_gpu(source, node.test, answers) if isinstance(node, ast.Assert | ast.If) else None
+    if isinstance(node, ast.Assert) and value is not None and not value:
+        return "This line needs a GPU, but training runs on a CPU.", ""
+    if isinstance(node, ast.If) and value is not None:
+        branch = node.body if value else node.orelse
+        message = "This if statement ends the script if there is no GPU, but training runs on a CPU."
+        return (message, "") if branch and ends_script(source, branch[-1]) else None
+    lists = (each for each in step.nodes if isinstance(each, ast.Subscript) and not isinstance(each.slice, ast.Slice))
+    indexed = next((each for each in lists if _evaluate_without_gpu(source, each.value, answers) == ()), None)
+    if indexed is None or any(isinstance(each, ast.IfExp | ast.BoolOp) for each in step.nodes):
+        return None
+    name = indexed.value.id if isinstance(indexed.value, ast.Name) else ""
+    return f"This line uses {ast.unparse(indexed)}, but training runs without a GPU.", name
+
+
+def _evaluate_without_gpu(source: Source, node: ast.expr, answers: Mapping[str, object]) -> object:
     """Return the value that a condition has without a GPU; () means an empty list, and None an unknown value."""
     match node:
-        case ast.Name(id=name) if name in gpus:
-            return ()
-        case ast.Call() if _asks_for_gpu(source, node):
-            return False if source.callee(node) == "torch.cuda.is_available" else ()
-        case ast.Call(func=ast.Name(id="len"), args=[inner]) if _evaluate_without_gpu(source, inner, gpus) == ():
+        case ast.Name(id=name):
+            return answers.get(name)
+        case ast.Call(func=ast.Name(id="len"), args=[inner]) if _evaluate_without_gpu(source, inner, answers) == ():
             return 0
+        case ast.Call():
+            return _ask_for_gpu(source, node)
         case ast.UnaryOp(op=ast.Not(), operand=inner):
-            value = _evaluate_without_gpu(source, inner, gpus)
+            value = _evaluate_without_gpu(source, inner, answers)
             return None if value is None else not value
-        case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=int(number))]):
-            compare = COMPARISONS.get(type(op))
-            return compare(0, number) if compare and _evaluate_without_gpu(source, left, gpus) == 0 else None
+        case ast.Compare(left=left, ops=[op], comparators=[ast.Constant(value=int() | str() as wanted)]):
+            value, compare = _evaluate_without_gpu(source, left, answers), COMPARISONS.get(type(op))
+            is_comparable = isinstance(value, str if isinstance(wanted, str) else int)
+            return compare(value, wanted) if compare and is_comparable else None
     return None
 
 
-def _asks_for_gpu(source: Source, node: ast.AST) -> bool:
-    """Return whether an expression uses TensorFlow or PyTorch to look for a GPU."""
+def _ask_for_gpu(source: Source, node: ast.AST) -> object:
+    """Return what an expression that asks TensorFlow or PyTorch for a GPU answers without one; None for any other.
+
+    () means an empty list.
+    """
     if not isinstance(node, ast.Call):
-        return False
+        return None
     name = source.callee(node)
-    if name == "torch.cuda.is_available":
-        return True
     is_list = re.fullmatch(r"tensorflow\.config\.(?:experimental\.)?list_(?:physical|logical)_devices", name)
-    return bool(is_list) and text_of(keyword(node, "device_type", 0)) == "GPU"
+    if is_list and text_of(keyword(node, "device_type", 0)) == "GPU":
+        return ()
+    return _WITHOUT_GPU.get(name)
 
 
 def find_lost_pictures(sources: tuple[Source, ...]) -> Iterator[Finding]:

@@ -72,7 +72,8 @@ TEST = "print('Test accuracy:', model.evaluate(x_test, y_test))\n"
 SCORES = "from sklearn.linear_model import LinearRegression, LogisticRegression\nmodel = LinearRegression().fit(a, b)\n"
 
 ARGUMENTS = "import argparse\nparser = argparse.ArgumentParser()\n"
-GPUS = "import tensorflow as tf\ngpus = tf.config.list_physical_devices('GPU')\n"
+TF_TEST = "import tensorflow as tf\n"
+GPUS = TF_TEST + "gpus = tf.config.list_physical_devices('GPU')\n"
 SPAWN = "import multiprocessing as mp\nmp.set_start_method('spawn')\n"
 METRICS = "from sklearn.metrics import accuracy_score, classification_report\n"
 
@@ -763,6 +764,19 @@ FOUND = {
     "gpu_asserted_in_torch": ("import torch\nassert torch.cuda.is_available()\n", "needs_gpu", 2),
     "gpu_counted": (GPUS + "if len(gpus) == 0:\n    raise SystemError('No GPU')\n", "needs_gpu", 3),
     "gpu_or_exit": ("import sys, torch\nif not torch.cuda.is_available():\n    sys.exit(1)\n", "needs_gpu", 2),
+    "gpu_named": (
+        TF_TEST + "name = tf.test.gpu_device_name()\nif name != '/device:GPU:0':\n    raise SystemError('No GPU')\n",
+        "needs_gpu",
+        3,
+    ),
+    "gpu_named_or_else": (
+        TF_TEST + "if tf.test.gpu_device_name():\n    print('GPU')\nelse:\n    raise SystemError('No GPU')\n",
+        "needs_gpu",
+        2,
+    ),
+    "gpu_available": (TF_TEST + "assert tf.test.is_gpu_available()\n", "needs_gpu", 2),
+    "gpus_in_torch": ("import torch\nif torch.cuda.device_count() < 1:\n    exit(1)\n", "needs_gpu", 2),
+    "gpu_in_call": (TF_TEST + "tf.config.f(\n    tf.config.list_physical_devices('GPU')[0],\n)\n", "needs_gpu", 2),
     "first_gpu": (GPUS + "tf.config.experimental.set_memory_growth(gpus[0], True)\n", "needs_gpu", 3),
     "r2_kept": (SCORES + "s = model.score(c, d)\nprint(f'accuracy {s}')\n", "accuracy_of_regression", 3),
     "zeros_counted": (SOFTMAX + "model.compile('adam', 'x', metrics=['binary_accuracy'])\n", "accuracy_of_zeros", 3),
@@ -1264,6 +1278,12 @@ SOUND = {
     "sys_argv_if_given": "import sys\nepochs = int(sys.argv[1]) if len(sys.argv) > 1 else 20\nprint(sys.argv[0])\n",
     "gpu_if_available": GPUS + "if gpus:\n    print(gpus[0])\n",
     "gpu_in_expression": GPUS + "device = gpus[0].name if gpus else '/CPU:0'\n",
+    "gpu_name_printed": TF_TEST
+    + "name = tf.test.gpu_device_name()\nif name != '/device:GPU:0':\n    print('No GPU', name)\n",
+    "gpu_name_of_cpu": TF_TEST
+    + "if tf.test.gpu_device_name() == '/device:GPU:0':\n    raise SystemError('Use a CPU')\n",
+    "gpu_available_or_not": TF_TEST + "assert tf.test.is_gpu_available() or True\n",
+    "gpus_sliced": GPUS + "tf.config.set_visible_devices(gpus[:1], 'GPU')\n",
     "few_gpus": GPUS + "assert len(gpus) < 2\nassert not gpus\n",
     "gpu_tested": GPUS + "def setup():\n    if not gpus:\n        return\n    print(len(gpus))\nsetup()\n",
     "r2": SCORES + "print('R2:', model.score(c, d))\n",
@@ -1517,6 +1537,28 @@ def test_download_names_what_to_fetch(text: str, name: str) -> None:
     """If epochal data fetch supports the dataset, the remedy is the command to run on the server."""
     (found,) = find_in_sources(read(text))
     assert f"run epochal data fetch {name} on the server" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("if not gpus:\n    print('No GPU')\n    exit()\n", "Remove the if statement on lines 3 to 5."),
+        ("def f():\n    if not gpus: exit()\nf()\n", "Replace the if statement on line 4 with pass."),
+        ("if not gpus:\n    exit()\nelse:\n    print(len(gpus))\n", "Remove the if statement on lines 3 to 6."),
+        (
+            "if not gpus:\n    exit()\nelse:\n    x = 1\nprint(x)\n",
+            "Replace line 4 with code that works without a GPU.",
+        ),
+        ("assert (\n    gpus\n)\n", "Remove lines 3 to 5."),
+        ("with f():\n    assert gpus\n", "Replace line 4 with pass."),
+        ("print(\n    gpus[0]\n)\n", "Put lines 3 to 5 under `if gpus:`."),
+        ("gpu = gpus[0]\nprint(gpu)\n", "Replace line 3 with code that works without a GPU."),
+    ],
+)
+def test_remedy_without_a_gpu_leaves_valid_code(text: str, remedy: str) -> None:
+    """It concerns whole statements, and leaves no block empty."""
+    [found] = find_in_sources(read(GPUS + text))
+    assert found.remedy == remedy
 
 
 @pytest.mark.parametrize(
