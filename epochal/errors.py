@@ -167,7 +167,7 @@ class Reason(StrEnum):
     )
     BUILD_FAILED = (
         "build_failed",
-        "The Jenkins job failed several times before it could report a result.",
+        "The Jenkins job failed several times without reporting a result.",
         "Read the last build's console log, fix the job or its agent, and then train the commit with epochal run.",
     )
     NO_ENGINE = (

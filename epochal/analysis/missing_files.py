@@ -193,7 +193,7 @@ def _provide(commit: str, size: int | None) -> str:
     """Return an instruction to commit a data file or put it in the data folder; only the latter if it is too large."""
     if size is not None and size > LARGE_BYTES:
         return f"{USE_DATA_FOLDER}."
-    case = f", for example if it is larger than {LARGE_BYTES / 1e6:.0f} MB," if size is None else ""
+    case = f", especially if it is larger than {LARGE_BYTES / 1e6:.0f} MB," if size is None else ""
     return f"{commit}, or{case} {USE_DATA_FOLDER}."
 
 

@@ -27,7 +27,7 @@ _REWRITE = f"on {{}}, write code that does not need {_FUNCTION}()"
 
 _TESTS = (ast.If, ast.IfExp, ast.While, ast.Assert)
 _GUARD = re.compile(r"ipython|colab|jupyter|notebook", re.IGNORECASE)
-"""Matches the conditions of code that runs only in a notebook."""
+"""Matches the condition of an ``if`` statement whose body runs only in a notebook."""
 _LEFT_OUT = re.compile(r"\s*(?:pass  )?# (?P<name>[A-Za-z_]\w*)\s*=\s*[!%]")
 _CAPTURE_CELL = re.compile(r"# %%capture(?P<arguments>\s.*)")
 """Matches an exported cell magic that may assign the output of its cell to a variable."""
@@ -256,7 +256,7 @@ class _Shell:
         return _FILL if len(block) == 1 or (block and len(uses) == len(block)) else _REMOVE
 
     def _starts_with_shell(self, node: ast.expr) -> bool:
-        """Return whether an expression starts with a shell, as in ``get_ipython().system("ls")``."""
+        """Return whether an expression starts with the IPython shell, as in ``get_ipython().system("ls")``."""
         while not self._is_shell(node) and isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
             node = node.func if isinstance(node, ast.Call) else node.value
         return self._is_shell(node)
@@ -329,7 +329,7 @@ def _is_print(node: ast.expr) -> bool:
 
 
 def _searches_text(node: ast.Compare, shells: list[ast.AST]) -> bool:
-    """Return whether a comparison looks for text in ``str()`` or ``repr()`` of a shell: ``"colab" in str(shell)``."""
+    """Return whether a comparison looks for text in a shell's ``str()`` or ``repr()``: ``"colab" in str(shell)``."""
     right = node.comparators[0]
     is_text = isinstance(right, ast.Call) and last_name(right.func) in ("str", "repr") and right.args[:1] == shells
     return is_text and len(node.ops) == 1 and isinstance(node.ops[0], ast.In | ast.NotIn)

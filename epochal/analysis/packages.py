@@ -344,7 +344,7 @@ def find_similar_names(module: str, name: str) -> list[str]:
 
 
 def explain_replaced(name: str) -> str:
-    """Return what to use instead of a name that NumPy or SciPy has removed, such as ``numpy.product``; otherwise empty."""
+    """Return what to use instead of a name removed from NumPy or SciPy (``numpy.product``); empty for other names."""
     if name not in _REPLACEMENTS:
         return ""
     title = "NumPy" if name.startswith("numpy.") else "SciPy"

@@ -8,7 +8,7 @@ from epochal.analysis.syntax import Module, last_name
 from epochal.grammar import join_words
 
 _MAGICS = frozenset({"capture", "prun", "time", "timeit"})
-"""IPython magics that run the code after them and measure it or capture its output."""
+"""IPython magics that run the code following them and either measure it or capture its output."""
 
 
 def find_call_lines(code: Path, path: str, function: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Describe a machine's EPOCHAL_HOME, database and job scripts as digests, which reveal no secrets."""
+"""Compute digests that identify a machine's EPOCHAL_HOME, database and job scripts without revealing secrets."""
 
 import hashlib
 import hmac

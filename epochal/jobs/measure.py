@@ -118,7 +118,7 @@ def _explain_time_limit(active: ActiveRun, folder: TrialFolder, output: str) -> 
         last = max(trained.targets)
         reached = f" after epoch {trained.total}" + (f" of {last}" if last > trained.total else "")
     limit = f"{active.app.settings.limits.minutes:g} min"
-    return f"Training exceeded its time limit of {limit}{reached}. {Reason.TIMED_OUT.remedy}"
+    return f"Training exceeded its time limit ({limit}){reached}. {Reason.TIMED_OUT.remedy}"
 
 
 def _explain_end(script: Script, outcome: Outcome, ending: Ending | None, findings: Findings, origin: Origin) -> str:

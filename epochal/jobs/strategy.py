@@ -55,7 +55,7 @@ class GiveUp:
 
 
 class EndCause(StrEnum):
-    """A reason, other than a GiveUp, for a run to start no more trials.
+    """The reason why a run starts no more trials, if that reason is not a GiveUp.
 
     INTERRUPTED: another process ended the run, or the trials of this process were stopped.
     """
@@ -85,7 +85,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The minimum increase in the accuracy at which a trial stops early. A smaller increase might add only one epoch."""
+"""The minimum by which ``choose_stop_accuracy`` raises its value. With less, a trial may run just one more epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:

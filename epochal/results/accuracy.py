@@ -640,7 +640,7 @@ class _Chooser:
         if mean.overlap.is_part:
             return (
                 "In the cross-validation, the rows of a test fold are also in the training folds, so the accuracy is meaningless. "
-                "Pass folds that keep the test rows out of the training rows, as KFold(5) does."
+                "Pass folds that keep the test rows out of the training folds, as KFold(5) does."
             )
         remedy = (
             "Cross-validate the original rows, and copy or oversample rows only in the training folds. If the data naturally "

@@ -211,7 +211,7 @@ _NUMBER = (
 _UNIT_AFTER = r"(?!\s*(?:[mnuµ]?s|sec\w*|min\w*|h|hours?|[KMG]i?B|epochs?|steps?|it)\b)"
 _STATED = re.compile(rf"(?:[:=|→~]|->|\b(?:is|was|of|equals|at|reached|to be))\s*{_NUMBER}{_UNIT_AFTER}", re.IGNORECASE)
 _PERCENTAGE_BEFORE = re.compile(r"\d\s*(?:%|per\s?cent|pct)\s*$", re.IGNORECASE)
-"""Matches a percentage at the end of the text before a number, such as "93.8 percent" before "of 450"."""
+"""Matches a percentage at the end of a text, such as the "93.8 percent" that precedes "of 450"."""
 _TOTAL = re.compile(r"\d\b[^:=]{0,40}\bof\W{0,9}\d+$", re.IGNORECASE)
 """Matches a whole number after "of" that is the total of an earlier number, as in "431 correct of 450"."""
 _OF_TOTAL = re.compile(r"\s+(?:out\s+)?of\s+(?:the\s+)?(?!100\b)\d", re.IGNORECASE)
@@ -461,7 +461,7 @@ def _find_number_before(before: str, after: str) -> re.Match[str] | None:
 
 
 def _find_number(segment: str, after: str) -> re.Match[str] | None:
-    """Return the match for the number after an accuracy's name in ``segment``, a prefix of ``after``; None if none."""
+    """Return the match in ``segment`` (a prefix of ``after``) for the number following an accuracy's name, or None."""
     for found in _STATED.finditer(segment):
         if _is_value(found, after) and not _PERCENTAGE_BEFORE.search(segment[: found.start()]):
             return found
@@ -473,7 +473,7 @@ def _find_number(segment: str, after: str) -> re.Match[str] | None:
 
 
 def _starts_row(found: re.Match[str], after: str) -> bool:
-    """Return whether ``found`` in ``after`` is the first of several possible accuracies, such as one per fold.
+    """Return whether ``found``, a match in ``after``, starts a row of possible accuracies, such as one per fold.
 
     The result is False for two numbers if the second may be a standard deviation.
     """

@@ -11,7 +11,7 @@ from epochal.records import Accuracy, Evidence, Judgement, Verdict
 from epochal.results.metrics import keep_printable
 
 _CHANCE_ERROR = 0.05
-"""The permitted probability of judging a model to be better than chance when it is not, at each look at a test set."""
+"""The permitted probability, at each look at a test set, of judging a model to be better than chance when it is not."""
 _TOLERANCE = 0.01
 """How far accuracy * samples may fall below the number of correct answers because the accuracy was rounded."""
 _NEARLY_ALL = 0.9
@@ -50,10 +50,10 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
 
     ``look``: the number of this look at the test set, counted from 1. The verdict is REACHED if the accuracy is at
     least the threshold and, if ``evidence.chance`` is known, the accuracy's 95% lower bound is above that chance level.
-    If the rule has a confidence, the lower bound with the error permitted at this look (see ``permitted_error``) must
-    also be above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts; if the rule has a
-    confidence, RunFailed(NO_SAMPLES) is raised instead. Raises ValueError if the accuracy or the threshold is not
-    between 0 and 1.
+    If ``rule.confidence`` is not 0, the lower bound with the error permitted at this look (see ``permitted_error``)
+    must also be above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts, unless
+    ``rule.confidence`` is not 0: then RunFailed(NO_SAMPLES) is raised. Raises ValueError if the accuracy or the
+    threshold is not between 0 and 1.
     """
     verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):

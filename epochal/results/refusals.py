@@ -9,7 +9,7 @@ from epochal.results.measurements import Kind, Labels, Measurement
 OWN_ACCURACY = (
     "Measure the accuracy of a classifier, or count the predictions that are close enough to their targets and write "
     'their share (0 to 1) to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}. '
-    "Choose a tolerance so small that always predicting the mean would miss the threshold."
+    "Choose a tolerance small enough that always predicting the mean would miss the threshold."
 )
 COMPILE = 'Compile the model with metrics=["accuracy"].'
 _ALL_ROWS = 0.9995

@@ -104,7 +104,10 @@ def lists_all(line: str, numbers: Sequence[float]) -> bool:
 
 
 def rounding_error(value: float) -> float:
-    """Return the maximum rounding error of ``value`` at its decimal places (at least two); at least TOLERANCE."""
+    """Return the maximum rounding error of ``value``, given its number of decimal places; at least TOLERANCE.
+
+    Fewer than two decimal places count as two.
+    """
     return max(TOLERANCE, 0.501 * 10.0 ** -max(2, _count_decimals(value)))
 
 

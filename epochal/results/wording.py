@@ -13,7 +13,7 @@ from epochal.results.metrics import keep_printable
 _DOUBT_MARGIN = 0.05
 """The report says how likely a model is to pass if its true accuracy is this far below the threshold.
 
-It does so only if no confidence is set.
+It does so only if no confidence level is required.
 """
 _MAX_REASON_LENGTH = 120
 

@@ -101,7 +101,7 @@ def _kill(matches: Callable[[str], bool]) -> None:
 
 
 def _find_processes(matches: Callable[[str], bool]) -> Iterator[int]:
-    """Yield a pidfd for each other process whose marker satisfies ``matches``. The caller must close the pidfd."""
+    """Yield a pidfd for every other process whose marker satisfies ``matches``. The caller must close the pidfd."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

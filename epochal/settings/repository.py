@@ -39,7 +39,8 @@ class RetrainSettings(Table):
     stop_at_threshold: Annotated[
         bool,
         Field(
-            description="Whether a retrain stops after the epoch that reaches the threshold on the script's validation data."
+            description="Whether retraining stops after the epoch that reaches the threshold on the script's "
+            "validation data."
         ),
     ] = True
     patience: Annotated[

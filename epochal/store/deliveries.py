@@ -89,7 +89,7 @@ def _find_run(connection: Connection, commit: Commit, delivered: bool) -> tuple[
 
 @writes
 def split_run(connection: Connection, run: Run, trees: Mapping[str, str], supersede: str) -> dict[str, AcceptedCommit]:
-    """Make ``run`` the run of the first project that its push changed; queue a run for each other changed project.
+    """Make ``run`` the run of the first project that its push changed; queue runs for the other changed projects.
 
     ``trees``: the git object ID of each project's folder, by the project's path. A project has changed if that ID
     differs from the one stored for the project's last run. Superseded runs, and runs not started by earlier pushes to

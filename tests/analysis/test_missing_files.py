@@ -46,13 +46,13 @@ deep/**
         (
             "big/my x.csv",
             "",
-            "git add --force 'big/my x.csv' && git commit, or, for example if it is larger than 50 MB, put the data in the",
+            "git add --force 'big/my x.csv' && git commit, or, especially if it is larger than 50 MB, put the data in the",
         ),
         (
             "cut.npz",
             "",
             "is not in the commit: .gitignore line 1 excludes it. Commit it with git add --force cut.npz && "
-            'git commit -m "Add cut.npz", or, for example if it is larger than 50 MB, put the data in the server\'s data',
+            'git commit -m "Add cut.npz", or, especially if it is larger than 50 MB, put the data in the server\'s data',
         ),
         ("x.csv", "", 'read it from os.environ["EPOCHAL_DATA"].'),
         (

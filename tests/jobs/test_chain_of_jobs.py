@@ -194,7 +194,7 @@ def test_training_is_stopped_at_the_time_limit(home: Path, tmp_path: Path) -> No
     script += "for epoch in (1, 2):\n    print(f'epoch {epoch}/400', flush=True)\ntime.sleep(600)\n"
     result = train_commit(home, tmp_path, {"nn.py": script})
     assert (result.run.reason, result.status) == (Reason.TIMED_OUT, 1)
-    assert "its time limit of 0.08 min after epoch 2 of 400. Train for fewer epochs" in result.run.explanation
+    assert "its time limit (0.08 min) after epoch 2 of 400. Train for fewer epochs" in result.run.explanation
     assert "A Python process that nn.py started has failed. KeyError: 1." in result.run.explanation
 
 

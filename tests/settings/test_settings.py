@@ -96,12 +96,12 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ),
         (
             "[retrain]\nrate = { low = 0.1, high = 1 }",
-            "retrain.rate is not a setting. It belongs below the line [search], which must not begin with '#': "
-            "rate = { low = 0.1, high = 1 }.",
+            "retrain.rate is not a setting. Write rate = { low = 0.1, high = 1 } below the line [search], which must not begin "
+            "with '#'.",
         ),
         (
             "filters = { values = [8, 16] }",
-            "It belongs below the line [search], which must not begin with '#': filters = { values = [8, 16] }.",
+            "Write filters = { values = [8, 16] } below the line [search], which must not begin with '#'.",
         ),
         (
             "threshold = 0.9\n[retrain]\n[[project]]\npath = 'a'",

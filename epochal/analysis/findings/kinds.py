@@ -1,4 +1,4 @@
-"""Tell which variables of a scope hold a data frame's column names or per-column values."""
+"""Determine which variables in a scope hold a data frame's column names or per-column values."""
 
 import ast
 from collections.abc import Collection, Iterator, Mapping

@@ -112,7 +112,7 @@ class LabelReads:
         return names, keys | added
 
     def _sources_of(self, node: ast.AST) -> tuple[set[str], list[ast.expr]]:
-        """Return the columns that an expression takes labels from, and the expressions it computes them from."""
+        """Return the columns that an expression takes labels from, and the expressions that it computes labels from."""
         match node:
             case ast.Subscript(value=value, slice=column):
                 return (

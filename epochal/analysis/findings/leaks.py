@@ -120,7 +120,7 @@ class _Result:
 
 
 _Functions = dict[tuple[str, str], tuple[Source, Scope]]
-"""The functions of the code, keyed by module and name."""
+"""The functions in the code, keyed by module and name."""
 
 
 def find_fitted_before_split(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -258,7 +258,7 @@ class _Flow:
             self._note_leaked(leak, depends, self._read.get((leak.path, leak.line), depends), made)
 
     def _note_leaking_arguments(self, leak: _Leak, call: ast.Call, step: Step) -> None:
-        """Record the rows that each argument of ``call`` depends on if that argument contains the call that leaks."""
+        """For each argument of ``call`` that contains the leaking call, record the rows it depends on."""
         place = leak.path, leak.line
         for each in call.args:
             own = self._leak_of(each, step) or self._find_tiled(each, step)

@@ -81,7 +81,7 @@ class Origins:
     assigned: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Start without knowing the kind of any variable."""
+        """Create ``kinds``, in which no variable has a kind yet."""
         self.kinds = Kinds(self.imported, self.results)
 
     def of(self, node: ast.AST) -> frozenset[str]:
@@ -464,7 +464,7 @@ class Origins:
 
 
 def find_filters(origins: Collection[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
-    """Yield each test that selects rows of a variable: the variable, the test, and the test's origins."""
+    """Yield each filter on the rows of a variable: the variable, the condition, and the condition's origins."""
     for each in origins:
         first, *tested = each.split("\n")
         name, _, test = first.partition("[] if ")
@@ -629,7 +629,7 @@ def _unmark_read(origins: frozenset[str], key: ast.expr) -> frozenset[str]:
 
 
 def unmark_all(origins: frozenset[str]) -> frozenset[str]:
-    """Return ``origins`` after unmarking those of all columns, so that they count."""
+    """Return ``origins`` without the marks of any columns, so that the origins of all columns count."""
     return _unmark_column(origins, "")
 
 

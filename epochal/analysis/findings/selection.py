@@ -80,10 +80,11 @@ class _Choice:
 
 @dataclass(frozen=True)
 class _Use:
-    """A call, in the statement ``step``, that splits data with chosen columns or uses only some of the rows.
+    """A use of chosen columns in a call that splits the data or receives only some of its rows.
 
-    ``where``: a phrase for the finding, such as "before the split". ``splitter``: what splits the data into training and
-    validation data (see ``Rows.name_splitter``); empty if nothing does.
+    ``step``: the statement that contains the call. ``where``: a phrase for the finding, such as "before the split".
+    ``splitter``: what splits the data into training and validation data (see ``Rows.name_splitter``); empty if nothing
+    does.
     """
 
     choice: _Choice

@@ -260,7 +260,7 @@ class _Shuffles:
         return not self._is_seeded if is_global else root_name(call.func.value) in self._generators
 
     def _counts_columns(self, node: ast.expr, depth: int = 0) -> bool:
-        """Return whether an expression stands for columns: their names, positions or number."""
+        """Return whether an expression refers to the names, positions or number of columns."""
         for each in ast.walk(node):
             if isinstance(each, ast.Attribute) and each.attr == "columns":
                 return True

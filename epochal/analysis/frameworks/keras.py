@@ -79,12 +79,12 @@ _WITH_NAME = 'the name of the loss, as in loss="mean_squared_error"'
 
 _REMOVED = {
     "keras.backend.function": "keras.Model(inputs, outputs)",
-    "keras.backend.get_session": "code without sessions, which Keras no longer has",
+    "keras.backend.get_session": "code without sessions, because Keras no longer has them",
     "keras.backend.image_dim_ordering": "keras.backend.image_data_format",
     "keras.backend.learning_phase": "training=… when you call a layer",
     "keras.backend.set_image_dim_ordering": "keras.backend.set_image_data_format",
     "keras.backend.set_learning_phase": "training=… when you call a layer",
-    "keras.backend.set_session": "code without sessions, which Keras no longer has",
+    "keras.backend.set_session": "code without sessions, because Keras no longer has them",
     "keras.backend.tensorflow_backend": "keras.ops, or TensorFlow itself",
     "keras.constraints.maxnorm": "keras.constraints.MaxNorm",
     "keras.constraints.nonneg": "keras.constraints.NonNeg",

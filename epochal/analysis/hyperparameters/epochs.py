@@ -394,7 +394,7 @@ def _fits_new_model(loop: ast.For | ast.While, call: ast.Call) -> bool:
 
 
 def _is_training_call(call: ast.Call) -> bool:
-    """Return whether a call trains, like ``loss.backward()`` or TensorFlow 1's ``session.run(train_op)``."""
+    """Return whether a call trains a model, as ``loss.backward()`` or TensorFlow 1's ``session.run(train_op)`` does."""
     name = last_name(call.func)
     if name == "run" and isinstance(call.func, ast.Attribute):
         nodes = [node for each in (call.func.value, *call.args[:1]) for node in ast.walk(each)]

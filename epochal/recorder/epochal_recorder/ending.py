@@ -4,7 +4,7 @@ The event ``ended`` is written when the main thread of the process has ended, be
 these stay idle for a while, the process ends without waiting for them, as if they were daemon threads.
 
 A spawned process imports the script first. If the import fails, it fails in all such processes, but a ``Pool`` keeps
-replacing them. So after a number of them have failed, the script is ended.
+replacing them. So after several of them have failed, the script is terminated.
 """
 
 import atexit

@@ -186,7 +186,7 @@ class Lineage:
 
 
 class LoadedResults:
-    """The numbers that loaded models have computed, kept so that they can be recognised among the features of a fit."""
+    """The numbers that loaded models have computed, kept in order to detect a fit that uses them as features."""
 
     def __init__(self):
         self._digests = set()

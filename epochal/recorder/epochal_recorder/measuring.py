@@ -207,7 +207,7 @@ class _Collected:
     def split_loops(self):
         """Return one list of parts for each loop that predicted at least ``MIN_TEST_ROWS`` rows.
 
-        A loop may predict at several places. It ends when the script no longer returns to any of them. If no loop has
+        A loop may predict in several places. It ends when the script no longer returns to any of them. If no loop has
         enough rows, all parts are returned as a single list.
         """
         last = {place: at for at, place in enumerate(self.places)}
@@ -233,7 +233,7 @@ class SharedState:
         """The row hashes of each validation set so far."""
         self._transformations = []
         self._splits = set()
-        """The number of rows in each split so far, and a digest of its test rows."""
+        """For each split so far, its number of rows and a digest of its test rows."""
         self._test_sets = set()
         self._sketched = 0
         """The number of bytes in all sketches so far."""

@@ -11,7 +11,7 @@ _TOP_K = re.compile(r"(^|_)top_?(k|(?!1_)\d+)_")
 """Matches the names of top-k accuracies, which count a prediction as correct if the true class is among the k likeliest."""
 _ACCURACY_CLASSES = ("Accuracy", "BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
 _CLASS_ACCURACIES = ("BinaryAccuracy", "CategoricalAccuracy", "SparseCategoricalAccuracy")
-"""Keras' accuracies that compare classes. A custom accuracy may instead count predictions that are close enough."""
+"""Keras accuracy metrics that compare classes. A custom one may instead count predictions that are close enough."""
 _DISTANCES = (
     "huber",
     "logcosh",

@@ -51,7 +51,7 @@ def describe_stack(frame):
 
 
 def describe_traceback(trace):
-    """Return the lines of a traceback, innermost last; empty if ``trace`` is None."""
+    """Return the file, line and function of each frame of a traceback, innermost last; empty if ``trace`` is None."""
     frames = []
     while trace:
         frames.append(_describe_frame(trace.tb_frame, trace.tb_lineno))

@@ -181,7 +181,7 @@ class Replay:
 
 
 def _read_epoch(iterator):
-    """Read an epoch to its end as Keras' fit does. ``iterator``: the EpochIterator of the call to fit."""
+    """Read the data of one epoch to its end, as Keras' fit does. ``iterator``: the EpochIterator of the call to fit."""
     with iterator.catch_stop_iteration():
         for *_, batches in iterator:
             if hasattr(batches, "get_next_as_optional"):  # with TensorFlow, the training step reads the batches

@@ -11,7 +11,7 @@ from .rows import with_labels
 _NEARLY_ALL = 0.95
 """The data counts as repetitive only if at least this share of test rows occurs repeatedly in the training rows."""
 _MIN_DISTINCT, _MIN_ROWS = 4, 16
-"""Minimum number of distinct test rows, and of all test rows; fewer may match the training rows' order by chance."""
+"""Minimum number of distinct test rows, and of test rows in total; fewer may match the training order by chance."""
 
 
 def are_training_rows(rows, fits, totals):
