@@ -274,6 +274,23 @@ def test_epochs_that_nothing_uses_are_marked(tmp_path: Path) -> None:
     assert "epochs:     20 (EPOCHS in nn.py:4), but no training call or loop seems to use it\n" in output
 
 
+@pytest.mark.parametrize(
+    ("creation", "is_used"),
+    [
+        ("SKLearnClassifier(make, fit_kwargs={'verbose': 0, 'epochs': 20})", True),
+        ("SKLearnRegressor(make, False, None, dict(epochs=20))", True),
+        ("SKLearnClassifier(make, model_kwargs={'epochs': 20})", False),
+        ("KerasClassifier(make, fit__epochs=20)", True),
+    ],
+)
+def test_epochs_that_a_wrapper_passes_to_fit_are_used(creation: str, is_used: bool, tmp_path: Path) -> None:
+    """The arguments with which a wrapper for scikit-learn calls Keras' fit() count like those of fit() itself."""
+    script = f"import keras\nmodel = {creation}\nprint('Test accuracy:', model.fit(x, y).score(x_test, y_test))\n"
+    output = check(str(write(tmp_path, {"nn.py": script})))[1]
+    doubt = "" if is_used else ", but no training call or loop seems to use it"
+    assert f"nn.py:2){doubt}\n" in output
+
+
 def test_invalid_settings_do_not_hide_findings(tmp_path: Path) -> None:
     """The script is checked even if epochal.toml is invalid."""
     (project,) = check_json(write(tmp_path, {"nn.py": "input()\n", "epochal.toml": "threshold = 80\n"}))["projects"]

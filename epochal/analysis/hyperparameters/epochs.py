@@ -23,6 +23,11 @@ _FIT_METHODS = {"fit": 3, "fit_generator": 2}
 _ORDINALS = {2: "third", 3: "fourth"}
 _FIRST_ARGUMENT = frozenset({"fit_one_cycle", "fine_tune", "fit_flat_cos"})
 """The fastai methods whose first argument is the number of epochs."""
+_FIT_ARGUMENTS = "fit_kwargs"
+"""The argument with which keras.wrappers.SKLearnClassifier and the like take the arguments that they pass to fit()."""
+_WRAPPERS = frozenset({"SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"})
+_FIT_ARGUMENTS_POSITION = 3
+"""The position of fit_kwargs in a call that creates one of the wrappers."""
 _LIGHTGBM_ROUNDS = (
     "n_estimators",
     "num_boost_round",
@@ -206,7 +211,9 @@ class _Finder:
             name = last_name(call.func)
             if name not in _FIT_METHODS or not isinstance(call.func, ast.Attribute):
                 continue
-            epochs = next((each.value for each in call.keywords if each.arg in ("epochs", "nb_epoch")), None)
+            epochs = next(
+                (each.value for each in call.keywords if _parameter_name(each) in ("epochs", "nb_epoch")), None
+            )
             place = f"the epochs argument of {name}()"
             index = _FIT_METHODS[name]
             if epochs is None and len(call.args) > index:
@@ -247,9 +254,11 @@ class _Finder:
                 continue
             if name in _FIRST_ARGUMENT and call.args:
                 yield from self._tracer.trace(unit, call.args[0], label_argument(name, "epochs", "first"))
-            for keyword in call.keywords:
-                if keyword.arg and is_epochs_name(keyword.arg):
+            for keyword in sorted(call.keywords, key=lambda each: each.arg != f"fit__{_parameter_name(each)}"):
+                if keyword.arg and is_epochs_name(_parameter_name(keyword)):
                     yield from self._tracer.trace(unit, keyword.value, label_argument(name, keyword.arg))
+            for passed in _find_fit_arguments(call):
+                yield from self._tracer.trace_key(unit, passed, "epochs")
 
     def _in_steps(self, unit: Unit, nodes: list[ast.AST]) -> Iterator[Traced]:
         """Yield the literals that set the number of training steps, estimator iterations or boosting rounds."""
@@ -329,6 +338,18 @@ class _Finder:
 def _find_calls(nodes: list[ast.AST]) -> list[ast.Call]:
     """Return the calls among ``nodes``, in reverse source order."""
     return sorted((each for each in nodes if isinstance(each, ast.Call)), key=position, reverse=True)
+
+
+def _parameter_name(argument: ast.keyword) -> str:
+    """Return the name of the parameter that an argument sets, even in an inner estimator: ``epochs`` for ``fit__epochs``."""
+    return (argument.arg or "").rpartition("__")[2]
+
+
+def _find_fit_arguments(call: ast.Call) -> list[ast.expr]:
+    """Return the dictionary of arguments that ``call`` passes for a wrapper to pass to fit(); empty if there is none."""
+    named = [each.value for each in call.keywords if each.arg == _FIT_ARGUMENTS]
+    is_wrapper = last_name(call.func) in _WRAPPERS
+    return named or (call.args[_FIT_ARGUMENTS_POSITION :][:1] if is_wrapper else [])
 
 
 def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | ast.While]:

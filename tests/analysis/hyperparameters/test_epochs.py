@@ -148,6 +148,24 @@ _KERAS: dict[str, tuple[int, str | Mapping[str, str]]] = {
         2,
         "settings = {'NAME': «20»}\ndef train(NAME):\n    model.fit(x, y, epochs=NAME)\ntrain(**settings)\n",
     ),
+    "arguments for a wrapper to pass": (
+        1,
+        "from keras.wrappers import SKLearnClassifier\n"
+        "model = SKLearnClassifier(model=make(), fit_kwargs={'epochs': «20», 'batch_size': 8})\nmodel.fit(x, y)\n",
+    ),
+    "arguments for a wrapper by position": (
+        1,
+        "options = dict(verbose=0, epochs=«20»)\nmodel = SKLearnRegressor(make, False, None, options)\nmodel.fit(x, y)\n",
+    ),
+    "arguments of a wrapper and of its fit": (
+        1,
+        "model = SKLearnRegressor(make, fit_kwargs={'epochs': 5})\nmodel.fit(x, y, epochs=«20»)\n",
+    ),
+    "parameter routed to fit": (
+        1,
+        "model = KerasClassifier(make, epochs=5, fit__epochs=«20», verbose=0)\nmodel.fit(x, y)\n",
+    ),
+    "parameter of a step": (1, "model = make_pipeline(scaler, net)\nmodel.fit(x, y, net__epochs=«20»)\n"),
     "arguments of fit": (1, "options = dict(epochs=«20», batch_size=8)\nmodel.fit(x, y, **options)\n"),
     "tuner": (2, "tuner.search(x, y, epochs=«20», validation_split=0.2)\n"),
     "train_on_batch": (
