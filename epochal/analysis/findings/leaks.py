@@ -218,7 +218,7 @@ class _Flow:
                 leak = self._leak_of(node.value, step)
                 is_grouped = leak and leak.copies and row_index(node) in self._rows.grouped_indices
                 if leak and step.follows(leak.step) and not is_grouped:
-                    yield leak, f"before the split used on {place}", self._loop_of(node)
+                    yield leak, self._place_split(node, leak, f"used on {place}"), self._loop_of(node)
         # Examine all values before assigning any, because Python evaluates x, y = y, x in this order.
         changes = [
             (target, value, *((self._leak_of(value, step), self._choice_of(value, step)) if value else (None, None)))
@@ -232,7 +232,7 @@ class _Flow:
             name = root_name(target)
             part = "train" if TRAIN_NAME.search(name) else "test" if TEST_NAME.search(name) else ""
             if leak and self._completes_split(value, part, leak):
-                yield leak, f"before the split on {place}", self._loop_of(value)
+                yield leak, self._place_split(value, leak, f"on {place}"), self._loop_of(value)
             self._assign(target, value, leak, step)
             rows = self._rows.note_dependencies(target, depends)
             if leak and value and leak.step is step:
@@ -337,13 +337,12 @@ class _Flow:
         if leak := self._find_split_leak(call, step):
             if leak.step is step:
                 self._note_leaking_arguments(leak, call, step)
-            split = f"{last_name(call.func)}()" if self._splits(call) else "the split"
-            splitter = self._rows.name_splitter(call)
-            yield (
-                leak,
-                f"before {splitter or split} on line {call.lineno}",
-                splitter or self._loop_of(call.args[0] if call.args else None),
-            )
+            splitter, place = self._rows.name_splitter(call), f"on line {call.lineno}"
+            rows = call.args[0] if call.args else None
+            if self._splits(call):
+                yield leak, f"before {splitter or f'{last_name(call.func)}()'} {place}", splitter or self._loop_of(rows)
+            else:
+                yield leak, self._place_split(rows, leak, place), self._loop_of(rows)
         elif self._splits(call) and self._rows.is_all_rows(call):
             self._sound_splits[bool(self._rows.name_splitter(call))] = call.lineno
 
@@ -486,6 +485,15 @@ class _Flow:
         """Return ``LOOP`` if an expression selects a fold's test rows in a loop over folds, else an empty string."""
         is_fold = isinstance(node, ast.Subscript) and row_index(node) in self._rows.fold_indices
         return LOOP if is_fold else ""
+
+    def _place_split(self, rows: ast.AST | None, leak: _Leak, use: str) -> str:
+        """Return when a leak happens, such as "before the split on line 9". ``use``: where the test rows are used.
+
+        A loop over folds splits the rows in its header. The phrase names another line if the leak is inside the loop.
+        """
+        loop = self._rows.fold_indices.get(row_index(rows), 0) if isinstance(rows, ast.Subscript) else 0
+        line = leak.step.node.lineno if leak.path else leak.line
+        return f"before the split on line {loop}" if line < loop else f"before the split {use}"
 
     def _completes_split(self, rows: ast.expr | None, part: str, leak: _Leak) -> bool:
         """Return whether using some rows as ``part`` ("train" or "test") completes a split.

@@ -64,8 +64,8 @@ class Rows:
         self.parts: set[str] = set()
         """The variables that hold a part of a split, or the indices of its rows."""
         self.test_indices: set[str] = set()
-        self.fold_indices: set[str] = set()
-        """The variables that hold the test indices in loops over folds."""
+        self.fold_indices: dict[str, int] = {}
+        """The variables that hold the test indices in loops over folds, with the line of each loop."""
         self.grouped_indices: set[str] = set()
         """The test indices of folds that never split a group of rows, and so never separate a row from its copies."""
         self.changed: set[str] = set()
@@ -145,9 +145,9 @@ class Rows:
                 self.parts |= set(names[-2:])
                 self.test_indices.add(names[-1])
                 self.grouped_indices.discard(names[-1])
-                self.fold_indices.discard(names[-1])
+                self.fold_indices.pop(names[-1], None)
                 if not isinstance(node, ast.Assign):
-                    self.fold_indices.add(names[-1])
+                    self.fold_indices[names[-1]] = target.lineno
                 if self._keeps_groups(value):
                     self.grouped_indices.add(names[-1])
 

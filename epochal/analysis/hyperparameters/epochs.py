@@ -349,7 +349,7 @@ def _find_fit_arguments(call: ast.Call) -> list[ast.expr]:
     """Return the dictionary of arguments that ``call`` passes for a wrapper to pass to fit(); empty if there is none."""
     named = [each.value for each in call.keywords if each.arg == _FIT_ARGUMENTS]
     is_wrapper = last_name(call.func) in _WRAPPERS
-    return named or (call.args[_FIT_ARGUMENTS_POSITION :][:1] if is_wrapper else [])
+    return named or (call.args[_FIT_ARGUMENTS_POSITION:][:1] if is_wrapper else [])
 
 
 def _find_inner(unit: Unit, loops: list[ast.For | ast.While]) -> set[ast.For | ast.While]:

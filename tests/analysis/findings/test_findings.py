@@ -79,6 +79,8 @@ METRICS = "from sklearn.metrics import accuracy_score, classification_report\n"
 
 PANDAS = "import pandas as pd\n"
 
+LOOP_OVER_FOLDS = "for tr, te in StratifiedKFold(5).split(x, y):\n    print(1)\n"
+
 FOLDS_IN_FUNCTION = (
     SELECT + METRICS + "def mean(x, y, k=9):\n    z = SelectKBest(k=k).fit_transform(x, y)\n    found = []\n"
     "    for tr, te in StratifiedKFold(5).split(z, y):\n        found.append(m.fit(z[tr], y[tr]).score(z[te], y[te]))\n"
@@ -1606,6 +1608,55 @@ LOOP = (
     "from sklearn.model_selection import KFold\n{}\nfor tr, te in KFold(5).split(x):\n"
     "    m.fit(x[tr], y[tr])\n    print(m.score(x[te], y[te]))\n"
 )
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (
+            "z = select.fit_transform(x, y)\n"
+            + LOOP_OVER_FOLDS
+            + "    print(m.fit(z[tr], y[tr]).score(z[te], y[te]))\n",
+            "on line 7,",
+        ),
+        (
+            "z = select.fit_transform(x, y)\n" + LOOP_OVER_FOLDS + "    a, b = z[tr], z[te]\n    m.fit(a, y[tr])\n",
+            "on line 7,",
+        ),
+        (
+            "z = select.fit_transform(x, y)\nfolds = list(StratifiedKFold(5).split(z, y))\nprint(len(folds))\n"
+            "for tr, te in folds:\n    m.fit(z[tr], y[tr])\n    print(m.score(z[te], y[te]))\n",
+            "on line 9,",
+        ),
+        (
+            "z = select.fit_transform(x, y)\nall = [\n    m.fit(z[tr], y[tr]).score(z[te], y[te])\n"
+            "    for tr, te in StratifiedKFold(5).split(z, y)\n]\n",
+            "on line 9,",
+        ),
+        (
+            "def choose(x, y):\n    return SelectKBest(k=9).fit_transform(x, y)\nz = choose(x, y)\n"
+            + LOOP_OVER_FOLDS
+            + "    m.fit(z[tr], y[tr])\n    print(m.score(z[te], y[te]))\n",
+            "on line 9,",
+        ),
+        (
+            "select.fit(x, y)\n"
+            + LOOP_OVER_FOLDS
+            + "    z = select.transform(x)\n    m.fit(z[tr], y[tr])\n    m.score(z[te], y[te])\n",
+            "on line 7,",
+        ),
+        (
+            LOOP_OVER_FOLDS
+            + "    z = select.fit_transform(x, y)\n    print(m.fit(z[tr], y[tr]).score(z[te], y[te]))\n",
+            "used on line 9,",
+        ),
+        ("z = select.fit_transform(x, y)\nm.fit(z[:99], y[:99])\nprint(m.score(z[99:], y[99:]))\n", "on line 8,"),
+    ],
+)
+def test_leak_names_the_line_of_the_split(text: str, where: str) -> None:
+    """A loop over folds splits the rows in its header, wherever it then uses the test rows."""
+    (found,) = find_in_sources(read(SELECT + text))
+    assert f"is fitted on all rows before the split {where}" in found.message
 
 
 @pytest.mark.parametrize(
