@@ -66,8 +66,8 @@ class FindingView(TypedDict):
     kind: str
     """The kind of finding, such as `unsafe_symlink`."""
     severity: str
-    """`error`: a run would fail before training starts. `warning`: training may fail, or the accuracy may be inflated
-    or refused. `note`: something worth knowing."""
+    """`error`: a run would fail before training starts. `warning`: training may fail, the accuracy may be inflated or
+    refused, or the server may refuse what `requirements.txt` lists. `note`: something worth knowing."""
     path: str
     """The path of the file, relative to DIR."""
     line: int | None
@@ -99,7 +99,7 @@ class ProjectView(TypedDict):
     project: str
     """The project's folder; empty if epochal.toml lists no projects."""
     can_start: bool
-    """Whether a run would get as far as its first trial."""
+    """Whether a run would get as far as its first trial on a server that allows what `requirements.txt` lists."""
     script: str | None
     """The script or notebook; null if none was found or the code cannot be analysed."""
     framework: str | None
@@ -124,7 +124,7 @@ class CheckView(TypedDict):
     """The output of ``epochal check --json``."""
 
     can_start: bool
-    """Whether runs of all projects would get as far as their first trial."""
+    """Whether runs of all projects would get as far as their first trial on a server that allows their requirements."""
     projects: list[ProjectView]
     """The repository, or each of its projects."""
 
@@ -207,12 +207,16 @@ def check_lines(checked: list[Checked]) -> list[str]:
         for severity in reversed(Severity)
     ]
     found = ", ".join(plural(count, severity) for severity, count in counts if count)
-    outcome = "a run can start"
+    return [*lines, f"{found or 'nothing found'}; {_describe_outcome(checked)}"]
+
+
+def _describe_outcome(checked: list[Checked]) -> str:
+    kinds = {finding.kind for each in checked for finding in each.findings}
     if not all(each.can_start for each in checked):
-        outcome = "a run would fail before training starts"
-    elif any(finding.kind == _NO_COMMITS.kind for each in checked for finding in each.findings):
-        outcome = "a run can start after the first commit"
-    return [*lines, f"{found or 'nothing found'}; {outcome}"]
+        return "a run would fail before training starts"
+    if Reason.REFUSED_REQUIREMENT.value in kinds:
+        return 'a run would be refused unless the server\'s admin has set packages = "any"'
+    return "a run can start after the first commit" if _NO_COMMITS.kind in kinds else "a run can start"
 
 
 def _check_project(top: Path, project: str) -> Checked:

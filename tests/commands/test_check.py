@@ -39,6 +39,9 @@ def check_json(folder: Path) -> Any:
     return found
 
 
+_REFUSED = '1 warning; a run would be refused unless the server\'s admin has set packages = "any"'
+
+
 def write(folder: Path, files: dict[str, str]) -> Path:
     """Write files into a folder, make it a repository with an empty commit, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -258,6 +261,24 @@ def test_repository_without_commits_gets_a_note(tmp_path: Path) -> None:
         '    In this folder, run git add --all and git commit -m "First version".',
         "1 note; a run can start after the first commit",
     ]
+
+
+@pytest.mark.parametrize(
+    ("requirements", "outcome"),
+    [
+        ("numpy\n./vendor/mylib-0.1-py3-none-any.whl\n", _REFUSED),
+        ("--extra-index-url https://download.pytorch.org/whl/cpu\nscikit-learn\n", _REFUSED),
+        ("git+https://github.com/huggingface/transformers.git\n", _REFUSED),
+        ("numpy>=2,<3\n", "nothing found; a run can start"),
+        ("cv2\n", "1 warning; a run can start"),
+    ],
+)
+def test_last_line_says_that_a_requirement_would_be_refused(requirements: str, outcome: str, tmp_path: Path) -> None:
+    """By default, a server refuses a line that names no package of the index, even though the script can train."""
+    folder = write(tmp_path, {"nn.py": SCRIPT, "requirements.txt": requirements})
+    assert check(str(folder))[1].splitlines()[-1] == outcome
+    write(tmp_path, {".gitignore": "requirements.txt\n"})
+    assert check(str(folder))[1].splitlines()[-1] == "nothing found; a run can start"
 
 
 def test_empty_search_is_described(tmp_path: Path) -> None:

@@ -130,6 +130,6 @@ def find_in_files(
     large = tuple(find_large_files(folder, new))
     yield from find_untracked_files(sources, set(untracked) - {each.path for each in large})
     yield from find_missing_packages(sources, detection, folder)
-    yield from find_refused_requirements(folder)
+    yield from find_refused_requirements(folder, committed)
     yield from large
     yield from find_uncalled_functions(sources, folder, committed)

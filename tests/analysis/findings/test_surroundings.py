@@ -400,6 +400,7 @@ def test_refused_requirement_has_its_line(tmp_path: Path) -> None:
     (found,) = find(tmp_path, {"nn.py": "import keras\n", "requirements.txt": "numpy\ngit+https://example.com/a\n"})
     assert (found.kind, found.path, found.line) == ("refused_requirement", "requirements.txt", 2)
     assert "from a URL" in found.message
+    assert find(tmp_path, {}, {"nn.py"}) == []
 
 
 def test_path_on_another_computer_needs_no_admin(tmp_path: Path) -> None:
