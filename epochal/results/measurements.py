@@ -97,7 +97,8 @@ class Measurement:
     ``folds``: the number of folds in a cross-validation; ``scores``: their scores, at most 100. ``candidates``: the
     number of candidates in a hyperparameter search; 0 for any other measurement. ``line``: the line of the script that
     called evaluate(), score() or a metric; None if unknown. ``is_one_by_one``: whether a loop predicted the rows a few
-    at a time.
+    at a time. ``outer``: if a scikit-learn estimator used a Keras model to predict, the weights of that estimator;
+    otherwise empty. ``outer_call``: identifies the call to the estimator.
     """
 
     kind: Kind
@@ -121,6 +122,8 @@ class Measurement:
     candidates: int = 0
     line: int | None = None
     is_one_by_one: bool = False
+    outer: str = ""
+    outer_call: str = ""
 
     @property
     def is_across_folds(self) -> bool:
@@ -176,7 +179,8 @@ class Measurements:
         """Return the number of different models evaluated on a test set, or 1 if there were none.
 
         Test sets that share at least 5% of their rows count as one. Each state of the weights counts as a model, so
-        each epoch that was validated on the test set counts.
+        each epoch that was validated on the test set counts. A scikit-learn estimator and the Keras models inside it
+        count as one.
         """
         rows = self.test_sets.get(test_set or "")
         shared = (
@@ -185,7 +189,8 @@ class Measurements:
             if rows and estimate_shared_rows(rows, [other_rows]) >= MIN_SHARED
         )
         same_test_sets = {test_set, *shared} - {None}
-        looks = {each.weights for each in self.measurements if each.test_set in same_test_sets and not each.is_dummy}
+        tested = [each for each in self.measurements if each.test_set in same_test_sets and not each.is_dummy]
+        looks = _find_states(tested)
         for fit, validation in self.validations.items():
             if validation.test_set in same_test_sets:
                 looks |= set(self.epochs.get(fit, ()))
@@ -207,7 +212,22 @@ class Measurements:
             for other, other_rows in self.test_sets.items()
             if least <= estimate_shared_rows(rows, [other_rows]) < 1 and estimate_shared_rows(other_rows, [rows]) < 1
         }
-        return len({each.weights for each in measurements if each.test_set in splits} | {last.weights})
+        return len(_find_states([last, *(each for each in measurements if each.test_set in splits)]))
+
+
+def _find_states(measurements: Sequence[Measurement]) -> set[str]:
+    """Return one text for each state of a model that was measured.
+
+    The state of an estimator with Keras models inside it consists of its own weights and those of the models that it
+    used in a call.
+    """
+    inner: dict[tuple[str, str], set[str]] = {}
+    for each in measurements:
+        if each.outer:
+            inner.setdefault((each.outer, each.outer_call), set()).add(each.weights)
+    outer = {weights for weights, _ in inner}
+    states = {each.weights for each in measurements if not each.outer and each.weights not in outer}
+    return states | {" ".join([weights, *sorted(models)]) for (weights, _), models in inner.items()}
 
 
 def parse_measurements(metrics_jsonl: str) -> Measurements:
@@ -266,6 +286,8 @@ def _parse_measurement(event: dict[str, Any]) -> Measurement:
         candidates=read_count(event.get("candidates") or 0),
         line=read_count(event.get("line") or 0) or None,
         is_one_by_one=event.get("one_by_one") is True,
+        outer=keep_printable(event.get("outer") or ""),
+        outer_call=keep_printable(event.get("outer_call") or ""),
     )
 
 

@@ -638,3 +638,100 @@ tree.fit(selector.transform(z_train), y_train).score(selector.transform(z_test),
     events = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     refused = [event["seen"]["refused"] for event in events if event["event"] == "score"]
     assert refused == [False] * 10 + [True] * 2
+
+
+WRAPPED = """
+import json
+import keras, numpy as np
+from keras.wrappers import SKLearnClassifier
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import VotingClassifier
+from sklearn.metrics import accuracy_score
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+rng = np.random.default_rng(0)
+rows, labels = rng.normal(size=(700, 4)), rng.integers(0, 2, 700)
+x, y = rows[:100], labels[:100]
+parts = iter(np.split(np.arange(100, 700), 12))
+counts = []
+
+def compiled(outputs, loss):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(outputs, "softmax")])
+    model.compile("adam", loss, metrics=["accuracy"])
+    return model
+
+def wrapped():
+    return SKLearnClassifier(compiled(2, "categorical_crossentropy"), fit_kwargs={"epochs": 1, "verbose": 0})
+
+def begin(count):
+    counts.append(count)
+    part = next(parts)
+    return rows[part], labels[part]
+
+class Own(ClassifierMixin, BaseEstimator):
+    def fit(self, x, y):
+        self.classes_, self.network = np.unique(y), compiled(2, "sparse_categorical_crossentropy")
+        self.network.fit(x, y, verbose=0)
+        return self
+    def predict(self, x):
+        return self.network.predict(x, verbose=0).argmax(1)
+
+class Extractor(Own):
+    def transform(self, x):
+        return self.network.predict(x, verbose=0)
+
+class Scoring(Own):
+    def score(self, x, y):
+        return float(np.mean(self.predict(x) == y))
+
+one, two, own = wrapped().fit(x, y), wrapped().fit(x, y), Own().fit(x, y)
+x_test, y_test = begin(1)
+one.score(x_test, y_test)
+x_test, y_test = begin(1)
+accuracy_score(y_test, one.predict(x_test))
+one.score(x_test, y_test)
+x_test, y_test = begin(2)
+one.score(x_test, y_test)
+two.score(x_test, y_test)
+x_test, y_test = begin(2)
+np.mean(one.predict(x_test) == y_test)
+np.mean(two.predict(x_test) == y_test)
+x_test, y_test = begin(2)
+one.score(x_test, y_test)
+one.fit(x, y).score(x_test, y_test)
+x_test, y_test = begin(1)
+make_pipeline("passthrough", wrapped()).fit(x, y).score(x_test, y_test)
+x_test, y_test = begin(1)
+VotingClassifier([("a", wrapped()), ("b", wrapped())]).fit(x, y).score(x_test, y_test)
+x_test, y_test = begin(1)
+own.score(x_test, y_test)
+x_test, y_test = begin(2)  # its model is trained further, or replaced, without the estimator's knowledge
+own.score(x_test, y_test)
+own.network.fit(x, y, verbose=0)
+own.score(x_test, y_test)
+x_test, y_test = begin(2)
+own.score(x_test, y_test)
+own.network = Own().fit(x, y).network
+own.score(x_test, y_test)
+x_test, y_test = begin(2)
+for c in (1, 100):
+    make_pipeline(Extractor(), SVC(C=c)).fit(x, y).score(x_test, y_test)
+x_test, y_test = begin(2)
+for estimator in (Scoring(), Scoring()):
+    estimator.fit(x, y).score(x_test, y_test)
+print(json.dumps(counts))
+"""
+
+
+@pytest.mark.keras
+def test_estimator_with_a_keras_model_counts_once(warm_keras_python: Path, tmp_path: Path) -> None:
+    """The prediction of the Keras model is part of the estimator's, but every other state of either counts."""
+    result = run(warm_keras_python, WRAPPED, tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    recorded = parse_measurements((tmp_path / "out" / "metrics.jsonl").read_text())
+    tested = dict.fromkeys(each.test_set for each in recorded.measurements if each.samples == 50)
+    expected = json.loads(result.stdout.splitlines()[-1])
+    assert [recorded.count_looks(each) for each in tested] == expected
+    assert not [event for event in read_events(tmp_path) if event["event"] == "fault"]

@@ -75,7 +75,10 @@ true for a DummyClassifier. ``estimator`` numbers the estimators from 1. ``measu
 that scikit-learn computes while it fits or cross-validates are not recorded, nor are counts (``normalize=False``).
 ``cross_validation`` is the mean score from cross_val_score or cross_validate, or the best_score_ of a search such as
 GridSearchCV; ``candidates`` is 0 except for a search. ``"training": true`` is added if the score was measured on
-training rows, as in learning_curve. ``predict`` also stands for a call to cross_val_predict. ``selected`` says
+training rows, as in learning_curve. ``predict`` also stands for a call to cross_val_predict. If a scikit-learn
+estimator, such as keras.wrappers.SKLearnClassifier, calls a Keras model's predict while it predicts or is scored,
+``"outer"`` (the ``weights`` of that estimator) and ``"outer_call"`` (an identifier of the call to it) are added, because
+such a prediction is part of the estimator's. ``selected`` says
 whether the features given to a cross-validation had been selected using the labels of its rows. ``kinds`` gives
 the class of each metric that the model was compiled with, and ``line`` is the line of the script that made the call;
 ``metrics`` is empty if there were no rows. ``called`` means that the script itself called a Keras model on enough rows

@@ -81,7 +81,8 @@ class Predict(_Call):
         answers = answers_of(returned) if hasattr(returned, "shape") else ()
         is_features = getattr(returned, "ndim", 0) == 2 and returned.shape[1] > 1
         results = hash_rows(returned) if is_features else None
-        self._shared.record_prediction(self.test_rows, self._origin, answers, {"model": self._number}, results=results)
+        names = {"model": self._number} | self._shared.name_outer_call()
+        self._shared.record_prediction(self.test_rows, self._origin, answers, names, results=results)
 
 
 def answers_of(outputs):

@@ -227,6 +227,8 @@ class SharedState:
         self.output = output
         self.lineage = Lineage()
         self.predictions = collections.deque(maxlen=_MAX_PREDICTIONS)
+        self.name_outer_call = dict
+        """Returns the event fields that identify the call to a scikit-learn estimator in progress; empty if none."""
         self.fits_by_model = weakref.WeakKeyDictionary()
         """The identities of each Keras model's fits, used if the model's weights do not identify them."""
         self.validation_sets = []

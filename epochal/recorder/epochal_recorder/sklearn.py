@@ -66,11 +66,13 @@ class _Call:
     groups: Any = None
     others: Any = ()
     identities: Any = ()
+    number: str = ""
 
 
 def observe(module, out, **_):
     """Patch the classes or functions of ``module``, a scikit-learn module. ``out``: the folder for events."""
     shared = shared_state(out)
+    shared.name_outer_call = _name_outer_call
     if module.__name__ == "sklearn.base":
         _observe_estimators(module, shared)
     elif module.__name__ == "sklearn.model_selection._validation":
@@ -353,6 +355,16 @@ def _parts(estimator, attribute):
     pairs = getattr(estimator, attribute, None)
     pairs = pairs if isinstance(pairs, (list, tuple)) else []
     return [pair[1] for pair in pairs if isinstance(pair, tuple) and len(pair) == 2]
+
+
+def _name_outer_call():
+    """Return the event fields that identify the call in progress to a fitted estimator's predict, score or the like."""
+    outermost = next(iter(_calls.__dict__.get("stack", [])), None)
+    if outermost is None or outermost.method not in (*_PREDICTS, "score"):
+        return {}
+    outermost.number = outermost.number or uuid.uuid4().hex[:16]
+    weights = _read_mark(outermost.estimator)[2]
+    return {"outer": weights, "outer_call": outermost.number} if weights else {}
 
 
 def _find_origin(estimator, shared):
