@@ -40,7 +40,6 @@ from epochal.analysis.packages import (
 )
 from epochal.analysis.requirements import explain_refused, find_refused, find_wrong_names
 from epochal.analysis.syntax import full_name, last_name, text_of
-from epochal.errors import Reason
 
 _OWN_FOLDER = re.compile(
     r"(?:pathlib\.)?Path\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parent"
@@ -322,12 +321,11 @@ def find_refused_requirements(folder: Path, files: Collection[str]) -> Iterator[
     ``files``: the paths of all files in the next commit.
     """
     text = (_read_text(folder) or "") if "requirements.txt" in files else ""
-    refused, failed = Reason.REFUSED_REQUIREMENT.value, Reason.ENVIRONMENT_FAILED.value
     for line, problem in find_refused(text):
-        yield Finding(refused, "requirements.txt", line, f"{problem}.", explain_refused([problem]))
+        yield Finding("refused_requirement", "requirements.txt", line, f"{problem}.", explain_refused([problem]))
     for line, requirement, replacement in find_wrong_names(text):
         message = f"{requirement} does not name an installable package."
-        yield Finding(failed, "requirements.txt", line, message, f"Write {replacement} instead.")
+        yield Finding("environment_failed", "requirements.txt", line, message, f"Write {replacement} instead.")
 
 
 def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
