@@ -1,5 +1,6 @@
 """Translate a conda environment.yml into pip requirements, if Epochal knows each package's name on PyPI."""
 
+import math
 import re
 from itertools import takewhile
 from typing import Any
@@ -80,7 +81,12 @@ def conda_to_pip(text: str, source: str) -> str:
     if not isinstance(dependencies, list):
         raise _refusal(source, "the dependencies are not a list")
     unknown: list[str] = []
-    lines = [line for dependency in dependencies for line in _translate(dependency, source, unknown)]
+    lines: list[str] = []
+    for position, dependency in enumerate(dependencies):
+        translated = _translate(dependency, unknown)
+        if translated is None:
+            raise _refuse_dependency(dependency, position, text, source)
+        lines += translated
     if unknown:
         names, are = join_words(unknown), "is a conda package" if len(unknown) == 1 else "are conda packages"
         raise RunFailed(
@@ -137,19 +143,51 @@ def _leaves_bracket_open(text: str, mark: yaml.Mark) -> bool:
     return any(line < mark.line for line in opened)
 
 
-def _translate(dependency: Any, source: str, unknown: list[str]) -> list[str]:
-    """Translate a dependency into lines for requirements.txt; add its name to ``unknown`` if Epochal does not know it."""
+def _translate(dependency: Any, unknown: list[str]) -> list[str] | None:
+    """Translate a dependency into lines for requirements.txt; return None if it is neither a package nor a list for pip.
+
+    Its name is added to ``unknown`` if Epochal does not know it.
+    """
     if isinstance(dependency, dict) and list(dependency) == ["pip"] and isinstance(dependency["pip"], list):
         return [str(line) for line in dependency["pip"]]
     spec = _SPEC.fullmatch(dependency.strip()) if isinstance(dependency, str) else None
     if spec is None:
-        raise _refusal(source, f"{str(dependency)[:80]!r} is neither a package nor a list of pip packages")
+        return None
     name, version = spec[1].lower(), spec[2].strip()
     if name in _SAME or name in _RENAMED:
         return [_RENAMED.get(name, name) + _translate_version(version)]
     if name not in _LEFT_OUT and not name.startswith(("_", "lib")):
         unknown.append(name)
     return []
+
+
+def _refuse_dependency(dependency: Any, position: int, text: str, source: str) -> RunFailed:
+    """Return an error for the dependency at ``position`` in the list, which cannot be translated."""
+    listing = _find_dependencies(text)
+    node = listing.value[position] if listing else None
+    where = f"{source} line {node.start_mark.line + 1}" if node else source
+    if not isinstance(dependency, dict) or list(dependency) != ["pip"]:
+        written = text[node.start_mark.index : node.end_mark.index] if node else str(dependency)
+        shown = written.split("\n")[0].strip()[:80] or "-"
+        return _refusal(where, f"`{shown}` is neither a package nor a list of pip packages")
+    value = dependency["pip"]
+    if value is None:
+        return _error(
+            f"{where}: there is no list under `pip:`. Indent the lines of its packages further than this line"
+        )
+    if not isinstance(value, str):
+        return _error(f"{where}: the value of `pip:` is not a list. Write a list, as in `pip: [numpy, pandas]`")
+    entry = yaml.safe_dump({"pip": value.splitlines()}, default_flow_style=True, width=math.inf).strip()
+    written = entry if listing and listing.flow_style else f"- {entry[1:-1]}"
+    return _error(f"{where}: the value of `pip:` is not a list. Write `{written}`")
+
+
+def _find_dependencies(text: str) -> yaml.SequenceNode | None:
+    """Return the YAML node of the list of dependencies, which knows its lines; None if it is inserted by a merge key."""
+    content = yaml.compose(text, Loader=yaml.SafeLoader)
+    entries = content.value if isinstance(content, yaml.MappingNode) else []
+    lists = [value for key, value in entries if key.value == "dependencies" and isinstance(value, yaml.SequenceNode)]
+    return lists[-1] if lists else None
 
 
 def _translate_version(version: str) -> str:

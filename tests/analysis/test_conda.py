@@ -10,6 +10,8 @@ from epochal.errors import Reason, RunFailed
     ("dependencies", "requirements"),
     [
         ("[python=3.10, pip, {pip: ['humanize>=4', rich]}]", "humanize>=4\nrich\n"),
+        ("\n  - pip:\n    - numpy", "numpy\n"),
+        ("\n  - pip\n  - pip: [scikit-learn, 'a[b]<9,>=1']", "scikit-learn\na[b]<9,>=1\n"),
         ("[numpy, pandas=2, scipy=1.15.1, keras==3.9.0]", "numpy\npandas==2.*\nscipy==1.15.1.*\nkeras==3.9.0\n"),
         (
             "['numpy>=1.20,<2', 'tqdm >=4', 'scikit-learn=1.5.1=py311h5eee18b_0']",
@@ -32,8 +34,24 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
         ("dependencies: [r-base]\n", "r-base is a conda package"),
         ("dependencies: [r-base, numpy, gdal=3.8]\n", "Remove r-base and gdal from the file, or list"),
         ("dependencies: [r-base, {pip: [numpy]}]\n", "Remove r-base from the file, or list"),
-        ("dependencies: [{pip: numpy}]\n", "neither a package nor a list of pip packages"),
-        ("dependencies: [1.5]\n", "'1.5' is neither"),
+        (
+            "dependencies:\n  - pip\n  - pip: scikit-learn\n",
+            "environment.yml line 3: the value of `pip:` is not a list. Write `- pip: [scikit-learn]`, or list what",
+        ),
+        ("dependencies:\n  - pip: |\n      numpy\n      a[b]<9,>=1\n", "Write `- pip: [numpy, 'a[b]<9,>=1']`, or"),
+        ("dependencies: [{pip: numpy}]\n", "line 1: the value of `pip:` is not a list. Write `{pip: [numpy]}`, or"),
+        ("x: &x {dependencies: [pip: numpy]}\n<<: *x\n", "environment.yml: the value of `pip:` is not a list. Write"),
+        (
+            "dependencies:\n  - pip: {numpy: 1}\n",
+            "line 2: the value of `pip:` is not a list. Write a list, as in `pip: [",
+        ),
+        (
+            "dependencies:\n  - pip:\n  - numpy\n",
+            "line 2: there is no list under `pip:`. Indent the lines of its packages further than this line, or list",
+        ),
+        ("dependencies:\n  - numpy: 1.5\n", "line 2: `numpy: 1.5` is neither a package nor a list of pip packages."),
+        ("dependencies:\n  - scipy\n  -\n", "environment.yml line 3: `-` is neither a package nor"),
+        ("dependencies: [1.5]\n", "line 1: `1.5` is neither"),
         ("dependencies: numpy\n", "not a list"),
         ("name: digits\n", "no list of dependencies"),
         ("- numpy\n", "no list of dependencies"),
