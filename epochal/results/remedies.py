@@ -54,6 +54,8 @@ _TRANSFORMS = re.compile(r"-packages/sklearn/\S* (?:fit_|inverse_)?transform$")
 _NETWORKS = re.compile(r"-packages/(?:keras|tf_keras|tensorflow|torch)/")
 _KERAS_MODEL = re.compile(r"-packages/(?:tf_)?keras/(?:src/)?(?:engine|initializers|layers|models)/(?!preprocessing/)")
 """Matches the paths of the Keras modules that build a model."""
+_KERAS_FILTER = re.compile(r"/(?:tf_)?keras/(?:src/)?utils/traceback_utils\.py$")
+"""Matches the path of the Keras module that removes Keras' own frames, such as that of fit(), from tracebacks."""
 _IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
 _NETWORK = re.compile(
     r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
@@ -659,7 +661,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
     """
     limit = f" (limit: {origin.memory_mb} MB)" if origin.memory_mb else ""
     frames = [frame for each in exceptions for frame in each.frames if frame.is_library]
-    trains = any(frame.function in _TRAINING_CALLS for frame in frames)
+    trains = any(frame.function in _TRAINING_CALLS for frame in frames) or _trains_in_keras(exceptions, origin)
     uses_network = any(_NETWORKS.search(frame.path) for frame in frames)
     if place is None or (trains and uses_network):
         where = f" in {place.place}" if place else ""
@@ -688,6 +690,20 @@ def _explain_sparse_labels(origin: Origin) -> str:
 
 
 def _explain_one_hot_labels(origin: Origin) -> str:
+def _trains_in_keras(exceptions: Sequence[Raised], origin: Origin) -> bool:
+    """Return whether a line of the pushed code that calls Keras trains or evaluates, even if no frame is named after it."""
+    entered = [
+        caller
+        for each in exceptions
+        for caller, inner in itertools.pairwise(
+            frame for frame in each.frames if "/epochal_recorder/" not in frame.path
+        )
+        if not caller.is_library and _KERAS_FILTER.search(inner.path)
+    ]
+    calls = [call for frame in entered for call in find_calls(origin.code, _local_path(frame, origin), frame.line)]
+    return any(last_name(call.func) in _TRAINING_CALLS for call in calls)
+
+
     where, loss = _search_code(_SPARSE_LOSS, origin)
     dense = loss.removeprefix("sparse_").removeprefix("Sparse")
     problem = f"The labels are one-hot vectors, which {loss} does not accept."

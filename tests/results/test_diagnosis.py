@@ -293,6 +293,47 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
     [
         ('keras/src/models/sequential.py", line 195, in build', "Use a smaller model, or ask the server's admin"),
         (
+@pytest.mark.parametrize(
+    ("statement", "explained"),
+    [
+        (
+            "model.fit(\n    x,\n    batch_size=15000,\n)",
+            "Training ran out of memory in nn.py line 1. Use a smaller batch",
+        ),
+        ("print(model.evaluate(x, y)[1])", "Training ran out of memory in nn.py line 1. Use a smaller batch"),
+        ("features = model(x)", "nn.py line 1 ran out of memory. Use fewer or smaller samples"),
+    ],
+)
+@pytest.mark.parametrize(
+    "recorded", ["", '  File "/scratch/recorder/epochal_recorder/keras.py", line 134, in wrapper\n']
+)
+def test_memory_is_explained_by_the_call_if_keras_hides_its_frames(
+    statement: str, explained: str, recorded: str, tmp_path: Path
+) -> None:
+    """Keras removes fit() and evaluate() from tracebacks, so the source of the line tells whether it trains."""
+    (tmp_path / "nn.py").write_text(f"{statement}\n", encoding="utf-8")
+    packages = "/opt/venv/lib/python3.11/site-packages"
+    log = (
+        f'Traceback (most recent call last):\n  File "/train/nn.py", line 1, in <module>\n{recorded}'
+        f'  File "{packages}/keras/src/utils/traceback_utils.py", line 122, in error_handler\n'
+        f'  File "{packages}/tensorflow/python/eager/execute.py", line 53, in quick_execute\n'
+        "tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor with shape[9,9]\n"
+    )
+    assert _diagnose(1, log, None, Origin(tmp_path))[1].startswith(explained)
+
+
+def test_memory_of_an_argument_of_fit_is_not_that_of_the_batch(tmp_path: Path) -> None:
+    """A tensor that is made on the line that calls fit() fails before Keras is called."""
+    (tmp_path / "nn.py").write_text("model.fit(tf.zeros((10 ** 6, 10 ** 6)))\n", encoding="utf-8")
+    log = (
+        'Traceback (most recent call last):\n  File "/train/nn.py", line 1, in <module>\n'
+        '  File "/opt/venv/lib/python3.11/site-packages/tensorflow/python/util/traceback_utils.py", line 153, in '
+        "error_handler\ntensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor\n"
+    )
+    explanation = _diagnose(1, log, None, Origin(tmp_path))[1]
+    assert explanation.startswith("nn.py line 1 ran out of memory. Use fewer or smaller samples")
+
+
             'keras/src/utils/numerical_utils.py", line 9, in to_categorical',
             "Use fewer or smaller samples, or a smaller data",
         ),
@@ -354,7 +395,9 @@ def test_error_in_a_graph_is_located_in_nn_py() -> None:
 @pytest.mark.parametrize("reason", [None, Reason.KILLED])
 def test_refused_memory_is_recognized(log: str, reason: Reason | None) -> None:
     """The messages from TensorFlow and C++ are recognized even if a signal ended the script."""
-    assert _diagnose(139, log, reason)[0] is Reason.OUT_OF_MEMORY
+    diagnosed, remedy = _diagnose(139, log, reason)
+    assert diagnosed is Reason.OUT_OF_MEMORY
+    assert ("Use a smaller batch size" in remedy) == ("Traceback" not in log)
 
 
 @pytest.mark.parametrize(
