@@ -47,7 +47,8 @@ _MEMORY = re.compile(
     r"MemoryError|std::bad_alloc|ResourceExhaustedError|OOM when allocating|OutOfMemoryError|Cannot allocate memory"
     r"|not enough memory"
 )
-_WANTED_MEMORY = re.compile(r"Unable to allocate (?P<size>[\d.]+ \w+)")
+_WANTED_MEMORY = re.compile(r"Unable to allocate (?P<number>\d+(?:\.\d+)?)\.? (?P<unit>\w+)")
+"""Matches NumPy's message, which may have a full stop after a whole number, as in ``541. GiB``."""
 _TRAINING_CALLS = frozenset({"fit", "partial_fit", "evaluate", "predict", "predict_proba", "score", "backward"})
 _TRANSFORMS = re.compile(r"-packages/sklearn/\S* (?:fit_|inverse_)?transform$")
 """Matches the path and function of a stack frame in which scikit-learn transforms data."""
@@ -671,7 +672,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
         )
     else:
         wanted = next((found for each in exceptions if (found := _WANTED_MEMORY.search(each.message))), None)
-        needs = f"needs {wanted['size']} more memory" if wanted else "ran out of memory"
+        needs = f"needs {wanted['number']} {wanted['unit']} more memory" if wanted else "ran out of memory"
         problem = f"{place.place} {needs}{limit}."
         if any(_KERAS_MODEL.search(frame.path) for frame in frames):
             remedy = "Use a smaller model"

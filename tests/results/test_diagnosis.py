@@ -109,6 +109,11 @@ def test_reason_of_the_runtime_wins_over_the_log(reason: Reason, remedy: str) ->
             Reason.OUT_OF_MEMORY,
             "nn.py line 2 needs 8.06 GiB more memory. Use fewer or smaller samples, or a smaller data type such as float32",
         ),
+        (
+            "raise MemoryError('Unable to allocate 541. GiB for an array with shape (269550, 269550)')\n",
+            Reason.OUT_OF_MEMORY,
+            "nn.py line 1 needs 541 GiB more memory. Use fewer",
+        ),
         ("import json\n\njson.loads('{')\n", Reason.SCRIPT_ERROR, "nn.py line 3: JSONDecodeError: Expecting property"),
         (
             "import dividing\n\ndividing.divide(1)\n",
@@ -289,11 +294,6 @@ def test_memory_is_explained_by_the_line_that_used_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library_line", "remedy"),
-    [
-        ('keras/src/models/sequential.py", line 195, in build', "Use a smaller model, or ask the server's admin"),
-        (
-@pytest.mark.parametrize(
     ("statement", "explained"),
     [
         (
@@ -334,6 +334,11 @@ def test_memory_of_an_argument_of_fit_is_not_that_of_the_batch(tmp_path: Path) -
     assert explanation.startswith("nn.py line 1 ran out of memory. Use fewer or smaller samples")
 
 
+@pytest.mark.parametrize(
+    ("library_line", "remedy"),
+    [
+        ('keras/src/models/sequential.py", line 195, in build', "Use a smaller model, or ask the server's admin"),
+        (
             'keras/src/utils/numerical_utils.py", line 9, in to_categorical',
             "Use fewer or smaller samples, or a smaller data",
         ),
