@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from epochal.analysis.imports import (
@@ -48,6 +49,8 @@ _OPTIONAL = re.compile(
 """Matches the error that a function raises if an optional dependency of its package is missing."""
 _OLDER = re.compile(r"requires version '(?P<version>[\w.]+)' or newer of '(?P<package>[\w.-]+)'")
 _EXPERIMENTAL = re.compile(r"^\s*(?P<statement>from [\w.]+ import enable_\w+)", re.MULTILINE)
+_LAZY = re.compile(r"-packages/.*lazy")
+"""Matches the path of a module that imports others when they are first used, such as etils/epy/lazy_imports_utils.py."""
 _REQUIREMENTS = "requirements.txt"
 ON_THE_SERVER = "in the server's base image (or on the server, if it trains without Docker)"
 """Where an admin installs a system library or a program."""
@@ -60,7 +63,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
     folder with the pushed code. ``script``: the path of its script.
     """
     message = raised.message
-    importer = raised.package
+    importer = _find_importer(raised)
     if needs_gpu(message):
         return Reason.NO_GPU, (
             f"{importer or script} needs GPU libraries, but training runs without a GPU. "
@@ -89,6 +92,15 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
         shadowed = missing["module"].partition(".")[0] if missing["shadowed"] else ""
         return Reason.IMPORT_ERROR, _explain_module(module, shadowed, importer, code, script)
     return Reason.IMPORT_ERROR, _explain_other(message, importer, place, code)
+
+
+def _find_importer(raised: Raised) -> str:
+    """Return the installed package whose import failed, directly or through a lazy importer; empty if none did."""
+    frames = list(raised.frames)
+    lazy = False
+    while frames and frames[-1].is_library and (_LAZY.search(frames[-1].path) or "-packages/" not in frames[-1].path):
+        lazy |= bool(_LAZY.search(frames.pop().path))
+    return (replace(raised, frames=tuple(frames)).package if lazy else "") or raised.package
 
 
 def explain_hidden(module: str, local: str) -> str:

@@ -19,6 +19,7 @@ from .test_diagnosis import run_and_diagnose
 _LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n"
 _SGD = "def SGD(decay=0, **kwargs):\n    raise ValueError(f'Argument(s) not recognized: {kwargs}')\n"
 
+_LAZY = "import importlib\ndef get(name):\n    return importlib.import_module(name)\n"
 _PANDAS = """\
 def read_csv(path):
     exec(compile("open(path, encoding='utf-8').read() or fail()", "pandas/_libs/parsers.pyx", "exec"), globals() | locals())
@@ -415,6 +416,33 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.IMPORT_ERROR,
             "hub needs cv2: add opencv-python-headless to requirements.txt.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport hub\nhub.load()\n",
+                "site-packages/hub.py": "import etils.lazy_imports\ndef load():\n    etils.lazy_imports.get('none_such')\n",
+                "site-packages/etils/lazy_imports.py": _LAZY,
+            },
+            Reason.IMPORT_ERROR,
+            "nn.py line 4: ModuleNotFoundError: No module named 'none_such'. hub needs none_such: add none-such to "
+            "requirements.txt.",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport etils.lazy_imports\n"
+                "etils.lazy_imports.get('none_such')\n",
+                "site-packages/etils/lazy_imports.py": _LAZY,
+            },
+            Reason.IMPORT_ERROR,
+            "Add the package that provides none_such to requirements.txt, or, if it is your own module, commit",
+        ),
+        (
+            {
+                "nn.py": "import sys\nsys.path.append('site-packages')\nimport hub\nhub.locate('none_such')\n",
+                "site-packages/hub.py": "import importlib\ndef locate(name):\n    importlib.import_module(name)\n",
+            },
+            Reason.IMPORT_ERROR,
+            "Add the package that provides none_such to requirements.txt, or, if it is your own module, commit",
         ),
         # Libraries and programs of the system.
         (
