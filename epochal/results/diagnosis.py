@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from epochal.analysis.detection import read_source
+from epochal.analysis.findings.source import keyword
 from epochal.analysis.imports import find_import
+from epochal.analysis.syntax import last_name, text_of
 from epochal.errors import Reason
 from epochal.grammar import join_words
 from epochal.results.ending import Endings
@@ -19,6 +21,7 @@ from epochal.results.remedies import (
     explain_lost_window,
     explain_memory,
     failed_to_spawn,
+    find_calls_named,
     is_out_of_memory,
 )
 
@@ -108,15 +111,35 @@ def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
     ``lines``: the lines of the log, which contain the parser's error.
     """
     required = next((found for line in reversed(lines) if (found := _REQUIRED_ARGUMENTS.search(line))), None)
-    source = read_source(origin.code, origin.script) or ""
-    if required is None or "add_subparsers" in source:
+    names = required["names"].split(", ") if required else []
+    subparsers = [call for _, call in find_calls_named(["add_subparsers"], origin)]
+    if not names and not subparsers:
+        source = read_source(origin.code, origin.script) or ""
         return "give each required argument a default" + ", and remove required=True" * ("required=True" in source)
-    names = required["names"].split(", ")
+    commands = {text_of(keyword(call, name)) for call in subparsers for name in ("dest", "metavar")}
+    chosen = [name for name in names if name in commands or name.startswith("{")]
     options = [name for name in names if name.startswith("-")]
-    positional = [name for name in names if name not in options]
+    positional = [name for name in names if name not in (*options, *chosen)]
     steps = [f'give {join_words(positional)} nargs="?" and a default'] if positional else []
     steps += [f"give {join_words(options)} a default instead of required=True"] if options else []
+    steps += [_choose_subcommand(origin, is_nested=len(subparsers) > 1)] if chosen or not names else []
     return ", and ".join(steps)
+
+
+def _choose_subcommand(origin: Origin, *, is_nested: bool) -> str:
+    """Return how to choose the subcommand that trains. ``is_nested``: whether the subcommands may have subcommands."""
+    function, where = "parse_args", ""
+    calls = find_calls_named(["parse_args", "parse_known_args"], origin)
+    if len(calls) == 1:
+        path, call = calls[0]
+        function = last_name(call.func)
+        where = "" if path == origin.script else f" on line {call.lineno} of {path}"
+    names = [text_of(keyword(call, "name", 0)) for _, call in find_calls_named(["add_parser"], origin)]
+    names = [name for name in names if name]
+    training = [name for name in names if re.search("train|fit", name, re.IGNORECASE)]
+    named = (training if len(training) == 1 else names)[:1]
+    example = f', as in {function}(["{named[0]}"])' if named and not is_nested else ""
+    return f"pass the subcommand that trains to {function}(){where}{example}"
 
 
 def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:

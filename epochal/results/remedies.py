@@ -1,10 +1,11 @@
 """Remedies for exceptions with a known cause, such as a missing file, network, GPU, display or user input."""
 
+import ast
 import codecs
 import itertools
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,10 @@ _TRAINING_CALLS = frozenset({"fit", "partial_fit", "evaluate", "predict", "predi
 _TRANSFORMS = re.compile(r"-packages/sklearn/\S* (?:fit_|inverse_)?transform$")
 """Matches the path and function of a stack frame in which scikit-learn transforms data."""
 _NETWORKS = re.compile(r"-packages/(?:keras|tf_keras|tensorflow|torch)/")
-_KERAS_MODEL = re.compile(r"-packages/(?:tf_)?keras/(?:src/)?(?:engine|initializers|layers|models)/(?!preprocessing/)")
-"""Matches the paths of the Keras modules that build a model."""
 _KERAS_FILTER = re.compile(r"/(?:tf_)?keras/(?:src/)?utils/traceback_utils\.py$")
 """Matches the path of the Keras module that removes Keras' own frames, such as that of fit(), from tracebacks."""
+_KERAS_MODEL = re.compile(r"-packages/(?:tf_)?keras/(?:src/)?(?:engine|initializers|layers|models)/(?!preprocessing/)")
+"""Matches the paths of the Keras modules that build a model."""
 _IMPORT = frozenset({"ModuleNotFoundError", "ImportError"})
 _NETWORK = re.compile(
     r"URLError|gaierror|name resolution|Name or service not known|Network is unreachable|URL fetch failure"
@@ -649,6 +650,12 @@ def _read_modules(origin: Origin) -> dict[str, str]:
     return {path: hide_comments(read_source(origin.code, path) or "") for path in files}
 
 
+def find_calls_named(names: Collection[str], origin: Origin) -> list[tuple[str, ast.Call]]:
+    """Return the calls to functions with these names in the script and its local modules, each with its file."""
+    sources = [(source.path, node) for source in _parse_modules(origin) for node in ast.walk(source.tree)]
+    return [(path, node) for path, node in sources if isinstance(node, ast.Call) and last_name(node.func) in names]
+
+
 def is_out_of_memory(message: str) -> bool:
     """Return whether an error message says that memory could not be allocated."""
     return bool(_MEMORY.search(message))
@@ -683,14 +690,6 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
     return f"{problem} {remedy}, or ask the server's admin to raise [limits] memory_mb in server.toml."
 
 
-def _explain_sparse_labels(origin: Origin) -> str:
-    where, loss = _search_code(_ONE_HOT_LOSS, origin)
-    sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
-    problem = f"The labels are whole numbers, which {loss} does not accept."
-    return f"{problem} {capitalize(where)}, write {sparse} instead." if loss else ""
-
-
-def _explain_one_hot_labels(origin: Origin) -> str:
 def _trains_in_keras(exceptions: Sequence[Raised], origin: Origin) -> bool:
     """Return whether a line of the pushed code that calls Keras trains or evaluates, even if no frame is named after it."""
     entered = [
@@ -705,6 +704,14 @@ def _trains_in_keras(exceptions: Sequence[Raised], origin: Origin) -> bool:
     return any(last_name(call.func) in _TRAINING_CALLS for call in calls)
 
 
+def _explain_sparse_labels(origin: Origin) -> str:
+    where, loss = _search_code(_ONE_HOT_LOSS, origin)
+    sparse = f"sparse_{loss}" if "_" in loss else f"Sparse{loss}"
+    problem = f"The labels are whole numbers, which {loss} does not accept."
+    return f"{problem} {capitalize(where)}, write {sparse} instead." if loss else ""
+
+
+def _explain_one_hot_labels(origin: Origin) -> str:
     where, loss = _search_code(_SPARSE_LOSS, origin)
     dense = loss.removeprefix("sparse_").removeprefix("Sparse")
     problem = f"The labels are one-hot vectors, which {loss} does not accept."

@@ -821,7 +821,52 @@ def _raise(error: str) -> dict[str, str]:
                 "p.parse_args()\n"
             },
             Reason.SCRIPT_ERROR,
-            "so give each required argument a default, and remove required=True.",
+            "so pass the subcommand that trains to parse_args(). The last line",
+        ),
+        (
+            {
+                "nn.py": "import argparse\np = argparse.ArgumentParser()\nsub = p.add_subparsers(required=True)\n"
+                "sub.add_parser('eval')\nsub.add_parser(name='train')\np.parse_known_args()\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'without arguments, so pass the subcommand that trains to parse_known_args(), as in parse_known_args(["train"]). ',
+        ),
+        (
+            {
+                "nn.py": "import options\noptions.parse()\n",
+                "options.py": "import argparse\ndef parse():\n    p = argparse.ArgumentParser()\n"
+                "    p.add_argument('--data', required=True)\n    p.add_argument('x')\n"
+                "    sub = p.add_subparsers(dest='cmd', required=True)\n    sub.add_parser('run')\n"
+                "    sub.add_parser('eval')\n    return p.parse_args()\n",
+            },
+            Reason.SCRIPT_ERROR,
+            'nn.py ended while parsing its command line. Epochal runs it without arguments, so give x nargs="?" and '
+            "a default, and give --data a default instead of required=True, and pass the subcommand that trains to parse_args() "
+            'on line 9 of options.py, as in parse_args(["run"]).',
+        ),
+        (
+            {
+                "nn.py": "import argparse\np = argparse.ArgumentParser()\nsub = p.add_subparsers(metavar='JOB', required=True)\n"
+                "sub.add_parser('net').add_subparsers(required=True).add_parser('train')\np.parse_args()\n"
+            },
+            Reason.SCRIPT_ERROR,
+            "so pass the subcommand that trains to parse_args(). The last line",
+        ),
+        (
+            {
+                "nn.py": "import argparse\np = argparse.ArgumentParser()\nsub = p.add_subparsers(dest='job', required=True)\n"
+                "sub.add_parser('train').add_argument('path')\np.parse_args(['train'])\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'without arguments, so give path nargs="?" and a default. The last line',
+        ),
+        (
+            {
+                "nn.py": "import argparse\np = argparse.ArgumentParser()\nsub = p.add_subparsers()\n"
+                "sub.add_parser('fit')\np.parse_args()\np.error('no command')\n"
+            },
+            Reason.SCRIPT_ERROR,
+            'so pass the subcommand that trains to parse_args(), as in parse_args(["fit"]). The last line',
         ),
         (
             {"nn.py": "from optparse import OptionParser\np = OptionParser()\np.error('--rate is missing')\n"},
