@@ -175,8 +175,8 @@ AFRESH = {
         "make(loss=noisy_with_tensorflow), x, y",
         "the script draws random numbers with tf.random",
     ),
-    "own generator": ("make(Noise(lambda inputs: hidden.normal())), x, y", "outside of its variables: hidden"),
-    "numpy": ("make(Draws()), x, y", "outside of its variables: np.random"),
+    "own generator": ("make(Noise(lambda inputs: hidden.normal())), x, y", "outside its variables: hidden"),
+    "numpy": ("make(Draws()), x, y", "outside its variables: np.random"),
     "shared": (
         "make(), shuffled.skip(32).batch(32), validation_data=shuffled.take(32).batch(32)",
         "the validation data is shuffled",

@@ -71,8 +71,8 @@ KINDS = {
     # State that a checkpoint cannot hold.
     "cycle": ("make(), Cycles()", "Cycles.rates is of type cycle, which a checkpoint cannot store"),
     "freezes": ("make(), Freezes()", "which layers are trained"),
-    "two": ("make(kind=Two), ", "the model keeps state outside of its variables: others"),
-    "outer": ("make(kind=Outer), ", "the model keeps state outside of its variables: outer"),
+    "two": ("make(kind=Two), ", "the model keeps state outside its variables: others"),
+    "outer": ("make(kind=Outer), ", "the model keeps state outside its variables: outer"),
 }
 """The arguments of ``fit`` for each kind, and part of the reason why it does not resume; empty if it does."""
 
