@@ -41,6 +41,7 @@ from epochal.analysis.findings.unattended import (
     find_uncalled_functions,
     find_unguarded_processes,
 )
+from epochal.analysis.findings.windows import find_windows
 from epochal.analysis.findings.wrong_data import find_loaded_models, find_wrong_data
 
 __all__ = [
@@ -76,6 +77,7 @@ _CHECKS = (
     find_meaningless_accuracies,
     find_missing_accuracy,
     find_interactions,
+    find_windows,
     find_left_out_names,
     find_missing_arguments,
     find_missing_gpus,

@@ -34,7 +34,6 @@ _WINDOWS = re.compile(r"tkagg|tkcairo|qt\w*agg|qt\w*cairo|gtk\w+|wx\w*|macosx", 
 """Matches the Matplotlib backends that open windows (matplotlib.org/stable/users/explain/figure/backends.html)."""
 _BACKENDS = {"matplotlib.use": "backend", "matplotlib.pyplot.switch_backend": "newbackend"}
 """Functions that choose a Matplotlib backend, each with the name of the argument that specifies it."""
-_SCREENS = frozenset({"cv2.imshow", "cv2.namedWindow", "cv2.selectROI"})
 _DRIVE = re.compile(r"[A-Za-z]:\\\w|[A-Z]:/\w|\\\\\w")
 _HOME = re.compile(r"/(?:home|Users|content|kaggle|gdrive|Volumes|dbfs)/\w|~/\w")
 _ROOT = re.compile(r"/(?!data(?:/|$)|tmp(?:/|$)|train(?:/|$)|dev/|proc/|sys/|etc/|usr/|opt/epochal)\w[\w.-]*/\w")
@@ -123,7 +122,7 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
         if replacement := replacements.get(id(step.node)):
             message = replacement.explain(source.path)
             yield _finding(source, step.node, "needs_notebook", message, replacement.remedy)
-        optional = _find_optional(step)
+        optional = find_optional(step)
         for call in (each for each in step.calls if each not in optional):
             name, full = last_name(call.func), source.callee(call)
             is_builtin = isinstance(call.func, ast.Name) and not full and name not in defined
@@ -141,14 +140,6 @@ def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
             elif name == "display" and is_builtin:
                 message = explain_notebook_function(name, source.path)
                 yield _finding(source, call, "needs_notebook", message, "Use print() instead, or remove the line.")
-            elif full in _SCREENS:
-                yield _finding(
-                    source,
-                    call,
-                    "needs_window",
-                    f"{full}() needs a display, but training runs without one.",
-                    "Remove the line, or save the image with cv2.imwrite().",
-                )
             elif full in _BACKENDS and _WINDOWS.fullmatch(backend := text_of(keyword(call, _BACKENDS[full], 0))):
                 yield _finding(
                     source,
@@ -167,7 +158,7 @@ def find_left_out_names(sources: tuple[Source, ...]) -> Iterator[Finding]:
     defined = set(filter(None, map(_defined_name, (node for source in sources for node in source.nodes))))
     for _, outer in find_certain(sources):
         for step in (outer, *(each for each in class_steps(outer) if each.branch == outer.branch)):
-            optional = _find_optional(step)
+            optional = find_optional(step)
             for node in step.nodes:
                 name = node.id if isinstance(node, ast.Name) and node not in optional else ""
                 if name in left_out and "*" not in defined and name not in defined:
@@ -196,7 +187,7 @@ def _defined_name(node: ast.AST) -> str:
     return ""
 
 
-def _find_optional(step: Step) -> set[ast.AST]:
+def find_optional(step: Step) -> set[ast.AST]:
     """Return the nodes that a statement evaluates only under a condition, as in ``input() if asks else 1``."""
     optional: list[ast.expr] = []
     for node in step.nodes:

@@ -1749,6 +1749,47 @@ def test_leak_in_a_function_of_another_file_is_found(call: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        ("cv2.imshow('a', x)\ncv2.waitKey(0)\ncv2.destroyAllWindows()\n", 2, "Remove lines 2, 3 and 4."),
+        (
+            "for x in rows:\n    cv2.imshow(\n        'a', x)\n    cv2.waitKey(1)\n",
+            3,
+            "Write pass instead of line 3, and remove lines 4 and 5.",
+        ),
+        (
+            "while True:\n    ok, x = read()\n    if not ok:\n        break\n    cv2.imshow('a', x)\n"
+            "    key = cv2.waitKey(1) & 0xFF\n    if key == ord('q') or key == 27:\n        break\nprint(x)\n",
+            6,
+            "Remove lines 6, 7, 8 and 9.",
+        ),
+        ("while True:\n    cv2.imshow('a', x)\n    if cv2.waitKey(1) == 27: break\n", 3, "Remove lines 2, 3 and 4."),
+        (
+            "while True:\n    x = read()\n    cv2.imshow('a', x)\n    if cv2.waitKey(1) == 27: break\n",
+            4,
+            "Make the loop on line 2 end without a key, and remove lines 4 and 5.",
+        ),
+        ("n = 1; cv2.imshow('a', x)\n", 2, "Remove the cv2 calls from line 2."),
+        (
+            "box = cv2.selectROI('a', x)\ncv2.imshow('a', x)\nprint(box)\n",
+            2,
+            "Change line 2 so that no window or key is needed, and remove line 3.",
+        ),
+        ("if len(x) > 2:\n    cv2.imshow('a', x)\ncv2.waitKey(0)\n", 4, None),
+        ("if SHOW:\n    cv2.imshow('a', x)\n", 0, None),
+        ("try:\n    cv2.imshow('a', x)\nexcept Exception:\n    pass\n", 0, None),
+        ("cv2.imwrite('a.png', x)\n", 0, None),
+    ],
+)
+def test_one_remedy_covers_all_uses_of_windows(text: str, line: int, remedy: str | None) -> None:
+    """Removing only imshow() would leave calls that fail next, and removing a key could leave an endless loop."""
+    found = [each for each in find_in_sources(read("import cv2\n" + text)) if each.kind == "needs_window"]
+    assert [each.line for each in found] == ([line] if line else [])
+    if remedy:
+        assert found[0].remedy == f"{remedy} To keep an image, save it with cv2.imwrite()."
+
+
 def test_lost_pictures_are_reported_once() -> None:
     """A notebook may show many plots, but one finding is enough."""
     text = "import matplotlib.pyplot as plt\n" + "plt.show()\n" * 3
