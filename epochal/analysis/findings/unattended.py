@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.gpus import describe_repairs, ends_script, find_repair
+from epochal.analysis.findings.path_values import is_in_data_folder, trace_path
 from epochal.analysis.findings.source import (
     Source,
     Step,
@@ -104,6 +105,23 @@ _DOWNLOADS = {
     r"torchvision\.datasets\.\w+": "a dataset",
 }
 """Patterns that match the names of functions that download something, and descriptions of what they download."""
+_HANDLES: dict[str, tuple[str, int]] = {
+    r"tensorflow_hub\.(?:load|KerasLayer)": ("handle", 0),
+    r"torch\.hub\.load": ("repo_or_dir", 0),
+    r"transformers\.\w+\.from_pretrained": ("pretrained_model_name_or_path", 0),
+    r"datasets\.load_dataset": ("path", 0),
+    r"urllib\.request\.(?:urlretrieve|urlopen)": ("url", 0),
+    r"keras\.utils\.(?:data_utils\.)?get_file": ("origin", 1),
+}
+"""Those functions that also accept a path or a file URL, each with the name and position of that argument."""
+_LOCAL = re.compile(r"file:|[./~]|[A-Za-z]:[\\/]")
+"""Matches the start of a path that cannot be the name of a model or dataset, and of a file URL."""
+_FORMATS = frozenset({"arrow", "audiofolder", "csv", "imagefolder", "json", "pandas", "parquet", "text", "webdataset"})
+"""Names that make ``datasets.load_dataset()`` read the given files, rather than download a dataset of that name."""
+_FOLDERS = frozenset({"cache_dir", "data_dir", "data_files", "data_home", "model_dir", "path", "root"})
+"""Arguments that name the folder or file where a function looks before it downloads anything."""
+_TAKES_FOLDER = r"torchvision\.datasets\.\w+|keras\.datasets\.\w+\.load_data"
+"""Matches the names of functions whose first argument is such a folder or file."""
 
 
 def find_interactions(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -621,13 +639,11 @@ def _describe_download(source: Source, call: ast.Call) -> str:
         return ""
     full, name = source.callee(call), last_name(call.func)
     if call.args and (full.startswith("pandas.read_") or full in ("numpy.loadtxt", "numpy.genfromtxt")):
-        start = _find_start(call.args[0])
-        start = start.value if isinstance(start, ast.FormattedValue) else start
-        if isinstance(start, ast.Name) and start.id in source.constants:
-            start = _find_start(source.constants[start.id])
-        if _URL.match(text_of(start)):
+        if _URL.match(text_of(trace_path(source, call.args[0]).start)):
             return "a file"
     what = next((what for pattern, what in _DOWNLOADS.items() if re.fullmatch(pattern, full)), "")
+    if what and _reads_local_files(source, call):
+        return ""
     if full.startswith("torchvision.") and not is_literal(keyword(call, "download"), True):
         return ""
     weights = keyword(call, "weights")
@@ -636,6 +652,28 @@ def _describe_download(source: Source, call: ast.Call) -> str:
     if "from_pretrained" in full and not text_of(call.args[0] if call.args else None):
         return ""
     return what.format(name=name)
+
+
+def _reads_local_files(source: Source, call: ast.Call) -> bool:
+    """Return whether a call that may download something is given a path, or a folder that holds the data already."""
+    full = source.callee(call)
+    handle, position = next((each for pattern, each in _HANDLES.items() if re.fullmatch(pattern, full)), ("", None))
+    given = keyword(call, handle, position) if handle else None
+    if given is not None:
+        start = text_of(trace_path(source, given).start)
+        is_only_path = bool(start) and "://" not in start and full.startswith("tensorflow_hub.")
+        if is_only_path or _LOCAL.match(start) or is_in_data_folder(source, given):
+            return True
+    folders = [each.value for each in call.keywords if each.arg in _FOLDERS]
+    if text_of(given) in _FORMATS and full == "datasets.load_dataset":
+        texts = (text_of(trace_path(source, node).start) for each in folders for node in _expressions_in(each))
+        return bool(folders) and not any("://" in text for text in texts)
+    folders += call.args[:1] if re.fullmatch(_TAKES_FOLDER, full) else []
+    return any(is_in_data_folder(source, each) for each in folders)
+
+
+def _expressions_in(node: ast.expr) -> Iterator[ast.expr]:
+    return (each for each in ast.walk(node) if isinstance(each, ast.expr))
 
 
 def _fetchable(source: Source, call: ast.Call) -> str:

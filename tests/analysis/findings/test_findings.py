@@ -57,6 +57,7 @@ MEAN = (
     'Write the mean accuracy of the folds to $EPOCHAL_OUT/accuracy.json, for example {"accuracy": 0.83}; otherwise, only the '
     "last fold counts."
 )
+HUB = "import os\nimport tensorflow_hub as hub\n"
 TRAIN = "print(m.fit(a, c).score(b, d))\n"
 DRAW_TRAINING = (
     SPLIT + "import numpy as np\nfrom sklearn.model_selection import KFold, cross_val_score\n"
@@ -867,6 +868,34 @@ FOUND = {
     "url_of_base": (PANDAS + "BASE = 'https://example.com'\npd.read_csv(f'{BASE}/a.csv')\n", "downloads", 3),
     "url_of_sum": (PANDAS + "BASE = 'https://example.com'\npd.read_csv(BASE + '/a.csv')\n", "downloads", 3),
     "url_for_numpy": ("import numpy as np\nnp.loadtxt('https://example.com/a.csv')\n", "downloads", 2),
+    "hub": (HUB + "hub.load('https://tfhub.dev/google/universal-sentence-encoder/4')\n", "downloads", 3),
+    "hub_handle": (
+        HUB + "BASE = 'https://tfhub.dev/google'\nhub.KerasLayer(handle=f'{BASE}/nnlm/2')\n",
+        "downloads",
+        4,
+    ),
+    "pretrained_name": (
+        "from transformers import AutoModel\nAutoModel.from_pretrained('bert-base-uncased')\n",
+        "downloads",
+        2,
+    ),
+    "dataset_name": ("from datasets import load_dataset\nload_dataset('imdb')\n", "downloads", 2),
+    "dataset_of_url": (
+        "from datasets import load_dataset\nload_dataset('csv', data_files={'train': 'https://example.com/a.csv'})\n",
+        "downloads",
+        2,
+    ),
+    "fetched_home": (
+        "from sklearn.datasets import fetch_openml\nfetch_openml('mnist_784', data_home='cache')\n",
+        "downloads",
+        2,
+    ),
+    "retrieved_into_data_folder": (
+        "import os\nfrom urllib.request import urlretrieve\n"
+        "urlretrieve('https://example.com/a.csv', os.environ['EPOCHAL_DATA'] + '/a.csv')\n",
+        "downloads",
+        3,
+    ),
     "getpass": ("from getpass import getpass\npassword = getpass('Password: ')\n", "asks_a_question", 2),
     "stdin": ("import sys\nn = int(sys.stdin.readline().strip())\n", "asks_a_question", 2),
     "spawn": (SPAWN + "with mp.Pool(2) as pool:\n    pool.map(abs, x)\n", "unguarded_process", 3),
@@ -908,6 +937,27 @@ FOUND = {
 }
 
 SOUND = {
+    "hub_in_data_folder": HUB + "hub.load(os.environ['EPOCHAL_DATA'] + '/use4')\n",
+    "hub_in_joined_data_folder": HUB
+    + "DATA = os.environ.get('EPOCHAL_DATA')\nMODEL = os.path.join(DATA, 'use4')\nhub.KerasLayer(MODEL)\n",
+    "hub_in_f_string": HUB + "DATA = os.getenv('EPOCHAL_DATA', '.')\nhub.load(f'{DATA}/use4')\n",
+    "hub_of_path": HUB
+    + "from pathlib import Path\nDATA = Path(os.environ['EPOCHAL_DATA'])\nhub.load(str(DATA / 'use4'))\n",
+    "hub_in_commit": HUB + "hub.load('models/use4')\n",
+    "torch_hub_in_data_folder": "import os\nimport torch\n"
+    "torch.hub.load(os.environ['EPOCHAL_DATA'] + '/yolov5', 'yolov5s', source='local')\n",
+    "pretrained_in_data_folder": "import os\nfrom transformers import AutoModel\n"
+    "AutoModel.from_pretrained(f\"{os.environ['EPOCHAL_DATA']}/bert\")\n",
+    "pretrained_path": "from transformers import AutoModel\nAutoModel.from_pretrained('./bert')\n",
+    "fetched_into_data_folder": "import os\nfrom sklearn.datasets import fetch_openml\n"
+    "fetch_openml('mnist_784', data_home=os.environ['EPOCHAL_DATA'])\n",
+    "torchvision_in_data_folder": "import os\nfrom torchvision import datasets\n"
+    "datasets.MNIST(os.environ['EPOCHAL_DATA'], download=True)\n",
+    "mnist_in_data_folder": "import os\nfrom keras.datasets import mnist\n"
+    "mnist.load_data(path=os.environ['EPOCHAL_DATA'] + '/mnist.npz')\n",
+    "dataset_of_committed_files": "from datasets import load_dataset\nload_dataset('csv', data_files={'train': 'a.csv'})\n",
+    "dataset_files_in_data_folder": "import os\nfrom datasets import load_dataset\n"
+    "load_dataset('csv', data_files=os.environ['EPOCHAL_DATA'] + '/a.csv')\n",
     "sessions_with_the_same_labels": SMOTE
     + "first = means[y] + rng.normal(size=shape)\nsecond = means[y] + rng.normal(size=shape)\n"
     + "x, y = np.vstack([first, second]), np.concatenate([y, y])\n"
