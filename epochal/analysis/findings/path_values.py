@@ -1,17 +1,21 @@
 """Follow the path that an expression stands for back to where it starts, through variables, joins and f-strings."""
 
 import ast
-from collections.abc import Iterable
+import posixpath
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from epochal.analysis.findings.source import Source
+from epochal.analysis.missing_files import find_committed
+from epochal.analysis.repeats import describe_lines
 from epochal.analysis.syntax import last_name, text_of
 
 _JOINS = frozenset({"join", "Path", "PurePath", "PosixPath"})
 _SAME_PATH = frozenset({"str", "fspath", "abspath", "expanduser", "resolve", "absolute"})
 """Functions and methods whose result starts like their argument or object."""
 _MAX_DEPTH = 20
+_COMMIT = 'Commit the file and use its path in the repository, or read it from the folder os.environ["EPOCHAL_DATA"].'
 
 
 @dataclass(frozen=True)
@@ -27,38 +31,60 @@ class PathValue:
     names: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class PathRead:
+    """A path that is read on a line."""
+
+    value: PathValue
+    line: int
+
+
 def trace_path(source: Source, node: ast.expr, depth: int = 0) -> PathValue:
     """Return what is known about the path that an expression stands for."""
-    parts: Iterable[ast.expr] = ()
-    separator = "/"
-    match node:
-        case ast.Constant(value=str(text)):
-            return PathValue(node, text)
-        case ast.Name(id=name) if name in source.constants and depth < _MAX_DEPTH:
-            found = trace_path(source, source.constants[name], depth + 1)
-            return replace(found, names=found.names | {name})
-        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
-            return trace_path(source, value, depth)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
-            parts, separator = (left, right), "/" if isinstance(operator, ast.Div) else ""
-        case ast.BinOp(left=left):
-            return replace(trace_path(source, left, depth), text=None)
-        case ast.JoinedStr(values=[_, *_] as values):
-            parts, separator = values, ""
-        case ast.Call(func=function, args=[_, *_] as given) if last_name(function) in _JOINS:
-            parts = given
-        case ast.Call(func=ast.Attribute(attr="joinpath", value=owner), args=given):
-            parts = (owner, *given)
-        case ast.Call(func=function, args=[inner]) if last_name(function) in _SAME_PATH:
-            return trace_path(source, inner, depth)
-        case ast.Call(func=ast.Attribute(attr=method, value=owner), args=[]) if method in _SAME_PATH:
-            return trace_path(source, owner, depth)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return PathValue(node, node.value)
+    if isinstance(node, ast.Name) and node.id in source.constants and depth < _MAX_DEPTH:
+        found = trace_path(source, source.constants[node.id], depth + 1)
+        return replace(found, names=found.names | {node.id})
+    if inner := _unwrap(node):
+        return trace_path(source, inner, depth)
+    parts, separator = _split(node)
     traced = [trace_path(source, each, depth) for each in parts]
     if not traced:
         return PathValue(node)
     texts = [each.text for each in traced]
-    text = None if None in texts else _join(filter(None, texts), separator)
+    text = None if None in texts or separator is None else _join(filter(None, texts), separator)
     return PathValue(traced[0].start, text, frozenset[str]().union(*(each.names for each in traced)))
+
+
+def _unwrap(node: ast.expr) -> ast.expr | None:
+    """Return the path that an expression only converts, as in ``str(path)``; None for any other expression."""
+    match node:
+        case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
+            return value
+        case ast.Call(func=function, args=[inner]) if last_name(function) in _SAME_PATH:
+            return inner
+        case ast.Call(func=ast.Attribute(attr=method, value=owner), args=[]) if method in _SAME_PATH:
+            return owner
+    return None
+
+
+def _split(node: ast.expr) -> tuple[list[ast.expr], str | None]:
+    """Return the parts that an expression joins, and what separates them: None if that is not known."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return [left, right], ""
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return [left, right], "/"
+        case ast.BinOp(left=left):
+            return [left], None
+        case ast.JoinedStr(values=values):
+            return values, ""
+        case ast.Call(func=function, args=given) if last_name(function) in _JOINS:
+            return given, "/"
+        case ast.Call(func=ast.Attribute(attr="joinpath", value=owner), args=given):
+            return [owner, *given], "/"
+    return [], None
 
 
 def is_in_data_folder(source: Source, node: ast.expr | None) -> bool:
@@ -70,6 +96,50 @@ def is_in_data_folder(source: Source, node: ast.expr | None) -> bool:
         case ast.Call(args=[key, *_]):
             return source.callee(start) in ("os.environ.get", "os.getenv") and text_of(key) == "EPOCHAL_DATA"
     return False
+
+
+def explain_foreign_path(path: str, reads: Sequence[PathRead], files: Collection[str]) -> str:
+    """Return what to do about a path that exists only on another machine.
+
+    ``reads``: the paths that are read and start with it. ``files``: the paths of the files that a commit would contain.
+    """
+    tails = _tails(path, reads)
+    if tails:
+        what = "file" if len({*tails}) == 1 else "files"
+        starts = {_find_committed_start(path, tail, files) for tail in tails}
+    elif committed := find_committed(_with_slashes(path), files):
+        what, starts = "file", {committed}
+    else:
+        folders = {str(parent) for each in files for parent in PurePosixPath(each).parents}
+        what, starts = "folder", {find_committed(_with_slashes(path), folders)}
+    start = starts.pop() if len(starts) == 1 else ""
+    if not start:
+        return _COMMIT
+    slash = "/" if path.endswith(("/", "\\")) else ""
+    lines = sorted({each.line for each in reads if "\\" in (each.value.text or "")[len(path) :]})
+    slashes = f", and write / instead of \\ on {describe_lines(lines)}" if lines else ""
+    return f"The repository contains the {what}: change the path to {start}{slash}{slashes}."
+
+
+def _tails(path: str, reads: Sequence[PathRead]) -> list[str]:
+    """Return what follows ``path`` in the paths that are read; empty if that is not known for all of them."""
+    texts = [_with_slashes(each.value.text or "") for each in reads]
+    start = _with_slashes(path)
+    return [each[len(start) :] for each in texts] if all(each.startswith(start) for each in texts) else []
+
+
+def _find_committed_start(path: str, tail: str, files: Collection[str]) -> str:
+    """Return what to write instead of ``path`` so that a committed file is read; empty if there is no such file."""
+    inner = tail.strip("/")
+    committed = find_committed(posixpath.join(_with_slashes(path), inner), files)
+    if not inner:
+        return committed
+    is_whole = f"/{committed}".endswith(f"/{inner}")
+    return (committed.removesuffix(inner).rstrip("/") or ".") if is_whole else ""
+
+
+def _with_slashes(path: str) -> str:
+    return path.replace("\\", "/")
 
 
 def _join(texts: Iterable[str], separator: str) -> str:

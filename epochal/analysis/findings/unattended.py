@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.gpus import describe_repairs, ends_script, find_repair
-from epochal.analysis.findings.path_values import is_in_data_folder, trace_path
+from epochal.analysis.findings.path_values import PathRead, explain_foreign_path, is_in_data_folder, trace_path
 from epochal.analysis.findings.source import (
     Source,
     Step,
@@ -26,7 +26,6 @@ from epochal.analysis.findings.source import (
 )
 from epochal.analysis.frameworks import frameworks
 from epochal.analysis.location import explain_notebook_function
-from epochal.analysis.missing_files import find_committed
 from epochal.analysis.notebook_code import find_replacements
 from epochal.analysis.syntax import COMPARISONS, Module, last_name, text_of
 from epochal.grammar import capitalize
@@ -556,48 +555,37 @@ def find_foreign_paths(sources: tuple[Source, ...], files: Collection[str]) -> I
         if isinstance(node, ast.expr) and not source.name_of(node)
         for name in [last_name(node) or text_of(node)]
     }
-    for source, step in find_certain(sources):
-        paths = [
-            (value, text_of(value), pattern)
-            for call in step.calls
-            if reads_file(source, call) and call.args
-            for value in [_find_start(call.args[0])]
-            for pattern in (_DRIVE, _HOME, _ROOT)
-        ]
-        paths += [
-            (value, text_of(value), pattern)
-            for target, value in step.assigned
-            if value is not None and last_name(target) not in created
-            for pattern in (_DRIVE, _HOME)
-        ]
-        reported = set()
-        for node, path, pattern in paths:
-            if pattern.match(path) and "\n" not in path and path not in created and path not in reported:
-                reported.add(path)
-                yield _finding(
-                    source,
-                    node,
-                    "foreign_path",
-                    f"{path} is specific to one machine, but training may run on another.",
-                    _explain_foreign_path(path, files),
-                )
-
-
-def _explain_foreign_path(path: str, files: Collection[str]) -> str:
-    if committed := find_committed(path.replace("\\", "/"), files):
-        return f"The repository contains the file: change the path to {committed}."
-    return 'Commit the file and use its path in the repository, or read it from the folder os.environ["EPOCHAL_DATA"].'
-
-
-def _find_start(node: ast.expr) -> ast.expr:
-    """Return the expression that starts a path: ``node`` or the first part of a concatenation, f-string or join."""
-    if isinstance(node, ast.BinOp):
-        return _find_start(node.left)
-    if isinstance(node, ast.JoinedStr) and node.values:
-        return node.values[0]
-    if isinstance(node, ast.Call) and node.args and last_name(node.func) in ("join", "Path"):
-        return _find_start(node.args[0])
-    return node
+    steps = list(find_certain(sources))
+    read = [
+        (source, PathRead(value, call.lineno))
+        for source, step in steps
+        for call in step.calls
+        if reads_file(source, call) and call.args
+        for value in [trace_path(source, call.args[0])]
+        if text_of(value.start) and not value.names & created
+    ]
+    found = [(source, each.value.start, not each.value.names) for source, each in read]
+    found += [
+        (source, value, False)
+        for source, step in steps
+        for target, value in step.assigned
+        if value is not None and text_of(value) and last_name(target) not in created
+    ]
+    reported = set[int]()
+    for source, node, is_read_there in found:
+        path = text_of(node)
+        patterns = (_DRIVE, _HOME, _ROOT) if is_read_there else (_DRIVE, _HOME)
+        is_foreign = any(pattern.match(path) for pattern in patterns) and "\n" not in path and path not in created
+        if is_foreign and id(node) not in reported:
+            reported.add(id(node))
+            reads = [each for _, each in read if each.value.start is node]
+            yield _finding(
+                source,
+                node,
+                "foreign_path",
+                f"{path} is specific to one machine, but training may run on another.",
+                explain_foreign_path(path, reads, files),
+            )
 
 
 def reads_file(source: Source, call: ast.Call) -> bool:
@@ -638,9 +626,9 @@ def _describe_download(source: Source, call: ast.Call) -> str:
     if has_unknown_arguments(call):
         return ""
     full, name = source.callee(call), last_name(call.func)
-    if call.args and (full.startswith("pandas.read_") or full in ("numpy.loadtxt", "numpy.genfromtxt")):
-        if _URL.match(text_of(trace_path(source, call.args[0]).start)):
-            return "a file"
+    reads_text = full.startswith("pandas.read_") or full in ("numpy.loadtxt", "numpy.genfromtxt")
+    if reads_text and call.args and _URL.match(text_of(trace_path(source, call.args[0]).start)):
+        return "a file"
     what = next((what for pattern, what in _DOWNLOADS.items() if re.fullmatch(pattern, full)), "")
     if what and _reads_local_files(source, call):
         return ""

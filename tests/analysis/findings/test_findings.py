@@ -859,6 +859,17 @@ FOUND = {
     ),
     "colab_path": ("FOLDER = '/content/drive/MyDrive/'\n", "foreign_path", 1),
     "root_path": ("import numpy as np\nx = np.load('/srv/rows/x.npy')\n", "foreign_path", 2),
+    "path_of_constant": (
+        "import numpy as np\nfrom pathlib import Path\nBASE = Path('/home/ada/rows')\nx = np.load(BASE / 'x.npy')\n",
+        "foreign_path",
+        3,
+    ),
+    "path_of_constants": (
+        PANDAS + "import os\nROOT = os.path.join('/home/ada', 'rows')\ndef load():\n"
+        "    return pd.read_csv(f'{ROOT}/a.csv')\nload()\n",
+        "foreign_path",
+        3,
+    ),
     "joined_path": ("import os\nopen(os.path.join('/home/ada', 'a.csv'))\n", "foreign_path", 2),
     "mnist": ("from tensorflow.keras.datasets import mnist\nmnist.load_data()\n", "downloads", 2),
     "torchvision": ("from torchvision import datasets\ndatasets.MNIST('.', download=True)\n", "downloads", 2),
@@ -937,6 +948,13 @@ FOUND = {
 }
 
 SOUND = {
+    "path_of_constant_that_is_only_written": "from pathlib import Path\nBASE = Path('/home/ada')\nprint(BASE / 'a.csv')\n",
+    "path_of_constant_that_is_checked": PANDAS
+    + "from pathlib import Path\nBASE = Path('/home/ada')\nif BASE.exists():\n    pass\npd.read_csv(BASE / 'a.csv')\n",
+    "path_of_constant_in_commit": PANDAS
+    + "from pathlib import Path\nBASE = Path('rows')\npd.read_csv(BASE / 'a.csv')\n",
+    "path_of_constant_in_branch": PANDAS
+    + "from pathlib import Path\nif ON_PC:\n    pd.read_csv(Path('/home/ada') / 'a.csv')\n",
     "hub_in_data_folder": HUB + "hub.load(os.environ['EPOCHAL_DATA'] + '/use4')\n",
     "hub_in_joined_data_folder": HUB
     + "DATA = os.environ.get('EPOCHAL_DATA')\nMODEL = os.path.join(DATA, 'use4')\nhub.KerasLayer(MODEL)\n",
@@ -1838,6 +1856,43 @@ def test_one_remedy_covers_all_uses_of_windows(text: str, line: int, remedy: str
     assert [each.line for each in found] == ([line] if line else [])
     if remedy:
         assert found[0].remedy == f"{remedy} To keep an image, save it with cv2.imwrite()."
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "remedy"),
+    [
+        (
+            "BASE = r'C:\\Users\\ada\\rows'\npd.read_csv(BASE + r'\\a.csv')\n",
+            3,
+            r"contains the file: change the path to rows, and write / instead of \ on line 4.",
+        ),
+        ("BASE = '/home/ada/rows/'\npd.read_csv(BASE + 'a.csv')\n", 3, "contains the file: change the path to rows/."),
+        (
+            "import os\nBASE = '/home/ada/all'\npd.read_csv(os.path.join(BASE, 'b.csv'))\npd.read_csv(f'{BASE}/c.csv')\n",
+            4,
+            "contains the files: change the path to .",
+        ),
+        ("BASE = '/home/ada/rows'\nprint(BASE)\n", 3, "contains the folder: change the path to rows."),
+        (
+            "BASE = '/home/ada/rows'\npd.read_csv(f'{BASE}/{name}')\n",
+            3,
+            "contains the folder: change the path to rows.",
+        ),
+        ("pd.read_csv('/home/ada/rows/a.csv')\n", 3, "contains the file: change the path to rows/a.csv."),
+        ("BASE = '/home/ada/b.csv'\npd.read_csv(BASE)\n", 3, "contains the file: change the path to b.csv."),
+        ("BASE = '/home/ada/rows'\npd.read_csv(f'{BASE}/d.csv')\n", 3, "Commit the file"),
+        (
+            "BASE = '/home/ada/all'\npd.read_csv(f'{BASE}/b.csv')\npd.read_csv(f'{BASE}/rows/d.csv')\n",
+            3,
+            "Commit the file",
+        ),
+    ],
+)
+def test_remedy_names_the_committed_file_or_folder(text: str, line: int, remedy: str) -> None:
+    """What is written instead of the path makes each line that uses it read the committed file."""
+    (found,) = find_in_sources(read(PANDAS + "\n" + text), ("nn.py", "rows/a.csv", "b.csv", "c.csv"))
+    assert found.line == line
+    assert remedy in found.remedy
 
 
 def test_lost_pictures_are_reported_once() -> None:
