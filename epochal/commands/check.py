@@ -15,7 +15,12 @@ import typer
 from epochal.analysis.code import Code, read_code
 from epochal.analysis.files import list_code_files
 from epochal.analysis.findings import Finding, Severity, find_in_files, find_in_sources
-from epochal.analysis.findings.metrics import find_hidden_accuracy, find_measurement, find_metrics
+from epochal.analysis.findings.metrics import (
+    find_hidden_accuracy,
+    find_measurement,
+    find_metrics,
+    find_written_accuracy,
+)
 from epochal.analysis.findings.source import Source
 from epochal.analysis.frameworks import check_framework, frameworks
 from epochal.analysis.missing_files import explain_adding, find_ignore_rule
@@ -109,7 +114,7 @@ class ProjectView(TypedDict):
     epochs: FactView | None
     """The number of epochs, which a retrain would raise; null if none was found."""
     metric: FactView | None
-    """The call or metric that measures the accuracy; null if none was found in the source."""
+    """The call, printed line, metric or file that the accuracy comes from; null if none was found in the source."""
     threshold: float | None
     """The accuracy to reach; null if epochal.toml is not valid."""
     search: list[str]
@@ -457,8 +462,10 @@ def _find_epochs(checked: Checked) -> FactView | None:
 
 def _find_metric(checked: Checked) -> FactView | None:
     """Return how the accuracy is measured, according to epochal.toml and the source."""
+    if written := find_written_accuracy(checked.sources):
+        return _view_fact("accuracy.json", *written, checked)
     found = find_measurement(checked.sources)
-    if found is None:
+    if found is None or _find_missing(checked):
         return None
     what, path, line = found
     names = [name for _, _, names in find_metrics(checked.sources) for name in names]
@@ -469,8 +476,15 @@ def _find_metric(checked: Checked) -> FactView | None:
     return _view_fact(what, path, line, checked)
 
 
+def _find_missing(checked: Checked) -> Finding | None:
+    """Return the finding that the script reports no accuracy; None if it may report one."""
+    return next((each for each in checked.findings if each.kind == "no_accuracy"), None)
+
+
 def _explain_no_metric(checked: Checked) -> str:
     """Return what to do if no accuracy measurement was found in the script's source."""
+    if missing := _find_missing(checked):
+        return f"{missing.remedy[0].lower()}{missing.remedy[1:].removesuffix('.')}"
     hidden = find_hidden_accuracy(checked.sources)
     if hidden is None or checked.code is None:
         return "print a line like 'Test accuracy: 0.83'"

@@ -362,6 +362,39 @@ def test_metric_that_only_keras_measures_is_found(text: str, messages: list[str]
     assert all((each["path"], each["line"], each["severity"]) == ("epochal.toml", 1, "warning") for each in found)
 
 
+_OUT = "from pathlib import Path\nimport json, os\nOUT = os.environ['EPOCHAL_OUT']\n"
+_SCORE = "print(model.score(x, y))\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ("with open(OUT + '/accuracy.json', 'w') as f:\n    json.dump(share, f)\n", 5, "accuracy.json"),
+        ("PATH = os.path.join(OUT, 'accuracy.json')\njson.dump(share, open(PATH, 'w'))\n", 6, "accuracy.json"),
+        ("Path(OUT, 'accuracy.json').write_text(str(share))\n", 5, "accuracy.json"),
+        ("with (Path(OUT) / 'accuracy.json').open('w') as f:\n    json.dump(share, f)\n", 5, "accuracy.json"),
+        ("if share > 0:\n    json.dump(share, open(OUT + '/accuracy.json', 'w'))\n", 4, "score()"),
+        ("print(open(OUT + '/accuracy.json').read())\n", 4, "score()"),
+        ("json.dump(share, open('accuracy.json', 'w'))\n", 4, "score()"),
+        ("json.dump(share, open(OUT + '/other.json', 'w'))\n", 4, "score()"),
+    ],
+)
+def test_written_accuracy_is_the_measurement(text: str, line: int, name: str, tmp_path: Path) -> None:
+    """The file takes precedence, so the call whose result is not judged would be misleading."""
+    (project,) = check_json(write(tmp_path, {"nn.py": f"{_OUT}{_SCORE}{text}"}))["projects"]
+    assert project["metric"] == {"value": name, "path": "nn.py", "line": line, "cell": None}
+
+
+def test_other_metrics_are_no_measurement(tmp_path: Path) -> None:
+    """The run would fail, so its remedy is given instead of the metrics."""
+    text = SCRIPT.replace('["accuracy"]', "[keras.metrics.AUC(), keras.metrics.Precision()]")
+    folder = write(tmp_path, {"nn.py": text})
+    _, output = check(str(folder))
+    remedy = 'no accuracy measurement found in the source; compile the model with metrics=["accuracy"]'
+    assert f"metric:     {remedy}" in output.splitlines()
+    assert check_json(folder)["projects"][0]["metric"] is None
+
+
 def test_metric_needs_validation_data(tmp_path: Path) -> None:
     """Without validation data, Keras reports no val_accuracy."""
     script = SCRIPT.replace("model.evaluate(x_test, y_test)\n", "")

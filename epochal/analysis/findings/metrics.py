@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from epochal.analysis.findings.finding import Finding
 from epochal.analysis.findings.logs import (
@@ -13,6 +14,7 @@ from epochal.analysis.findings.logs import (
     is_log_call,
     uses_other_loggers,
 )
+from epochal.analysis.findings.path_values import is_in_folder, trace_path
 from epochal.analysis.findings.source import (
     Scope,
     Source,
@@ -40,6 +42,23 @@ _SAYS_ACCURACY = re.compile(r"(?<![a-z])acc(?:uracy)?(?![a-z])", re.IGNORECASE)
 _MAY_REPORT = re.compile(
     r"acc(?![eio])|accur|correct|right|score|report|genau|treffer|exactitud|pr[eé]cis|acur|acert|точн|准确|精度|正解|正确|metrics?\.json",
     re.IGNORECASE,
+)
+_OTHER_METRICS = frozenset(
+    {
+        "precision",
+        "val_precision",
+        "Precision",
+        "PrecisionAtRecall",
+        "RecallAtPrecision",
+        "F1Score",
+        "FBetaScore",
+        "R2Score",
+    }
+)
+"""Words that ``_MAY_REPORT`` matches, but that name metrics of Keras that are not accuracies."""
+_WRITE_SHARE = (
+    "Compute the share of predictions that are close enough to their targets, and write it to "
+    "$EPOCHAL_OUT/accuracy.json."
 )
 _SAYS_R2 = re.compile(r"(?<![a-z])r(?:2|²|\^2|-?squared)(?![a-z])", re.IGNORECASE)
 COMPARING = frozenset({"accuracy_score", "classification_report"})
@@ -73,14 +92,12 @@ class _Compile:
 def find_meaningless_accuracies(sources: tuple[Source, ...]) -> Iterator[Finding]:
     """Yield a finding for each metric that is used as an accuracy but is not the share of correct predictions."""
     one_hot = any(last_name(call.func) == "to_categorical" for source in sources for call in source.calls)
-    has_classes = any(_CLASSES.fullmatch(source.callee(call)) for source in sources for call in source.calls)
-    has_classes |= any(_separates_classes(node) for source in sources for node in source.nodes)
     nodes = [(source, node) for source, scope in find_used(sources) for step in scope.steps for node in step.nodes]
     has_own = any(text_of(each).endswith("accuracy.json") for _, each in nodes if isinstance(each, ast.expr))
     measures = any(isinstance(each, ast.Call) and source.callee(each) in _ACCURACY_FUNCTIONS for source, each in nodes)
     for source, scope in find_used(sources):
         for compiled in _read_compiles(source, scope):
-            yield from _check_compile(source, compiled, one_hot=one_hot, is_sound=has_classes or has_own)
+            yield from _check_compile(source, compiled, one_hot=one_hot, is_sound=has_own or _has_classes(sources))
         if not has_own and not measures:
             yield from _check_regressors(source, scope)
 
@@ -98,16 +115,20 @@ def find_missing_accuracy(sources: tuple[Source, ...]) -> Iterator[Finding]:
     compiles = [(source, each) for source, scope in find_used(sources) for each in _read_compiles(source, scope)]
     if not compiles or any(each.metrics is None for _, each in compiles):
         return
-    words = {word for source in sources for word in _words(source.tree)}
+    words = {word for source in sources for word in _words(source.tree)} - _OTHER_METRICS
     if any(_MAY_REPORT.search(word) for word in words):
         return
     source, last = compiles[-1]
+    evaluates = any(last_name(call.func) == "evaluate" for source in sources for call in source.calls)
+    remedy = 'Compile the model with metrics=["accuracy"]' + (
+        "." if evaluates else ", and call evaluate() with test data."
+    )
     yield Finding(
         "no_accuracy",
         source.path,
         last.line,
         "compile() has no accuracy among its metrics, and no accuracy is printed, so there is nothing to judge.",
-        'Write compile(…, metrics=["accuracy"]) and call evaluate() with test data.',
+        _WRITE_SHARE if _is_regression(last) and not _has_classes(sources) else remedy,
     )
 
 
@@ -128,6 +149,12 @@ def _words(tree: ast.Module) -> Iterator[str]:
                 yield node.name
 
 
+def _has_classes(sources: tuple[Source, ...]) -> bool:
+    """Return whether the labels may be classes, because of the data that is loaded or how predictions are used."""
+    loads = any(_CLASSES.fullmatch(source.callee(call)) for source in sources for call in source.calls)
+    return loads or any(_separates_classes(node) for source in sources for node in source.nodes)
+
+
 def _separates_classes(node: ast.AST) -> bool:
     """Return whether an expression compares a value with 0.5, as scripts do to turn a model's output into a label."""
     return isinstance(node, ast.Compare) and any(literal(each) == 0.5 for each in (node.left, *node.comparators))
@@ -140,16 +167,14 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: b
     script writes accuracy.json, which counts instead.
     """
     metrics = {_plain(name) for name in each.metrics or ()}
-    is_regression = _plain(each.loss) in _REGRESSION_LOSSES and each.units == 1 and each.activation == "linear"
-    if is_regression and metrics & _ACCURACIES and not is_sound:
+    if _is_regression(each) and metrics & _ACCURACIES and not is_sound:
         yield Finding(
             "accuracy_of_regression",
             source.path,
             each.line,
             f"compile() asks for the accuracy of a regression (loss {each.loss}, one linear output), "
             "which is meaningless unless the labels are 0 and 1.",
-            "Compute the share of predictions that are close enough to their targets, and write it to "
-            "$EPOCHAL_OUT/accuracy.json.",
+            _WRITE_SHARE,
         )
     classes = each.units >= 3 and (each.activation == "softmax" or one_hot)
     if classes and "binaryaccuracy" in metrics:
@@ -160,6 +185,10 @@ def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: b
             f"binary_accuracy counts each of the {each.units} outputs separately, so the zeros in one-hot labels inflate it.",
             'Write metrics=["categorical_accuracy"].',
         )
+
+
+def _is_regression(each: _Compile) -> bool:
+    return _plain(each.loss) in _REGRESSION_LOSSES and each.units == 1 and each.activation == "linear"
 
 
 def _plain(name: str) -> str:
@@ -263,8 +292,7 @@ def _check_regressors(source: Source, scope: Scope) -> Iterator[Finding]:
                 source.path,
                 call.lineno,
                 f"{owner}{last_name(call.func)}() returns R², which is not an accuracy and does not count.",
-                "Compute the share of predictions that are close enough to their targets, and write it to "
-                "$EPOCHAL_OUT/accuracy.json.",
+                _WRITE_SHARE,
             )
         for target, value in step.assigned:
             for node in ast.walk(target):
@@ -383,6 +411,31 @@ def _compress(text: str) -> str:
 
 def _texts_of(node: ast.stmt) -> Iterator[str]:
     return (text_of(each) for each in ast.walk(node) if isinstance(each, ast.Constant))
+
+
+def find_written_accuracy(sources: tuple[Source, ...]) -> tuple[str, int] | None:
+    """Return the file and line of the last code that is certain to write $EPOCHAL_OUT/accuracy.json; None if none is."""
+    found = [
+        (source.path, call.lineno)
+        for source, step in find_certain(sources)
+        for call in step.calls
+        if (path := _find_written(call)) is not None
+        and is_in_folder(source, path, "EPOCHAL_OUT")
+        and PurePosixPath(text_of(trace_path(source, path).end)).name == "accuracy.json"
+    ]
+    return found[-1] if found else None
+
+
+def _find_written(call: ast.Call) -> ast.expr | None:
+    """Return the path that a call opens for writing or writes to; None if it does neither."""
+    is_method = isinstance(call.func, ast.Attribute)
+    name, owner = last_name(call.func), getattr(call.func, "value", None)
+    if name in ("write_text", "write_bytes") and is_method:
+        return owner
+    mode = text_of(keyword(call, "mode", 0 if is_method else 1))
+    if name != "open" or not mode.startswith(("w", "x")):
+        return None
+    return owner if is_method else keyword(call, "file", 0)
 
 
 def find_measurement(sources: tuple[Source, ...]) -> tuple[str, str, int] | None:

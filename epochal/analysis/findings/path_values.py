@@ -20,13 +20,14 @@ _COMMIT = 'Commit the file and use its path in the repository, or read it from t
 
 @dataclass(frozen=True)
 class PathValue:
-    """A path, as far as the source tells. ``start``: the expression for its beginning.
+    """A path, as far as the source tells. ``start``, ``end``: the expressions for its first and last parts.
 
     ``text``: the whole path; None if the source does not contain all its parts. ``names``: the variables that it comes
     from.
     """
 
     start: ast.expr
+    end: ast.expr
     text: str | None = None
     names: frozenset[str] = frozenset()
 
@@ -42,7 +43,7 @@ class PathRead:
 def trace_path(source: Source, node: ast.expr, depth: int = 0) -> PathValue:
     """Return what is known about the path that an expression stands for."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return PathValue(node, node.value)
+        return PathValue(node, node, node.value)
     if isinstance(node, ast.Name) and node.id in source.constants and depth < _MAX_DEPTH:
         found = trace_path(source, source.constants[node.id], depth + 1)
         return replace(found, names=found.names | {node.id})
@@ -51,10 +52,11 @@ def trace_path(source: Source, node: ast.expr, depth: int = 0) -> PathValue:
     parts, separator = _split(node)
     traced = [trace_path(source, each, depth) for each in parts]
     if not traced:
-        return PathValue(node)
+        return PathValue(node, node)
     texts = [each.text for each in traced]
     text = None if None in texts or separator is None else _join(filter(None, texts), separator)
-    return PathValue(traced[0].start, text, frozenset[str]().union(*(each.names for each in traced)))
+    names = frozenset[str]().union(*(each.names for each in traced))
+    return PathValue(traced[0].start, traced[-1].end, text, names)
 
 
 def _unwrap(node: ast.expr) -> ast.expr | None:
@@ -87,14 +89,14 @@ def _split(node: ast.expr) -> tuple[list[ast.expr], str | None]:
     return [], None
 
 
-def is_in_data_folder(source: Source, node: ast.expr | None) -> bool:
-    """Return whether a path starts with the data folder, ``os.environ["EPOCHAL_DATA"]``."""
+def is_in_folder(source: Source, node: ast.expr | None, variable: str = "EPOCHAL_DATA") -> bool:
+    """Return whether a path starts with the folder named by an environment variable, by default the data folder."""
     start = trace_path(source, node).start if node is not None else None
     match start:
         case ast.Subscript(value=owner, slice=key):
-            return source.name_of(owner) == "os.environ" and text_of(key) == "EPOCHAL_DATA"
+            return source.name_of(owner) == "os.environ" and text_of(key) == variable
         case ast.Call(args=[key, *_]):
-            return source.callee(start) in ("os.environ.get", "os.getenv") and text_of(key) == "EPOCHAL_DATA"
+            return source.callee(start) in ("os.environ.get", "os.getenv") and text_of(key) == variable
     return False
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.gpus import describe_repairs, ends_script, find_repair
-from epochal.analysis.findings.path_values import PathRead, explain_foreign_path, is_in_data_folder, trace_path
+from epochal.analysis.findings.path_values import PathRead, explain_foreign_path, is_in_folder, trace_path
 from epochal.analysis.findings.source import (
     Source,
     Step,
@@ -650,14 +650,14 @@ def _reads_local_files(source: Source, call: ast.Call) -> bool:
     if given is not None:
         start = text_of(trace_path(source, given).start)
         is_only_path = bool(start) and "://" not in start and full.startswith("tensorflow_hub.")
-        if is_only_path or _LOCAL.match(start) or is_in_data_folder(source, given):
+        if is_only_path or _LOCAL.match(start) or is_in_folder(source, given):
             return True
     folders = [each.value for each in call.keywords if each.arg in _FOLDERS]
     if text_of(given) in _FORMATS and full == "datasets.load_dataset":
         texts = (text_of(trace_path(source, node).start) for each in folders for node in _expressions_in(each))
         return bool(folders) and not any("://" in text for text in texts)
     folders += call.args[:1] if re.fullmatch(_TAKES_FOLDER, full) else []
-    return any(is_in_data_folder(source, each) for each in folders)
+    return any(is_in_folder(source, each) for each in folders)
 
 
 def _expressions_in(node: ast.expr) -> Iterator[ast.expr]:

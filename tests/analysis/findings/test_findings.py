@@ -794,6 +794,20 @@ FOUND = {
         "no_accuracy",
         3,
     ),
+    "only_other_metrics": (
+        TEN + "model.compile('adam', 'x', metrics=[keras.metrics.AUC(name='auc'), keras.metrics.Precision()])\n"
+        "print(model.evaluate(a, b))\n",
+        "no_accuracy",
+        3,
+    ),
+    "only_imported_metrics": (
+        "from keras.metrics import F1Score, Precision\n"
+        + TEN
+        + "model.compile('adam', 'x', metrics=[Precision(), F1Score()])\n"
+        "history = model.fit(x, y, validation_split=0.1).history\nplt.plot(history['val_precision'])\n",
+        "no_accuracy",
+        4,
+    ),
     "split_in_init": (
         "from sklearn.model_selection import train_test_split\nclass T:\n    def __init__(self):\n"
         "        self.a, self.b = train_test_split(x)\nT()\n",
@@ -948,6 +962,12 @@ FOUND = {
 }
 
 SOUND = {
+    "precision_beside_own_accuracy": TEN
+    + "model.compile('adam', 'x', metrics=['precision'])\nprint('Correct:', (model.predict(a).argmax(1) == b).mean())\n",
+    "precision_beside_accuracy_of_unknown_metrics": TEN
+    + "model.compile('adam', 'x', metrics=[keras.metrics.Precision(), share])\nprint(model.evaluate(a, b))\n",
+    "precision_with_the_name_of_an_accuracy": TEN
+    + "model.compile('adam', 'x', metrics=[keras.metrics.Precision(name='acc')])\nprint(model.evaluate(a, b))\n",
     "path_of_constant_that_is_only_written": "from pathlib import Path\nBASE = Path('/home/ada')\nprint(BASE / 'a.csv')\n",
     "path_of_constant_that_is_checked": PANDAS
     + "from pathlib import Path\nBASE = Path('/home/ada')\nif BASE.exists():\n    pass\npd.read_csv(BASE / 'a.csv')\n",
@@ -1893,6 +1913,30 @@ def test_remedy_names_the_committed_file_or_folder(text: str, line: int, remedy:
     (found,) = find_in_sources(read(PANDAS + "\n" + text), ("nn.py", "rows/a.csv", "b.csv", "c.csv"))
     assert found.line == line
     assert remedy in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        (
+            TEN + "model.compile('adam', 'x', metrics=['precision'])\nmodel.evaluate(a, b)\n",
+            'Compile the model with metrics=["accuracy"].',
+        ),
+        (
+            TEN + "model.compile('adam', 'x', metrics=['auc'])\nmodel.fit(x, y)\n",
+            'Compile the model with metrics=["accuracy"], and call evaluate() with test data.',
+        ),
+        (
+            ONE + "model.compile('adam', 'mse', metrics=['mae'])\nmodel.evaluate(a, b)\n",
+            "Compute the share of predictions that are close enough to their targets, and write it to "
+            "$EPOCHAL_OUT/accuracy.json.",
+        ),
+    ],
+)
+def test_remedy_for_no_accuracy_suits_the_script(text: str, remedy: str) -> None:
+    """The accuracy of a regression would be refused, and a call to evaluate() that is there need not be added."""
+    (found,) = find_in_sources(read(text))
+    assert (found.kind, found.remedy) == ("no_accuracy", remedy)
 
 
 def test_lost_pictures_are_reported_once() -> None:
