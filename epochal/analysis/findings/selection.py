@@ -308,11 +308,13 @@ class _Choices:
         for call in step.calls:
             if last_name(call.func) == "train_test_split":
                 self._split, self._split_line = f"train_test_split() on line {call.lineno}", call.lineno
-            if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
+            is_growing = last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute)
+            if is_growing and not all(isinstance(each, ast.Constant) for each in call.args):
                 self._decided[root_name(call.func)] = call.lineno
         for target, value in step.assigned:
             self._rows.assign(target, value, step.node.lineno)
-            self._decided |= dict.fromkeys(names_in(target), step.node.lineno)
+            copied = self._decided.get(last_name(_find_copied(value)) if value else "", step.node.lineno)
+            self._decided |= dict.fromkeys(names_in(target), copied)
         self._rows.note_folds(step)
 
     def _find_whole(self, step: Step) -> dict[str, Step]:
@@ -467,8 +469,9 @@ class _Choices:
             step = Step(step.node, self._branches[id(guard.loops[0])])
         reorders = RANKED not in origins
         found, line = self._origins.of(data), step.node.lineno
-        # If the rows have been split, report the line that sets the chosen columns, rather than lines that use them.
-        decided = self._decided.get(root_name(columns), line) if PART in found else line
+        # Report the line that sets the chosen columns, rather than lines that use them.
+        name = root_name(columns) if PART in found else last_name(_find_copied(columns))
+        decided = self._decided.get(name, line)
         deciding = (columns, *guard.tests)
         is_of_training = self._training.cover(deciding, step)
         choice = _Choice(step, origins, found, sliced, deciding, reorders, decided, is_of_training)
@@ -520,6 +523,23 @@ def _may_be_labels(origin: str, parameters: Collection[str]) -> bool:
     A column named by a loop variable does not count.
     """
     return origin in parameters or origin.startswith("['") or origin[1:-1] in parameters or origin[1:-1].isupper()
+
+
+def _find_copied(node: ast.expr) -> ast.expr:
+    """Return the chosen columns that ``list(names)``, ``names.tolist()`` or ``df.columns[kept]`` stands for.
+
+    For any other expression, return ``node`` itself.
+    """
+    match node:
+        case ast.Call(func=ast.Name(id="list" | "tuple" | "set" | "sorted"), args=[inner], keywords=[]):
+            return _find_copied(inner)
+        case ast.Call(func=ast.Attribute(attr="tolist" | "to_list" | "copy", value=inner), args=[], keywords=[]):
+            return _find_copied(inner)
+        case ast.Subscript(value=ast.Attribute(attr="columns"), slice=ast.Name() as inner):
+            return inner
+        case ast.List(elts=[ast.Name() as inner]):
+            return inner
+    return node
 
 
 def _data_of(node: ast.expr) -> ast.expr:
