@@ -15,19 +15,18 @@ _KEYS = frozenset({"waitKey", "waitKeyEx", "pollKey"})
 """Functions that return the key that was pressed."""
 _WINDOWLESS = frozenset({*_KEYS, "destroyAllWindows", "startWindowThread"})
 """Functions that fail in opencv-python-headless, but may do nothing in opencv-python if there is no window."""
-_OPENING = frozenset({"imshow", "namedWindow", "selectROI", "selectROIs"})
 _FUNCTIONS = (
-    frozenset({"destroyWindow", "resizeWindow", "moveWindow", "setMouseCallback", "createTrackbar", "getTrackbarPos"})
-    | {"setTrackbarPos", "setWindowTitle", "setWindowProperty", "getWindowProperty"}
+    frozenset({"imshow", "namedWindow", "selectROI", "selectROIs", "destroyWindow", "resizeWindow", "moveWindow"})
+    | {"setMouseCallback", "createTrackbar", "getTrackbarPos", "setTrackbarPos", "setWindowTitle"}
+    | {"setWindowProperty", "getWindowProperty"}
     | _WINDOWLESS
-    | _OPENING
 )
 _SUITES = ("body", "orelse", "finalbody")
 _REMOVE = "remove {}"
-_FILL = "write pass instead of {}"
-_CUT = "remove the cv2 calls from {}"
+_FILL = "on {}, write pass instead"
+_CUT = "on {}, remove the cv2 calls"
 _END = "make the loop on {} end without a key"
-_REWRITE = "change {} so that no window or key is needed"
+_REWRITE = "on {}, write code that needs no window or key"
 
 
 def find_windows(sources: tuple[Source, ...]) -> Iterator[Finding]:
@@ -119,7 +118,9 @@ class _Windows:
         statements = list(_find_unguarded(body))
         removed = {each for each in statements if self._only_shows(each)}
         tests = (node for each in removed if isinstance(each, ast.If) for node in _find_tests(each))
-        used = Counter(node.id for test in tests for node in ast.walk(test) if isinstance(node, ast.Name))
+        used = Counter(
+            node.id for node in {node for test in tests for node in ast.walk(test)} if isinstance(node, ast.Name)
+        )
         removed |= {
             each
             for each in statements

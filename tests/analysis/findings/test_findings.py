@@ -1844,7 +1844,7 @@ def test_leak_in_a_function_of_another_file_is_found(call: str) -> None:
         (
             "for x in rows:\n    cv2.imshow(\n        'a', x)\n    cv2.waitKey(1)\n",
             3,
-            "Write pass instead of line 3, and remove lines 4 and 5.",
+            "On line 3, write pass instead, and remove lines 4 and 5.",
         ),
         (
             "while True:\n    ok, x = read()\n    if not ok:\n        break\n    cv2.imshow('a', x)\n"
@@ -1858,11 +1858,17 @@ def test_leak_in_a_function_of_another_file_is_found(call: str) -> None:
             4,
             "Make the loop on line 2 end without a key, and remove lines 4 and 5.",
         ),
-        ("n = 1; cv2.imshow('a', x)\n", 2, "Remove the cv2 calls from line 2."),
+        (
+            "for x in rows:\n    cv2.imshow('a', x)\n    n = x\n    key = cv2.waitKey(1)\n    if key == 27:\n        break\n"
+            "    elif key == ord('s'):\n        cv2.imwrite('a.png', x)\n",
+            3,
+            "Remove lines 3, 5, 6, 7, 8 and 9.",
+        ),
+        ("n = 1; cv2.imshow('a', x)\n", 2, "On line 2, remove the cv2 calls."),
         (
             "box = cv2.selectROI('a', x)\ncv2.imshow('a', x)\nprint(box)\n",
             2,
-            "Change line 2 so that no window or key is needed, and remove line 3.",
+            "On line 2, write code that needs no window or key, and remove line 3.",
         ),
         ("if len(x) > 2:\n    cv2.imshow('a', x)\ncv2.waitKey(0)\n", 4, None),
         ("if SHOW:\n    cv2.imshow('a', x)\n", 0, None),
