@@ -16,6 +16,10 @@ _SAME_PATH = frozenset({"str", "fspath", "abspath", "expanduser", "resolve", "ab
 """Functions and methods whose result starts like their argument or object."""
 _MAX_DEPTH = 20
 _COMMIT = 'Commit the file and use its path in the repository, or read it from the folder os.environ["EPOCHAL_DATA"].'
+_COMMIT_FOLDER = (
+    "Commit the files and use the path of their folder in the repository, or read them from the folder "
+    'os.environ["EPOCHAL_DATA"].'
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def explain_foreign_path(path: str, reads: Sequence[PathRead], files: Collection
         what, starts = "folder", {find_committed(_with_slashes(path), folders)}
     start = starts.pop() if len(starts) == 1 else ""
     if not start:
-        return _COMMIT
+        return _COMMIT_FOLDER if any(tails) else _COMMIT
     slash = "/" if path.endswith(("/", "\\")) else ""
     lines = sorted({each.line for each in reads if "\\" in (each.value.text or "")[len(path) :]})
     slashes = f", and write / instead of \\ on {describe_lines(lines)}" if lines else ""

@@ -1905,12 +1905,13 @@ def test_one_remedy_covers_all_uses_of_windows(text: str, line: int, remedy: str
             "contains the folder: change the path to rows.",
         ),
         ("pd.read_csv('/home/ada/rows/a.csv')\n", 3, "contains the file: change the path to rows/a.csv."),
+        ("BASE = '/home/ada/e.csv'\npd.read_csv(BASE)\n", 3, "Commit the file and"),
         ("BASE = '/home/ada/b.csv'\npd.read_csv(BASE)\n", 3, "contains the file: change the path to b.csv."),
-        ("BASE = '/home/ada/rows'\npd.read_csv(f'{BASE}/d.csv')\n", 3, "Commit the file"),
+        ("BASE = '/home/ada/rows'\npd.read_csv(f'{BASE}/d.csv')\n", 3, "Commit the files"),
         (
             "BASE = '/home/ada/all'\npd.read_csv(f'{BASE}/b.csv')\npd.read_csv(f'{BASE}/rows/d.csv')\n",
             3,
-            "Commit the file",
+            "Commit the files",
         ),
     ],
 )
