@@ -46,17 +46,7 @@ _WITHOUT_GPU = {
 """Functions that ask for a GPU, each with its answer if there is none."""
 _READERS = frozenset(
     {"open", "read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_table", "read_hdf", "loadtxt"}
-    | {
-        "genfromtxt",
-        "load_model",
-        "load_weights",
-        "imread",
-        "imdecode",
-        "load_img",
-        "ImageFolder",
-        "listdir",
-        "scandir",
-    }
+    | {"genfromtxt", "load_model", "load_weights", "imread", "imdecode", "ImageFolder", "listdir", "scandir"}
     | {"image_dataset_from_directory", "text_dataset_from_directory", "flow_from_directory", "loadmat", "load_img"}
 )
 _NAMED_READERS = frozenset(
