@@ -1838,112 +1838,31 @@ def test_leak_in_a_function_of_another_file_is_found(call: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "remedy"),
+    ("text", "line", "message"),
     [
-        ("cv2.imshow('a', x)\ncv2.waitKey(0)\ncv2.destroyAllWindows()\n", 2, "Remove lines 2, 3 and 4."),
         (
-            "for x in rows:\n    cv2.imshow(\n        'a', x)\n    cv2.waitKey(1)\n",
-            3,
-            "On line 3, write pass instead, and remove lines 4 and 5.",
+            "cv2.imshow('a', x)\ncv2.waitKey(0)\ncv2.destroyAllWindows()\n",
+            2,
+            "cv2.imshow(), cv2.waitKey() and cv2.destroyAllWindows() on lines 2, 3 and 4 need a display, but training runs without "
+            "one.",
         ),
-        (
-            "while True:\n    ok, x = read()\n    if not ok:\n        break\n    cv2.imshow('a', x)\n"
-            "    key = cv2.waitKey(1) & 0xFF\n    if key == ord('q') or key == 27:\n        break\nprint(x)\n",
-            6,
-            "Remove lines 6, 7, 8 and 9.",
-        ),
-        ("while True:\n    cv2.imshow('a', x)\n    if cv2.waitKey(1) == 27: break\n", 3, "Remove lines 2, 3 and 4."),
         (
             "while True:\n    x = read()\n    cv2.imshow('a', x)\n    if cv2.waitKey(1) == 27: break\n",
             4,
-            "Make the loop on line 2 end without a key, and remove lines 4 and 5.",
+            "cv2.imshow() and cv2.waitKey() on lines 4 and 5 need a display, but training runs without one.",
         ),
-        (
-            "for x in rows:\n    cv2.imshow('a', x)\n    n = x\n    key = cv2.waitKey(1)\n    if key == 27:\n        break\n"
-            "    elif key == ord('s'):\n        cv2.imwrite('a.png', x)\n",
-            3,
-            "Remove lines 3, 5, 6, 7, 8 and 9.",
-        ),
-        ("n = 1; cv2.imshow('a', x)\n", 2, "On line 2, remove the cv2 calls."),
-        (
-            "box = cv2.selectROI('a', x)\ncv2.imshow('a', x)\nprint(box)\n",
-            2,
-            "On line 2, write code that needs no window or key, and remove line 3.",
-        ),
+        ("cv2.namedWindow('a')\n", 2, "cv2.namedWindow() on line 2 needs a display, but training runs without one."),
         ("if len(x) > 2:\n    cv2.imshow('a', x)\ncv2.waitKey(0)\n", 4, None),
         ("if SHOW:\n    cv2.imshow('a', x)\n", 0, None),
         ("try:\n    cv2.imshow('a', x)\nexcept Exception:\n    pass\n", 0, None),
         ("cv2.imwrite('a.png', x)\n", 0, None),
     ],
 )
-def test_one_remedy_covers_all_uses_of_windows(text: str, line: int, remedy: str | None) -> None:
-    """Removing only imshow() would leave calls that fail next, and removing a key could leave an endless loop."""
+def test_one_finding_covers_all_uses_of_windows(text: str, line: int, message: str | None) -> None:
+    """If only imshow() were named and removed, the next call would fail. Code under a flag may never run."""
     found = [each for each in find_in_sources(read("import cv2\n" + text)) if each.kind == "needs_window"]
     assert [each.line for each in found] == ([line] if line else [])
-    if remedy:
-        assert found[0].remedy == f"{remedy} To keep an image, save it with cv2.imwrite()."
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "remedy"),
-    [
-        (
-            "BASE = r'C:\\Users\\ada\\rows'\npd.read_csv(BASE + r'\\a.csv')\n",
-            3,
-            r"contains the file: change the path to rows, and write / instead of \ on line 4.",
-        ),
-        ("BASE = '/home/ada/rows/'\npd.read_csv(BASE + 'a.csv')\n", 3, "contains the file: change the path to rows/."),
-        (
-            "import os\nBASE = '/home/ada/all'\npd.read_csv(os.path.join(BASE, 'b.csv'))\npd.read_csv(f'{BASE}/c.csv')\n",
-            4,
-            "contains the files: change the path to .",
-        ),
-        ("BASE = '/home/ada/rows'\nprint(BASE)\n", 3, "contains the folder: change the path to rows."),
-        (
-            "BASE = '/home/ada/rows'\npd.read_csv(f'{BASE}/{name}')\n",
-            3,
-            "contains the folder: change the path to rows.",
-        ),
-        ("pd.read_csv('/home/ada/rows/a.csv')\n", 3, "contains the file: change the path to rows/a.csv."),
-        ("BASE = '/home/ada/e.csv'\npd.read_csv(BASE)\n", 3, "Commit the file and"),
-        ("BASE = '/home/ada/b.csv'\npd.read_csv(BASE)\n", 3, "contains the file: change the path to b.csv."),
-        ("BASE = '/home/ada/rows'\npd.read_csv(f'{BASE}/d.csv')\n", 3, "Commit the files"),
-        (
-            "BASE = '/home/ada/all'\npd.read_csv(f'{BASE}/b.csv')\npd.read_csv(f'{BASE}/rows/d.csv')\n",
-            3,
-            "Commit the files",
-        ),
-    ],
-)
-def test_remedy_names_the_committed_file_or_folder(text: str, line: int, remedy: str) -> None:
-    """What is written instead of the path makes each line that uses it read the committed file."""
-    (found,) = find_in_sources(read(PANDAS + "\n" + text), ("nn.py", "rows/a.csv", "b.csv", "c.csv"))
-    assert found.line == line
-    assert remedy in found.remedy
-
-
-@pytest.mark.parametrize(
-    ("text", "remedy"),
-    [
-        (
-            TEN + "model.compile('adam', 'x', metrics=['precision'])\nmodel.evaluate(a, b)\n",
-            'Compile the model with metrics=["accuracy"].',
-        ),
-        (
-            TEN + "model.compile('adam', 'x', metrics=['auc'])\nmodel.fit(x, y)\n",
-            'Compile the model with metrics=["accuracy"], and call evaluate() with test data.',
-        ),
-        (
-            ONE + "model.compile('adam', 'mse', metrics=['mae'])\nmodel.evaluate(a, b)\n",
-            "Compute the share of predictions that are close enough to their targets, and write it to "
-            "$EPOCHAL_OUT/accuracy.json.",
-        ),
-    ],
-)
-def test_remedy_for_no_accuracy_suits_the_script(text: str, remedy: str) -> None:
-    """The accuracy of a regression would be refused, and a call to evaluate() that is there need not be added."""
-    (found,) = find_in_sources(read(text))
-    assert (found.kind, found.remedy) == ("no_accuracy", remedy)
+    assert not message or found[0].message == message
 
 
 def test_lost_pictures_are_reported_once() -> None:
