@@ -299,7 +299,7 @@ class Fit:
 
     @property
     def stopped_by(self) -> StoppedBy | None:
-        """What stopped the fit before its target epoch; None if it reached that epoch or if fit did not return."""
+        """What stopped the fit before its target epoch; None if it reached that epoch or did not end normally."""
         if not self.ended or self.last_epoch >= self.target_epoch:
             return None
         return StoppedBy.THRESHOLD if self.stopped else StoppedBy.SCRIPT
@@ -543,7 +543,7 @@ class Step(StrEnum):
 
     @property
     def label(self) -> str:
-        """The step in words, as shown to people and programs, such as ``pull job started``."""
+        """The step in words, such as ``pull job started``, for output that people or programs read."""
         return re.sub(r"^job (\w+)", r"\1 job", self.value)
 
     @staticmethod

@@ -23,20 +23,20 @@ _TRAINS_IN_TEXT = re.compile(rf"\b{_TRAINS}\(".encode())
 _SPECIAL = re.compile(r"__\w+__")
 """Matches the names of special methods, which Python calls implicitly."""
 _COMMANDS = frozenset({"command", "automain"})
-"""Decorators of functions that a command line calls, as in ``@app.command()``."""
+"""Decorators of functions that are called from the command line, as in ``@app.command()``."""
 _MAX_SCRIPTS = 200
 """In a folder with more Python files, finding out what each of them runs would take too long."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Functions = dict[str, list[ast.stmt]]
-"""The statements of the functions and methods with each name."""
+"""For each name, the statements of the functions and methods that have it."""
 
 
 def guess_script(code: Path, *, may_be_missing: bool) -> str:
     """Return the path of the only file in ``code`` that could be the training script; empty if there are several.
 
-    Files named like tests do not count. ``may_be_missing``: whether the script may not be among the files, so that the
-    only file may just be a module.
+    Files named like tests do not count. ``may_be_missing``: whether the script itself may be missing, so that even a
+    lone file may be just a module.
     """
     names = [name for name in list_code_files(code) if name.endswith(".py")]
     scripts = [name for name in names if not _TEST.fullmatch(PurePosixPath(name).name)]
@@ -104,6 +104,6 @@ def _find_functions(tree: ast.Module) -> _Functions:
 
 
 def _find_registered(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterable[ast.stmt]:
-    """Return the statements of a function that a decorator makes a command; none for other functions."""
+    """Return the statements of a function if a decorator turns it into a command; none for other functions."""
     decorators = (each.func if isinstance(each, ast.Call) else each for each in function.decorator_list)
     return function.body if any(last_name(each) in _COMMANDS for each in decorators) else ()

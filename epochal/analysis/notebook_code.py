@@ -90,8 +90,8 @@ def find_left_out(text: str) -> dict[str, int]:
 def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
     """Yield each variable that an exported command or magic assigns, with an offset to add to the line number.
 
-    The offset is 1 for the marker of a cell in another language: this marker also contains the cell's first line,
-    which counts as the line below it. Otherwise, the offset is 0.
+    The offset is 1 for the marker of a cell in another language: the marker also contains the cell's first line, which
+    is numbered as if it came after the marker. Otherwise, the offset is 0.
     """
     if found := _LEFT_OUT.match(line):
         yield found["name"], 0
@@ -107,7 +107,7 @@ def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
 
 
 class _MagicParser(ArgumentParser):
-    """A parser for the arguments of a cell magic that works like IPython's: options may stand anywhere in the line."""
+    """A parser for the arguments of a cell magic that works like IPython's: options may appear anywhere in the line."""
 
     def __init__(self, **actions: str) -> None:
         """Create a parser. ``actions``: the names of the options, each with what ``argparse`` does about it."""
@@ -116,7 +116,7 @@ class _MagicParser(ArgumentParser):
             self.add_argument(f"--{name.replace('_', '-')}", action=action, default="")
 
     def read(self, line: str) -> tuple[Namespace, list[str]]:
-        """Return the arguments in ``line`` and the rest, which the parser does not know; no arguments if it is invalid."""
+        """Return the known arguments in ``line``, and the unknown ones; no arguments if the line is invalid."""
         try:
             return self.parse_known_args(shlex.split(line))
         except ValueError:

@@ -276,7 +276,10 @@ def _is_building(node: ast.expr) -> bool:
 
 
 def _join_from_root(node: ast.expr) -> str:
-    """Return the path that an expression builds from "/" or os.sep, up to its first variable; otherwise empty."""
+    """Return the path that an expression builds from "/" or os.sep, up to its first variable.
+
+    The result is empty if the expression builds no such path.
+    """
     root, *others = _split_path(node)
     if last_name(root) != "sep" and not (_is_text(root) and ast.literal_eval(root) == "/"):
         return ""

@@ -27,7 +27,7 @@ _KNOWN_USES = (
     *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.FormattedValue, ast.JoinedStr),
     *(ast.Expr, ast.Compare, ast.Assert, ast.If),
 )
-"""Nodes that print a percentage, do not pass it on, or pass it on only under a name whose uses are also examined."""
+"""Nodes that print a percentage, discard it, or only give it a name; all uses of that name are examined, too."""
 _PRINTING = frozenset({"print", "info", "debug", "warning", "write", "log"})
 _LOG_STYLES = (
     ("%(message)s", re.compile(r"%\((\w+)\)[-#0 +]*\d*(?:\.\d+)?[a-z]")),
@@ -44,7 +44,7 @@ _FIELDS = {
     **dict.fromkeys(("levelname", "level"), "[A-Z]+"),
     **dict.fromkeys(("lineno", "line", "process", "thread"), r"\d+"),
 }
-"""Patterns for the fields of a logger's format; any other field is a word."""
+"""Patterns for the values of fields in a logger's format. The value of any other field is taken to be one word."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,10 @@ def _names_in(node: ast.AST) -> str:
 
 
 def _text_of(node: ast.AST) -> str:
-    """Return the text of "…".format(…), "…" % … or "…" + …, with {} for other operands of +; empty for other nodes."""
+    """Return the constant text in "…".format(…), "…" % … or "…" + …; empty for other nodes.
+
+    Each operand of + that is not text is replaced by {}.
+    """
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
         return text_of(node.func.value)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):

@@ -74,7 +74,7 @@ def init(
         list[str] | None,
         typer.Option(
             help="A branch to push; this option may be repeated. By default, the branches set by an earlier epochal init; "
-            "if there are none, the command asks."
+            "if there are none, you are asked for the branches."
         ),
     ] = None,
     jenkinsfile: Annotated[

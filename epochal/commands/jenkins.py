@@ -1,4 +1,4 @@
-"""``epochal jenkins …``: create, check and delete the jobs in Jenkins."""
+"""``epochal jenkins …``: create and delete the jobs in Jenkins, and check whether Jenkins is ready for them."""
 
 from typing import Annotated
 

@@ -10,7 +10,7 @@ from epochal.store.errors import DatabaseUnavailable
 from epochal.store.runs import load_run
 
 FOLDER = "epochal-run"
-"""The folder in the workspace that the Jenkins jobs archive."""
+"""The workspace folder whose contents are archived by the Jenkins jobs."""
 
 
 def publish(app: App, number: int) -> None:

@@ -52,7 +52,7 @@ def reuse_verdict(active: ActiveRun) -> State | None:
 
 
 def store_offered_fingerprint(active: ActiveRun) -> None:
-    """Store the fingerprint of the code as the best trial changed it; a commit of that code can reuse the verdict."""
+    """Store the fingerprint of the code as changed by the best trial; a commit of that code can reuse the verdict."""
     best = active.load().best
     folder = active.folder.trial(best.number).changed_files if best else None
     if folder and folder.is_dir():

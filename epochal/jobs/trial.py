@@ -47,7 +47,10 @@ _OTHER_TEST_ROWS = (
     "(random_state=0, or np.random.default_rng(0)), or do not shuffle the test data."
 )
 _MAX_LEFT_OVER = 0.1
-"""The largest share of the test rows that a different batch or window size can leave out. A filter may drop more."""
+"""The largest share of the test rows that a different batch or window size can leave out.
+
+A larger difference must have another cause, such as a filter.
+"""
 _NOT_FINITE = re.compile(r"\b(nan|inf|infinity|infinite|finite)\b", re.IGNORECASE)
 """Matches error messages about predictions that are not finite, such as scikit-learn's "Input contains NaN"."""
 _MAX_EPOCHS = 2**31 - 1
@@ -269,7 +272,7 @@ def _has_other_test_set(trial: Trial, choice: Choice | RunFailed, provided: Prov
 
 
 def _find_other_test_set(active: ActiveRun, started: StartedTrial, choice: Choice) -> Trial | None:
-    """Return the run's first measured trial if its test rows certainly differ from those of the started trial."""
+    """Return the run's first measured trial if its test rows certainly differ from those of ``started``; else None."""
     measured = (trial for trial in active.load().trials if trial.number != started.number and trial.accuracy)
     first = next(measured, None)
     is_search = started.proposal.strategy is Strategy.SEARCH

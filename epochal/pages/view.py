@@ -34,7 +34,7 @@ class JudgementView(TypedDict):
     verdict: Verdict
     """The outcome of the comparison with the threshold."""
     look: int | None
-    """How many of this branch's models were evaluated on the test set up to and including this one; null if unknown."""
+    """The number of this branch's models evaluated on the test set, up to and including this one; null if unknown."""
     confidence: float
     """The confidence that epochal.toml requires; 0 if confidence is not required."""
     spent: float

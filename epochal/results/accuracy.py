@@ -430,9 +430,10 @@ class _Chooser:
         return self._match_prediction(accuracy)
 
     def _accept_share(self, accuracy: Accuracy, prediction: Measurement) -> Accuracy:
-        """Return the share of predictions counted as close enough to their targets, with evidence from ``prediction``.
+        """Return ``accuracy`` with evidence from ``prediction``.
 
-        Raises RunFailed if the test rows make the share meaningless.
+        The script computed ``accuracy`` as the share of predictions that are close enough to their targets. Raises
+        RunFailed if the test rows make that share meaningless.
         """
         if refusal := self._explain_row_refusal(prediction):
             raise RunFailed(Reason.NO_ACCURACY, refusal)
@@ -588,8 +589,8 @@ class _Chooser:
                     "Report best_score_ instead: it is a mean accuracy on validation rows."
                 )
             return (
-                f"{stated} the mean accuracy that {measurement.measured_by}() returned for training rows. State the mean of its "
-                "scores on test rows, as in 'Test accuracy: 0.83'."
+                f"{stated} the mean accuracy that {measurement.measured_by}() returned for training rows. "
+                "Report the mean of its scores on test rows instead, as in 'Test accuracy: 0.83'."
             )
         if measurement.is_selected:
             if selected := find_leak(self._findings.leaks, "learned_before_folds"):
@@ -707,9 +708,9 @@ class _Chooser:
         return self._explain_training_numbers([line.value]) if line else ""
 
     def _explain_training_numbers(self, stated: Sequence[float]) -> str:
-        """Return why a number in ``stated`` that is a mean training accuracy does not count; empty if there is none.
+        """Return why a mean training accuracy among the numbers ``stated`` does not count; empty if there is none.
 
-        A number is skipped if it may be the share of later predictions that were correct.
+        A number is skipped if it may be the share of correct answers among later predictions.
         """
         for each in reversed(self._training_means):
             for value in stated:

@@ -127,7 +127,7 @@ _OTHER_ACCURACIES = re.compile(
 """Matches the names of other measures, such as balanced accuracy and top-5 accuracy."""
 
 _TOP_1 = re.compile(r"top[-_ ]?1(?!\d)|@\s?1(?!\d)|acc(?:uracy)?_?1(?![\d.])", re.IGNORECASE)
-"""Matches the names of the plain accuracy that tell it from top-k accuracies."""
+"""Matches names such as top-1, which distinguish the plain accuracy from top-k accuracies."""
 
 # Words for the data that an accuracy was measured on. "After training: 54 %" and "training complete" name no data.
 _DATA = re.compile(
@@ -323,8 +323,9 @@ def cut_log_prefix(line: str) -> str:
 def read_line(line: str) -> Reading | None:
     """Return what a line says about accuracy; None for progress bars, warnings and the like.
 
-    The line must not contain control sequences. If there are several statements, the last one about test data counts,
-    or else the last one that names no data, or else the last one about validation data.
+    The line must not contain control sequences. If there are several statements, the last one about test data counts;
+    failing that, the last one that does not say which data it is about; failing that, the last one about validation
+    data.
     """
     if any(pattern.match(line) for pattern in _PROGRESS) or any(pattern.search(line) for pattern in _IGNORED_LINES):
         return None
@@ -354,7 +355,8 @@ def read_line(line: str) -> Reading | None:
 def explain_other(line: str) -> str:
     """Return why a line in which ``read_line`` finds no accuracy does not count.
 
-    A reason that would still hold with a single number, or with the word "test", takes precedence over the others.
+    If there are several reasons, return one that would still apply if the line contained only one number, or if it
+    contained the word "test".
     """
     text = translate(unicodedata.normalize("NFKC", line))
     splits = [(each, _find_split(text, each, "", each.after)) for each in _find_mentions(text)]
@@ -607,7 +609,7 @@ def _build(
 
 
 def _to_share(found: re.Match[str]) -> float:
-    """Return the share that a line states beside a count, such as "95.8%" or "0.958", as a fraction."""
+    """Return the share that a line gives next to a count, such as "95.8%" or "0.958", as a fraction."""
     share = float(found["share"].replace(",", "."))
     return share / 100 if found["percent"] or share > 1 else share
 
@@ -643,4 +645,4 @@ def _explain_unread(mention: _Mention, between: str, split: Split) -> str:
     number = _ADJACENT.search(mention.after)
     if number and _starts_row(number, mention.after):
         return _SEVERAL
-    return "has a form that Epochal does not recognise"
+    return "is in a format that Epochal does not recognise"

@@ -28,7 +28,7 @@ class Ending:
 
     @property
     def status(self) -> int:
-        """The script's own exit status, as far as it is known."""
+        """The script's own exit status, as far as is known."""
         return 1 if self.raised else self.exit_status or 0
 
 

@@ -51,9 +51,9 @@ def judge(accuracy: float, samples: int | None, rule: Rule, look: int | None, ev
     ``look``: the number of this look at the test set, counted from 1. The verdict is REACHED if the accuracy is at
     least the threshold and, if ``evidence.chance`` is known, the accuracy's 95% lower bound is above that chance level.
     If ``rule.confidence`` is not 0, the lower bound with the error permitted at this look (see ``permitted_error``)
-    must also be above the threshold. If ``samples`` or ``look`` is unknown, only the threshold counts, unless
-    ``rule.confidence`` is not 0: then RunFailed(NO_SAMPLES) is raised. Raises ValueError if the accuracy or the
-    threshold is not between 0 and 1.
+    must also be above the threshold. If ``samples`` or ``look`` is unknown and ``rule.confidence`` is 0, the accuracy
+    is compared only with the threshold. If one of them is unknown and ``rule.confidence`` is not 0, raises
+    RunFailed(NO_SAMPLES). Raises ValueError if the accuracy or the threshold is not between 0 and 1.
     """
     verdict = compare(accuracy, rule.threshold)
     if rule.confidence and (not samples or look is None):
@@ -177,9 +177,10 @@ class Unreachable:
 
 
 def required_accuracy(samples: int | None, rule: Rule, look: int | None, evidence: Evidence) -> float | Unreachable:
-    """Return the lowest accuracy (0 to 1) that passes at ``look`` on ``samples`` samples; ``Unreachable`` if none does.
+    """Return the lowest accuracy (0 to 1) that passes the gate, or ``Unreachable`` if none does.
 
-    If ``samples`` or ``look`` is not known, the threshold is returned.
+    ``samples``: the number of test samples. ``look``: the number of this look at the test set. If either is not known,
+    the threshold is returned.
     """
     if not samples or look is None:
         return rule.threshold

@@ -26,7 +26,7 @@ _ACCURACY_CLASSES = frozenset({"Accuracy", "BinaryAccuracy", "CategoricalAccurac
 """The Keras metric classes that measure accuracy, whatever name the script gives the metric."""
 _MAX_NAMES = 20
 _MAX_GROUPS = 10
-"""The measurements made on one line of a script are divided into at most this many groups for averaging."""
+"""The measurements from one line of a script are divided into at most this many groups for averaging."""
 _SKETCH_BYTES = 8 * 1024
 
 

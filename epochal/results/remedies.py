@@ -291,7 +291,7 @@ def _explain_spawning(last: Raised, inner: Frame | None, origin: Origin) -> tupl
 
 
 def _name_spawning(inner: Frame | None, origin: Origin) -> str:
-    """Return what the code to be guarded leads to, as in ``to this line and to Pool() on line 9``."""
+    """Return a phrase naming what must run only under the guard, as in ``to this line and to Pool() on line 9``."""
     path = _local_path(inner, origin) if inner else ""
     sources = _parse_modules(origin)
     own = next((source for source in sources if source.path == path), None)
@@ -518,7 +518,7 @@ def _is_fetchable(dataset: str) -> bool:
 
 
 def _find_lines(inner: Frame | None, origin: Origin, function: str) -> str:
-    """Return the lines of the frame's file that call ``function``, as in ``lines 3 and 7``; empty if no line does."""
+    """Return which lines of the frame's file call ``function``, as text (``lines 3 and 7``); empty if none does."""
     path = _local_path(inner, origin) if inner else ""
     lines = find_call_lines(origin.code, path, function) if path else []
     return describe_lines(lines) if lines else ""
@@ -593,7 +593,7 @@ def _explain_input(last: Raised, line: str, inner: Frame | None, origin: Origin)
         calls = _find_lines(caller, origin, asking.function)
         where = calls if caller.path == asking.path else f"{calls} of {_local_path(caller, origin)}"
         if calls.startswith("lines"):
-            return f"{problem} Replace the calls to {asking.function}() on {where} with the values."
+            return f"{problem} Replace the calls to {asking.function}() on {where} with fixed values."
     example = f": {asks['name']} = …" if asks and asks["name"] else ""
     return f"{problem} Write the value directly in the code{example}."
 

@@ -8,7 +8,7 @@ from epochal.errors import Reason
 
 
 class Stop:
-    """A request to stop one trial at once. Any thread may make it, before the trial starts or while it is training."""
+    """A request to stop a trial immediately. Any thread may make it, before the trial starts or during training."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -278,7 +278,7 @@ def _suggest_place(model: type[Table], name: str, value: Any) -> str:
     for key, field in model.model_fields.items():
         is_entry = isinstance(field.default, dict) and isinstance(value, dict) and bool(value)
         if is_entry and any(value.keys() <= {*_keys_of(each), *each.SYNONYMS} for each in _tables_of(field.annotation)):
-            return f"Write {name} = {_format_value(value)} below the line [{key}], which must not begin with '#'."
+            return f"Write {name} = {_format_value(value)} below the line [{key}]. Uncomment that line if necessary."
     if name in model.model_fields:
         return f"It belongs at the top of the file, above all tables: {name} = {_format_value(value)}."
     headers = [

@@ -492,5 +492,5 @@ else:
     assert [(event["continued"], event["why"].rpartition(": ")[2]) for event in fits] == [
         (0, "other"),
         (0, "other"),
-        (0, "another nn.py process writes the checkpoints"),
+        (0, "the checkpoints are written by another nn.py process"),
     ]

@@ -224,7 +224,7 @@ def test_share_of_close_predictions_counts_for_a_regression() -> None:
         ),
         (
             "R2 0.44, accuracy: 0.91",
-            "and the line 'R2 0.44, accuracy: 0.91' has a form that Epochal does not recognise.",
+            "and the line 'R2 0.44, accuracy: 0.91' is in a format that Epochal does not recognise.",
         ),
     ],
 )
@@ -642,7 +642,7 @@ def test_mean_training_accuracy_is_refused() -> None:
         _choose(training, written='{"accuracy": 0.99}')
     choice = _choose(mean, training, log="Accuracy: 0.990")
     assert (choice.accuracy.value, choice.accuracy.source.value) == (0.7, "cross_validation")
-    assert "that learning_curve() returned for training rows. State the mean of its scores" in choice.notes[0]
+    assert "that learning_curve() returned for training rows. Report the mean of its scores" in choice.notes[0]
     search = training | {"of": "GridSearchCV", "candidates": 12}
     assert "GridSearchCV measured on training rows. Report best_score_ instead" in _explain_refusal(
         search, written='{"accuracy": 0.99}'
@@ -760,7 +760,7 @@ def test_unreadable_accuracy_line_is_quoted_and_nothing_else_judged() -> None:
             "Best accuracy: 0.97 at epoch 12",
             "may state the accuracy of the best epoch or of only part of the test data",
         ),
-        ("Test accuracy: 0.83/0.91", "has a form that Epochal does not recognise"),
+        ("Test accuracy: 0.83/0.91", "is in a format that Epochal does not recognise"),
         ("Train/test accuracy: 0.99 0.83", "lists several numbers without saying which of them is the accuracy"),
     ],
 )

@@ -663,7 +663,7 @@ def _raise(error: str) -> dict[str, str]:
                 "size = ask('size? ')\n"
             },
             Reason.NEEDS_INPUT,
-            "answer input(). Replace the calls to ask() on lines 4 and 5 with the values.",
+            "answer input(). Replace the calls to ask() on lines 4 and 5 with fixed values.",
         ),
         (
             {
@@ -671,7 +671,7 @@ def _raise(error: str) -> dict[str, str]:
                 "asking.py": "def ask(text):\n    return int(input(text))\n",
             },
             Reason.NEEDS_INPUT,
-            "answer input(). Replace the calls to ask() on lines 3 and 4 of nn.py with the values.",
+            "answer input(). Replace the calls to ask() on lines 3 and 4 of nn.py with fixed values.",
         ),
         ({"nn.py": "import getpass\nkey = getpass.getpass()\n"}, Reason.NEEDS_INPUT, "getpass()"),
         ({"nn.py": "get_ipython().system('ls')\n"}, Reason.NOTEBOOK_CODE, "nn.py line 1: "),

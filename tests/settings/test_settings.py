@@ -96,12 +96,12 @@ def test_uncommented_template_has_the_defaults(model: type[Table]) -> None:
         ),
         (
             "[retrain]\nrate = { low = 0.1, high = 1 }",
-            "retrain.rate is not a setting. Write rate = { low = 0.1, high = 1 } below the line [search], which must not begin "
-            "with '#'.",
+            "retrain.rate is not a setting. Write rate = { low = 0.1, high = 1 } below the line [search]. Uncomment that "
+            "line if necessary.",
         ),
         (
             "filters = { values = [8, 16] }",
-            "Write filters = { values = [8, 16] } below the line [search], which must not begin with '#'.",
+            "Write filters = { values = [8, 16] } below the line [search]. Uncomment that line if necessary.",
         ),
         (
             "threshold = 0.9\n[retrain]\n[[project]]\npath = 'a'",

@@ -1,4 +1,4 @@
-"""Find a scope's variables that hold both rows and changed copies of them, such as ``x`` joined with ``x + noise``."""
+"""Find a scope's variables that hold both rows and modified copies of them, such as ``x`` joined with ``x + noise``."""
 
 import ast
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class _Part:
 
 
 class AugmentedRows:
-    """Each variable's own value and the values that it was computed from.
+    """The value that each variable holds, and the values from which it was computed.
 
     A value is named after the variable that first held it and the line on which that variable was set.
     """
@@ -35,7 +35,7 @@ class AugmentedRows:
     def __init__(self, rows: Rows, returns_augmented: Callable[[ast.Call], bool]) -> None:
         """Start with no variables.
 
-        ``returns_augmented``: whether a call to a function of the code returns rows together with changed copies of them.
+        ``returns_augmented``: returns whether a call to a function in the code returns rows and modified copies of them.
         """
         self._rows = rows
         self._returns_augmented = returns_augmented
@@ -43,14 +43,14 @@ class AugmentedRows:
         self._known: dict[str, frozenset[str]] = {}
         self._lists: dict[str, list[_Part]] = {}
         self._augmented: dict[str, Step] = {}
-        """The variables that hold rows and changed copies of them, with the statement that joined these."""
+        """For each variable that holds both rows and modified copies of them, the statement that joined the two."""
 
     def is_augmented(self, node: ast.expr, step: Step) -> bool:
-        """Return whether an expression in the statement ``step`` is certain to hold rows and changed copies of them."""
+        """Return whether an expression in the statement ``step`` is certain to hold rows and modified copies of them."""
         return self._find_join(node, step) is not None
 
     def _find_join(self, node: ast.expr, step: Step) -> Step | None:
-        """Return the statement that joined rows with changed copies if an expression is certain to hold both; else None."""
+        """Return the statement that joined rows with modified copies if an expression is certain to hold both; else None."""
         read = (self._augmented[name] for name in read_names(node) if name in self._augmented)
         if joined := next((each for each in read if self._has_run(each, step)), None):
             return joined

@@ -47,7 +47,7 @@ def repeats_labels(call: ast.Call, rows: Rows) -> bool:
 def find_repeated(node: ast.Call | ast.Subscript, rows: Rows) -> list[ast.expr]:
     """Return the parts that an expression joins if they repeat rows (``np.concatenate([x, x])``), else an empty list.
 
-    Repeated labels count, too: the data may be joined with changed copies (see ``AugmentedRows``).
+    Repeated labels count, too: the data may be joined with modified copies (see ``AugmentedRows``).
     """
     parts: list[ast.expr] = [
         each

@@ -9,7 +9,7 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     NOTE = "note"
-    """Worth knowing, but unlikely to make training fail or to get the accuracy refused."""
+    """Worth knowing, but unlikely to make training fail or cause the accuracy to be refused."""
     WARNING = "warning"
     """Training may fail, or the measured accuracy may be inflated or refused."""
     ERROR = "error"

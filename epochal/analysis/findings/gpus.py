@@ -28,7 +28,7 @@ class Repair:
     """A statement that needs a GPU, and what to do about it.
 
     ``action``: an instruction in which ``{}`` stands for the statement's lines. ``block``: the statements of the ``if``,
-    function or other block that contains it; empty for the module, which may be emptied.
+    function or other block that contains it; empty at the top level of the module, where no ``pass`` is needed.
     """
 
     statement: ast.stmt
@@ -37,7 +37,7 @@ class Repair:
 
     @property
     def is_check(self) -> bool:
-        """Whether the statement only checks that there is a GPU, and otherwise ends the script."""
+        """Whether the statement only checks for a GPU and ends the script if there is none."""
         return isinstance(self.statement, ast.Assert) or self.action in (_REMOVE_IF, _FILL_IF)
 
     @property
@@ -65,9 +65,9 @@ def ends_script(source: Source, node: ast.stmt) -> bool:
 def find_repairs(source: Source, failed: Sequence[int], *, is_empty_list: bool) -> list[Repair]:
     """Return what to do about the statements of a file that need a GPU and are not guarded by ``if`` or ``try``.
 
-    ``failed``: the lines of the file in the traceback, innermost last. The statement on the last one is also returned,
-    unless one of these lines is inside a ``with`` statement that needs a GPU. ``is_empty_list``: whether that statement
-    failed because it indexes an empty list.
+    ``failed``: the lines of the file in the traceback, innermost last. The statement on the innermost line is included,
+    too, unless one of these lines is inside a ``with`` statement that needs a GPU. ``is_empty_list``: whether that
+    statement failed because it indexes an empty list.
     """
     repairs = _Repairs(source)
     unguarded = {id(node) for node in _walk_unguarded(source.tree)}
@@ -92,7 +92,7 @@ def find_repairs(source: Source, failed: Sequence[int], *, is_empty_list: bool) 
 def find_repair(source: Source, statement: ast.stmt, indexed: str = "") -> Repair:
     """Return what to do about a statement that needs a GPU.
 
-    ``indexed``: the list, empty without a GPU, that it indexes; empty if it indexes none.
+    ``indexed``: the list that the statement indexes and that is empty without a GPU; an empty string if there is none.
     """
     repairs = _Repairs(source)
     place = next(each for each in repairs.places if each.statement is statement)
@@ -127,11 +127,11 @@ class _Repairs:
     def __init__(self, source: Source) -> None:
         self._source = source
         self.places = list(_find_places(source.tree))
-        """The statements; those inside another one come after it."""
+        """The statements of the file. Each comes before the statements inside it."""
         self._read = {node.id for node in source.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
     def find_check(self, place: _Place) -> _Place | None:
-        """Return the ``if`` statement that ends the script with the statement at ``place``; None if there is none."""
+        """Return the GPU check (an ``if``) in which the statement at ``place`` ends the script, or None."""
         owner = place.owner
         if not isinstance(owner, ast.If) or place.statement not in self._find_endings(owner):
             return None
@@ -139,7 +139,7 @@ class _Repairs:
         return next(each for each in self.places if each.statement is owner) if is_about_gpu else None
 
     def _find_endings(self, node: ast.If) -> list[ast.stmt]:
-        """Return the statements with which the branches of an ``if`` statement end the script."""
+        """Return the last statement of each branch of an ``if`` statement, if that statement ends the script."""
         last = [branch[-1] for branch in (node.body, node.orelse) if branch]
         return [each for each in last if ends_script(self._source, each)]
 
@@ -193,7 +193,7 @@ def _is_print(node: ast.stmt) -> bool:
 
 
 def _fill_blocks(repairs: Sequence[Repair]) -> list[Repair]:
-    """Return the repairs, keeping at least one statement in each block that they would otherwise empty."""
+    """Return the repairs, with ``pass`` as the replacement for statements whose removal would leave a block empty."""
     removed = {id(each.statement) for each in repairs if each.action in _FILLS}
     return [
         replace(each, action=_FILLS[each.action])

@@ -108,7 +108,7 @@ class Kinds:
         return result if any(map(self.of, given)) else ""
 
     def is_imported(self, function: ast.expr) -> bool:
-        """Return whether a function is imported, as ``np.abs`` is, rather than a method of a value."""
+        """Return whether a function comes from an import, as ``np.abs`` does, and is not a method of a value."""
         while isinstance(function, ast.Attribute):
             function = function.value
         return isinstance(function, ast.Name) and function.id in self.imported
@@ -170,7 +170,7 @@ class Kinds:
 
 
 def _is_list_of_texts(node: ast.expr) -> bool:
-    """Return whether an expression is a list of strings, or a string that is split into one."""
+    """Return whether an expression is a list of strings, or splits a string into a list."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return node.func.attr == "split" and isinstance(node.func.value, ast.Constant)
     elements = node.elts if isinstance(node, ast.List | ast.Tuple) else []

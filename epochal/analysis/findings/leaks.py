@@ -112,7 +112,7 @@ class _Fit:
 class _Result:
     """What a function returns. ``leak``: the leak in its result.
 
-    ``is_augmented``: whether the result always holds rows together with changed copies of them.
+    ``is_augmented``: whether the result always holds rows together with modified copies of them.
     """
 
     leak: _Leak | None = None
@@ -152,7 +152,7 @@ class _Flow:
 
         ``returned``: the results of the functions examined so far. ``measurement``: the call or line that
         gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code. ``only_folds``: whether
-        to find only calls that copy rows before they are split into the folds whose accuracy counts.
+        to find only calls that copy rows before the rows are split into the folds used to measure the accuracy.
         """
         self._source = source
         self._rows = Rows(source, knows_parts=not only_folds)
@@ -266,7 +266,7 @@ class _Flow:
                 self._read.setdefault(place, set()).update(self._rows.depends_on(each))
 
     def _note_measured(self, step: Step) -> None:
-        """Record which rows a statement adds to a list and, if it measures the script's accuracy, the measured rows."""
+        """Record which rows a statement adds to a list and, if it measures the accuracy, which rows it measures it on."""
         for call in step.calls:
             self._rows.note_collected(call)
         what, path, line = self._measurement or ("", "", 0)
@@ -465,7 +465,7 @@ class _Flow:
         return next((leak for leak in leaks if not leak.copies and not is_fit), None)
 
     def _find_repeated_labels(self, data: ast.expr, labels: ast.expr, step: Step) -> _Leak | None:
-        """Return the leak in labels that are repeated for data joined with changed copies; else None."""
+        """Return the leak in labels that are repeated for data joined with modified copies; else None."""
         leak = self._leak_of(labels, step) or self._find_tiled(labels, step)
         if not leak or leak.copies != _REPEATS or not self._augmented.is_augmented(data, step):
             return None
@@ -524,7 +524,7 @@ class _Flow:
         tested = {"": "the test rows", "fit()": "the validation rows"}.get(splitter, "the test rows of each fold")
         if leak.copies:
             kind = "augmented_before" if leak.is_changed and counts else "copied_before"
-            what = "changed copies" if leak.is_changed else "copies"
+            what = "modified copies" if leak.is_changed else "copies"
             message = f"{leak.what} {leak.copies} rows {where}, so {what} of training rows are among {tested}."
             remedy = advise_on_copies(
                 leak.what, splitter, is_oversampler=leak.copies == _RESAMPLES, is_changed=leak.is_changed

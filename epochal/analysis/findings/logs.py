@@ -23,7 +23,7 @@ _RESULT_FILE = re.compile(
 """Matches the names of files in which Epochal may look for an accuracy. Braces stand for an unknown part of a name."""
 _FILE_HANDLER = re.compile(r"logging\.(?:handlers\.)?(?:|Rotating|TimedRotating|Watched)FileHandler")
 _LOGGING_CALL = re.compile(r"logging\.(?:debug|info|warn|warning|error|exception|critical|log)")
-"""Matches the functions that, if the root logger has no handler, first configure logging to show messages."""
+"""Matches the functions that call ``logging.basicConfig()`` if the root logger has no handler."""
 _LEAVES_FILE = frozenset(
     {"print", "basicConfig", "addHandler", "remove", "unlink", "exists", "isfile", "is_file", "touch"}
     | {"mkdir", "makedirs", "dirname", "join", "joinpath", "Path", "PurePath", "str", "fspath", "format"}
@@ -69,7 +69,7 @@ def uses_other_loggers(sources: tuple[Source, ...]) -> bool:
 
 
 def find_message(call: ast.Call) -> list[str]:
-    """Return the constant parts of the message that a call logs; none if the message is not written as a string."""
+    """Return the constant parts of the message that a call logs; empty if it has none."""
     position = 1 if last_name(call.func) == "log" else 0
     message = keyword(call, "msg", position)
     return [part for text in _constant_texts(message) for part in _PLACEHOLDER.split(text) if part.strip()]
@@ -138,13 +138,13 @@ class _Output:
 
 
 def _name_in(source: Source, name: str) -> str:
-    """Return what a file has to write for a name from Python's ``logging`` module, depending on its imports."""
+    """Return how code in a file must refer to a name from Python's ``logging`` module, given the file's imports."""
     written = {full: own for own, full in source.names.items()}
     return written.get(f"logging.{name}") or f"{written.get('logging', 'logging')}.{name}"
 
 
 def _add_import(source: Source, remedy: str) -> str:
-    """Return ``remedy``, with advice to import ``logging`` if the file has to and does not yet."""
+    """Return ``remedy``, with advice to import ``logging`` added if the file needs that import and lacks it."""
     is_missing = re.search(r"\blogging\.(?:[A-Z]|basicConfig)", remedy) and source.names.get("logging") != "logging"
     return f"{remedy}, and import logging at the top of {source.path}" if is_missing else remedy
 
@@ -201,7 +201,7 @@ def _is_root(source: Source, owner: ast.expr) -> bool:
 
 
 def _find_logger_functions(sources: tuple[Source, ...]) -> set[str]:
-    """Return the names of the functions that return nothing, or a logger from Python's ``logging`` module."""
+    """Return the names of the functions that return either nothing or a logger from Python's ``logging`` module."""
     found: dict[str, bool] = {}
     for source in sources:
         for scope in source.scopes:

@@ -163,8 +163,8 @@ def _separates_classes(node: ast.AST) -> bool:
 def _check_compile(source: Source, each: _Compile, *, one_hot: bool, is_sound: bool) -> Iterator[Finding]:
     """Check the metrics of one call to compile().
 
-    ``is_sound``: whether the accuracy of a regression does no harm, because its targets are classes or because the
-    script writes accuracy.json, which counts instead.
+    ``is_sound``: whether it is harmless to ask for the accuracy of a regression, because its targets are classes or
+    because the script writes accuracy.json, which counts instead.
     """
     metrics = {_plain(name) for name in each.metrics or ()}
     if _is_regression(each) and metrics & _ACCURACIES and not is_sound:
@@ -405,7 +405,7 @@ def _name_accuracy(call: ast.Call) -> list[str]:
 
 
 def _compress(text: str) -> str:
-    """Return ``text`` in lower case and without whitespace, as a logger may wrap lines."""
+    """Return ``text`` in lower case and without whitespace, because a logger may have wrapped its lines."""
     return "".join(text.lower().split())
 
 

@@ -35,7 +35,7 @@ _KEEPING_ORDER = frozenset(
 )
 """Functions that return all of the columns that they are given, in the same order."""
 ORDERED = ">="
-"""The origin recorded for values that are sorted. Taking a part of them counts as a ranking."""
+"""The origin recorded for values that are sorted. Taking only some of them counts as a ranking."""
 RANKED = ">"
 """The origin (see ``Origins``) recorded for values that a ranking or a comparison such as ``>`` has produced."""
 _CONVERSIONS = frozenset({"astype", "copy", "reset_index", "sample", "to_numpy"})
@@ -365,7 +365,7 @@ class Origins:
         return unmark_all(frozenset(found)) if reads_column else frozenset(found)
 
     def takes_rows(self, node: ast.Subscript) -> bool:
-        """Return whether a subscript may take only some of the rows, with a slice or an index."""
+        """Return whether a subscript may be a slice or an index that selects only some of the rows."""
         rows = first_index(node)
         if isinstance(rows, ast.Name):
             is_column = rows.id in self.loops or _NAME in self.names.get(rows.id, frozenset())
@@ -373,7 +373,7 @@ class Origins:
         return has_row_slice(node) or isinstance(rows, ast.Call | ast.Subscript)
 
     def of_guard(self, guard: Guard) -> frozenset[str]:
-        """Return the origins of those conditions of a statement that depend on a loop variable."""
+        """Return the origins of the conditions that guard a statement and depend on a loop variable."""
         marks = _loop_origins(guard)
         return frozenset[str]().union(*(found for found in map(self.of, guard.tests) if found & marks))
 
@@ -629,7 +629,7 @@ def _unmark_read(origins: frozenset[str], key: ast.expr) -> frozenset[str]:
 
 
 def unmark_all(origins: frozenset[str]) -> frozenset[str]:
-    """Return ``origins`` without the marks of any columns, so that the origins of all columns count."""
+    """Return ``origins`` with all column marks removed, so that the origins of all columns count."""
     return _unmark_column(origins, "")
 
 

@@ -11,11 +11,11 @@ def advise_on_copies(what: str, splitter: str, *, is_oversampler: bool, is_chang
 
     ``what``: the call, or the expression that draws rows. ``splitter``: what splits the data into training and validation
     data; empty for a split into training and test data. ``is_oversampler``: whether imblearn does the duplicating.
-    ``is_changed``: whether the call repeats the labels for changed copies of the data.
+    ``is_changed``: whether the call repeats the labels for modified copies of the data.
     """
     if is_changed:
         of_fold = " of each fold" if splitter else ""
-        advice = f"make changed copies only of the training rows{of_fold}, and use {what} only on their labels."
+        advice = f"make modified copies of only the training rows{of_fold}, and use {what} only on their labels."
         return _advise_in_loop(splitter, advice) if splitter else f"Split first, then {advice}"
     if not splitter:
         return f"Split first, then use {what} only on the training rows."
@@ -71,7 +71,7 @@ def _name_parameters(splitter: str) -> str:
 
 
 def _advise_in_loop(splitter: str, advice: str) -> str:
-    """Return a remedy that applies inside a loop over the folds, which the script may still have to be given."""
+    """Return ``advice`` for the loop over the folds; if there is no such loop, also tell the developer to write one."""
     if splitter == LOOP:
         return f"In the loop over the folds, {advice}"
     return (

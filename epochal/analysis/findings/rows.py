@@ -319,7 +319,7 @@ class Rows:
         return ""
 
     def _keeps_values(self, node: ast.expr | None) -> bool:
-        """Return whether an expression takes a variable's rows without changes, as in ``df[df.y == 1].copy()``."""
+        """Return whether an expression selects or copies rows without changing them, as in ``df[df.y == 1].copy()``."""
         match node:
             case ast.Name():
                 return node.id not in self.changed
@@ -369,7 +369,7 @@ def texts_in(node: ast.AST) -> frozenset[str]:
 
 
 def is_within(rows: str, others: str) -> bool:
-    """Return whether ``rows`` are all or some of the rows ``others`` (see ``Rows.of``)."""
+    """Return whether ``rows`` names all or some of the rows that ``others`` names (see ``Rows.of``)."""
     return bool(others) and (rows == others or rows.startswith(f"{others}["))
 
 
@@ -404,7 +404,10 @@ def _selects_rows(node: ast.expr) -> bool:
 
 
 def read_names(node: ast.AST) -> Iterator[str]:
-    """Yield the variables whose rows an expression reads. Skip statistics, column selections and fitted objects."""
+    """Yield the variables whose rows an expression reads.
+
+    Statistics, column indices (such as ``columns`` in ``x[:, columns]``) and fitted objects are skipped.
+    """
     match node:
         case ast.Name():
             yield node.id

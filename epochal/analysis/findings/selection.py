@@ -203,7 +203,7 @@ class _Choices:
     def _counts(self, use: _Use, reads: LabelReads | None = None) -> bool:
         """Return whether the accuracy measured on a call's folds may be the final accuracy.
 
-        False if other rows are tested later, or if ``reads`` is given and the choice used other rows.
+        False if a later test uses other rows, or if ``reads`` is given and the choice used other rows.
         """
         if not use.splitter:
             return False
@@ -416,7 +416,7 @@ class _Choices:
         return f"before the split on line {choice.sliced}" if choice.sliced else ""
 
     def _choices_of(self, value: ast.expr, step: Step) -> frozenset[_Choice]:
-        """Return the choices of columns made in an expression, or earlier for its variables; an empty set if none."""
+        """Return the choices of columns made in an expression or in computing its variables; an empty set if none."""
         sliced = step.node.lineno if isinstance(value, ast.Subscript) and self._origins.takes_rows(value) else 0
         found = set[_Choice]()
         for each in ast.walk(value):
@@ -461,7 +461,10 @@ class _Choices:
         )
 
     def _make_choice(self, data: ast.expr, columns: ast.expr, step: Step, sliced: int) -> frozenset[_Choice]:
-        """Return the choice of ``columns`` from ``data``; an empty set if no ranking, comparison or sort makes it."""
+        """Return a set that contains the choice of ``columns`` from ``data``.
+
+        The set is empty if the choice is not made by a ranking, comparison or sort.
+        """
         guard = self._guards.get(id(step.node), Guard())
         condition = self._origins.of_guard(guard)
         origins = self._origins.of(columns) | condition

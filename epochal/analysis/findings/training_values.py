@@ -13,7 +13,7 @@ _COMPUTING = re.compile(r"(?:numpy|pandas|scipy|math|itertools|operator|sklearn\
 
 
 class ComputingNames:
-    """The names in a file that stand for functions which compute something from their arguments alone."""
+    """The names in a file that refer to functions whose results depend only on their arguments."""
 
     def __init__(self, source: Source) -> None:
         """Find the names of built-in and imported functions, and of the file's functions that use only these."""
@@ -41,7 +41,7 @@ class TrainingValues:
         return is_certain and all(name in self._steps and step.follows(self._steps[name]) for name in names)
 
     def note(self, step: Step, conditions: Iterable[ast.expr]) -> None:
-        """Record the variables that a statement sets or changes.
+        """Add or remove the variables that a statement sets or changes, depending on their new values.
 
         ``conditions``: the iterables of the loops around it, and the tests in them that decide whether it runs.
         """
@@ -82,6 +82,6 @@ def _find_read(node: ast.AST) -> set[str]:
 
 
 def _find_set(node: ast.AST) -> set[str]:
-    """Return the variables and parameters that a node sets."""
+    """Return the variables that a node assigns and the parameters that it declares."""
     names = {each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     return names | {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}

@@ -43,7 +43,7 @@ _WITHOUT_GPU = {
     "torch.cuda.device_count": 0,
     "torch.cuda.is_available": False,
 }
-"""Functions that ask for a GPU, each with its answer if there is none."""
+"""Functions that look for a GPU, each with the value that it returns if there is none."""
 _READERS = frozenset(
     {"open", "read_csv", "read_excel", "read_json", "read_parquet", "read_pickle", "read_table", "read_hdf", "loadtxt"}
     | {"genfromtxt", "load_model", "load_weights", "imread", "imdecode", "ImageFolder", "listdir", "scandir"}
@@ -461,7 +461,7 @@ def find_missing_gpus(sources: tuple[Source, ...]) -> Iterator[Finding]:
 def _explain_missing_gpu(source: Source, step: Step, answers: Mapping[str, object]) -> tuple[str, str] | None:
     """Return why a statement fails without a GPU, and the empty list that it indexes, if any; None if it does not fail.
 
-    ``answers``: the variables that hold the answer to the question for a GPU, with their values without one.
+    ``answers``: the variables that hold the result of a check for GPUs, each with its value if there is no GPU.
     """
     node = step.node
     value = _evaluate_without_gpu(source, node.test, answers) if isinstance(node, ast.Assert | ast.If) else None
@@ -499,7 +499,7 @@ def _evaluate_without_gpu(source: Source, node: ast.expr, answers: Mapping[str, 
 
 
 def _ask_for_gpu(source: Source, node: ast.AST) -> object:
-    """Return what an expression that asks TensorFlow or PyTorch for a GPU answers without one; None for any other.
+    """Return what a TensorFlow or PyTorch call that looks for GPUs returns if there are none; None for any other node.
 
     () means an empty list.
     """

@@ -49,7 +49,7 @@ class LogLines:
     """Regular expressions for the lines that a framework prints on its own; empty if it prints no such lines.
 
     ``progress``: matches the beginning of a line that shows progress; case is ignored. ``reports``: matches some part
-    of a line whose accuracy is not the code's result.
+    of a line that states an accuracy other than the code's result.
     """
 
     progress: str = ""

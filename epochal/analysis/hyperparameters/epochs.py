@@ -300,7 +300,7 @@ class _Finder:
         return _find_range(self._tracer.resolve(unit, loop.iter))
 
     def _counts_epochs(self, unit: Unit, loop: ast.For | ast.While) -> bool:
-        """Return whether a name in a loop's header, such as its variable or ``range`` argument, suggests epochs."""
+        """Return whether a loop seems to count epochs, judging by a name in its header, such as its variable."""
         heads: list[ast.expr | None] = (
             [loop.test] if isinstance(loop, ast.While) else [loop.target, self._find_passes(unit, loop)]
         )

@@ -47,7 +47,7 @@ def read_sources(code: Path, script: str, content: bytes) -> Sources:
 
 
 def read_modules(code: Path, script: str, content: bytes) -> dict[str, bytes]:
-    """Return the contents, by path, of the script and then of its local modules, read as by ``read_sources``."""
+    """Return the contents of the script and its local modules, keyed by path, script first. See ``read_sources``."""
     modules = {script: content}
     folder = PurePosixPath(script).parent
     queue = [script]

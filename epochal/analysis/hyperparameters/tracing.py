@@ -220,7 +220,10 @@ class Tracer(Evaluator):
         return None
 
     def _find_config_constants(self, keys: tuple[str, ...]) -> list[Constant]:
-        """Return the configuration values whose key is the last of ``keys``; those matching more of them come first."""
+        """Return the configuration values whose key is the last of ``keys``.
+
+        The values that match the most keys come first.
+        """
 
         def count_matches(constant: Constant) -> int:
             parts = constant.path.rpartition(".")[0].split("/") + constant.qualified_name.split(".")

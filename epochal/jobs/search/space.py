@@ -35,7 +35,7 @@ _EXPECTED_VALUES = {
 
 @dataclass(frozen=True)
 class Dimension:
-    """A constant in nn.py and the values that it may take: ints for an int, floats for a float."""
+    """A constant that a search changes, and the values that it may take: ints for an int, floats for a float."""
 
     constant: Constant
     values: Range | Choices

@@ -32,7 +32,7 @@ class _Call:
 
 
 class Evaluate(_Call):
-    """Observer of a call to evaluate. It records the metrics, and writes accuracy.json if they include an accuracy."""
+    """Observes a call to ``evaluate``: records the metrics, and writes accuracy.json if they include an accuracy."""
 
     def callbacks(self):
         """Return the callbacks to pass to Keras before the script's own callbacks, and those to pass after them."""

@@ -84,7 +84,7 @@ class FittedRows:
         self.labels = numpy.empty(0, numpy.uint64)
         """Hashes of the labels, sorted and unique."""
         self.data = numpy.empty(0, numpy.uint64)
-        """Sorted hashes of the rows without their labels; may be empty if there are few enough labels to try each."""
+        """Sorted hashes of the rows without their labels; may be empty if there are few enough labels to try them all."""
         self.repeats = []
         """How often the rows of each class repeat in the first pass; empty if unknown.
 
@@ -122,7 +122,7 @@ class FittedRows:
         self._sample = []
         self._passes = 0
         self.is_complete = False
-        """Whether to ignore further passes because the last pass had no new rows, or almost only new ones."""
+        """Whether to ignore further passes because none, or nearly all, of the rows in the last pass were new."""
         self._lock = threading.Lock()
 
     def add(self, rows, labels, data=None):
@@ -360,7 +360,7 @@ def compare(rows, labels, fits, by_class=True, fitted=None):
 
 
 def estimate(rows, labels, fits, by_class=True, fitted=None):
-    """Estimate which share of test rows the rows of ``fits`` contain, and which a clean split would yield.
+    """Estimate what share of the test rows is among the rows of ``fits``, and what share a clean split would yield.
 
     ``rows``: hashes of the test rows, labels included; ``labels``: hashes of the labels alone. ``by_class``: whether to
     estimate the expected share class by class. ``fitted``: for each fit, the sorted hashes of the rows to compare
@@ -396,7 +396,7 @@ def estimate(rows, labels, fits, by_class=True, fitted=None):
 
 
 def judge(estimates):
-    """Judge the test rows of one or several estimates (see ``estimate``) together, and return a dict.
+    """Judge the test rows of one or more estimates (see ``estimate``) together, and return a dict.
 
     ``rows`` is the number of rows compared, ``share`` the share of them that the model was fitted on, ``expected`` the
     share that a clean split would yield, and ``refused`` whether these rows make the test meaningless. Shares range

@@ -12,9 +12,9 @@ from .fitted_rows import ALL_ROWS, FittedRows, estimate, judge
 from .rows import NotHashable, as_array, hash_labels, with_labels
 
 _MAX_ROWS = 1_000_000
-"""The maximum number of rows to compare, and about the maximum number of training rows in all folds that are drawn."""
+"""The maximum number of rows to compare, and roughly the maximum total of training rows in the folds that are drawn."""
 _FEW = 10
-"""Up to this many folds are compared one by one. Of more folds, some are compared together."""
+"""Up to this many folds are compared one by one. If there are more, several may be compared as one group."""
 _ENOUGH, _PART = 100, 5
 """Test folds are compared together if they have fewer than ``_ENOUGH`` rows or, if that is less, 1/``_PART`` of all."""
 
@@ -97,9 +97,9 @@ def _redrawing(estimator, cv, labels):
 
 
 def _draw_folds(estimator, cv, labels, groups, count):
-    """Return masks of training rows and of test rows: one pair for each fold, or for several if there are many.
+    """Return masks of training rows and of test rows: a pair for each fold or, if there are many, each group of folds.
 
-    The training rows of several folds are those that the folds have in common. If there are many rows, only some of the
+    The training rows of a group are those that its folds have in common. If there are many rows, only some of the
     folds are drawn, at random. Raises NotHashable if the folds are unknown.
     """
     with _redrawing(estimator, cv, labels) as (splitter, some):
@@ -122,8 +122,9 @@ def _draw_folds(estimator, cv, labels, groups, count):
 
 
 def _group_folds(count, share, limit):
-    """Map ``count`` folds to groups of at least one fold and about ``share`` of all rows; at most ``limit`` groups.
+    """Assign ``count`` folds to at most ``limit`` groups, and return the group number of each assigned fold.
 
+    Each group has at least one fold, and tests about ``share`` (0 to 1) of all rows. Any other folds are left out.
     The groups are drawn at random. Successive folds in one group could hide leaks: a row and the copies that follow it
     would all be test rows.
     """

@@ -1,6 +1,7 @@
 """Patch Keras to observe fit, evaluate and predict.
 
-These methods are observed through their data, and through callbacks that run before and after the script's own.
+These methods are observed through the data passed to them, and through callbacks that run before and after the
+script's own.
 
 Keras 2 and tf_keras are observed in the same way, but their fits are not resumed. In this package, ``import keras``
 imports Keras and not this module, because the package uses relative imports for its own modules.
@@ -205,7 +206,7 @@ class _Recorder:
         self._calls[model] = self._calls.get(model, 0) + 1
         names = {"model": self._number_of(model), "call": self._calls[model]}
         resumption = None
-        why = "Keras 2 fits cannot be resumed" if is_keras_2(library) else self._why_no_checkpoints()
+        why = "fits cannot be resumed with Keras 2" if is_keras_2(library) else self._why_no_checkpoints()
         original = dict(arguments)
         if self._checkpoints and not why:
             checkpoints = Checkpoints(self._checkpoints, **names)
@@ -292,7 +293,7 @@ class _Recorder:
             except FileExistsError:
                 self._process = 0
         if self._process != os.getpid():
-            return "another nn.py process writes the checkpoints"
+            return "the checkpoints are written by another nn.py process"
         return f"only the first {_MAX_FITS} fits of nn.py keep checkpoints" if next(self._fits) > _MAX_FITS else ""
 
     def _number_of(self, model):

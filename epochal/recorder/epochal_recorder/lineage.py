@@ -22,7 +22,7 @@ For independent samples of 512 values, the similarity stays below 0.18 (4/√512
 _MAX_DIGESTS = 200_000
 _MAX_SAMPLES = 2_000
 LOADED = "loaded"
-"""The identity that stands for all fits outside this trial whose models the script loads from files."""
+"""The identity shared by all fits of models that the script loads from files, except files that this trial saved."""
 _MAX_RESULTS, _MAX_RESULT_COLUMNS, _MIN_RESULTS, _RESULT_ROWS = 4_000_000, 256, 16, 64
 _NEARLY_ALL = 0.9
 _MAX_ROWS_OF_ALL = 32_000_000
@@ -96,7 +96,7 @@ class Lineage:
         self._remember_unless_known(arrays, frozenset())
 
     def remember_pretrained(self, arrays):
-        """Record weights that a library has loaded from its own files, even if a loaded model also contained them."""
+        """Record weights that a library provides, even if a model that the script has loaded also contains them."""
         for digest in map(digest_of, arrays):
             if self._identities_by_digest.get(digest) == {LOADED}:
                 self._identities_by_digest[digest] = frozenset()

@@ -141,7 +141,7 @@ class TestRows:
 
     @property
     def hashes_in_order(self):
-        """Hashes of the rows without their labels, in reading order; if there are too many, the smallest, sorted."""
+        """Hashes of the rows without their labels, in the order read; if too many, only the smallest, sorted."""
         return numpy.concatenate([numpy.empty(0, numpy.uint64), *self._x])
 
     def extend(self, other):

@@ -50,7 +50,7 @@ def _count_fitted(unique, fit):
 
 
 def _is_run(rows, order):
-    """Return whether ``rows`` are consecutive in ``order``, the training rows in reading order."""
+    """Return whether ``rows`` are consecutive in ``order``, the training rows in the order in which they were read."""
     if not _MIN_ROWS <= len(rows) <= len(order):
         return False
     starts = numpy.flatnonzero(order[: len(order) - len(rows) + 1] == rows[0])

@@ -146,7 +146,7 @@ class Code:
             self.objects[name] = value
 
     def _read_from(self, name, owner, names, depth):
-        """Record what code containing ``names`` reads from ``owner``, which is a module, class or object."""
+        """Record what is read from ``owner``, a module, class or object, by code that contains ``names``."""
         key = id(owner), frozenset(names)
         if key in self._seen:
             return

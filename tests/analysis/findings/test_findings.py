@@ -1775,7 +1775,7 @@ def test_leak_names_the_line_of_the_split(text: str, where: str) -> None:
         ),
         (
             JOIN_BOTH + LOOP.format("x, y = join(x, y)"),
-            "In the loop over the folds, make changed copies only of the training rows of each fold, and use concatenate() only "
+            "In the loop over the folds, make modified copies of only the training rows of each fold, and use concatenate() only "
             "on their labels.",
         ),
         (
@@ -1817,7 +1817,7 @@ def test_remedy_for_changed_copies_names_data_and_labels() -> None:
     """Repeating only the labels of the training rows would leave too few rows of data."""
     (found,) = find_in_sources(read(JOIN_NOISY + SPLIT_ALL))
     assert found.remedy == (
-        "Split first, then make changed copies only of the training rows, and use tile() only on their labels."
+        "Split first, then make modified copies of only the training rows, and use tile() only on their labels."
     )
 
 
