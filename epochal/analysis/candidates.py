@@ -86,7 +86,7 @@ def _read(path: Path) -> bytes:
 
 
 def _name_of(node: ast.AST, imported: dict[str, str]) -> str:
-    """Return the last part of a name or attribute, without the alias under which it was imported."""
+    """Return the last part of a name or attribute; if this is an import alias, the last part of the original name."""
     name = last_name(node)
     return imported.get(name, name).rpartition(".")[2]
 

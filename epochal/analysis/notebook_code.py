@@ -110,7 +110,7 @@ class _MagicParser(ArgumentParser):
     """A parser for the arguments of a cell magic that works like IPython's: options may appear anywhere in the line."""
 
     def __init__(self, **actions: str) -> None:
-        """Create a parser. ``actions``: the names of the options, each with what ``argparse`` does about it."""
+        """Create a parser. ``actions``: the names of the options, each with its ``argparse`` action."""
         super().__init__(add_help=False)
         for name, action in actions.items():
             self.add_argument(f"--{name.replace('_', '-')}", action=action, default="")

@@ -1,4 +1,4 @@
-"""Find all lines in a file that cannot run unattended, so that one message can name them all."""
+"""Find all lines in a file that call a function, and describe line numbers in words for use in a message."""
 
 import ast
 from collections.abc import Sequence

@@ -157,7 +157,7 @@ _CHANGE = (
 _CHANGE_BEFORE = re.compile(rf"(?<![a-z]){_CHANGE}\W+(?:(?:in|of)\W+)?(?:\w+\W+){{0,2}}$", re.IGNORECASE)
 _CHANGE_AFTER = re.compile(rf"(?<![a-z]){_CHANGE}(?![a-z])|\bnot\b|\bfrom\s+[\d.]+\s+to\b", re.IGNORECASE)
 _NOT_PLAIN = (_TARGET_AFTER, _CHANGE_AFTER, _OTHER_ACCURACIES)
-"""Match the text between an accuracy's name and its number if the number is not the measured plain accuracy."""
+"""Match the text between an accuracy's name and its number if the number is a target, a change or another measure."""
 # Accuracies on a part of the test set, or of one of several models or epochs.
 _PART = re.compile(
     r"(?<![a-z])(?:best|highest|max(?:imum)?|peak|fold|split|class|categor\w+|digit|label|group|client|worst|lowest"
@@ -213,9 +213,9 @@ _STATED = re.compile(rf"(?:[:=|→~]|->|\b(?:is|was|of|equals|at|reached|to be))
 _PERCENTAGE_BEFORE = re.compile(r"\d\s*(?:%|per\s?cent|pct)\s*$", re.IGNORECASE)
 """Matches a percentage at the end of a text, such as the "93.8 percent" that precedes "of 450"."""
 _TOTAL = re.compile(r"\d\b[^:=]{0,40}\bof\W{0,9}\d+$", re.IGNORECASE)
-"""Matches a whole number after "of" that is the total of an earlier number, as in "431 correct of 450"."""
+"""Matches a whole number after "of" that is the total for an earlier count, as in "431 correct of 450"."""
 _OF_TOTAL = re.compile(r"\s+(?:out\s+)?of\s+(?:the\s+)?(?!100\b)\d", re.IGNORECASE)
-"""Matches a total after a number, as in "of 450"; not "out of 100", after which the number is a percentage in any case."""
+"""Matches a total after a number, as in "of 450", but not "of 100": a number out of 100 is a percentage in any case."""
 # "431 of 450" may instead number something ("Test accuracy, epoch: 5 of 5"), and the count may be one of errors.
 _NUMBERED_BEFORE = re.compile(r"(?<![a-z])(?<!\d )(?:epochs?|steps?|iter\w*|batch\w*)\W*$", re.IGNORECASE)
 _COUNT_AFTER = re.compile(

@@ -1,4 +1,7 @@
-"""Estimate, without I/O, how much of a test set was in earlier ones, from the smallest hashes of their rows."""
+"""Estimate the share of a test set that was in earlier test sets by comparing the smallest hashes of their rows.
+
+This module does no I/O.
+"""
 
 import struct
 from collections.abc import Iterable

@@ -70,7 +70,8 @@ def lists_some(line: str, numbers: Sequence[float]) -> bool:
     """Return whether the numbers in a line's last brackets are two or more successive ``numbers``, perhaps rounded.
 
     If a line has no brackets, this applies to the whole line. Some ``numbers`` may be absent, because lines may be cut
-    or wrapped. A list may also begin with the mean of ``numbers``, followed by their standard deviation or any of them.
+    or wrapped. A list may also begin with the mean of ``numbers``, followed by any of ``numbers`` or their
+    standard deviation.
     """
     listed = find_shares(line.rpartition("[")[2].partition("]")[0])
     if len(listed) < 2 or len(numbers) < 2:

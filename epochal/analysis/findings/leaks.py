@@ -728,7 +728,7 @@ class _Flow:
 
 
 def _adds_axis(node: ast.Subscript) -> bool:
-    """Return whether a subscript makes its rows the only element of a new outer axis, as in ``x[None]``."""
+    """Return whether a subscript adds an outer axis of length 1, as in ``x[None]``."""
     rows = first_index(node)
     return is_literal(rows, None) or last_name(rows) == "newaxis"
 

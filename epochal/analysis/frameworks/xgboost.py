@@ -29,7 +29,10 @@ SET_EPOCHS = (
 _MOVED_FROM_FIT = frozenset({"callbacks", "early_stopping_rounds", "eval_metric"})
 """Arguments that have moved from an estimator's ``fit`` to its constructor."""
 _REMOVED_VALUES = {"gpu_hist": "'hist'", "gpu_exact": "'exact'"}
-"""Values that ``tree_method`` no longer accepts. Setting one raises no error, but a later call fails and quotes it."""
+"""Values that ``tree_method`` no longer accepts.
+
+Setting one raises no error, but a later call fails with an error message that quotes the value.
+"""
 _PREDICTIONS = frozenset({"apply", "predict", "predict_proba"})
 
 
