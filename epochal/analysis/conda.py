@@ -117,9 +117,9 @@ def _explain_fault(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
 
 
 def _leaves_quote_open(text: str, mark: yaml.Mark) -> bool:
-    """Return whether a quote that was opened on an earlier line ends just before ``mark``, at another value's quote.
+    """Return whether a quote left open on an earlier line was closed by another value's opening quote, before ``mark``.
 
-    The closing quote of the other value is then left over: it follows on the line of ``mark``.
+    The other value's closing quote is then unmatched, and is found in the rest of the line of ``mark``.
     """
     last = list(takewhile(lambda token: token.start_mark.index < mark.index, yaml.scan(text)))[-1]
     is_quoted = (

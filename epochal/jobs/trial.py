@@ -83,7 +83,7 @@ def start_trial(active: ActiveRun, proposal: Proposal) -> StartedTrial:
 
 
 def run_trial(active: ActiveRun, started: StartedTrial) -> Trial:
-    """Run a started trial, measure its accuracy, and return the trial after storing the outcome.
+    """Run a trial from ``start_trial``, measure its accuracy, and return the trial after storing the outcome.
 
     A trial of a search fails if its test rows are certain to differ from those of the run's first measured trial.
 
@@ -219,10 +219,10 @@ def _failed_after_early_stop(trial: Trial, choice: Choice | RunFailed) -> bool:
 def _prepare_exact_epochs(
     active: ActiveRun, started: StartedTrial, provided: ProvidedCheckpoints
 ) -> tuple[StartedTrial, ProvidedCheckpoints]:
-    """Prepare to run a stopped trial again from its checkpoint, for the number of epochs already completed.
+    """Prepare to rerun a stopped trial from its checkpoint, with its number of epochs set to the number completed.
 
-    The fit's history then has the length that the script expects. If the number is unknown or cannot be set, the
-    trial is run for all epochs.
+    The fit's history then has the length that the script expects. If the number completed is unknown or the number
+    of epochs cannot be set, the trial is run for all its epochs.
     """
     changes = dict(started.proposal.changes)
     if raised := _find_raised(active, started.proposal):

@@ -113,7 +113,10 @@ def rounding_error(value: float) -> float:
 
 
 def is_share_of(value: float, count: int) -> bool:
-    """Return whether ``value``, which may be rounded, is a whole number divided by ``count``, as 0.33 is for 3."""
+    """Return whether ``value``, which may be rounded, is a whole number divided by ``count``.
+
+    For example, 0.33 is such a value if ``count`` is 3.
+    """
     return abs(round(value * count) / count - value) <= max(1e-9, 0.501 * 10.0 ** -_count_decimals(value))
 
 

@@ -465,7 +465,7 @@ class _Flow:
         return next((leak for leak in leaks if not leak.copies and not is_fit), None)
 
     def _find_repeated_labels(self, data: ast.expr, labels: ast.expr, step: Step) -> _Leak | None:
-        """Return the leak in labels that are repeated for data joined with modified copies; else None."""
+        """Return the leak if ``labels`` are repeated and ``data`` includes modified copies of rows; otherwise None."""
         leak = self._leak_of(labels, step) or self._find_tiled(labels, step)
         if not leak or leak.copies != _REPEATS or not self._augmented.is_augmented(data, step):
             return None

@@ -237,7 +237,7 @@ def _name_log_file(source: Source, call: ast.Call) -> str:
 
 
 def _is_used_elsewhere(source: Source, node: ast.expr) -> bool:
-    """Return whether an expression is a variable that is used more than once, so that its value may be changed."""
+    """Return whether an expression is a variable that is used more than once: another use may change its value."""
     name = node.id if isinstance(node, ast.Name) else ""
     used = (each for each in source.nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
     return bool(name) and sum(each.id == name for each in used) > 1

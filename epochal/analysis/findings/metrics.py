@@ -361,8 +361,8 @@ def find_hidden_accuracy(sources: tuple[Source, ...]) -> tuple[str, int, str] | 
 def find_unseen_accuracy(sources: tuple[Source, ...], output: str) -> tuple[str, int, str] | None:
     """Return the same as ``find_hidden_accuracy`` for a script that has run; ``output`` is what it printed.
 
-    Even if it is not known why a message is not shown, the output lacks its text. If the output contains the text of
-    any message about an accuracy, None is returned.
+    A message whose text is missing from the output is found even if the reason is unknown. If the output contains the
+    text of any message about an accuracy, None is returned.
     """
     unseen = [(source, step, call) for source, step, call in _find_logged(sources) if _name_accuracy(call)]
     shown = _compress(output) if unseen else ""

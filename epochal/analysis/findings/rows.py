@@ -57,7 +57,7 @@ class Rows:
     def __init__(self, source: Source, *, knows_parts: bool = True) -> None:
         """Start with the objects that the module ``source`` creates, and with no rows.
 
-        ``knows_parts``: whether a part of a split is treated as a part; if false, it is treated as if it were all rows.
+        ``knows_parts``: whether the parts of a split are told apart; if false, each part is treated as if it were all rows.
         """
         self.source = source
         self._knows_parts = knows_parts

@@ -232,7 +232,7 @@ class _Choices:
                 self._answers |= dict.fromkeys(names_in(target), call)
 
     def _is_test(self, call: ast.Call, names: Collection[str]) -> bool:
-        """Return whether a measuring or predicting call uses rows other than those of the variables ``names``."""
+        """Return whether a call that evaluates or predicts uses rows other than those in the variables ``names``."""
         given = {each.id for argument in call.args for each in ast.walk(argument) if isinstance(each, ast.Name)}
         is_named = any(each in self._rows.test_indices or TEST_NAME.search(each) for each in given)
         return is_named or root_name(call.args[0]) not in names

@@ -29,8 +29,8 @@ class DatasetCache:
 
     folder: the name of the framework's folder in Epochal's dataset cache.
     variable: the environment variable that sets the framework's cache folder.
-    link_folder: for a framework that writes next to its cached files, the folder in the training process's HOME that
-        holds links to these files; empty if ``variable`` is set for training instead.
+    link_folder: for a framework that writes files next to its cached ones, the folder in the training process's HOME
+        that holds links to the cached files; empty if ``variable`` is set for training instead.
     scripts: for each dataset that can be downloaded, Python code that downloads it into the cache.
     module: a regular expression for the path and name of each function that downloads a dataset, such as
         ``sklearn/datasets/_covtype.py fetch_covtype``. Its group ``name`` is the dataset's name. Empty if the framework

@@ -594,7 +594,7 @@ def _repeated_share(pairs, part=1.0):
 
 
 def _share_at_size(share, rows, more):
-    """Extrapolate the share of repeated rows from ``rows`` rows to a larger number, ``more``."""
+    """Extrapolate the share of repeated rows among ``rows`` rows to a larger number of rows, ``more``."""
     if more <= rows or not rows or share >= 1:
         return share
     return 1 - (1 - share) ** (more / rows)

@@ -277,8 +277,9 @@ class SharedState:
     def transformations_of(self, rows):
         """Return the identities of the transformations that ``rows`` (hashes) come from, including any earlier ones.
 
-        In a loop over folds, selectors may choose the same columns, so that the same row is the result of several. So
-        each row counts as the result of the transformation that produced most of ``rows`` or, of several, the last one.
+        In a loop over folds, several selectors may choose the same columns and so produce the same row. Each row
+        therefore counts as the result of the transformation that produced most of ``rows``; if several produced
+        equally many, the last one counts.
         """
         identities, unexplained = set(), numpy.unique(rows) if self._transformations else rows
         counts = [is_in(unexplained, results).sum() for results, _ in self._transformations]
