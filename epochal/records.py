@@ -543,7 +543,7 @@ class Step(StrEnum):
 
     @property
     def label(self) -> str:
-        """The step in words, such as ``pull job started``, for output that people or programs read."""
+        """The step in words, such as ``pull job started``."""
         return re.sub(r"^job (\w+)", r"\1 job", self.value)
 
     @staticmethod

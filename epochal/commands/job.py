@@ -35,5 +35,5 @@ def retrain() -> None:
 def prove(
     nonce: Annotated[str, typer.Argument(help="A random value that identifies the check.")],
 ) -> None:
-    """Print digests of this machine's EPOCHAL_HOME, database and scripts, for the command epochal jenkins check."""
+    """Print digests of this machine's EPOCHAL_HOME, database and scripts, for ``epochal jenkins check``."""
     typer.echo(PROOF_PREFIX + json.dumps(describe_installation(Environment.read(), nonce)))

@@ -7,5 +7,5 @@ import typer
 Json = Annotated[bool, typer.Option("--json", help="Print only JSON to standard output.")]
 RunNumber = Annotated[
     int,
-    typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number, as listed by the command epochal history."),
+    typer.Argument(metavar="RUN", min=1, max=2**31, help="The run's number, as listed by epochal history."),
 ]

@@ -83,7 +83,7 @@ def _end_like(active: ActiveRun, earlier: Run, adopted: Trial | None) -> State:
     assert ended.best.accuracy is not None
     accuracy = describe_with_threshold(ended.best.accuracy.value, active.threshold)
     log(f"verdict: {ended.state}, {accuracy}, reused from run {earlier.id}")
-    log("nothing that affects the verdict has changed; to train anyway, use the command epochal run --force")
+    log("nothing that affects the verdict has changed; to train anyway, use epochal run --force")
     store_end(active.app, ended)
     return ended.state
 

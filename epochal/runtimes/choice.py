@@ -18,7 +18,7 @@ def choose_runtime(name: RuntimeName, home: Path, settings: ServerSettings, dock
     """
     if name == "process":
         return ProcessRuntime(home, settings)
-    # Imported only if needed: importing Docker's client takes a fifth of the start-up time of the command epochal job train.
+    # Imported only if needed: importing Docker's client takes a fifth of the start-up time of epochal job train.
     from epochal.runtimes.docker import DockerRuntime
     from epochal.runtimes.engine import connect
 

@@ -247,7 +247,7 @@ class ServerSettings(Table):
         RuntimeName,
         Field(
             description="Where training runs: docker, process (no sandbox), or auto (docker if its engine answers, else process).\n"
-            "auto is only for the command epochal run: a server waits for Docker rather than training without a sandbox."
+            "auto is only for epochal run: a server waits for Docker rather than training without a sandbox."
         ),
     ] = "docker"
     supersede: Annotated[

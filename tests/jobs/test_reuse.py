@@ -78,7 +78,7 @@ def test_commit_without_relevant_change_reuses_the_verdict(
     assert (run.trials, run.threshold, run.image) == (first.trials, 0.7, first.image)
     printed = capsys.readouterr().out
     assert "verdict: reached, 0.750 (threshold 0.70), reused from run 1" in printed
-    assert "to train anyway, use the command epochal run --force" in printed
+    assert "to train anyway, use epochal run --force" in printed
     assert "run 2: 0.750 (threshold 0.70) · 2 trials · reused from run 1" in printed
 
     commented = developer.script.replace("'''A model.'''", "'''Other words.'''\n# A comment.").replace(" = 20", "=20")

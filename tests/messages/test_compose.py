@@ -108,14 +108,14 @@ class _Tags(HTMLParser):
             "nn.py did not reach its threshold of 0.80: the best accuracy was 0.771 with epochs = 20 → 30 (trial 2 of run 5). "
             "The run had as many trials as max_trials = 3 allows. "
             "This commit changes nothing that affects the verdict of run 5, so the verdict was reused and nothing was "
-            "trained. To make sure that the verdict was not due to chance, train again with the command epochal run --force.",
+            "trained. To make sure that the verdict was not due to chance, train again with epochal run --force.",
         ),
         (
             reports.adopted(),
             "Threshold Accuracy Reached!!! 0.831 (threshold 0.80) · ada/digits main 3f2a1b9, reused from run 5",
             "nn.py reached its threshold of 0.80: accuracy 0.831 as committed (trial 2 of run 5). "
             "This commit adopts the change that run 5 suggested, so the verdict was reused and nothing was "
-            "trained. To make sure that the verdict was not due to chance, train again with the command epochal run --force.",
+            "trained. To make sure that the verdict was not due to chance, train again with epochal run --force.",
         ),
     ],
     ids=["reached", "reached as committed", "exhausted", "failed", "reused", "adopted"],

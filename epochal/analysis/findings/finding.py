@@ -9,9 +9,9 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     NOTE = "note"
-    """Worth knowing, but unlikely to make training fail or cause the accuracy to be refused."""
+    """Worth knowing, but unlikely to make training fail or the accuracy invalid."""
     WARNING = "warning"
-    """Training may fail, or the measured accuracy may be inflated or refused."""
+    """Training may fail, or the accuracy may be too high or not count."""
     ERROR = "error"
     """A run would fail before training starts."""
 

@@ -55,7 +55,7 @@ def result_sentence(run: Run, changes: Sequence[str]) -> str:
             what = f"adopts the change that run {run.reused_run} suggested"
         reused = (
             f" This commit {what}, so the verdict was reused and nothing was trained. "
-            "To make sure that the verdict was not due to chance, train again with the command epochal run --force."
+            "To make sure that the verdict was not due to chance, train again with epochal run --force."
         )
     if run.state is State.REACHED:
         return f"{run.script} reached its threshold of {threshold}: accuracy {accuracy} {how}.{reused}"

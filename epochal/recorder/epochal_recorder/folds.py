@@ -122,9 +122,9 @@ def _draw_folds(estimator, cv, labels, groups, count):
 
 
 def _group_folds(count, share, limit):
-    """Assign ``count`` folds to at most ``limit`` groups, and return the group number of each assigned fold.
+    """Divide ``count`` folds into groups, and map the folds in the first ``limit`` groups to the groups' numbers.
 
-    Each group has at least one fold, and tests about ``share`` (0 to 1) of all rows. Any other folds are left out.
+    Each group has at least one fold, and its test rows are about ``share`` (0 to 1) of all rows.
     The groups are drawn at random. Successive folds in one group could hide leaks: a row and the copies that follow it
     would all be test rows.
     """
