@@ -184,7 +184,7 @@ class _Reader(ast.NodeVisitor):
         self._visit_as(_Use.READ, node.value, names if is_simple else [])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """Record whether the variable in an annotated assignment is assigned a path."""
+        """Record the path, if any, that an annotated assignment assigns to a variable."""
         name = last_name(node.target)
         self.visit(node.target)
         if node.value:

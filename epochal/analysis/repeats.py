@@ -1,4 +1,4 @@
-"""Find all lines in a file that call a function, and describe line numbers in words for use in a message."""
+"""Find all lines in a file that call a function, and format line numbers as text for a message."""
 
 import ast
 from collections.abc import Sequence

@@ -66,7 +66,7 @@ class Module:
             return None
 
     def scope_nodes(self) -> Iterator[ast.AST]:
-        """Yield the module's top-level nodes in source order, without entering functions, classes or comprehensions."""
+        """Yield the nodes in the module's own scope in source order, without entering functions, classes or comprehensions."""
         stack: list[ast.AST] = [self.tree]
         while stack:
             node = stack.pop()

@@ -93,7 +93,7 @@ def _request(client: httpx.Client, name: str, method: str, path: str, content: d
 
 
 def _error_messages(response: httpx.Response) -> list[str]:
-    """Return the error messages in GitHub's response: the ``message`` and, for status 422, those in ``errors``."""
+    """Return a sentence for each error in GitHub's response: ``message``, and those in ``errors`` (sent with status 422)."""
     try:
         content = response.json()
         parts = [content, *content.get("errors", [])]

@@ -150,7 +150,7 @@ def _describe_thread(script: Script, function: Frame) -> str:
     for path, call in script.find_calls("Thread"):
         target = next((each.value for each in call.keywords if each.arg == "target"), None)
         if target is not None and last_name(target) == function.function:
-            return f"{function.function}, started on line {call.lineno} of {path}"
+            return f"{function.function}, in the thread created on line {call.lineno} of {path}"
     return f"{function.function} in {function.place}" if function.path else function.function
 
 

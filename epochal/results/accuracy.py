@@ -641,7 +641,7 @@ class _Chooser:
         if mean.overlap.is_part:
             return (
                 "In the cross-validation, the rows of a test fold are also in the training folds, so the accuracy is meaningless. "
-                "Pass folds that keep the test rows out of the training folds, as KFold(5) does."
+                "Use a splitter that keeps the test rows out of the training folds, such as cv=KFold(5)."
             )
         remedy = (
             "Cross-validate the original rows, and copy or oversample rows only in the training folds. If the data naturally "
@@ -680,7 +680,7 @@ class _Chooser:
         )
 
     def _no_accuracy_error(self) -> RunFailed:
-        """Return the error for a trial without an accuracy that counts, with the most specific explanation."""
+        """Return the error for a trial that has no accuracy that counts, with the most specific explanation available."""
         # If the script has predicted other rows, too, and prints no accuracy, the refused predictions are not its test.
         has_test = self._sound_predictions and self._findings.printed.test is None
         for refused in (self._refused, [] if has_test else self._refused_predictions):

@@ -12,7 +12,7 @@ _ROUNDING = 1 + 1e-6
 Keras stores the rate as a 32-bit float.
 """
 _LARGE_INPUT = 100
-"""Inputs at least this large are the most likely cause of divergence, and clipping the gradients would not help much."""
+"""If nothing else explains divergence, inputs at least this large do. Clipping the gradients would not help much."""
 _MAX_COLUMNS = 10
 """The maximum number of columns that a message lists."""
 

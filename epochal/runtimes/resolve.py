@@ -7,11 +7,12 @@ environment. It uses only the standard library. UV is the path of uv, and PACKAG
 server's ``[sandbox]`` settings. FOLDER contains:
 
 FRAMEWORK.txt      the framework's pins
-FRAMEWORK.in       the packages wanted with the framework; if there is no such file, all pinned packages are wanted
+FRAMEWORK.in       the packages to install for the framework; if there is no such file, all pinned packages
 requirements.txt   the repository's requirements, if there are any
 
-The repository's versions take precedence. Pins are kept where possible, and a wanted package is left out if the
-repository needs the same package under another name (see ``_read_wanted``). The script writes to FOLDER:
+The repository's versions take precedence, and pins are kept where possible. If the repository needs one of the
+framework's packages under another name (see ``_read_wanted``), the package is installed under the framework's name if
+the pinned version is acceptable, and otherwise under the repository's name. The script writes to FOLDER:
 
 packages.txt       the packages to install
 shared.txt         the packages in packages.txt that would also be installed without a requirements.txt

@@ -16,7 +16,7 @@ _HEARTBEAT_TIMEOUT = timedelta(seconds=90)
 
 
 def this_process() -> str:
-    """Return the owner name of the calling process: its machine, PID namespace, process ID and start time."""
+    """Return the name that identifies the calling process as an owner: its machine, PID namespace, process ID and start time."""
     pid = os.getpid()
     return f"{_machine()}/{pid}/{_start_time(pid)}"
 

@@ -9,7 +9,7 @@ class Severity(StrEnum):
     """The severity of a finding."""
 
     NOTE = "note"
-    """Worth knowing, but unlikely to make training fail or the accuracy invalid."""
+    """Worth knowing, but unlikely to make training fail or to invalidate the accuracy."""
     WARNING = "warning"
     """Training may fail, or the accuracy may be too high or not count."""
     ERROR = "error"

@@ -175,14 +175,14 @@ def _part_of(value: ast.expr, place: int) -> ast.expr:
 
 
 def _columns_of(index: ast.expr) -> list[ast.expr]:
-    """Return an index, and the strings and variables in it if it is a list or tuple."""
+    """Return ``index`` and, if it is a list or tuple, the strings and variables in it."""
     elements = index.elts if isinstance(index, ast.List | ast.Tuple) else []
     texts = [each for each in elements if isinstance(each, ast.Constant) and isinstance(each.value, str)]
     return [index, *texts, *(each for each in elements if isinstance(each, ast.Name))]
 
 
 def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
-    """Yield those nodes of an expression whose values matter: all except row filters and the names of columns."""
+    """Yield the nodes of an expression that may read values; outer row filters and the like are left out."""
     while isinstance(expression, ast.Call) and last_name(expression.func) in _CONVERSIONS | _SELECTING_ROWS:
         if not isinstance(expression.func, ast.Attribute):
             break

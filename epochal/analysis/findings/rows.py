@@ -300,7 +300,7 @@ class Rows:
         return self._knows_parts and is_named_part(node)
 
     def is_grouped(self, node: ast.expr) -> bool:
-        """Return whether an expression holds groups of rows, such as ``df.groupby("y")``."""
+        """Return whether an expression groups rows, as ``df.groupby("y")`` does, or uses such groups."""
         if isinstance(node, ast.Name) and node.id in self.calls:
             return self.is_grouped(self.calls[node.id])
         return any(isinstance(each, ast.Attribute) and each.attr in _GROUPING for each in ast.walk(node))

@@ -480,7 +480,7 @@ def _explain_missing_gpu(source: Source, step: Step, answers: Mapping[str, objec
 
 
 def _evaluate_without_gpu(source: Source, node: ast.expr, answers: Mapping[str, object]) -> object:
-    """Return the value that a condition has without a GPU; () means an empty list, and None an unknown value."""
+    """Return the value that an expression would have if there were no GPU; () means an empty list, and None an unknown value."""
     match node:
         case ast.Name(id=name):
             return answers.get(name)

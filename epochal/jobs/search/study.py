@@ -26,10 +26,10 @@ _SCHEMA = "optuna"
 
 
 def storage_url(database: str, default: str) -> str:
-    """Return the URL of Optuna's storage: ``database`` if that is a PostgreSQL URL, otherwise ``default``.
+    """Return the URL of Optuna's storage: ``database`` with a schema added if that is a PostgreSQL URL, otherwise ``default``.
 
     ``database``: the URL in the server's settings, which may be empty. In PostgreSQL, Optuna gets a schema named
-    ``optuna``, which is created if it is missing. Raises SQLAlchemyError if PostgreSQL does not answer.
+    ``optuna``, which is created if it is missing. Raises SQLAlchemyError if PostgreSQL does not respond.
     """
     if not database.startswith("postgresql"):
         return default

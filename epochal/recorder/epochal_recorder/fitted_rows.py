@@ -102,7 +102,7 @@ class FittedRows:
         self.has_changing_rows = False
         """Whether each pass has different rows, because they are augmented or generated."""
         self.why_unseen = ""
-        """Why some rows could not be seen; empty if all rows were seen."""
+        """Why some rows are unknown; empty if all rows are known."""
         self.is_regression = False
         """Whether the fit is a regression, with targets that are not whole numbers."""
         self.forms = []

@@ -1,6 +1,6 @@
 """Compute 64-bit hashes of rows. Equal rows have the same hash, whatever their position or data type.
 
-A row is the data of one sample, that is, of one index along the first axis. Numbers are hashed as 32-bit floats,
+A row is the data of one sample, that is, everything at one index along the first axis. Numbers are hashed as 32-bit floats,
 one-hot labels as the index of their class, and dictionaries in sorted key order. Zeros at the end of a row are ignored,
 because they may be padding.
 """
