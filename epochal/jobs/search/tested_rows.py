@@ -12,10 +12,11 @@ from epochal.records import Trial
 def advise_same_rows(
     sources: tuple[Source, ...], space: Sequence[Dimension], trials: Sequence[Trial], other: Trial
 ) -> str:
-    """Return advice on testing all trials on the same rows. ``other``: a trial whose test rows differ from the first trial's.
+    """Return advice on testing all trials on the same rows.
 
-    The advice names the split that has no seed, if any. Otherwise, if all of the code's random draws are seeded, it
-    names the constants in ``space`` that differ between the two trials.
+    ``other``: a trial whose test rows differ from the first trial's. The advice names the split that has no seed, if
+    any. Otherwise, if all of the code's random draws are seeded, it names the constants in ``space`` that differ between
+    the two trials.
     """
     if split := next((each for each in find_unseeded_splits(sources) if each.kind == "unseeded_split"), None):
         return f"Seed the split on line {split.line} of {split.path}. {split.remedy}"
