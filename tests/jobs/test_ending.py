@@ -46,7 +46,11 @@ def test_idle_thread_does_not_keep_the_training_alive(home: Path, tmp_path: Path
     threads = "def watch():\n    while True:\n        time.sleep(60)\nthreading.Thread(target=watch).start()\n"
     result = _train(home, tmp_path, _LEARNS.replace("20", "30") + _IMPATIENT + threads + _MEASURES)
     assert result.run.state is State.REACHED
-    assert [note for note in result.run.notes if "watch, in the thread created on line 7 of nn.py" in note and "daemon=True" in note]
+    assert [
+        note
+        for note in result.run.notes
+        if "watch, in the thread created on line 7 of nn.py" in note and "daemon=True" in note
+    ]
 
 
 def test_thread_that_works_is_waited_for(home: Path, tmp_path: Path) -> None:
