@@ -66,7 +66,7 @@ def explain_missing_file(name: str, code: Path, line: str = "", *, is_computed: 
         )
     if path.startswith("/") or _OTHER_MACHINE.match(name):
         if same := find_committed(path, files):
-            return f"{name} is a path on another machine. The commit contains the file: change the path to {same}."
+            return f'{name} is a path on another machine. The commit contains the file: change the path to "{same}".'
         if path.startswith("~"):
             return f"{name} does not exist, because the home folder is empty during training. {_COMMIT}"
         return f"{name} is neither in the commit nor on the training machine. {_COMMIT}"

@@ -35,7 +35,7 @@ deep/**
         (
             "/home/anna/nn/Data/Train.csv",
             "",
-            "is a path on another machine. The commit contains the file: change the path to Data/Train.csv.",
+            'is a path on another machine. The commit contains the file: change the path to "Data/Train.csv".',
         ),
         ("C:\\Users\\anna\\x.csv", "", "Commit the file, or put the data in the server's data folder"),
         (

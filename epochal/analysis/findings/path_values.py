@@ -124,7 +124,7 @@ def explain_foreign_path(path: str, reads: Sequence[PathRead], files: Collection
     slash = "/" if path.endswith(("/", "\\")) else ""
     lines = sorted({each.line for each in reads if "\\" in (each.value.text or "")[len(path) :]})
     slashes = f", and write / instead of \\ on {describe_lines(lines)}" if lines else ""
-    return f"The repository contains the {what}: change the path to {start}{slash}{slashes}."
+    return f'The repository contains the {what}: change the path to "{start}{slash}"{slashes}.'
 
 
 def _tails(path: str, reads: Sequence[PathRead]) -> list[str]:

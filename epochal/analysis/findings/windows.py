@@ -34,6 +34,7 @@ def find_windows(sources: tuple[Source, ...]) -> Iterator[Finding]:
     severity = Severity.NOTE if _WINDOWLESS.issuperset(certain.values()) else Severity.WARNING
     for source in sources if certain else ():
         calls = [each for each in source.calls if _is_window_call(source, each) and each not in optional]
+        calls.sort(key=lambda call: (call.lineno, call.col_offset))
         names = list(dict.fromkeys(f"cv2.{last_name(call.func)}()" for call in calls))
         lines = sorted({call.lineno for call in calls})
         if calls:

@@ -1851,6 +1851,11 @@ def test_leak_in_a_function_of_another_file_is_found(call: str) -> None:
             4,
             "cv2.imshow() and cv2.waitKey() on lines 4 and 5 need a display, but training runs without one.",
         ),
+        (
+            "for x in rows:\n    cv2.imshow('a', x)\ncv2.destroyAllWindows()\n",
+            3,
+            "cv2.imshow() and cv2.destroyAllWindows() on lines 3 and 4 need a display, but training runs without one.",
+        ),
         ("cv2.namedWindow('a')\n", 2, "cv2.namedWindow() on line 2 needs a display, but training runs without one."),
         ("if len(x) > 2:\n    cv2.imshow('a', x)\ncv2.waitKey(0)\n", 4, None),
         ("if SHOW:\n    cv2.imshow('a', x)\n", 0, None),
