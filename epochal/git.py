@@ -254,7 +254,8 @@ def fetch_commit(cache: Path, url: str, branch: str, sha: str, credentials: str 
                 except GitError:
                     run_git([*fetch, "--", url, f"refs/heads/{branch}"])
         except GitError as error:
-            raise RunFailed(Reason.REPOSITORY_UNREACHABLE, f"{shown} could not be fetched.", str(error)) from None
+            reason = Reason.REPOSITORY_UNREACHABLE
+            raise RunFailed(reason, f"{shown} could not be fetched. {reason.remedy}", str(error)) from None
         if not repository.has(sha):
             raise RunFailed(
                 Reason.UNKNOWN_COMMIT,

@@ -153,7 +153,7 @@ def test_logged_accuracy_that_is_not_shown_is_explained(home: Path, tmp_path: Pa
 _TO_FILE = "handler = logging.FileHandler('train.log')\nlog = logging.getLogger('digits')\nlog.setLevel('INFO')\n"
 _UNSEEN = "logs an accuracy with info(), but that message is not in the output"
 _PRINT_IT = "print the accuracy in a line like 'Test accuracy: 0.83'"
-_ADD_HANDLER = ", or add a logging.StreamHandler() to the logger and set its level to logging.INFO"
+_ADD_HANDLER = ", or add a logging.StreamHandler() to the logger and call the logger's setLevel(logging.INFO)"
 
 
 @pytest.mark.parametrize(

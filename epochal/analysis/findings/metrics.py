@@ -387,7 +387,7 @@ def _suggest_output(sources: tuple[Source, ...], method: str) -> str:
     if "logging" not in imported or uses_other_loggers(sources):
         return printing
     level = "DEBUG" if method == "debug" else "INFO"
-    return f"{printing}, or add a logging.StreamHandler() to the logger and set its level to logging.{level}"
+    return f"{printing}, or add a logging.StreamHandler() to the logger and call the logger's setLevel(logging.{level})"
 
 
 def _find_logged(sources: tuple[Source, ...]) -> Iterator[tuple[Source, Step, ast.Call]]:
