@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from epochal.analysis.requirements import find_refused, strip_comments
 from epochal.errors import Reason, RunFailed
 from epochal.grammar import join_words
 
@@ -57,6 +58,8 @@ _UNEXPECTED = ("but found '<scalar>'", "but got '<scalar>'", "but got ':'")
 """How PyYAML's error messages end if text follows the end of a value, for example because of an unclosed quote."""
 _COMMENT = re.compile(r"(?:^|\s)#")
 _PLAIN = re.compile(r"[\w.*+!]+")
+_SEPARATOR = re.compile(r"[\s,]+(?=[A-Za-z])")
+"""Matches what separates requirements written on one line, but not the comma in ``numpy>=1, <2``."""
 
 
 def conda_to_pip(text: str, source: str) -> str:
@@ -175,11 +178,20 @@ def _refuse_dependency(dependency: Any, position: int, text: str, source: str) -
         return _error(
             f"{where}: there is no list under `pip:`. Indent the lines of its packages further than this line"
         )
-    if not isinstance(value, str):
+    requirements = _split(value) if isinstance(value, str) else []
+    if not requirements:
         return _error(f"{where}: the value of `pip:` is not a list. Write a list, as in `pip: [numpy, pandas]`")
-    entry = yaml.safe_dump({"pip": value.splitlines()}, default_flow_style=True, width=math.inf).strip()
+    entry = yaml.safe_dump({"pip": requirements}, default_flow_style=True, width=math.inf).strip()
     written = entry if listing and listing.flow_style else f"- {entry[1:-1]}"
     return _error(f"{where}: the value of `pip:` is not a list. Write `{written}`")
+
+
+def _split(value: str) -> list[str]:
+    """Return the requirements in ``value``, separated by line ends, spaces or commas; empty if one would be refused."""
+    parts: list[str] = []
+    for line in strip_comments(value).splitlines():
+        parts += _SEPARATOR.split(line.strip(" ,")) if find_refused(line) else [line]
+    return [] if find_refused("\n".join(parts)) else parts
 
 
 def _find_dependencies(text: str) -> yaml.SequenceNode | None:

@@ -39,6 +39,17 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
             "environment.yml line 3: the value of `pip:` is not a list. Write `- pip: [scikit-learn]`, or list what",
         ),
         ("dependencies:\n  - pip: |\n      numpy\n      a[b]<9,>=1\n", "Write `- pip: [numpy, 'a[b]<9,>=1']`, or"),
+        ("dependencies:\n  - pip: numpy scikit-learn\n", "not a list. Write `- pip: [numpy, scikit-learn]`, or"),
+        ("dependencies:\n  - pip: >\n      a>=1\n      b\n", "not a list. Write `- pip: [a>=1, b]`, or"),
+        ("dependencies:\n  - pip: a, b,c >=1, <2,\n", "not a list. Write `- pip: [a, b, 'c >=1, <2']`, or"),
+        (
+            "dependencies:\n  - pip: |\n      # both\n\n      a b  # c\n      d ; extra == 'e' or extra == 'f'\n",
+            "`- pip: [a, b, d ; extra ==",
+        ),
+        ("dependencies:\n  - pip: -r a.txt\n", "not a list. Write a list, as in `pip: [numpy, pandas]`, or"),
+        ("dependencies:\n  - pip: numpy 1.26\n", "not a list. Write a list, as in `pip: [numpy, pandas]`, or"),
+        ("dependencies:\n  - pip: a git+https://b/c\n", "not a list. Write a list, as in `pip: [numpy, pandas]`, or"),
+        ("dependencies:\n  - pip: ''\n", "not a list. Write a list, as in `pip: [numpy, pandas]`, or"),
         ("dependencies: [{pip: numpy}]\n", "line 1: the value of `pip:` is not a list. Write `{pip: [numpy]}`, or"),
         ("x: &x {dependencies: [pip: numpy]}\n<<: *x\n", "environment.yml: the value of `pip:` is not a list. Write"),
         (
