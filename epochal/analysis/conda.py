@@ -100,6 +100,12 @@ def conda_to_pip(text: str, source: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def find_requirement(requirement: str, text: str) -> int:
+    """Return the line of ``text``, the contents of an environment.yml, that lists ``requirement``; 0 if none does."""
+    tokens = (token for token in yaml.scan(text) if isinstance(token, yaml.ScalarToken))
+    return next((token.start_mark.line + 1 for token in tokens if requirement in token.value.splitlines()), 0)
+
+
 def _explain_fault(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
     """Return the line to correct, as in `` line 3``, and what is wrong there.
 

@@ -3,13 +3,16 @@
 import ast
 import re
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from epochal.analysis.conda import conda_to_pip, find_requirement
 from epochal.analysis.detection import Detection
 from epochal.analysis.findings.finding import Finding, Severity
 from epochal.analysis.findings.source import Source, find_certain
@@ -40,6 +43,7 @@ from epochal.analysis.packages import (
 )
 from epochal.analysis.requirements import explain_refused, find_refused, find_wrong_names
 from epochal.analysis.syntax import full_name, last_name, text_of
+from epochal.errors import RunFailed
 
 _OWN_FOLDER = re.compile(
     r"(?:pathlib\.)?Path\(__file__\)(?:\.(?:resolve|absolute)\(\))?\.parent"
@@ -320,12 +324,40 @@ def find_refused_requirements(folder: Path, files: Collection[str]) -> Iterator[
 
     ``files``: the paths of all files in the next commit.
     """
-    text = (_read_text(folder) or "") if "requirements.txt" in files else ""
-    for line, problem in find_refused(text):
+    text = _read_text(folder) if "requirements.txt" in files else ""
+    for line, problem in find_refused(text or ""):
         yield Finding("refused_requirement", "requirements.txt", line, f"{problem}.", explain_refused([problem]))
-    for line, requirement, replacement in find_wrong_names(text):
+    for line, requirement, replacement in find_wrong_names(text or ""):
         message = f"{requirement} does not name an installable package."
         yield Finding("environment_failed", "requirements.txt", line, message, f"Write {replacement} instead.")
+    shadowed = "uv.lock" in files or ("pyproject.toml" in files and _lists_packages(folder))
+    if text == "" and not shadowed:
+        yield from _find_refused_in_conda(folder, files)
+
+
+def _lists_packages(folder: Path) -> bool:
+    """Return whether pyproject.toml lists packages or is invalid; in both cases, a run does not read environment.yml."""
+    try:
+        return bool(tomllib.loads(_read_text(folder, "pyproject.toml") or "").get("project", {}).get("dependencies"))
+    except (tomllib.TOMLDecodeError, AttributeError):
+        return True
+
+
+def _find_refused_in_conda(folder: Path, files: Collection[str]) -> Iterator[Finding]:
+    """Yield findings about packages in environment.yml that servers refuse by default.
+
+    A file that cannot be translated is reported elsewhere.
+    """
+    for name in ("environment.yml", "environment.yaml"):
+        text = (_read_text(folder, name) or "") if name in files else ""
+        requirements = ""
+        with suppress(RunFailed):
+            requirements = conda_to_pip(text, name)
+        for number, problem in find_refused(requirements):
+            line = find_requirement(requirements.splitlines()[number - 1], text)
+            yield Finding("refused_requirement", name, line, f"{problem}.", explain_refused([problem]))
+        if requirements:
+            return
 
 
 def find_hidden_packages(sources: tuple[Source, ...], files: Collection[str]) -> Iterator[Finding]:
@@ -392,9 +424,9 @@ def _names_defined(module: Source) -> set[str]:
     return names
 
 
-def _read_text(folder: Path) -> str | None:
+def _read_text(folder: Path, name: str = "requirements.txt") -> str | None:
     try:
-        return (folder / "requirements.txt").read_text(encoding="utf-8")
+        return (folder / name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
 

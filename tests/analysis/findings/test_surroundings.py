@@ -403,6 +403,51 @@ def test_refused_requirement_has_its_line(tmp_path: Path) -> None:
     assert find(tmp_path, {}, {"nn.py"}) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "line", "message"),
+    [
+        ("environment.yml", "- python\n- pip: [numpy scikit-learn]\n", 3, '"numpy scikit-learn": this is not a valid'),
+        ("environment.yaml", "# -e .\n- pip:\n  - numpy\n  - '-e .'\n", 5, '"-e .": options are not allowed.'),
+        ("environment.yml", "- numpy >=1 <2\n- 'scipy ~1.5'\n", 0, '"scipy~1.5": this is not a valid requirement.'),
+        ("environment.yml", "- &a numpy\n- pip: &b [a b]\n", 3, '"a b": this is not a valid requirement.'),
+    ],
+)
+def test_refused_requirement_in_environment_yml(name: str, text: str, line: int, message: str, tmp_path: Path) -> None:
+    """A run refuses what environment.yml lists for pip in the same way as in requirements.txt."""
+    (found,) = find(tmp_path, {"nn.py": "import keras\n", name: f"dependencies:\n{text}"})
+    assert (found.kind, found.path, found.line) == ("refused_requirement", name, line)
+    assert found.message.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"environment.yml": "dependencies: [numpy, {pip: ['scikit-learn>=1.3,<2', 'a[b]', 'c >= 1']}]\n"},
+        {"environment.yml": "dependencies: [numpy]\n", "environment.yaml": "dependencies: [{pip: [a b]}]\n"},
+        {"environment.yml": "dependencies: [{pip: [a b]}]\n", "requirements.txt": "numpy\n"},
+        {
+            "environment.yml": "dependencies: [{pip: [a b]}]\n",
+            "pyproject.toml": "[project]\ndependencies = ['numpy']\n",
+        },
+        {"environment.yml": "dependencies: [{pip: [a b]}]\n", "uv.lock": "version = 1\n"},
+    ],
+)
+def test_silent_about_environment_yml(files: dict[str, str], tmp_path: Path) -> None:
+    """A run reads only the first file that lists packages."""
+    assert find(tmp_path, {"nn.py": "import keras\n", **files}) == []
+
+
+def test_environment_yml_is_read_if_other_files_list_no_packages(tmp_path: Path) -> None:
+    """A pyproject.toml may only configure tools."""
+    files = {
+        "requirements.txt": "",
+        "pyproject.toml": "[tool.ruff]\n",
+        "environment.yml": "dependencies: [{pip: [a b]}]\n",
+    }
+    (found,) = find(tmp_path, {"nn.py": "import keras\n", **files})
+    assert (found.kind, found.path) == ("refused_requirement", "environment.yml")
+
+
 def test_path_on_another_computer_needs_no_admin(tmp_path: Path) -> None:
     """pip freeze writes such paths in a conda environment. The remedy is to write names and versions instead."""
     text = "numpy @ file:///croot/numpy_1682953417311/work\n"
