@@ -72,7 +72,7 @@ class FindingView(TypedDict):
     """The kind of finding, such as `unsafe_symlink`."""
     severity: str
     """`error`: a run would fail before training starts. `warning`: training may fail, the accuracy may be inflated or
-    refused, or the server may refuse what `requirements.txt` lists. `note`: something worth knowing."""
+    refused, or the server may refuse the requirements. `note`: something worth knowing."""
     path: str
     """The path of the file, relative to DIR."""
     line: int | None
@@ -104,7 +104,7 @@ class ProjectView(TypedDict):
     project: str
     """The project's folder; empty if epochal.toml lists no projects."""
     can_start: bool
-    """Whether a run would get as far as its first trial on a server that allows what `requirements.txt` lists."""
+    """Whether a run would get as far as its first trial on a server that allows its requirements."""
     script: str | None
     """The script or notebook; null if none was found or the code cannot be analysed."""
     framework: str | None

@@ -154,7 +154,7 @@ def test_refusal_is_reported_with_its_remedy(github: tuple[GitHub, str], token: 
 def test_missing_repository_is_reported(github: tuple[GitHub, str]) -> None:
     """GitHub also answers 404 if the token may not see the repository, so the message gives both causes."""
     with pytest.raises(
-        UsageError, match="404: there is no such repository, or the owner of EPOCHAL_GITHUB_TOKEN is not"
+        UsageError, match="404: the repository does not exist, or the owner of EPOCHAL_GITHUB_TOKEN is not"
     ):
         register_webhook("https://github.com/eve/digits", _ADDRESS, SECRET, _TOKEN, github[1])
 

@@ -32,7 +32,7 @@ def test_missing_authtoken_is_reported(authtoken: str | None) -> None:
 def test_failed_connection_is_reported_without_secrets() -> None:
     """The real SDK's error about an unreachable network or an unknown authtoken becomes one line."""
     with pytest.raises(
-        UsageError, match=r"^ngrok did not open a tunnel: failed to connect session: .+Check the network"
+        UsageError, match=r"^ngrok did not open a tunnel: failed to connect session: .+Check the authtoken"
     ) as error:
         open_tunnel("127.0.0.1:8787", _TOKEN, SECRET, None)
     assert "\n" not in str(error.value)

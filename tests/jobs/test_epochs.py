@@ -137,7 +137,7 @@ def test_message_names_what_was_raised_in_vain() -> None:
         (
             b"params = {'epochs': 20}\nSGDClassifier(random_state=0).fit(x, y)\n",
             Reason.EPOCHS_UNCHANGED,
-            "did not change the accuracy. Pass it to SGDClassifier() as max_iter.",
+            "did not change the accuracy. Pass the number of epochs to SGDClassifier() as max_iter.",
         ),
     ],
 )

@@ -134,7 +134,8 @@ def test_trials_that_only_answer_the_most_frequent_label_are_explained() -> None
     alike = tuple(replace(trial, accuracy=replace(accuracy, value=0.97)) for trial in trials)
     explanation = advise_at_chance(proposal, alike).explanation
     assert (
-        "The best accuracy is not clearly better than always answering '0' (0.960). Check that each row" in explanation
+        "The best accuracy is not clearly better than that of always answering '0' (0.960). Check that each row"
+        in explanation
     )
     stopped = GiveUp(Reason.STOPS_ITSELF, "A callback stopped training.", "Raise its patience.", " To search, add x.")
     explanation = advise_at_chance(stopped, trials).explanation

@@ -69,7 +69,7 @@ def test_same_parameters_share_a_queue_item(client: JenkinsClient, standin: Stan
     [
         ("starting", "is starting or shutting down"),
         ("starting GET", "does not accept epochal's token (or is still starting)"),
-        ("starting POST", "refused a request by epochal, or is still starting"),
+        ("starting POST", "refused a request by epochal (or is still starting)"),
         ("anonymous", "the permission hudson.model.Hudson.Read is missing"),
         ("missing", "does not have the requested job or page"),
         ("disabled", "says that the job is disabled"),
