@@ -1,13 +1,14 @@
 """Find a scope's variables that hold both rows and modified copies of them, such as ``x`` joined with ``x + noise``."""
 
 import ast
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
 
-from epochal.analysis.findings.copies import find_joined, find_joined_list
-from epochal.analysis.findings.rows import DATA_METHODS, Rows, read_names
-from epochal.analysis.findings.source import GROWING, Branch, Step, names_in, root_name
+from epochal.analysis.findings.copies import find_joined, find_joined_labels, find_joined_list
+from epochal.analysis.findings.rows import DATA_METHODS, SPLIT, Rows, read_names
+from epochal.analysis.findings.source import GROWING, Branch, Step, elements_of, has_row_slice, names_in, root_name
 from epochal.analysis.syntax import last_name, literal
 
 _CHANGING_ROWS = frozenset({"drop", "dropna", "sample"})
@@ -18,11 +19,21 @@ class _Part:
     """Rows that are joined with others, or that a list holds until they are joined.
 
     ``own``: the value that holds these rows unchanged; empty if they were changed. ``computed_from``: the values that
-    they were computed from. ``step``: the statement that computes them.
+    they were computed from. ``step``: the statement that computes them. ``is_subset``: whether they are known to be only
+    some of the rows, or named so, such as ``y_train``.
     """
 
     own: str
     computed_from: frozenset[str]
+    step: Step
+    is_subset: bool
+
+
+@dataclass(frozen=True)
+class RepeatedLabels:
+    """A call that joins labels with themselves, and the statement that contains it."""
+
+    call: ast.Call
     step: Step
 
 
@@ -44,10 +55,35 @@ class AugmentedRows:
         self._lists: dict[str, list[_Part]] = {}
         self._augmented: dict[str, Step] = {}
         """For each variable that holds both rows and modified copies of them, the statement that joined the two."""
+        self._repeated: dict[str, RepeatedLabels] = {}
+        """For each variable that holds the labels of a list in which they occur more than once, the call that joins them."""
 
     def is_augmented(self, node: ast.expr, step: Step) -> bool:
         """Return whether an expression in the statement ``step`` is certain to hold rows and modified copies of them."""
         return self._find_join(node, step) is not None
+
+    def find_repeated_labels(self, node: ast.expr, step: Step) -> RepeatedLabels | None:
+        """Return the call that joined labels with themselves if an expression holds all labels that it returned; else None.
+
+        The labels may have been collected in a list. For data that are not labels, the call may join columns.
+        """
+        is_sliced = any(isinstance(each, ast.Subscript) and has_row_slice(each) for each in ast.walk(node))
+        is_split = isinstance(node, ast.Call) and self._rows.source.callee(node) == SPLIT
+        if is_sliced or is_split or self._rows.is_part(node):
+            return None
+        read = (self._repeated[name] for name in read_names(node) if name in self._repeated)
+        if joined := next((each for each in read if self._has_run(each.step, step)), None):
+            return joined
+        calls = (each for each in ast.walk(node) if isinstance(each, ast.Call))
+        return next((RepeatedLabels(each, step) for each in calls if self._repeats_labels(each, step)), None)
+
+    def _repeats_labels(self, call: ast.Call, step: Step) -> bool:
+        """Return whether a call joins the elements of a list in which the same value is certain to occur more than once."""
+        joined = find_joined_labels(call, self._rows)
+        parts = self._parts_in(joined, step) if joined else []
+        certain = (each for each in parts if not each.is_subset and self._has_run(each.step, step))
+        counts = Counter(each.own for each in certain if each.own)
+        return any(count > 1 for count in counts.values())
 
     def _find_join(self, node: ast.expr, step: Step) -> Step | None:
         """Return the statement that joined rows with modified copies if an expression is certain to hold both; else None."""
@@ -91,7 +127,8 @@ class AugmentedRows:
         return any(first.own in second.computed_from for first, second in permutations(parts, 2))
 
     def _part(self, node: ast.expr, step: Step) -> _Part:
-        return _Part(self._name_unchanged(node), self._of(node), step)
+        is_subset = self._rows.is_part(node) or self._rows.is_named_part(node)
+        return _Part(self._name_unchanged(node), self._of(node), step, is_subset)
 
     def _parts_in(self, node: ast.expr, step: Step) -> list[_Part]:
         """Return the elements of a list; a comprehension counts as one element."""
@@ -119,8 +156,11 @@ class AugmentedRows:
             (target, value, self._of(value) if value else iterated, self._parts_in(value, step) if value else [])
             for target, value in step.assigned
         ]
-        joins = [self._find_join(value, step) if value else None for _, value, _, _ in changes]
-        for (target, value, found, parts), joined in zip(changes, joins, strict=True):
+        joins = [
+            (self._find_join(value, step), self.find_repeated_labels(value, step)) if value else (None, None)
+            for _, value, _, _ in changes
+        ]
+        for (target, value, found, parts), (joined, repeated) in zip(changes, joins, strict=True):
             own = self._name_unchanged(value) if value else ""
             for name in names_in(target):
                 self._own[name] = own or f"{name}@{step.node.lineno}"
@@ -129,8 +169,12 @@ class AugmentedRows:
                 self._augmented.pop(name, None)
                 if joined:
                     self._augmented[name] = joined
-            if isinstance(target, ast.Subscript):
-                self._add(root_name(target), found)
+                self._repeated.pop(name, None)
+                if repeated:
+                    self._repeated[name] = repeated
+            for changed in (root_name(each) for each in elements_of(target) if isinstance(each, ast.Subscript)):
+                self._own[changed] = f"{changed}@{step.node.lineno}"
+                self._add(changed, found | {self._own[changed]})
         for call in step.calls:
             if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
                 self._extend(root_name(call.func), call, step)

@@ -71,6 +71,15 @@ def find_joined_list(call: ast.Call, rows: Rows) -> ast.expr | None:
     return call.args[0] if call.args and _joins_data(call, rows) and last_name(call.func) != "append" else None
 
 
+def find_joined_labels(call: ast.Call, rows: Rows) -> ast.expr | None:
+    """Return the list of labels that a call joins, as in ``np.hstack(labels)``; None for other calls.
+
+    For data with several columns, ``hstack()`` would join columns.
+    """
+    is_hstack = rows.source.callee(call) == "numpy.hstack" and call.args
+    return call.args[0] if is_hstack else find_joined_list(call, rows)
+
+
 def _joins_data(call: ast.Call, rows: Rows) -> bool:
     """Return whether a call to NumPy or pandas joins the rows of its arguments."""
     return rows.source.callee(call).partition(".")[0] in ("numpy", "pandas") and joins_rows(call)

@@ -472,10 +472,13 @@ class _Flow:
         return replace(leak, copies="repeats the labels of", is_changed=True)
 
     def _find_tiled(self, node: ast.expr, step: Step) -> _Leak | None:
-        """Return a leak if ``node`` evaluates to labels repeated with ``np.tile()``; otherwise None."""
+        """Return a leak if ``node`` evaluates to labels repeated with ``np.tile()`` or in a list; otherwise None."""
         call = self._rows.calls.get(node.id) if isinstance(node, ast.Name) else node
         is_tiled = isinstance(call, ast.Call) and repeats_labels(call, self._rows)
-        return _Leak("tile()", call.lineno, _REPEATS, step) if call and is_tiled else None
+        if call and is_tiled:
+            return _Leak("tile()", call.lineno, _REPEATS, step)
+        found = self._augmented.find_repeated_labels(node, step)
+        return _Leak(f"{last_name(found.call.func)}()", found.call.lineno, _REPEATS, found.step) if found else None
 
     def _splits(self, call: ast.Call) -> bool:
         """Return whether a call splits the data passed to it."""

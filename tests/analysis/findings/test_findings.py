@@ -47,6 +47,11 @@ JOIN_BOTH = (
     SPLIT + "import numpy as np\ndef join(x, y):\n    noisy = x + rng.normal(size=x.shape)\n"
     "    return np.vstack([x, noisy]), np.concatenate([y, y])\n"
 )
+JOIN_LISTS = (
+    SPLIT + "import numpy as np\ndef join(x, y, times=2):\n    xs, ys = [x], [y]\n    for _ in range(times):\n"
+    "        xs.append(x + rng.normal(size=x.shape))\n        ys.append(y)\n"
+    "    return np.concatenate(xs), np.concatenate(ys)\n"
+)
 JOIN_IF_ASKED = SPLIT + "import numpy as np\ndef join(x, y, noisy=False):\n    if noisy:\n"
 IF_FLAG = (
     SPLIT + "import numpy as np\nADD_NOISE = {}\n"
@@ -170,6 +175,31 @@ FOUND = {
         + TRAIN,
         "augmented_before_split",
         8,
+    ),
+    "augmented_by_function_that_grows_two_lists": (
+        JOIN_LISTS + "x, y = join(x, y)\n" + SPLIT_X + TRAIN,
+        "augmented_before_split",
+        8,
+    ),
+    "augmented_by_function_that_shuffles_two_lists": (
+        JOIN_LISTS.replace("    return", "    x, y =")
+        + "    return x[order], y[order]\nx, y = join(x, y)\n"
+        + SPLIT_X
+        + TRAIN,
+        "augmented_before_split",
+        8,
+    ),
+    "augmented_in_two_lists": (
+        SPLIT + "import numpy as np\nxs, ys = [x], [y]\nfor k in (1, 2):\n    xs.append(np.roll(x, k, axis=1))\n"
+        "    ys.append(y)\nz, t = np.vstack(xs), np.hstack(ys)\na, b, c, d = train_test_split(z, t, random_state=1)\n"
+        + TRAIN,
+        "augmented_before_split",
+        7,
+    ),
+    "augmented_with_stacked_labels": (
+        JOIN_BOTH.replace("concatenate([y, y])", "hstack((y, y))") + "x, y = join(x, y)\n" + SPLIT_X + TRAIN,
+        "augmented_before_split",
+        5,
     ),
     "augmented_where_a_flag_is_set": (
         IF_FLAG.format("True") + SPLIT_X + TRAIN,
@@ -1028,6 +1058,40 @@ SOUND = {
     + "a, c = join(a), np.tile(c, 2)\na, e, c, f = train_test_split(a, c, random_state=1)\n"
     + TRAIN,
     "augmented_training_rows_by_function_with_labels": JOIN_BOTH + SPLIT_X + "a, c = join(a, c)\n" + TRAIN,
+    "augmented_training_rows_by_function_that_grows_two_lists": JOIN_LISTS + SPLIT_X + "a, c = join(a, c)\n" + TRAIN,
+    "augmented_training_rows_in_two_lists_before_validation": SPLIT_X
+    + "import numpy as np\nxs, ys = [a], [c]\nfor k in (1, 2):\n    xs.append(np.roll(a, k, axis=1))\n    ys.append(c)\n"
+    + "a, c = np.vstack(xs), np.hstack(ys)\na, e, c, f = train_test_split(a, c, random_state=1)\n"
+    + TRAIN,
+    "augmented_rows_of_each_fold_by_function_that_grows_two_lists": JOIN_LISTS
+    + "from sklearn.model_selection import KFold\nfound = []\nfor tr, te in KFold(5).split(x, y):\n"
+    + "    a, c = join(x[tr], y[tr])\n    found.append(m.fit(a, c).score(x[te], y[te]))\nprint(sum(found) / 5)\n",
+    "augmented_in_two_lists_and_cut_back": JOIN_LISTS
+    + "n = len(y)\nxs, ys = [x], [y]\nxs.append(x + 1)\nys.append(y)\nx, y = np.vstack(xs)[:n], np.hstack(ys)[:n]\n"
+    + SPLIT_X
+    + TRAIN,
+    "two_lists_of_files": SPLIT
+    + "import numpy as np\nxs, ys = [], []\nfor path in paths:\n    x, y = read(path)\n    xs.append(x)\n    ys.append(y)\n"
+    + "for path in others:\n    x, y = read(path)\n    xs.append(x)\n    ys.append(y)\n"
+    + "x, y = np.concatenate(xs), np.concatenate(ys)\n"
+    + SPLIT_X
+    + TRAIN,
+    "two_lists_of_windows": SPLIT
+    + "import numpy as np\nxs, ys = [], []\nfor i in range(9):\n    xs.append(x[i : i + 9])\n    ys.append(y[i])\n"
+    + "x, y = np.array(xs), np.hstack(ys)\n"
+    + SPLIT_X
+    + TRAIN,
+    "two_lists_of_one_buffer": SPLIT
+    + "import numpy as np\nxs, ys = [], []\nfor path in paths:\n    x[:], y[:] = read(path)\n    xs.append(x.copy())\n"
+    + "    ys.append(y.copy())\n    x[:], y[:] = read(path, 1)\n    xs.append(x.copy())\n    ys.append(y.copy())\n"
+    + "x, y = np.concatenate(xs), np.concatenate(ys)\n"
+    + SPLIT_X
+    + TRAIN,
+    "two_lists_of_loaded_files": SPLIT
+    + "import numpy as np\nxs = [np.load(f) for f in files]\nys = [np.full(len(x), k) for k, x in enumerate(xs)]\n"
+    + "x, y = np.concatenate(xs), np.concatenate(ys)\n"
+    + SPLIT_X
+    + TRAIN,
     "augmented_slice_by_function": JOIN_NOISY
     + "print(m.fit(join(x[:-9]), np.tile(y[:-9], 2)).score(x[-9:], y[-9:]))\n",
     "augmented_by_function_that_splits_first": SPLIT
