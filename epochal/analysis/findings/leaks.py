@@ -235,9 +235,10 @@ class _Flow:
                 yield leak, self._place_split(value, leak, f"on {place}"), self._loop_of(value)
             self._assign(target, value, leak, step)
             rows = self._rows.note_dependencies(target, depends)
-            if leak and value and leak.step is step:
+            noted = leak or (self._find_tiled(value, step) if value else None)
+            if noted and value and noted.step is step:
                 direct = {self._rows.name_of(each) for each in read_names(value)}
-                self._note_leaked(leak, direct, depends, rows)
+                self._note_leaked(noted, direct if leak else depends, depends, rows)
             if choice and not leak and isinstance(target, ast.Name) and not _is_result(value):
                 self._choices[name] = choice
                 self._rows.choices.add(name)

@@ -264,6 +264,24 @@ FOUND = {
         "copied_before_split",
         4,
     ),
+    "augmented_in_two_lists_for_an_experiment": (
+        SPLIT
+        + "import numpy as np\nxs, ys = [x], [y]\nxs.append(x + noise)\nys.append(y)\n"
+        + "z, t = np.vstack(xs), np.hstack(ys)\ne, f, g, h = train_test_split(z, t, random_state=1)\n"
+        + SPLIT_X
+        + "print(m.fit(a, c).score(b, d))\n",
+        "copied_before_split",
+        6,
+    ),
+    "augmented_in_two_lists_for_the_model_that_counts": (
+        SPLIT
+        + "import numpy as np\nxs, ys = [x], [y]\nxs.append(x + noise)\nys.append(y)\n"
+        + "z, t = np.vstack(xs), np.hstack(ys)\ne, f, g, h = train_test_split(z, t, random_state=1)\n"
+        + SPLIT_X
+        + "print(k.fit(a, c).score(b, d))\nprint(m.fit(e, g).score(b, d))\n",
+        "augmented_before_split",
+        6,
+    ),
     "augmented_inside_the_call_for_an_experiment": (
         SPLIT
         + "import numpy as np\n"
