@@ -19,14 +19,14 @@ class _Part:
     """Rows that are joined with others, or that a list holds until they are joined.
 
     ``own``: the value that holds these rows unchanged; empty if they were changed. ``computed_from``: the values that
-    they were computed from. ``step``: the statement that computes them. ``is_subset``: whether they are known to be only
-    some of the rows, or named so, such as ``y_train``.
+    they were computed from. ``step``: the statement that computes them. ``whole``: ``own`` and how often it has been
+    changed in place; empty if these are only some of the rows, or are named so, such as ``y_train``.
     """
 
     own: str
     computed_from: frozenset[str]
     step: Step
-    is_subset: bool
+    whole: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class AugmentedRows:
         self._lists: dict[str, list[_Part]] = {}
         self._augmented: dict[str, Step] = {}
         """For each variable that holds both rows and modified copies of them, the statement that joined the two."""
+        self._changes = Counter[str]()
+        """How often each value has been changed in place."""
         self._repeated: dict[str, RepeatedLabels] = {}
         """For each variable that holds the labels of a list in which they occur more than once, the call that joins them."""
 
@@ -81,8 +83,7 @@ class AugmentedRows:
         """Return whether a call joins the elements of a list in which the same value is certain to occur more than once."""
         joined = find_joined_labels(call, self._rows)
         parts = self._parts_in(joined, step) if joined else []
-        certain = (each for each in parts if not each.is_subset and self._has_run(each.step, step))
-        counts = Counter(each.own for each in certain if each.own)
+        counts = Counter(each.whole for each in parts if each.whole and self._has_run(each.step, step))
         return any(count > 1 for count in counts.values())
 
     def _find_join(self, node: ast.expr, step: Step) -> Step | None:
@@ -127,8 +128,9 @@ class AugmentedRows:
         return any(first.own in second.computed_from for first, second in permutations(parts, 2))
 
     def _part(self, node: ast.expr, step: Step) -> _Part:
-        is_subset = self._rows.is_part(node) or self._rows.is_named_part(node)
-        return _Part(self._name_unchanged(node), self._of(node), step, is_subset)
+        own = self._name_unchanged(node)
+        is_whole = own and not self._rows.is_part(node) and not self._rows.is_named_part(node)
+        return _Part(own, self._of(node), step, f"{own}, {self._changes[own]}" if is_whole else "")
 
     def _parts_in(self, node: ast.expr, step: Step) -> list[_Part]:
         """Return the elements of a list; a comprehension counts as one element."""
@@ -173,8 +175,8 @@ class AugmentedRows:
                 if repeated:
                     self._repeated[name] = repeated
             for changed in (root_name(each) for each in elements_of(target) if isinstance(each, ast.Subscript)):
-                self._own[changed] = f"{changed}@{step.node.lineno}"
-                self._add(changed, found | {self._own[changed]})
+                self._changes[self._own.get(changed, changed)] += 1
+                self._add(changed, found)
         for call in step.calls:
             if last_name(call.func) in GROWING and isinstance(call.func, ast.Attribute):
                 self._extend(root_name(call.func), call, step)

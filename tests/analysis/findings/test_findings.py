@@ -264,6 +264,11 @@ FOUND = {
         "copied_before_split",
         4,
     ),
+    "augmented_before_the_rows_are_changed": (
+        AUGMENT.replace("\nz, t", "\nx[:, 0] = 0\nz, t") + "print(m.fit(e, g).score(f, h))\n",
+        "augmented_before_split",
+        5,
+    ),
     "augmented_in_two_lists_for_an_experiment": (
         SPLIT
         + "import numpy as np\nxs, ys = [x], [y]\nxs.append(x + noise)\nys.append(y)\n"
