@@ -1,14 +1,16 @@
 """Explain why a trial failed, based on its exit status, how its script ended, its log, and what the runtime reports."""
 
+import ast
 import re
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from epochal.analysis.detection import read_source
-from epochal.analysis.findings.source import keyword
+from epochal.analysis.findings.source import has_unknown_arguments, inputs_of, is_literal, keyword
 from epochal.analysis.imports import find_import
-from epochal.analysis.syntax import last_name, text_of
+from epochal.analysis.syntax import last_name, parse_tree, text_of
 from epochal.errors import Reason
 from epochal.grammar import join_words
 from epochal.results.ending import Endings
@@ -33,6 +35,7 @@ _MAX_QUOTE_LENGTH = 300
 _LAST_LINES = 5
 
 _REQUIRED_ARGUMENTS = re.compile(r"error: the following arguments are required: (?P<names>.+)")
+_PARSERS = ("parse_args", "parse_known_args")
 _USAGE = re.compile(r"\s*usage\b", re.IGNORECASE)
 
 _SYNTAX = frozenset({"SyntaxError", "IndentationError", "TabError"})
@@ -100,9 +103,36 @@ def _explain_exit(
             f"each required argument or option a default, as in default=20.{f' It printed: {error!r}' if error else quote}"
         )
     explanation = f"{origin.script} ended with exit status {exit_status}{where}; only 0 means success.{quote}"
-    if any(map(_USAGE.match, printed_lines)) and "argv" in (read_source(origin.code, origin.script) or ""):
+    shows_usage = any(map(_USAGE.match, printed_lines))
+    if (shows_usage or (called and _depends_on_subcommand(called[-1], origin))) and _chooses_no_subcommand(origin):
+        explanation += f" Epochal runs the script without arguments, so {_provide_arguments([], origin)}."
+    elif shows_usage and "argv" in (read_source(origin.code, origin.script) or ""):
         explanation += " Epochal runs the script without arguments, so use fixed values instead of sys.argv."
     return Reason.SCRIPT_ERROR, explanation
+
+
+def _chooses_no_subcommand(origin: Origin) -> bool:
+    """Return whether the script has subcommands (argparse), but passes no literal arguments to its parser."""
+    calls = [call for _, call in find_calls_named(_PARSERS, origin)]
+    literals = [node for call in calls for each in inputs_of(call) for node in ast.walk(each) if text_of(node)]
+    return bool(calls and not literals and find_calls_named(["add_subparsers"], origin))
+
+
+def _depends_on_subcommand(frame: Frame, origin: Origin) -> bool:
+    """Return whether a line of the pushed code runs because a condition finds no subcommand (argparse)."""
+    tree = parse_tree(read_source(origin.code, frame.path) or "")
+    subparsers = [call for _, call in find_calls_named(["add_subparsers"], origin)]
+    defaults = [each.arg for _, call in find_calls_named(["set_defaults"], origin) for each in call.keywords]
+    names = {*(text_of(keyword(call, "dest")) for call in subparsers), *defaults} - {"", None}
+    for node in ast.walk(tree) if tree else ():
+        if not isinstance(node, ast.If) or not node.body[0].lineno <= frame.line <= (node.end_lineno or 0):
+            continue
+        parts = list(ast.walk(node.test))
+        is_negative = any(isinstance(part, ast.Not | ast.Is | ast.NotEq | ast.NotIn) for part in parts)
+        is_in_body = frame.line <= (node.body[-1].end_lineno or 0)
+        if is_negative == is_in_body and any((text_of(part) or last_name(part)) in names for part in parts):
+            return True
+    return False
 
 
 def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
@@ -120,8 +150,7 @@ def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
     chosen = [name for name in names if name in commands or name.startswith("{")]
     options = [name for name in names if name.startswith("-")]
     positional = [name for name in names if name not in (*options, *chosen)]
-    steps = [f'give {join_words(positional)} nargs="?" and a default'] if positional else []
-    steps += [f"give {join_words(options)} a default instead of required=True"] if options else []
+    steps = _make_optional(positional, options)
     steps += [_choose_subcommand(origin, is_nested=len(subparsers) > 1)] if chosen or not names else []
     return ", and ".join(steps)
 
@@ -129,17 +158,64 @@ def _provide_arguments(lines: Sequence[str], origin: Origin) -> str:
 def _choose_subcommand(origin: Origin, *, is_nested: bool) -> str:
     """Return how to choose the subcommand that trains. ``is_nested``: whether the subcommands may have subcommands."""
     function, where = "parse_args", ""
-    calls = find_calls_named(["parse_args", "parse_known_args"], origin)
+    calls = find_calls_named(_PARSERS, origin)
     if len(calls) == 1:
         path, call = calls[0]
         function = last_name(call.func)
         where = "" if path == origin.script else f" on line {call.lineno} of {path}"
-    names = [text_of(keyword(call, "name", 0)) for _, call in find_calls_named(["add_parser"], origin)]
-    names = [name for name in names if name]
+    added = {text_of(keyword(call, "name", 0)): (path, call) for path, call in find_calls_named(["add_parser"], origin)}
+    names = [name for name in added if name]
     training = [name for name in names if re.search("train|fit", name, re.IGNORECASE)]
-    named = (training if len(training) == 1 else names)[:1]
-    example = f', as in {function}(["{named[0]}"])' if named and not is_nested else ""
-    return f"pass the subcommand that trains to {function}(){where}{example}"
+    step = f"pass the subcommand that trains to {function}(){where}"
+    if not names or is_nested:
+        return step
+    named = (training if len(training) == 1 else names)[0]
+    required = _find_required(*added[named], origin)
+    options = [name for name in required if name.startswith("-")]
+    steps = [f'{step}, as in {function}(["{named}"])']
+    steps += _make_optional([name for name in required if name not in options], options, f" of {named}")
+    return ", and ".join(steps)
+
+
+def _make_optional(positional: Sequence[str], options: Sequence[str], whose: str = "") -> list[str]:
+    """Return how to make arguments optional (argparse). ``whose``: the subcommand that has them, as in " of train"."""
+    steps = [f'give {join_words(positional)}{whose} nargs="?" and a default'] if positional else []
+    return steps + ([f"give {join_words(options)}{whose} a default instead of required=True"] if options else [])
+
+
+def _find_required(path: str, parser: ast.Call, origin: Origin) -> list[str]:
+    """Return the names of the arguments that a subcommand requires, as argparse's error would state them.
+
+    ``path``, ``parser``: the call that adds the subcommand, and its file. The arguments are those that are added to the
+    call's result, or to the variable that holds it, up to the line where another value is assigned to that variable.
+    """
+    tree = parse_tree(read_source(origin.code, path) or "")
+    assigned = [
+        (node.lineno, last_name(target), ast.dump(node.value, include_attributes=True))
+        for node in ast.walk(tree or ast.Module([], []))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+    ]
+    value = ast.dump(parser, include_attributes=True)
+    line, variable = next(((line, name) for line, name, each in assigned if each == value and name), (0, ""))
+    end = min((other for other, name, _ in assigned if name == variable and other > line), default=sys.maxsize)
+    required = []
+    for where, call in find_calls_named(["add_argument"], origin):
+        owner = call.func.value if isinstance(call.func, ast.Attribute) else call
+        is_held = variable and last_name(owner) == variable and line < call.lineno <= end
+        if where != path or not (is_held or ast.dump(owner, include_attributes=True) == value):
+            continue
+        names = [text_of(each) for each in call.args]
+        if names and all(names) and _is_required(call, names[0]):
+            required.append("/".join(names))
+    return required
+
+
+def _is_required(call: ast.Call, name: str) -> bool:
+    """Return whether a call of add_argument() certainly adds a required argument. ``name``: its first name."""
+    if has_unknown_arguments(call):
+        return False
+    return is_literal(keyword(call, "required"), True) if name.startswith("-") else keyword(call, "nargs") is None
 
 
 def _find_exceptions(endings: Endings, lines: list[str]) -> list[Raised]:

@@ -868,6 +868,44 @@ def _raise(error: str) -> dict[str, str]:
             Reason.SCRIPT_ERROR,
             'so pass the subcommand that trains to parse_args(), as in parse_args(["fit"]). The last line',
         ),
+        *(
+            (
+                {
+                    "nn.py": f"import argparse, sys\np = argparse.ArgumentParser()\nsub = p.add_subparsers(dest='cmd')\n"
+                    f"sub.add_parser('train').set_defaults(func=print)\nargs = p.parse_args({arguments})\n{end}\n"
+                },
+                Reason.SCRIPT_ERROR,
+                'script without arguments, so pass the subcommand that trains to parse_args(), as in parse_args(["train"]).',
+            )
+            for arguments, end in [
+                ("", "if not hasattr(args, 'func'):\n    p.print_help()\n    sys.exit(1)"),
+                ("sys.argv[1:]", "if getattr(args, 'func', None) is None:\n    sys.exit('Choose a job')"),
+                ("", "if args.cmd == 'train':\n    print(1)\nelse:\n    sys.exit(3)"),
+                ("", "def main():\n    p.print_usage()\n    return 2\nsys.exit(main())"),
+            ]
+        ),
+        *(
+            (
+                {
+                    "nn.py": f"import argparse\np = argparse.ArgumentParser()\nsub = p.add_subparsers(dest='cmd', required=True)\n"
+                    f"s = sub.add_parser('eval')\ns.add_argument('--model', required=True)\n{code}p.parse_args()\n"
+                },
+                Reason.SCRIPT_ERROR,
+                f'so pass the subcommand that trains to parse_args(), as in parse_args(["train"]){remedy}. The last line',
+            )
+            for code, remedy in [
+                (
+                    "s = sub.add_parser('train')\ns.add_argument('-s', '--seed', type=int, required=True)\n"
+                    "s.add_argument('path')\ns.add_argument('-c', default=1.0)\ns.add_argument('more', nargs='*')\n"
+                    "s = sub.add_parser('plot')\ns.add_argument('image')\n",
+                    ', and give path of train nargs="?" and a default, and give -s/--seed of train a default instead of '
+                    "required=True",
+                ),
+                ("sub.add_parser('train').add_argument('x')\n", ', and give x of train nargs="?" and a default'),
+                ("sub.add_parser('train').add_argument('-x', required=False)\n", ""),
+                ("s = sub.add_parser('train')\ns.add_argument('--rate', default=0.1)\n", ""),
+            ]
+        ),
         (
             {"nn.py": "from optparse import OptionParser\np = OptionParser()\np.error('--rate is missing')\n"},
             Reason.SCRIPT_ERROR,
@@ -1114,6 +1152,25 @@ def test_explanation_says_what_to_do(tmp_path: Path, files: dict[str, str], reas
     diagnosed, explanation = run_and_diagnose(tmp_path, files)
     assert diagnosed is reason, explanation
     assert facts in explanation
+
+
+@pytest.mark.parametrize(
+    ("arguments", "end"),
+    [
+        ("['train']", "p.print_usage()\nsys.exit(1)"),
+        ("['train']", "if not hasattr(args, 'rate'):\n    sys.exit('no rate')"),
+        ("", "sys.exit('The data is incomplete')"),
+        ("", "if args.cmd is None:\n    print('trains')\nsys.exit(1)"),
+        ("", "if hasattr(args, 'func'):\n    sys.exit('The accuracy is too low')"),
+    ],
+)
+def test_subcommand_is_not_named_if_another_cause_may_end_the_script(tmp_path: Path, arguments: str, end: str) -> None:
+    """The script passes a subcommand, or its end does not depend on the subcommand, or has a default one."""
+    code = (
+        "import argparse, sys\np = argparse.ArgumentParser()\np.set_defaults(func=print)\n"
+        f"p.add_subparsers(dest='cmd').add_parser('train')\nargs = p.parse_args({arguments})\n{end}\n"
+    )
+    assert "pass the subcommand" not in run_and_diagnose(tmp_path, {"nn.py": code})[1]
 
 
 @pytest.mark.parametrize("text", ["from tools.prep import split", "from tools import prep", "import tools.io.prep"])
