@@ -11,11 +11,18 @@ from epochal.errors import Reason, RunFailed
 from epochal.folders import TrialFolder
 from epochal.jobs.active_run import ActiveRun
 from epochal.results.accuracy import Choice, Findings, choose_accuracy, explain_empty_test
-from epochal.results.diagnosis import diagnose, explain_exceptions, explain_printed_exceptions, tail
+from epochal.results.diagnosis import (
+    diagnose,
+    explain_exceptions,
+    explain_missing_subcommand,
+    explain_printed_exceptions,
+    tail,
+)
 from epochal.results.ending import Ending, Endings, parse_endings
 from epochal.results.epochs import count_epochs
 from epochal.results.exceptions import Frame
 from epochal.results.gate import is_above_chance
+from epochal.results.metrics import parse_events
 from epochal.results.outputs import read_metrics
 from epochal.results.own_gate import find_own_gate
 from epochal.results.remedies import Origin
@@ -62,7 +69,9 @@ def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings:
     note = _explain_end(active.script, outcome, endings.script, findings, origin)
     if failure and not note:
         raise _fail(active, *failure, output)
-    findings = replace(findings, hidden=active.plan.code.explain_hidden_accuracy(output))
+    did_train = _did_train(read_metrics(folder.metrics), output)
+    missing = "" if did_train else explain_missing_subcommand(origin)
+    findings = replace(findings, hidden=missing or active.plan.code.explain_hidden_accuracy(output))
     try:
         choice = _choose(active, findings, output, origin, endings)
     except RunFailed as failure_to_measure:
@@ -71,6 +80,12 @@ def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings:
         detail = failure_to_measure.detail or tail(output)
         raise RunFailed(failure_to_measure.reason, failure_to_measure.explanation, detail) from None
     return replace(choice, notes=(*choice.notes, note)) if note else choice
+
+
+def _did_train(metrics_jsonl: str, output: str) -> bool:
+    """Return whether the recorder saw training or a measurement, or the output shows epochs."""
+    kinds = {str(event.get("event")) for event in parse_events(metrics_jsonl)}
+    return bool(kinds - {"ended", "threads"} or count_epochs(metrics_jsonl, output))
 
 
 def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, endings: Endings) -> Choice:

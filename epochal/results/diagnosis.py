@@ -111,6 +111,14 @@ def _explain_exit(
     return Reason.SCRIPT_ERROR, explanation
 
 
+def explain_missing_subcommand(origin: Origin) -> str:
+    """Return why a run that trained nothing chose no subcommand (argparse), and a remedy; empty if that is unlikely."""
+    if not _chooses_no_subcommand(origin):
+        return ""
+    remedy = _provide_arguments([], origin)
+    return f"It trained nothing that Epochal could observe: Epochal runs it without arguments, so {remedy}."
+
+
 def _chooses_no_subcommand(origin: Origin) -> bool:
     """Return whether the script has subcommands (argparse), but passes no literal arguments to its parser."""
     calls = [call for _, call in find_calls_named(_PARSERS, origin)]

@@ -138,6 +138,29 @@ def test_script_that_calls_nothing_is_explained(home: Path, tmp_path: Path) -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("end", "is_named"),
+    [
+        ("if args.cmd == 'train':\n    print('Test accuracy: 0.9')\n", True),
+        ("if not args.cmd:\n    p.print_help()\n    sys.exit(0)\n", True),
+        ("if hasattr(args, 'func'):\n    logging.info('Test accuracy: %s', args.func())\n", True),
+        ("args.cmd = args.cmd or 'train'\nfor epoch in range(3):\n    print(f'Epoch {epoch + 1}/3')\n", False),
+        ("args = p.parse_args(['train'])\nprint('done')\n", False),
+    ],
+)
+def test_subcommand_that_was_never_chosen_is_named(home: Path, tmp_path: Path, end: str, is_named: bool) -> None:
+    """The script measures its accuracy in a subcommand, so advice to measure one would be puzzling."""
+    parser = "import argparse, logging\np = argparse.ArgumentParser()\n"
+    parser += "p.add_subparsers(dest='cmd').add_parser('train')\nargs = p.parse_args()\n"
+    result = _train(home, tmp_path, _LEARNS + parser + end)
+    assert (result.run.state, result.run.reason) == (State.FAILED, Reason.NO_ACCURACY)
+    explanation = (
+        "nn.py finished but reported no accuracy. It trained nothing that Epochal could observe: Epochal runs it without "
+        'arguments, so pass the subcommand that trains to parse_args(), as in parse_args(["train"]).'
+    )
+    assert (result.run.explanation == explanation) is is_named
+
+
 def test_logged_accuracy_that_is_not_shown_is_explained(home: Path, tmp_path: Path) -> None:
     """The script measures its accuracy, so advice to measure one would be puzzling."""
     logs = "import logging\nlogging.info('Test accuracy: %.3f', epochs / 40)\n"
