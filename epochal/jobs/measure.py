@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from epochal.analysis.calls import find_used_texts
 from epochal.analysis.findings import find_uncalled_functions
+from epochal.analysis.frameworks import frameworks
 from epochal.analysis.script import Script
 from epochal.analysis.syntax import last_name
 from epochal.errors import Reason, RunFailed
@@ -16,6 +17,7 @@ from epochal.results.diagnosis import (
     explain_exceptions,
     explain_missing_subcommand,
     explain_printed_exceptions,
+    shows_usage,
     tail,
 )
 from epochal.results.ending import Ending, Endings, parse_endings
@@ -69,8 +71,8 @@ def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings:
     note = _explain_end(active.script, outcome, endings.script, findings, origin)
     if failure and not note:
         raise _fail(active, *failure, output)
-    did_train = _did_train(read_metrics(folder.metrics), output)
-    missing = "" if did_train else explain_missing_subcommand(origin)
+    may_train = _may_have_trained(active, read_metrics(folder.metrics), output)
+    missing = "" if may_train else explain_missing_subcommand(origin)
     findings = replace(findings, hidden=missing or active.plan.code.explain_hidden_accuracy(output))
     try:
         choice = _choose(active, findings, output, origin, endings)
@@ -82,10 +84,18 @@ def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings:
     return replace(choice, notes=(*choice.notes, note)) if note else choice
 
 
-def _did_train(metrics_jsonl: str, output: str) -> bool:
-    """Return whether the recorder saw training or a measurement, or the output shows epochs."""
+def _may_have_trained(active: ActiveRun, metrics_jsonl: str, output: str) -> bool:
+    """Return whether the recorder saw training or a measurement, or the output may be that of training.
+
+    The recorder does not see how some frameworks train. For them, all output counts, unless it shows how to use the
+    script.
+    """
     kinds = {str(event.get("event")) for event in parse_events(metrics_jsonl)}
-    return bool(kinds - {"ended", "threads"} or count_epochs(metrics_jsonl, output))
+    if kinds - {"ended", "threads"} or count_epochs(metrics_jsonl, output):
+        return True
+    framework = frameworks().get(active.plan.code.detection.framework)
+    is_recorded = framework is not None and bool(framework.RECORDER.measures)
+    return not is_recorded and bool(output.strip()) and not shows_usage(output.splitlines())
 
 
 def _choose(active: ActiveRun, findings: Findings, output: str, origin: Origin, endings: Endings) -> Choice:

@@ -103,12 +103,17 @@ def _explain_exit(
             f"each required argument or option a default, as in default=20.{f' It printed: {error!r}' if error else quote}"
         )
     explanation = f"{origin.script} ended with exit status {exit_status}{where}; only 0 means success.{quote}"
-    shows_usage = any(map(_USAGE.match, printed_lines))
-    if (shows_usage or (called and _depends_on_subcommand(called[-1], origin))) and _chooses_no_subcommand(origin):
+    is_usage = shows_usage(printed_lines)
+    if (is_usage or (called and _depends_on_subcommand(called[-1], origin))) and _chooses_no_subcommand(origin):
         explanation += f" Epochal runs the script without arguments, so {_provide_arguments([], origin)}."
-    elif shows_usage and "argv" in (read_source(origin.code, origin.script) or ""):
+    elif is_usage and "argv" in (read_source(origin.code, origin.script) or ""):
         explanation += " Epochal runs the script without arguments, so use fixed values instead of sys.argv."
     return Reason.SCRIPT_ERROR, explanation
+
+
+def shows_usage(lines: Sequence[str]) -> bool:
+    """Return whether the lines of a log contain a line that says how to use a command, as in "usage: nn.py [-h]"."""
+    return any(map(_USAGE.match, lines))
 
 
 def explain_missing_subcommand(origin: Origin) -> str:

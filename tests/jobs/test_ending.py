@@ -145,7 +145,8 @@ def test_script_that_calls_nothing_is_explained(home: Path, tmp_path: Path) -> N
         ("if not args.cmd:\n    p.print_help()\n    sys.exit(0)\n", True),
         ("if hasattr(args, 'func'):\n    logging.info('Test accuracy: %s', args.func())\n", True),
         ("args.cmd = args.cmd or 'train'\nfor epoch in range(3):\n    print(f'Epoch {epoch + 1}/3')\n", False),
-        ("args = p.parse_args(['train'])\nprint('done')\n", False),
+        ("args.cmd = args.cmd or 'train'\nprint('loss: 0.3')\n", False),
+        ("args = p.parse_args(['train'])\n", False),
     ],
 )
 def test_subcommand_that_was_never_chosen_is_named(home: Path, tmp_path: Path, end: str, is_named: bool) -> None:
