@@ -29,7 +29,7 @@ _MAX_SCRIPTS = 200
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _Functions = dict[str, list[ast.stmt]]
-"""For each name, the statements of the functions and methods that have it."""
+"""For each name, the statements of the functions and methods with that name."""
 
 
 def guess_script(code: Path, *, may_be_missing: bool) -> str:

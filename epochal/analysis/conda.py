@@ -126,9 +126,9 @@ def _explain_fault(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str]:
 
 
 def _leaves_quote_open(text: str, mark: yaml.Mark) -> bool:
-    """Return whether a quote left open on an earlier line was closed by another value's opening quote, before ``mark``.
+    """Return whether a quote left open on an earlier line was closed before ``mark`` by another value's opening quote.
 
-    The other value's closing quote is then unmatched, and is found in the rest of the line of ``mark``.
+    The other value's closing quote is then unmatched, and comes after ``mark`` on the same line.
     """
     last = list(takewhile(lambda token: token.start_mark.index < mark.index, yaml.scan(text)))[-1]
     is_quoted = (
@@ -181,9 +181,7 @@ def _refuse_dependency(dependency: Any, position: int, text: str, source: str) -
         return _refusal(where, f"`{shown}` is neither a package nor a list of pip packages")
     value = dependency["pip"]
     if value is None:
-        return _error(
-            f"{where}: there is no list under `pip:`. Indent the lines of its packages further than this line"
-        )
+        return _error(f"{where}: there is no list under `pip:`. Indent the pip packages further than this line")
     requirements = _split(value) if isinstance(value, str) else []
     if not requirements:
         return _error(f"{where}: the value of `pip:` is not a list. Write a list, as in `pip: [numpy, pandas]`")
@@ -193,7 +191,7 @@ def _refuse_dependency(dependency: Any, position: int, text: str, source: str) -
 
 
 def _split(value: str) -> list[str]:
-    """Return the requirements in ``value``, separated by line ends, spaces or commas; empty if one would be refused."""
+    """Split ``value`` into requirements at line breaks, spaces and commas; return [] if one would be refused."""
     parts: list[str] = []
     for line in strip_comments(value).splitlines():
         parts += _SEPARATOR.split(line.strip(" ,")) if find_refused(line) else [line]
@@ -201,7 +199,7 @@ def _split(value: str) -> list[str]:
 
 
 def _find_dependencies(text: str) -> yaml.SequenceNode | None:
-    """Return the YAML node of the list of dependencies, which knows its lines; None if it is inserted by a merge key."""
+    """Return the YAML node of the list of dependencies, for line numbers; None if a merge key inserts the list."""
     content = yaml.compose(text, Loader=yaml.SafeLoader)
     entries = content.value if isinstance(content, yaml.MappingNode) else []
     lists = [value for key, value in entries if key.value == "dependencies" and isinstance(value, yaml.SequenceNode)]

@@ -139,7 +139,7 @@ def _find_at_top(code: Path, *, is_commit: bool) -> str:
 
 
 def _explain_ignored_names(code: Path) -> str:
-    """Say which common script name git ignores, and how to commit that script; empty if git ignores no such name."""
+    """Return which common script name git ignores, and how to commit that script; empty if it ignores none of them."""
     for name in (SCRIPT, *OTHER_NAMES, f"NOTEBOOK{_NOTEBOOK_SUFFIX}"):
         if rule := find_ignore_rule(name, code):
             is_notebook = name.endswith(_NOTEBOOK_SUFFIX)

@@ -107,7 +107,7 @@ def _find_assigned(line: str) -> Iterator[tuple[str, int]]:
 
 
 class _MagicParser(ArgumentParser):
-    """A parser for the arguments of a cell magic that works like IPython's: options may appear anywhere in the line."""
+    """Parses the arguments of a cell magic as IPython does: options may appear anywhere in the line."""
 
     def __init__(self, **actions: str) -> None:
         """Create a parser. ``actions``: the names of the options, each with its ``argparse`` action."""

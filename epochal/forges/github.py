@@ -110,7 +110,7 @@ def read_push(payload: dict[str, Any]) -> Push | Skipped:
     if not texts:
         raise PayloadError(400, '"repository.clone_url" is missing or not a valid URL.')
     if not branch or len(branch) > _MAX_BRANCH_LENGTH or _BAD_BRANCH.search(branch):
-        raise PayloadError(400, '"ref" is not the name of a valid branch.')
+        raise PayloadError(400, '"ref" is missing or not a valid branch name.')
     return Push(
         identities=frozenset(identity(text) for text in texts),
         branch=branch,

@@ -85,10 +85,10 @@ def _measure(active: ActiveRun, folder: TrialFolder, outcome: Outcome, findings:
 
 
 def _may_have_trained(active: ActiveRun, metrics_jsonl: str, output: str) -> bool:
-    """Return whether the recorder saw training or a measurement, or the output may be that of training.
+    """Return whether the recorder saw training or a measurement, or whether the output may come from training.
 
-    The recorder does not see how some frameworks train. For them, all output counts, unless it shows how to use the
-    script.
+    The recorder does not observe training with some frameworks. For these, any output counts, unless it contains a
+    usage message.
     """
     kinds = {str(event.get("event")) for event in parse_events(metrics_jsonl)}
     if kinds - {"ended", "threads"} or count_epochs(metrics_jsonl, output):

@@ -85,7 +85,7 @@ def check_budget(trials: Sequence[Trial], settings: RetrainSettings) -> GiveUp |
 
 
 _MIN_RISE = 0.01
-"""The minimum amount that ``choose_stop_accuracy`` adds. After a smaller step, a trial may run just one more epoch."""
+"""The minimum by which ``choose_stop_accuracy`` raises the value. With less, a trial might run just one more epoch."""
 
 
 def choose_stop_accuracy(target: float, trials: Sequence[Trial]) -> float | None:

@@ -76,8 +76,8 @@ class Findings:
     recorder observed. ``printed``: the printed lines about accuracy. ``fits``: the calls to Keras' fit, in order.
     ``files``: the result files that the script wrote in this trial. ``percentages``: how the script computes
     percentages. ``script``: the script's path, for messages. ``leaks``: the findings from the source about test rows
-    that may influence training. ``hidden``: why the run showed no accuracy, and what to do about it: a line of the source
-    logs an accuracy that is not shown, or no subcommand was chosen; empty if neither is known.
+    that may influence training. ``hidden``: an explanation with a remedy if the source logs an accuracy that is not
+    shown, or if no subcommand was chosen; otherwise empty.
     """
 
     accuracy_json: str | None

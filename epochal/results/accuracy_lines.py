@@ -355,8 +355,8 @@ def read_line(line: str) -> Reading | None:
 def explain_other(line: str) -> str:
     """Return why a line in which ``read_line`` finds no accuracy does not count.
 
-    If there are several reasons, return one that would still apply if the line contained only one number, or if it
-    contained the word "test".
+    If there are several reasons, the first of these is returned: several numbers follow the name of the plain accuracy;
+    the line names another measure; the line does not say "test".
     """
     text = translate(unicodedata.normalize("NFKC", line))
     splits = [(each, _find_split(text, each, "", each.after)) for each in _find_mentions(text)]

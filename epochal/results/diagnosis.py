@@ -117,7 +117,7 @@ def shows_usage(lines: Sequence[str]) -> bool:
 
 
 def explain_missing_subcommand(origin: Origin) -> str:
-    """Return why a run that trained nothing chose no subcommand (argparse), and a remedy; empty if that is unlikely."""
+    """Return why a run trained nothing if it probably lacked a subcommand (argparse), and a remedy; else empty."""
     if not _chooses_no_subcommand(origin):
         return ""
     remedy = _provide_arguments([], origin)
@@ -132,7 +132,7 @@ def _chooses_no_subcommand(origin: Origin) -> bool:
 
 
 def _depends_on_subcommand(frame: Frame, origin: Origin) -> bool:
-    """Return whether a line of the pushed code runs because a condition finds no subcommand (argparse)."""
+    """Return whether a line of pushed code is in an ``if`` branch that runs if no subcommand is given (argparse)."""
     tree = parse_tree(read_source(origin.code, frame.path) or "")
     subparsers = [call for _, call in find_calls_named(["add_subparsers"], origin)]
     defaults = [each.arg for _, call in find_calls_named(["set_defaults"], origin) for each in call.keywords]
@@ -179,7 +179,7 @@ def _choose_subcommand(origin: Origin, *, is_nested: bool) -> str:
     added = {text_of(keyword(call, "name", 0)): (path, call) for path, call in find_calls_named(["add_parser"], origin)}
     names = [name for name in added if name]
     training = [name for name in names if re.search("train|fit", name, re.IGNORECASE)]
-    step = f"pass the subcommand that trains to {function}(){where}"
+    step = f"pass the training subcommand to {function}(){where}"
     if not names or is_nested:
         return step
     named = (training if len(training) == 1 else names)[0]
@@ -191,7 +191,7 @@ def _choose_subcommand(origin: Origin, *, is_nested: bool) -> str:
 
 
 def _make_optional(positional: Sequence[str], options: Sequence[str], whose: str = "") -> list[str]:
-    """Return how to make arguments optional (argparse). ``whose``: the subcommand that has them, as in " of train"."""
+    """Return how to make arguments optional (argparse). ``whose``: names their subcommand, such as " of train"."""
     steps = [f'give {join_words(positional)}{whose} nargs="?" and a default'] if positional else []
     return steps + ([f"give {join_words(options)}{whose} a default instead of required=True"] if options else [])
 
@@ -199,7 +199,7 @@ def _make_optional(positional: Sequence[str], options: Sequence[str], whose: str
 def _find_required(path: str, parser: ast.Call, origin: Origin) -> list[str]:
     """Return the names of the arguments that a subcommand requires, as argparse's error would state them.
 
-    ``path``, ``parser``: the call that adds the subcommand, and its file. The arguments are those that are added to the
+    ``path``: the file of ``parser``, the call that adds the subcommand. The arguments are those that are added to the
     call's result, or to the variable that holds it, up to the line where another value is assigned to that variable.
     """
     tree = parse_tree(read_source(origin.code, path) or "")
@@ -225,7 +225,10 @@ def _find_required(path: str, parser: ast.Call, origin: Origin) -> list[str]:
 
 
 def _is_required(call: ast.Call, name: str) -> bool:
-    """Return whether a call of add_argument() certainly adds a required argument. ``name``: its first name."""
+    """Return whether a call to add_argument() certainly adds a required argument.
+
+    ``name``: the first of the argument's names, such as ``-n`` in ``add_argument("-n", "--epochs")``.
+    """
     if has_unknown_arguments(call):
         return False
     return is_literal(keyword(call, "required"), True) if name.startswith("-") else keyword(call, "nargs") is None

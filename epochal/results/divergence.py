@@ -12,7 +12,10 @@ _ROUNDING = 1 + 1e-6
 Keras stores the rate as a 32-bit float.
 """
 _LARGE_INPUT = 100
-"""If nothing else explains divergence, inputs at least this large do. Clipping the gradients would not help much."""
+"""Inputs at least this large are considered the cause of divergence if no other cause is found.
+
+Clipping the gradients would not help much in that case.
+"""
 _MAX_COLUMNS = 10
 """The maximum number of columns that a message lists."""
 

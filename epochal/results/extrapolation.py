@@ -132,8 +132,8 @@ class _Fit:
 def extrapolate(curve: Sequence[tuple[float, float]], later_epochs: Sequence[int]) -> Extrapolation:
     """Return the accuracies expected after ``later_epochs``, all of which must come after the last epoch of the curve.
 
-    ``curve``: at least five (epoch, accuracy) pairs in ascending order of epoch. Epochs are counted from 1; an accuracy
-    (0 to 1) is the one after the epoch.
+    ``curve``: at least five (epoch, accuracy) pairs in ascending order of epoch. Epochs are counted from 1. Each
+    accuracy (0 to 1) is the accuracy after that epoch.
     """
     epochs, accuracies = np.array(curve).T
     later = np.array(later_epochs, dtype=float)

@@ -95,7 +95,7 @@ def explain_import_error(raised: Raised, place: Frame | None, code: Path, script
 
 
 def _find_importer(raised: Raised) -> str:
-    """Return the installed package whose import failed, directly or through a lazy importer; empty if none did."""
+    """Return the installed package that made the failed import, itself or via a lazy importer; empty if none did."""
     frames = list(raised.frames)
     lazy = False
     while frames and frames[-1].is_library and (_LAZY.search(frames[-1].path) or "-packages/" not in frames[-1].path):

@@ -216,7 +216,7 @@ class Measurements:
 
 
 def _find_states(measurements: Sequence[Measurement]) -> set[str]:
-    """Return one text for each state of a model that was measured.
+    """Return an identifier for each state of a model that was measured.
 
     The state of an estimator with Keras models inside it consists of its own weights and those of the models that it
     used in a call.

@@ -691,7 +691,7 @@ def explain_memory(exceptions: Sequence[Raised], place: Frame | None, origin: Or
 
 
 def _trains_in_keras(exceptions: Sequence[Raised], origin: Origin) -> bool:
-    """Return whether a line of the pushed code that calls Keras trains or evaluates, even if no frame is named after it."""
+    """Return whether pushed code called a Keras method that trains or evaluates, even if the traceback omits it."""
     entered = [
         caller
         for each in exceptions

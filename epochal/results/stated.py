@@ -67,11 +67,11 @@ def _rounds(stated: float, value: float) -> bool:
 
 
 def lists_some(line: str, numbers: Sequence[float]) -> bool:
-    """Return whether the numbers in a line's last brackets are two or more successive ``numbers``, perhaps rounded.
+    """Return whether the numbers in a line's last pair of brackets are at least two consecutive items of ``numbers``.
 
-    If a line has no brackets, this applies to the whole line. Some ``numbers`` may be absent, because lines may be cut
-    or wrapped. A list may also begin with the mean of ``numbers``, followed by any of ``numbers`` or their
-    standard deviation.
+    The numbers may be rounded. If a line has no brackets, this applies to the whole line. Some ``numbers`` may be
+    absent, because lines may be cut or wrapped. A list may also begin with the mean of ``numbers``, followed by any of
+    ``numbers`` or their standard deviation.
     """
     listed = find_shares(line.rpartition("[")[2].partition("]")[0])
     if len(listed) < 2 or len(numbers) < 2:

@@ -39,8 +39,8 @@ _UNSOLVABLE = tuple(
         (
             r"Because all versions of (?P<package>[^\s<>=!~]+) have no usable wheels and",
             "{source}: no version of {package} has a wheel for the server's Python and operating system, and building "
-            "packages is not allowed. Remove {package}, or the package that needs it, here and from the code, or ask the "
-            'admin to set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
+            "packages is not allowed. Remove {package}, or the package that needs it, from {source} and the code, or "
+            'ask the admin to set packages = "any" under [sandbox] in $EPOCHAL_HOME/server.toml.',
         ),
         (
             r"Because (?:all versions of )?(?P<package>\S+) ha(?:s|ve) no usable wheels and",

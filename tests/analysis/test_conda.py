@@ -58,7 +58,7 @@ def test_known_packages_are_translated(dependencies: str, requirements: str) -> 
         ),
         (
             "dependencies:\n  - pip:\n  - numpy\n",
-            "line 2: there is no list under `pip:`. Indent the lines of its packages further than this line, or list",
+            "line 2: there is no list under `pip:`. Indent the pip packages further than this line, or list",
         ),
         ("dependencies:\n  - numpy: 1.5\n", "line 2: `numpy: 1.5` is neither a package nor a list of pip packages."),
         ("dependencies:\n  - scipy\n  -\n", "environment.yml line 3: `-` is neither a package nor"),

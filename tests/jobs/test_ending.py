@@ -157,7 +157,7 @@ def test_subcommand_that_was_never_chosen_is_named(home: Path, tmp_path: Path, e
     assert (result.run.state, result.run.reason) == (State.FAILED, Reason.NO_ACCURACY)
     explanation = (
         "nn.py finished but reported no accuracy. It trained nothing that Epochal could observe: Epochal runs it without "
-        'arguments, so pass the subcommand that trains to parse_args(), as in parse_args(["train"]).'
+        'arguments, so pass the training subcommand to parse_args(), as in parse_args(["train"]).'
     )
     assert (result.run.explanation == explanation) is is_named
 

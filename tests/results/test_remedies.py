@@ -821,7 +821,7 @@ def _raise(error: str) -> dict[str, str]:
                 "p.parse_args()\n"
             },
             Reason.SCRIPT_ERROR,
-            "so pass the subcommand that trains to parse_args(). The last line",
+            "so pass the training subcommand to parse_args(). The last line",
         ),
         (
             {
@@ -829,7 +829,7 @@ def _raise(error: str) -> dict[str, str]:
                 "sub.add_parser('eval')\nsub.add_parser(name='train')\np.parse_known_args()\n"
             },
             Reason.SCRIPT_ERROR,
-            'without arguments, so pass the subcommand that trains to parse_known_args(), as in parse_known_args(["train"]). ',
+            'without arguments, so pass the training subcommand to parse_known_args(), as in parse_known_args(["train"]). ',
         ),
         (
             {
@@ -841,7 +841,7 @@ def _raise(error: str) -> dict[str, str]:
             },
             Reason.SCRIPT_ERROR,
             'nn.py ended while parsing its command line. Epochal runs it without arguments, so give x nargs="?" and '
-            "a default, and give --data a default instead of required=True, and pass the subcommand that trains to parse_args() "
+            "a default, and give --data a default instead of required=True, and pass the training subcommand to parse_args() "
             'on line 9 of options.py, as in parse_args(["run"]).',
         ),
         (
@@ -850,7 +850,7 @@ def _raise(error: str) -> dict[str, str]:
                 "sub.add_parser('net').add_subparsers(required=True).add_parser('train')\np.parse_args()\n"
             },
             Reason.SCRIPT_ERROR,
-            "so pass the subcommand that trains to parse_args(). The last line",
+            "so pass the training subcommand to parse_args(). The last line",
         ),
         (
             {
@@ -866,7 +866,7 @@ def _raise(error: str) -> dict[str, str]:
                 "sub.add_parser('fit')\np.parse_args()\np.error('no command')\n"
             },
             Reason.SCRIPT_ERROR,
-            'so pass the subcommand that trains to parse_args(), as in parse_args(["fit"]). The last line',
+            'so pass the training subcommand to parse_args(), as in parse_args(["fit"]). The last line',
         ),
         *(
             (
@@ -875,7 +875,7 @@ def _raise(error: str) -> dict[str, str]:
                     f"sub.add_parser('train').set_defaults(func=print)\nargs = p.parse_args({arguments})\n{end}\n"
                 },
                 Reason.SCRIPT_ERROR,
-                'script without arguments, so pass the subcommand that trains to parse_args(), as in parse_args(["train"]).',
+                'script without arguments, so pass the training subcommand to parse_args(), as in parse_args(["train"]).',
             )
             for arguments, end in [
                 ("", "if not hasattr(args, 'func'):\n    p.print_help()\n    sys.exit(1)"),
@@ -891,7 +891,7 @@ def _raise(error: str) -> dict[str, str]:
                     f"s = sub.add_parser('eval')\ns.add_argument('--model', required=True)\n{code}p.parse_args()\n"
                 },
                 Reason.SCRIPT_ERROR,
-                f'so pass the subcommand that trains to parse_args(), as in parse_args(["train"]){remedy}. The last line',
+                f'so pass the training subcommand to parse_args(), as in parse_args(["train"]){remedy}. The last line',
             )
             for code, remedy in [
                 (

@@ -49,7 +49,8 @@ def explain(requirements: str, address: str) -> str:
         (
             "source\n",
             "requirements.txt: no version of source has a wheel for the server's Python and operating system, and building "
-            "packages is not allowed. Remove source, or the package that needs it, here and from the code, or ask the admin",
+            "packages is not allowed. Remove source, or the package that needs it, from requirements.txt and the "
+            "code, or ask the admin",
         ),
         (
             "old==1.0\n",

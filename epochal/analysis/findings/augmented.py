@@ -1,4 +1,4 @@
-"""Find a scope's variables that hold both rows and modified copies of them, such as ``x`` joined with ``x + noise``."""
+"""Find the variables in a scope that hold both rows and modified copies of them, such as ``x`` and ``x + noise``."""
 
 import ast
 from collections import Counter
@@ -20,7 +20,7 @@ class _Part:
 
     ``own``: the value that holds these rows unchanged; empty if they were changed. ``computed_from``: the values that
     they were computed from. ``step``: the statement that computes them. ``whole``: ``own`` and how often it has been
-    changed in place; empty if these are only some of the rows, or are named so, such as ``y_train``.
+    changed in place; empty if these are only some of the rows, or have a name that suggests so, such as ``y_train``.
     """
 
     own: str
@@ -58,16 +58,17 @@ class AugmentedRows:
         self._changes = Counter[str]()
         """How often each value has been changed in place."""
         self._repeated: dict[str, RepeatedLabels] = {}
-        """For each variable that holds the labels of a list in which they occur more than once, the call that joins them."""
+        """For each variable that holds labels joined with themselves, the call that joined them."""
 
     def is_augmented(self, node: ast.expr, step: Step) -> bool:
         """Return whether an expression in the statement ``step`` is certain to hold rows and modified copies of them."""
         return self._find_join(node, step) is not None
 
     def find_repeated_labels(self, node: ast.expr, step: Step) -> RepeatedLabels | None:
-        """Return the call that joined labels with themselves if an expression holds all labels that it returned; else None.
+        """Return the call that joined labels with themselves if an expression holds the whole result; else None.
 
-        The labels may have been collected in a list. For data that are not labels, the call may join columns.
+        The labels may have been collected in a list. The expression must hold labels: for other data, the call may
+        join columns instead of rows.
         """
         is_sliced = any(isinstance(each, ast.Subscript) and has_row_slice(each) for each in ast.walk(node))
         is_split = isinstance(node, ast.Call) and self._rows.source.callee(node) == SPLIT

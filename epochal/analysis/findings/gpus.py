@@ -139,7 +139,7 @@ class _Repairs:
         return next(each for each in self.places if each.statement is owner) if is_about_gpu else None
 
     def _find_endings(self, node: ast.If) -> list[ast.stmt]:
-        """Return the last statement of each branch of an ``if`` statement, if that statement ends the script."""
+        """Return the statements that come last in a branch of an ``if`` statement and end the script."""
         last = [branch[-1] for branch in (node.body, node.orelse) if branch]
         return [each for each in last if ends_script(self._source, each)]
 

@@ -182,7 +182,7 @@ def _columns_of(index: ast.expr) -> list[ast.expr]:
 
 
 def _value_nodes(expression: ast.expr) -> Iterator[ast.AST]:
-    """Yield the nodes of an expression that may read values; outer row filters and the like are left out."""
+    """Yield the nodes in ``expression`` that may read values. Row filters and conversions applied last are left out."""
     while isinstance(expression, ast.Call) and last_name(expression.func) in _CONVERSIONS | _SELECTING_ROWS:
         if not isinstance(expression.func, ast.Attribute):
             break

@@ -151,7 +151,7 @@ class _Flow:
         """Start with no leaks.
 
         ``returned``: the results of the functions examined so far. ``measurement``: the call or line that
-        gives the script's accuracy (see ``find_measurement``). ``sources``: all files of the code. ``only_folds``: whether
+        gives the script's accuracy (see ``find_measurement``). ``sources``: all source files. ``only_folds``: whether
         to find only calls that copy rows before the rows are split into the folds used to measure the accuracy.
         """
         self._source = source
@@ -267,7 +267,7 @@ class _Flow:
                 self._read.setdefault(place, set()).update(self._rows.depends_on(each))
 
     def _note_measured(self, step: Step) -> None:
-        """Record which rows a statement adds to a list and, if it measures the accuracy, which rows it measures it on."""
+        """Record the rows that a statement adds to a list, and those on which it measures the accuracy, if it does."""
         for call in step.calls:
             self._rows.note_collected(call)
         what, path, line = self._measurement or ("", "", 0)
@@ -491,9 +491,10 @@ class _Flow:
         return LOOP if is_fold else ""
 
     def _place_split(self, rows: ast.AST | None, leak: _Leak, use: str) -> str:
-        """Return when a leak happens, such as "before the split on line 9". ``use``: where the test rows are used.
+        """Return a phrase that says when a leak happens, such as "before the split on line 9".
 
-        A loop over folds splits the rows in its header. The phrase names another line if the leak is inside the loop.
+        The line is that of the loop over folds that splits the rows. If there is no such loop, or the leak is inside
+        it, the phrase ends with ``use`` instead, which says where the test rows are used.
         """
         loop = self._rows.fold_indices.get(row_index(rows), 0) if isinstance(rows, ast.Subscript) else 0
         line = leak.step.node.lineno if leak.path else leak.line

@@ -55,7 +55,7 @@ _OTHER_METRICS = frozenset(
         "R2Score",
     }
 )
-"""Words that ``_MAY_REPORT`` matches, but that name metrics of Keras that are not accuracies."""
+"""Words that ``_MAY_REPORT`` matches although they name Keras metrics other than accuracies."""
 _WRITE_SHARE = (
     "Compute the share of predictions that are close enough to their targets, and write it to "
     "$EPOCHAL_OUT/accuracy.json."
@@ -150,7 +150,7 @@ def _words(tree: ast.Module) -> Iterator[str]:
 
 
 def _has_classes(sources: tuple[Source, ...]) -> bool:
-    """Return whether the labels may be classes, because of the data that is loaded or how predictions are used."""
+    """Return whether the labels may be classes, judging by the data that is loaded or how predictions are used."""
     loads = any(_CLASSES.fullmatch(source.callee(call)) for source in sources for call in source.calls)
     return loads or any(_separates_classes(node) for source in sources for node in source.nodes)
 
@@ -414,7 +414,7 @@ def _texts_of(node: ast.stmt) -> Iterator[str]:
 
 
 def find_written_accuracy(sources: tuple[Source, ...]) -> tuple[str, int] | None:
-    """Return the file and line of the last code that is certain to write $EPOCHAL_OUT/accuracy.json; None if none is."""
+    """Return the file and line of the last call that is certain to write $EPOCHAL_OUT/accuracy.json, or None."""
     found = [
         (source.path, call.lineno)
         for source, step in find_certain(sources)

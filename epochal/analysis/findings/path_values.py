@@ -1,4 +1,4 @@
-"""Follow the path that an expression stands for back to where it starts, through variables, joins and f-strings."""
+"""Trace the path that an expression represents back to its first part, through variables, joins and f-strings."""
 
 import ast
 import posixpath
@@ -13,7 +13,7 @@ from epochal.analysis.syntax import last_name, text_of
 
 _JOINS = frozenset({"join", "Path", "PurePath", "PosixPath"})
 _SAME_PATH = frozenset({"str", "fspath", "abspath", "expanduser", "resolve", "absolute"})
-"""Functions and methods whose result starts like their argument or object."""
+"""Functions and methods that return the same path as their argument or the object they are called on."""
 _MAX_DEPTH = 20
 _COMMIT = 'Commit the file and use its path in the repository, or read it from the folder os.environ["EPOCHAL_DATA"].'
 _COMMIT_FOLDER = (
@@ -24,7 +24,7 @@ _COMMIT_FOLDER = (
 
 @dataclass(frozen=True)
 class PathValue:
-    """A path, as far as the source tells. ``start``, ``end``: the expressions for its first and last parts.
+    """A path, as far as it is known from the source. ``start``, ``end``: the expressions for its first and last parts.
 
     ``text``: the whole path; None if the source does not contain all its parts. ``names``: the variables that it comes
     from.
@@ -38,7 +38,7 @@ class PathValue:
 
 @dataclass(frozen=True)
 class PathRead:
-    """A path that is read on a line."""
+    """A path that the code reads from, and the line on which it does so."""
 
     value: PathValue
     line: int
@@ -64,7 +64,7 @@ def trace_path(source: Source, node: ast.expr, depth: int = 0) -> PathValue:
 
 
 def _unwrap(node: ast.expr) -> ast.expr | None:
-    """Return the path that an expression only converts, as in ``str(path)``; None for any other expression."""
+    """Return the path in an expression that merely converts it, as in ``str(path)``; None for any other expression."""
     match node:
         case ast.FormattedValue(value=value, conversion=-1, format_spec=None):
             return value
@@ -76,7 +76,7 @@ def _unwrap(node: ast.expr) -> ast.expr | None:
 
 
 def _split(node: ast.expr) -> tuple[list[ast.expr], str | None]:
-    """Return the parts that an expression joins, and what separates them: None if that is not known."""
+    """Return the parts that an expression joins, and the separator between them (None if unknown)."""
     match node:
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return [left, right], ""
@@ -124,7 +124,7 @@ def explain_foreign_path(path: str, reads: Sequence[PathRead], files: Collection
     slash = "/" if path.endswith(("/", "\\")) else ""
     lines = sorted({each.line for each in reads if "\\" in (each.value.text or "")[len(path) :]})
     slashes = f", and write / instead of \\ on {describe_lines(lines)}" if lines else ""
-    return f'The repository contains the {what}: change the path to "{start}{slash}"{slashes}.'
+    return f'The repository contains the {what}, so change the path to "{start}{slash}"{slashes}.'
 
 
 def _tails(path: str, reads: Sequence[PathRead]) -> list[str]:
@@ -149,7 +149,7 @@ def _with_slashes(path: str) -> str:
 
 
 def _join(texts: Iterable[str], separator: str) -> str:
-    """Return the parts of a path as one path. As in Python, an absolute part replaces those before it."""
+    """Join the parts of a path. With a separator, an absolute part replaces those before it, as in ``os.path.join``."""
     first, *others = [*texts] or [""]
     for each in others:
         first = str(PurePosixPath(first, each)) if separator else first + each

@@ -35,7 +35,7 @@ _VALIDATION_NAME = re.compile(r"(?:^|_)(?:val|dev|va(?![a-z]))", re.IGNORECASE)
 _SEED_NUMPY = "Draw from np.random.default_rng(0), or call np.random.seed(0) first."
 _MAX_DEPTH = 5
 _RANDOM = {"numpy.random.": "numpy", "random.": "python", "tensorflow.random.": "tensorflow", "torch.rand": "torch"}
-"""For each prefix of a function's full name, the random number generator that the function uses."""
+"""The random number generator that a function uses, keyed by a prefix of the function's full name."""
 _CREATES_GENERATOR = frozenset(
     {"Generator", "MT19937", "PCG64", "Philox", "Random", "RandomState", "SeedSequence", "default_rng"}
 )

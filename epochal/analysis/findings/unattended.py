@@ -102,9 +102,9 @@ _HANDLES: dict[str, tuple[str, int]] = {
     r"urllib\.request\.(?:urlretrieve|urlopen)": ("url", 0),
     r"keras\.utils\.(?:data_utils\.)?get_file": ("origin", 1),
 }
-"""Those functions that also accept a path or a file URL, each with the name and position of that argument."""
+"""Those functions that also accept a path or a file URL, with the name and position of the argument for it."""
 _LOCAL = re.compile(r"file:|[./~]|[A-Za-z]:[\\/]")
-"""Matches the start of a path that cannot be the name of a model or dataset, and of a file URL."""
+"""Matches the start of a file URL, or of a path that cannot be the name of a model or dataset."""
 _FORMATS = frozenset({"arrow", "audiofolder", "csv", "imagefolder", "json", "pandas", "parquet", "text", "webdataset"})
 """Names that make ``datasets.load_dataset()`` read the given files, rather than download a dataset of that name."""
 _FOLDERS = frozenset({"cache_dir", "data_dir", "data_files", "data_home", "model_dir", "path", "root"})

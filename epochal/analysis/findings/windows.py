@@ -1,4 +1,4 @@
-"""Find code that opens or uses OpenCV windows, which do not exist during training."""
+"""Find code that opens or uses OpenCV windows, which need a display. Training runs without one."""
 
 import ast
 from collections.abc import Iterator

@@ -411,7 +411,9 @@ def _check_suffix(call: ast.Call, names: dict[str, str]) -> Iterator[RemovedApi]
         return
     if isinstance(file, ast.Constant) and not str(file.value).endswith(ends):
         yield RemovedApi(
-            file.lineno, f"Support for the file name in {name}({file.value!r})", f"a file name that ends in {ends[0]}"
+            file.lineno,
+            f"Support for file names such as {file.value!r} in {name}()",
+            f"a file name that ends in {ends[0]}",
         )
 
 

@@ -24,7 +24,7 @@ _ORDINALS = {2: "third", 3: "fourth"}
 _FIRST_ARGUMENT = frozenset({"fit_one_cycle", "fine_tune", "fit_flat_cos"})
 """The fastai methods whose first argument is the number of epochs."""
 _FIT_ARGUMENTS = "fit_kwargs"
-"""The argument with which keras.wrappers.SKLearnClassifier and the like take the arguments that they pass to fit()."""
+"""The argument of keras.wrappers.SKLearnClassifier and similar classes that contains the arguments for fit()."""
 _WRAPPERS = frozenset({"SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"})
 _FIT_ARGUMENTS_POSITION = 3
 """The position of fit_kwargs in a call that creates one of the wrappers."""
@@ -346,7 +346,7 @@ def _parameter_name(argument: ast.keyword) -> str:
 
 
 def _find_fit_arguments(call: ast.Call) -> list[ast.expr]:
-    """Return the dictionary of arguments that ``call`` passes for a wrapper to pass to fit(); empty if there is none."""
+    """Return a list with the dictionary of fit() arguments that ``call`` gives a wrapper; empty if there is none."""
     named = [each.value for each in call.keywords if each.arg == _FIT_ARGUMENTS]
     is_wrapper = last_name(call.func) in _WRAPPERS
     return named or (call.args[_FIT_ARGUMENTS_POSITION:][:1] if is_wrapper else [])

@@ -125,8 +125,8 @@ def _group_folds(count, share, limit):
     """Divide ``count`` folds into groups, and map the folds in the first ``limit`` groups to the groups' numbers.
 
     Each group has at least one fold, and its test rows are about ``share`` (0 to 1) of all rows.
-    The groups are drawn at random. Successive folds in one group could hide leaks: a row and the copies that follow it
-    would all be test rows.
+    The groups are drawn at random, because a group of successive folds could hide leaks: a row and the copies that
+    follow it would all be test rows.
     """
     size = max(1, min(count, math.ceil(round(count * share, 6))))
     order = numpy.random.default_rng(0).permutation(count).tolist()

@@ -228,7 +228,7 @@ class SharedState:
         self.lineage = Lineage()
         self.predictions = collections.deque(maxlen=_MAX_PREDICTIONS)
         self.name_outer_call = dict
-        """Returns the event fields that identify the call to a scikit-learn estimator in progress; empty if none."""
+        """Returns the event fields that identify the current call to a scikit-learn estimator; empty if none."""
         self.fits_by_model = weakref.WeakKeyDictionary()
         """The identities of each Keras model's fits, used if the model's weights do not identify them."""
         self.validation_sets = []
@@ -277,9 +277,8 @@ class SharedState:
     def transformations_of(self, rows):
         """Return the identities of the transformations that ``rows`` (hashes) come from, including any earlier ones.
 
-        In a loop over folds, several selectors may choose the same columns and so produce the same row. Each row
-        therefore counts as the result of the transformation that produced most of ``rows``; if several produced
-        equally many, the last one counts.
+        In a loop over folds, several selectors may choose the same columns and so produce the same row. Such a row
+        counts as the result of the one that produced the most of ``rows``; in a tie, the last one counts.
         """
         identities, unexplained = set(), numpy.unique(rows) if self._transformations else rows
         counts = [is_in(unexplained, results).sum() for results, _ in self._transformations]

@@ -146,7 +146,7 @@ class Code:
             self.objects[name] = value
 
     def _read_from(self, name, owner, names, depth):
-        """Record what is read from ``owner``, a module, class or object, by code that contains ``names``."""
+        """Record what code that contains ``names`` reads from ``owner`` (a module, class or object)."""
         key = id(owner), frozenset(names)
         if key in self._seen:
             return

@@ -358,7 +358,7 @@ def _parts(estimator, attribute):
 
 
 def _name_outer_call():
-    """Return the event fields that identify the call in progress to a fitted estimator's predict, score or the like."""
+    """Return the event fields that identify the current predict, score or similar call to a fitted estimator."""
     outermost = next(iter(_calls.__dict__.get("stack", [])), None)
     if outermost is None or outermost.method not in (*_PREDICTS, "score"):
         return {}

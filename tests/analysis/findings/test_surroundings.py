@@ -146,7 +146,7 @@ def test_finds_what_a_run_would_lack(
         (
             {"nn.py": "x = open('/home/ada/churn/data/a.csv')\n", "data/a.csv": ""},
             "/home/ada/churn/data/a.csv is specific to one machine, but training may run on another.",
-            'The repository contains the file: change the path to "data/a.csv".',
+            'The repository contains the file, so change the path to "data/a.csv".',
         ),
         (
             {"nn.py": "import keras\nkeras.Sequential()\n", "keras.py": "EPOCHS = 1\n"},

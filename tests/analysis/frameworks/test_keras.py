@@ -263,7 +263,7 @@ def test_each_removed_api_is_reported_with_its_line() -> None:
         (28, "keras.backend.get_value"),
         (28, "optimizer.lr"),
         (28, "predict_classes(…)"),
-        (29, "Support for the file name in save_weights('weights.hdf5')"),
+        (29, "Support for file names such as 'weights.hdf5' in save_weights()"),
     ]
     assert RemovedApi(21, "Dense(init=…)", "kernel_initializer=…") in found
 
