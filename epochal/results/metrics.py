@@ -131,7 +131,7 @@ def read_count(value: Any) -> int:
 
 
 def read_fit_key(event: dict[str, Any]) -> tuple[int, int]:
-    """Return the numbers of the model and of the fit that an event belongs to."""
+    """Return the model number and the fit number of an event."""
     return read_count(event["model"]), read_count(event["call"])
 
 

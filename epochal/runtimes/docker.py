@@ -179,7 +179,7 @@ class DockerRuntime:
 
 
 def _chown_to_trainer(*folders: Path) -> None:
-    """Make the user that runs training the owner of ``folders`` and everything in them, if this process runs as root."""
+    """If this process runs as root, give ``folders`` and everything in them to the user that training runs as."""
     if os.getuid() != 0:
         return
     user, group = user_and_group()

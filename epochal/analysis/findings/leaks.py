@@ -493,8 +493,8 @@ class _Flow:
     def _place_split(self, rows: ast.AST | None, leak: _Leak, use: str) -> str:
         """Return a phrase that says when a leak happens, such as "before the split on line 9".
 
-        The line is that of the loop over folds that splits the rows. If there is no such loop, or the leak is inside
-        it, the phrase ends with ``use`` instead, which says where the test rows are used.
+        If a loop over folds splits the rows after the leak, the phrase names the loop's line. Otherwise, it ends with
+        ``use``, which says where the test rows are used.
         """
         loop = self._rows.fold_indices.get(row_index(rows), 0) if isinstance(rows, ast.Subscript) else 0
         line = leak.step.node.lineno if leak.path else leak.line

@@ -278,7 +278,7 @@ def _name_file(source: Source, node: ast.expr, depth: int = 0) -> str:
 
 
 def _sets_info(sources: tuple[Source, ...]) -> bool:
-    """Return whether ``basicConfig`` is called and any call sets a level at which ``info`` messages may appear."""
+    """Return whether ``basicConfig`` is called and the code sets a level at which ``info`` messages may appear."""
     basic = [call for _, call in _find_basic_calls(sources)]
     return any(has_unknown_arguments(call) or _may_show_info(keyword(call, "level")) for call in basic) or (
         bool(basic) and any(_sets_level(source, node) for source in sources for node in source.nodes)
