@@ -77,12 +77,12 @@ that scikit-learn computes while it fits or cross-validates are not recorded, no
 GridSearchCV; ``candidates`` is 0 except for a search. ``"training": true`` is added if the score was measured on
 training rows, as in learning_curve. ``predict`` also stands for a call to cross_val_predict. If a scikit-learn
 estimator, such as keras.wrappers.SKLearnClassifier, calls a Keras model's predict while it predicts or is scored,
-``"outer"`` (the ``weights`` of that estimator) and ``"outer_call"`` (an identifier of the call to it) are added, because
-such a prediction is part of the estimator's. ``selected`` says
-whether the features given to a cross-validation had been selected using the labels of its rows. ``kinds`` gives
-the class of each metric that the model was compiled with, and ``line`` is the line of the script that made the call;
-``metrics`` is empty if there were no rows. ``called`` means that the script itself called a Keras model on enough rows
-for a test; the recorder does not see what such a call returns.
+``"outer"`` (the ``weights`` of that estimator) and ``"outer_call"`` (an identifier of the call to it) are added,
+because such a prediction is part of the estimator's. ``selected`` says whether the features given to a cross-validation
+had been selected using the labels of its rows. ``kinds`` gives the class of each metric that the model was compiled
+with, and ``line`` is the line of the script that made the call; ``metrics`` is empty if there were no rows. ``called``
+means that the script itself called a Keras model on enough rows for a test; the recorder does not see what such a call
+returns.
 
 ``test_set`` is a digest of the rows without their labels, regardless of their order. If the rows cannot be seen, it is
 null or, in ``score``, a digest of the labels. The ``sketch`` in a ``test_set`` event contains the 1,024 smallest hashes

@@ -128,7 +128,7 @@ def _group_folds(count, share, limit):
     The groups are drawn at random, because a group of successive folds could hide leaks: a row and the copies that
     follow it would all be test rows.
     """
-    size = max(1, min(count, math.ceil(round(count * share, 6))))
+    size = max(1, math.ceil(round(count * share, 6)))
     order = numpy.random.default_rng(0).permutation(count).tolist()
     return {fold: place // size for place, fold in enumerate(order) if place // size < limit}
 
